@@ -1,0 +1,144 @@
+"""The chain of values: deltas = done event = closed part = closed item, each compared with its neighbour.
+
+After a mismatch both values may still be right, so a later one that equals either is silent and only a third
+value is a new finding: one wrong `output_text.done` is one finding, not three.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from responses_tap.protocol.findings import Report
+from responses_tap.protocol.grammar import CONTENTS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
+from responses_tap.protocol.scopes import Response, Scope
+
+
+def hold(scope: Scope, value: str) -> dict[str, Any] | None:
+    """Take `value` as the next stated value of `scope`; the facts of the mismatch if it is a new one."""
+    if scope.pieces:
+        joined = "".join(scope.pieces)
+        scope.pieces.clear()
+        if joined not in scope.accepted:
+            scope.accepted.append(joined)
+    known = scope.accepted
+    if not known:
+        known.append(value)
+        return None
+    if value in known:
+        return None
+    latest = known[-1]
+    known.append(value)
+    return {
+        "difference": f"from character {common_length(latest, value)} on",
+        "before": len(latest),
+        "after": len(value),
+    }
+
+
+def common_length(a: str, b: str) -> int:
+    """How many leading characters `a` and `b` share."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if a[:middle] == b[:middle] else (low, middle - 1)
+    return low
+
+
+def text_of(content: object) -> str | None:
+    """The text of a part or of an entry of an item's content, None where its type has none."""
+    if not isinstance(content, dict):
+        return None
+    known = CONTENTS.get(str(content.get("type")))
+    text = content.get(known.field) if known else None
+    return text if isinstance(text, str) else None
+
+
+def value_of(item: dict[str, Any]) -> str | None:
+    """The value that an item's deltas add up to: a function call's arguments, a custom tool's input, …"""
+    value: object = item
+    for key in VALUE_PATHS.get(str(item.get("type")), ("",)):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Report) -> None:
+    """Hold the closed item against its parts and its value (rule AG603)."""
+    for path, child, text in _stated(scope, item):
+        if child.excused or text is None:
+            continue
+        if facts := hold(child, text):
+            report("AG603", position, scope.place, path=path, **facts)
+
+
+def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, str | None]]:
+    for kind, field in ((PART, "content"), (SUMMARY, "summary")):
+        entries = item.get(field)
+        if not isinstance(entries, list):
+            continue
+        for child in scope.inside(kind):
+            if isinstance(child.key, int):
+                text = text_of(entries[child.key]) if child.key < len(entries) else ""
+                yield f"{field}[{child.key}]", child, text
+    for child in scope.inside(VALUE):
+        yield ".".join(VALUE_PATHS.get(scope.type or "", ())), child, value_of(item)
+
+
+def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[int, dict[str, Any], Scope | None]]:
+    """The items of a terminal event's output, each with the streamed item that it is: (index, entry, item).
+
+    By id, else the first item of the same type that no id claims: a server that mints new ids at the end is then
+    told about its ids, not about every text. None where no streamed item is left for it.
+    """
+    output = snapshot.get("output")
+    entries = [entry for entry in output if isinstance(entry, dict)] if isinstance(output, list) else []
+    by_id = {id_: item for item in response.every_item for id_ in _ids(item)}
+    named = [by_id.get(str(entry.get("id"))) for entry in entries]
+    free = [item for item in response.every_item if item not in named]
+    matched = []
+    for index, (entry, known) in enumerate(zip(entries, named, strict=True)):
+        item = known or next((i for i in free if i.type in (entry.get("type"), None)), None)
+        if item in free:
+            free.remove(item)
+        matched.append((index, entry, item))
+    return matched
+
+
+def _ids(item: Scope) -> set[str]:
+    final = (item.final or {}).get("id")
+    return {id_ for id_ in (item.id, final) if isinstance(id_, str)}
+
+
+_FIELDS = ("type", "call_id", "name", "role", "status", "arguments", "input", "code", "content", "summary")
+"""What must stay the same from an item's done event to the terminal event. Not encrypted_content, nor
+fingerprint: OpenAI encrypts them anew for each event."""
+
+
+def differing_field(item: Scope, entry: dict[str, Any]) -> str | None:
+    """The first field in which a terminal event's item differs from its done event, None where they agree."""
+    final = item.final or {}
+    for field in _FIELDS:
+        before, after = final.get(field), entry.get(field)
+        if field not in final or field not in entry or before == after:
+            continue
+        if field in ("content", "summary"):
+            if _same_texts(item, PART if field == "content" else SUMMARY, before, after):
+                continue
+        elif _is_accepted(item, field, after):
+            continue
+        return field
+    return None
+
+
+def _same_texts(item: Scope, kind: Kind, before: object, after: object) -> bool:
+    if not isinstance(before, list) or not isinstance(after, list) or len(before) != len(after):
+        return False
+    for index, (one, other) in enumerate(zip(before, after, strict=True)):
+        text = text_of(other)
+        part = item.children.get((kind.name, index))
+        if text_of(one) != text and not (part is not None and text in part.accepted):
+            return False
+    return True
+
+
+def _is_accepted(item: Scope, field: str, value: object) -> bool:
+    scope = item.children.get((VALUE.name, field))
+    return scope is not None and value in scope.accepted

@@ -1,0 +1,193 @@
+"""The checker: frames in, findings out, incrementally and in constant work an event.
+
+It cuts a body into its responses and hands each event on: to the frame rules (transport.py), its shape
+(shapes.py), its number (sequence.py), the lifecycle (lifecycle.py), the tree of scopes (nesting.py) and the rules
+with code of their own (rules/). The same object runs live in the recorder, on files and in a server's tests.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from responses_tap.protocol.events import Event, parse, today
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.grammar import ROWS
+from responses_tap.protocol.lifecycle import Lifecycle
+from responses_tap.protocol.nesting import Nesting
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from responses_tap.protocol.rules import DISPATCH, RULES, Rule
+from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.sequence import Sequence
+from responses_tap.protocol.shapes import Shapes
+from responses_tap.protocol.sse import Frame
+from responses_tap.protocol.transport import Transport
+
+RULES_VERSION = "2026-11"
+"""Recorded with every verdict, so that `recheck` knows an old one."""
+
+
+class Ledger:
+    """Keeps the findings of one response, worded and weighed by a profile."""
+
+    def __init__(self, profile: Profile, response: int) -> None:
+        self._profile = profile
+        self.response = response
+        self.findings: list[Finding] = []
+
+    def __call__(
+        self,
+        code: str,
+        position: int | None,
+        scope: dict[str, int] | None = None,
+        *,
+        missing: str | None = None,
+        severity: Severity | None = None,
+        **facts: Any,
+    ) -> Finding:
+        """Make a finding and keep it, unless the profile switches its rule off."""
+        rule = RULES[code]
+        place = scope or {}
+        where = ".".join(str(n) for n in place.values())
+        text = rule.message.format_map(
+            {"position": position, "where": where, "missing": missing, **place, **facts}
+        )
+        weight = self._profile.severity(code, severity or rule.severity)
+        finding = Finding(
+            code, rule.name, weight or Severity.NOTE, position, text, place, missing, response=self.response
+        )
+        if weight is not None:
+            self.findings.append(finding)
+        return finding
+
+    def withdraw(self, finding: Finding | None) -> None:
+        """Take a finding back."""
+        if finding is not None and finding in self.findings:
+            self.findings.remove(finding)
+
+
+class _Judge:
+    """Everything that judges one response."""
+
+    def __init__(self, response: Response, profile: Profile) -> None:
+        self.response = response
+        self.ledger = Ledger(profile, response.index)
+        self._lifecycle = Lifecycle(response, self.ledger)
+        self._nesting = Nesting(response, self.ledger)
+        self._shapes = Shapes(response, self.ledger)
+        self._sequence = Sequence(response, self.ledger)
+        self._rules: dict[type[Rule], Rule] = {}
+
+    def apply(self, event: Event) -> None:
+        row = event.row
+        self._shapes.apply(event)
+        self._sequence.apply(event)
+        if row is None and (name := today(event.type)):
+            row = ROWS[name]
+        if not self._lifecycle.apply(event, row) or row is None:
+            return
+        scope = self._nesting.apply(event, row)
+        if event.position == self.response.terminal:
+            self._nesting.finish(self.response.state, event.position)
+        for rule in DISPATCH.get(row.type, ()):
+            if rule not in self._rules:
+                self._rules[rule] = rule(self.response, self.ledger)
+            self._rules[rule].check(event, scope)
+
+    def finish(self) -> None:
+        self._lifecycle.finish()
+        if self.response.terminal is None:
+            self._nesting.finish(self.response.state, None)
+        self._sequence.finish()
+
+
+class Checker:
+    """Checks one body, frame by frame.
+
+    `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
+    `resumed` that a client attached itself again to a background response (`starting_after`).
+    """
+
+    def __init__(self, profile: str = DEFAULT_PROFILE, *, live: bool = False, resumed: bool = False) -> None:
+        self.profile = PROFILES[profile]
+        self._resumed = resumed
+        self._judges: list[_Judge] = []
+        self._body = Ledger(self.profile, 0)
+        self._transport = Transport(self._body, live=live)
+        self._finished = False
+
+    @property
+    def responses(self) -> list[Response]:
+        """The responses of the body so far, in order."""
+        return [judge.response for judge in self._judges]
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings so far, in order of response and position; those about the end come last."""
+        found = [*self._body.findings]
+        for judge in self._judges:
+            found += judge.ledger.findings
+        return sorted(found, key=_order)
+
+    def feed(self, frame: Frame) -> Event | None:
+        """Take one frame; its event, None for a comment, `[DONE]` or a cut tail that is no event."""
+        if frame.is_done_marker:
+            self._transport.marker(self._current().response)
+            return None
+        if not frame.data:
+            self._transport.nothing(frame, self._judges[-1].response if self._judges else None)
+            return None
+        event = parse(frame.data)
+        if not frame.complete:
+            if event.fault is not None:
+                self._transport.tail()
+                return None
+            self._transport.tail()
+        judge = self._judge_of(event)
+        event.position = judge.response.events
+        event.response = self._body.response = judge.response.index
+        judge.response.events += 1
+        self._transport.event(frame, event)
+        if event.type is not None:
+            judge.apply(event)
+        return event
+
+    def finish(self) -> list[Finding]:
+        """The body has ended: settle what only its end can show. The findings, in order."""
+        if not self._finished:
+            self._finished = True
+            if self._judges:
+                self._judges[-1].finish()
+                self._transport.finish(self._judges[-1].response)
+        return self.findings
+
+    def _current(self) -> _Judge:
+        return self._judges[-1] if self._judges else self._next()
+
+    def _next(self) -> _Judge:
+        resumed = self._resumed and not self._judges
+        judge = _Judge(Response(len(self._judges), resumed=resumed), self.profile)
+        self._judges.append(judge)
+        return judge
+
+    def _judge_of(self, event: Event) -> _Judge:
+        """The response that `event` belongs to: a new one at a created with another id after a terminal event."""
+        judge = self._current()
+        response = judge.response
+        if event.type == "response.created" and response.terminal is not None:
+            id_ = event.object("response").get("id")
+            if id_ != response.id:
+                judge.finish()
+                return self._next()
+        return judge
+
+
+def check_frames(frames: Iterable[Frame], profile: str = DEFAULT_PROFILE, *, resumed: bool = False) -> Checker:
+    """Check a whole body at once; the finished checker."""
+    checker = Checker(profile, resumed=resumed)
+    for frame in frames:
+        checker.feed(frame)
+    checker.finish()
+    return checker
+
+
+def _order(finding: Finding) -> tuple[int, float, str]:
+    return finding.response, float("inf") if finding.position is None else finding.position, finding.code

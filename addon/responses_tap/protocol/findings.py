@@ -1,0 +1,97 @@
+"""What the checker says: a finding names a rule, a place and the events that show it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+MOST_EVIDENCE = 50
+"""How many positions a finding keeps; `count` goes on counting."""
+
+
+class Severity(StrEnum):
+    """How bad a finding is; only errors and warnings can change an exit status."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst."""
+        return list(Severity).index(self)
+
+
+@dataclass(slots=True, eq=False)
+class Finding:
+    """One defect of one response. The checker goes on counting evidence until the response ends."""
+
+    code: str
+    name: str
+    severity: Severity
+    position: int | None
+    """The 0-based number of the event in its response, None where no event shows it."""
+    text: str
+    """The message without its remarks and its count."""
+    scope: dict[str, int] = field(default_factory=dict)
+    """What it is about: output_index, content_index, summary_index, command_index, as far as they apply."""
+    missing: str | None = None
+    """The type of the event that should have stood right before `position` (at the end, where it is None)."""
+    count: int = 1
+    evidence: list[int] = field(default_factory=list)
+    """Further positions: the first ones, and the last."""
+    remarks: list[str] = field(default_factory=list)
+    response: int = 0
+    """Which response of the body it is in, 0-based."""
+
+    @property
+    def message(self) -> str:
+        """The whole message, with what became known after the finding was made."""
+        more = self.count - 1
+        counted = [f"{more} more such event{'s' if more > 1 else ''}, last at {self.evidence[-1]}"] if more else []
+        return "; ".join([self.text, *self.remarks, *counted])
+
+    def add(self, position: int) -> None:
+        """Count one more event with the same defect."""
+        self.count += 1
+        if len(self.evidence) < MOST_EVIDENCE:
+            self.evidence.append(position)
+        else:
+            self.evidence[-1] = position
+
+    def remark(self, text: str) -> None:
+        """Add a later insight to the message, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+    def facts(self) -> dict[str, Any]:
+        """The finding as `check --format json` prints it, without the words of its rule's page."""
+        return {
+            "code": self.code,
+            "name": self.name,
+            "severity": str(self.severity),
+            "position": self.position,
+            "count": self.count,
+            "scope": self.scope,
+            "message": self.message,
+        }
+
+
+class Report(Protocol):
+    """How the parts of the checker report: the rule's code, the place, and the facts that its message names."""
+
+    def __call__(
+        self,
+        code: str,
+        position: int | None,
+        scope: dict[str, int] | None = None,
+        *,
+        missing: str | None = None,
+        severity: Severity | None = None,
+        **facts: Any,
+    ) -> Finding:
+        """Make a finding, keep it, and return it, so that evidence can be added."""
+        ...
+
+    def withdraw(self, finding: Finding | None) -> None:
+        """Take a finding back: a later event has shown the true cause."""
+        ...

@@ -1,0 +1,116 @@
+"""The response itself: created once, first; one terminal event, last; each with the status it stands for."""
+
+from typing import Any
+
+from responses_tap.protocol.events import Event
+from responses_tap.protocol.findings import Finding, Report
+from responses_tap.protocol.grammar import RESPONSE, STATUS, Role, Row
+from responses_tap.protocol.scopes import Response
+
+
+class Lifecycle:
+    """The lifecycle of one response."""
+
+    def __init__(self, response: Response, report: Report) -> None:
+        self._response = response
+        self._report = report
+        self._begun = False
+        self._latest: Row | None = None
+        self._items_began = False
+        self._found: dict[str, Finding] = {}
+
+    def apply(self, event: Event, row: Row | None) -> bool:
+        """Move the lifecycle on; whether the event may still change the tree of scopes."""
+        if not self._begun:
+            self._begin(event, row)
+        if row is None:
+            return False
+        if row.role is Role.ERROR:
+            self._response.error = event.position
+        if self._response.terminal is not None:
+            self._after_terminal(event, row)
+            return False
+        if row.kind is not RESPONSE:
+            self._items_began = self._items_began or row.kind.name != "stream"
+            return True
+        self._order(event, row)
+        self._snapshot(event)
+        self._status(event)
+        if row.role is Role.TERMINAL:
+            self._response.terminal = event.position
+            self._response.terminal_type = event.type
+            self._response.state = row.type.removeprefix("response.")
+        return True
+
+    def finish(self) -> None:
+        """No more events will come."""
+        response = self._response
+        if response.terminal is not None:
+            return
+        response.state = "truncated"
+        if response.error is not None:
+            self._report("LC104", response.error)
+        else:
+            self._report("LC103", None, missing="response.completed", events=response.events)
+
+    def _begin(self, event: Event, row: Row | None) -> None:
+        self._begun = True
+        if (row is not None and row.type == RESPONSE.opener) or self._response.resumed:
+            return
+        if event.sequence_number:
+            self._response.tentative = []
+        found = self._report("LC101", event.position, missing=RESPONSE.opener, type=event.type)
+        self._response.doubt(found)
+
+    def _after_terminal(self, event: Event, row: Row) -> None:
+        if row.kind.name == "stream" and event.type != "keepalive" and self._tolerated(row):
+            return
+        if row.role is Role.TERMINAL:
+            self._count("LC105", event)
+        else:
+            self._count("LC106", event, terminal=self._response.terminal_type)
+
+    def _tolerated(self, row: Row) -> bool:
+        # Azure sends `error` after response.failed; steer events belong to the socket, not to the response.
+        return row.role is not Role.ERROR or self._response.state == "failed"
+
+    def _order(self, event: Event, row: Row) -> None:
+        latest, self._latest = self._latest, row
+        if row.role is Role.OPEN:
+            if latest is not None:
+                self._count("LC102", event, id=self._response.id)
+        elif row.role is Role.STATE:
+            if latest is not None and row.order <= latest.order:
+                self._count("LC107", event, later=latest.type)
+            elif self._items_began:
+                self._count("LC107", event, later="an item")
+
+    def _snapshot(self, event: Event) -> None:
+        response, snapshot = self._response, event.object("response")
+        if snapshot.get("background") is True and response.tentative is not None:
+            for finding in response.tentative:
+                self._report.withdraw(finding)
+            response.resumed = True
+        response.tentative = None
+        id_, model, created_at = (snapshot.get(key) for key in ("id", "model", "created_at"))
+        if response.id is None and isinstance(id_, str):
+            response.id = id_
+        if response.model is None and isinstance(model, str):
+            response.model = model
+        if response.created_at is None and isinstance(created_at, int | float):
+            response.created_at = created_at
+        usage = snapshot.get("usage")
+        if isinstance(usage, dict):
+            response.usage = usage
+
+    def _status(self, event: Event) -> None:
+        status = event.object("response").get("status")
+        allowed = STATUS[event.type or ""]
+        if isinstance(status, str) and status not in allowed:
+            self._report("ST701", event.position, type=event.type, have=status, want=" or ".join(allowed))
+
+    def _count(self, code: str, event: Event, **facts: Any) -> None:
+        if known := self._found.get(code):
+            known.add(event.position)
+        else:
+            self._found[code] = self._report(code, event.position, type=event.type, **facts)

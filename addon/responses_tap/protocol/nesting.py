@@ -1,0 +1,61 @@
+"""Holds each event against the tree of open scopes, as the table of grammar.py says.
+
+What an event may do depends on its row (kind, role) and on the state of its scope; a way to be wrong has one
+rule, named by the scope's kind. Repairs follow at once: a scope used without opening becomes virtual, one in the
+wrong place tainted, so that the events after the defect find a scope and are counted instead of accused.
+"""
+
+from collections.abc import Callable
+
+from responses_tap.protocol.events import Event
+from responses_tap.protocol.findings import Report
+from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, PART, SUMMARY, VALUE, Kind, Role, Row
+from responses_tap.protocol.items import Items
+from responses_tap.protocol.parts import Parts
+from responses_tap.protocol.routing import Router
+from responses_tap.protocol.scopes import Response, Scope
+
+
+class Nesting:
+    """The scopes of one response, moved on event by event."""
+
+    def __init__(self, response: Response, report: Report) -> None:
+        self._response = response
+        self._report = report
+        router = Router(response, report)
+        items = Items(response, router, report)
+        parts = Parts(response, router, items, report)
+        self._moves: dict[tuple[Kind, Role], Callable[[Event, Row], Scope | None]] = {
+            (ITEM, Role.OPEN): items.open,
+            (ITEM, Role.CLOSE): items.close,
+            (ITEM, Role.PROGRESS): items.progress,
+            (ITEM, Role.NOTE): items.progress,
+        }
+        for kind in (PART, SUMMARY, COMMAND, VALUE, OUTPUT):
+            self._moves |= {
+                (kind, Role.OPEN): parts.open,
+                (kind, Role.DELTA): parts.delta,
+                (kind, Role.DONE): parts.done,
+                (kind, Role.NOTE): parts.note,
+                (kind, Role.CLOSE): parts.close,
+            }
+
+    def apply(self, event: Event, row: Row) -> Scope | None:
+        """Move the tree on by one event; the scope it belongs to, None where it has none."""
+        move = self._moves.get((row.kind, row.role))
+        return move(event, row) if move else None
+
+    def finish(self, state: str, position: int | None) -> None:
+        """The response has ended in `state` at `position`: what is open now stays open."""
+        unclosed = [item for item in self._response.open_items() if item.opened is not None]
+        if state == "completed":
+            for item in unclosed:
+                found = self._report("MD306", position, item.place, missing=ITEM.closer, have=item.type or "item")
+                item.findings["MD306"] = found
+        elif state == "incomplete" and unclosed:
+            first = unclosed[0]
+            found = self._report("LC109", position, first.place, open=len(unclosed))
+            first.findings["LC109"] = found
+        for item in self._response.every_item:
+            if item.orphan is not None:
+                item.orphan.remark("never opened" if item.closed is not None else "never opened nor closed")

@@ -1,0 +1,249 @@
+"""What an event does inside an item: parts are opened and closed, texts and values grow and are finished."""
+
+from typing import Any
+
+from responses_tap.protocol.agreement import hold, text_of
+from responses_tap.protocol.events import Event
+from responses_tap.protocol.findings import Report, Severity
+from responses_tap.protocol.grammar import COMMAND, CONTENTS, PART, SUMMARY, VALUE, Role, Row
+from responses_tap.protocol.items import Items
+from responses_tap.protocol.routing import Router
+from responses_tap.protocol.scopes import Response, Scope
+
+
+class Parts:
+    """Parts, summary parts, commands and values of the items of one response."""
+
+    def __init__(self, response: Response, router: Router, items: Items, report: Report) -> None:
+        self._response = response
+        self._router = router
+        self._items = items
+        self._report = report
+
+    def open(self, event: Event, row: Row) -> Scope | None:
+        """content_part.added and its kin."""
+        item = self._router.item(event, row)
+        if self._items.is_late(item, event):
+            return item
+        type_ = _part_type(event, row)
+        content = CONTENTS.get(type_ or "")
+        if (content is None or row.kind is not PART) and self._items.is_wrong_type(item, event, row):
+            return item
+        part, is_new = self._part(item, event, row)
+        if part.opened is not None:
+            self._once(part, "NS208", event, open=event.type)
+            return part
+        part.opened, part.type = event.position, part.type or type_
+        if part.orphan is not None:
+            part.orphan.remark(f"opened late at {event.position}")
+            part.orphan = None
+        if content is not None and item.type is not None and item.type not in content.items:
+            if not item.tainted and not part.tainted:
+                self._items.misplaced(part, item, event.position)
+        elif is_new and not item.excused:
+            self._check_place(item, part, event)
+        if row.kind is COMMAND and (command := event.string("command")):
+            part.pieces.append(command)
+        return part
+
+    def delta(self, event: Event, row: Row) -> Scope | None:
+        """A piece of a text or value."""
+        scope = self._inner(event, row)
+        if scope is None:
+            return None
+        if scope.done is not None:
+            self._once(scope, "OR401", event, done=event.type)
+        elif piece := event.string(row.value):
+            scope.pieces.append(piece)
+            scope.deltas += 1
+        else:
+            scope.deltas += 1
+        return scope
+
+    def done(self, event: Event, row: Row) -> Scope | None:
+        """The whole text or value, which must be what the deltas add up to."""
+        scope = self._inner(event, row)
+        if scope is None:
+            return None
+        if scope.done is not None:
+            self._once(scope, "OR401", event, done=event.type)
+            return scope
+        scope.done = event.position
+        value = event.string(row.value) if row.value else None
+        if value is None or scope.tainted:
+            return scope
+        self._expect_deltas(scope, value, event.position)
+        if facts := hold(scope, value):
+            code = "AG604" if row.kind is VALUE else "AG601"
+            scope.findings[code] = self._report(code, event.position, scope.place, type=event.type, **facts)
+        return scope
+
+    def note(self, event: Event, row: Row) -> Scope | None:
+        """An annotation."""
+        scope = self._inner(event, row)
+        if scope is None or (index := event.index("annotation_index")) is None:
+            return scope
+        if index != scope.annotations and not scope.excused and not self._response.resumed:
+            self._once(scope, "ID508", event, key="annotation_index", index=index, expected=scope.annotations)
+        scope.annotations = index + 1
+        return scope
+
+    def close(self, event: Event, row: Row) -> Scope | None:
+        """content_part.done and its kin."""
+        item = self._router.item(event, row)
+        if item.closed is not None:
+            part = item.children.get((row.kind.name, self._key(item, event, row)))
+            if part is not None and (found := part.findings.pop("MD305", None)):
+                self._report.withdraw(found)
+                part.closed = event.position
+            self._items.is_late(item, event)
+            return item
+        if row.kind is not PART and self._items.is_wrong_type(item, event, row):
+            return item
+        part, is_new = self._part(item, event, row)
+        part.type = part.type or _part_type(event, row)
+        if is_new:
+            self._orphan(part, event, row)
+        elif part.closed is not None:
+            self._once(part, "OR403", event, close="its close")
+            return part
+        part.closed = event.position
+        self._finish(part, event, row)
+        return part
+
+    def _finish(self, part: Scope, event: Event, row: Row) -> None:
+        content = CONTENTS.get(part.type or "")
+        if part.tainted:
+            return
+        if content is not None and part.done is None and not part.virtual:
+            part.findings["done"] = self._report(
+                content.missing_done, event.position, part.place, missing=content.done, kind=part.kind.name
+            )
+        text = event.string("command") if row.kind is COMMAND else text_of(event.data.get("part"))
+        if text is None:
+            return
+        if part.done is None:
+            self._expect_deltas(part, text, event.position)
+        if facts := hold(part, text):
+            part.findings["AG602"] = self._report("AG602", event.position, part.place, type=event.type, **facts)
+
+    def _inner(self, event: Event, row: Row) -> Scope | None:
+        """The part or value that a delta, done or note goes into; None where it can go nowhere."""
+        item = self._router.item(event, row)
+        if item.closed is not None:
+            self._late_in_item(item, event, row)
+            return None
+        if item.type is not None and row.items and item.type not in row.items:
+            return self._in_wrong_item(item, event, row)
+        part, is_new = self._part(item, event, row)
+        if is_new and row.kind.opener is not None:
+            self._orphan(part, event, row)
+        elif part.orphan is not None:
+            part.orphan.add(event.position)
+        if row.kind is PART and not self._fits(part, event, row):
+            return None
+        if part.closed is not None:
+            self._late_in_part(part, event, row)
+            return None
+        return part
+
+    def _in_wrong_item(self, item: Scope, event: Event, row: Row) -> Scope | None:
+        part = item.children.get((row.kind.name, self._key(item, event, row)))
+        if part is None or not part.tainted:
+            self._items.is_wrong_type(item, event, row)
+            return None
+        if row.role is Role.DONE:
+            part.done = event.position
+        return None
+
+    def _fits(self, part: Scope, event: Event, row: Row) -> bool:
+        if part.type is None:
+            part.type = row.part
+        if part.type == row.part or part.tainted:
+            return True
+        self._once(part, "NS206", event, type=event.type, have=part.type)
+        return False
+
+    def _late_in_item(self, item: Scope, event: Event, row: Row) -> None:
+        part = item.children.get((row.kind.name, self._key(item, event, row)))
+        missed = (part.findings.pop("done", None) if part else None) or (
+            item.findings.pop("MD307", None) if row.kind is VALUE else None
+        )
+        if row.role is Role.DONE and missed:
+            self._report.withdraw(missed)
+        self._items.is_late(item, event)
+
+    def _late_in_part(self, part: Scope, event: Event, row: Row) -> None:
+        if row.role is Role.DONE and (missed := part.findings.pop("done", None)):
+            self._report.withdraw(missed)
+            part.done = event.position
+        code = "OR401" if part.done is not None and part.done < event.position else "OR403"
+        self._once(part, code, event, done=event.type, close=part.kind.closer)
+
+    def _key(self, item: Scope, event: Event, row: Row) -> int | str | None:
+        """The number of the event's part; of the newest open one, where the event does not say."""
+        if row.kind.key is None:
+            return row.part
+        key = event.index(row.kind.key)
+        if key is not None:
+            return key
+        parts = [p for p in item.children.values() if p.kind is row.kind]
+        still_open = [p for p in parts if p.closed is None]
+        if row.role is Role.OPEN:
+            return len(parts)
+        return (still_open or parts)[-1].key if parts else 0
+
+    def _part(self, item: Scope, event: Event, row: Row) -> tuple[Scope, bool]:
+        key = self._key(item, event, row)
+        part = item.children.get((row.kind.name, key))
+        if part is not None:
+            return part, False
+        part = Scope(row.kind, key, item, first=event.position)
+        item.children[row.kind.name, key] = part
+        return part, True
+
+    def _orphan(self, part: Scope, event: Event, row: Row) -> None:
+        item = part.parent
+        if (item is not None and item.excused) or self._response.resumed:
+            return
+        found = self._report(
+            row.kind.not_opened,
+            event.position,
+            part.place,
+            missing=row.kind.opener,
+            type=event.type,
+            kind=row.kind.name,
+            open=row.kind.opener,
+        )
+        part.orphan = part.findings["NS202"] = found
+        self._response.doubt(found)
+
+    def _check_place(self, item: Scope, part: Scope, event: Event) -> None:
+        siblings = [p for p in item.inside(part.kind) if p is not part and not p.tainted]
+        expected = max((p.key for p in siblings if isinstance(p.key, int)), default=-1) + 1
+        if isinstance(part.key, int) and part.key > expected:
+            part.findings["ID508"] = self._report(
+                "ID508", event.position, part.place, key=part.kind.key, index=part.key, expected=expected
+            )
+        beside = next((p for p in siblings if p.closed is None and not p.virtual), None)
+        if beside is not None and part.kind in (PART, SUMMARY):
+            self._report("OR405", event.position, part.place, other=beside.label)
+
+    def _expect_deltas(self, scope: Scope, value: str, position: int) -> None:
+        if not value or scope.deltas or scope.pieces or scope.excused or self._response.resumed:
+            return
+        severity = Severity.NOTE if scope.kind is VALUE else None
+        scope.findings["MD309"] = self._report(
+            "MD309", position, scope.place, severity=severity, chars=len(value), what=scope.type or scope.key
+        )
+
+    def _once(self, scope: Scope, code: str, event: Event, **facts: Any) -> None:
+        if known := scope.findings.get(code):
+            known.add(event.position)
+        else:
+            scope.findings[code] = self._report(code, event.position, scope.place, **{"type": event.type, **facts})
+
+
+def _part_type(event: Event, row: Row) -> str | None:
+    type_ = event.object("part").get("type")
+    return type_ if isinstance(type_, str) else row.part or None

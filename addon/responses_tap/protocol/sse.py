@@ -1,0 +1,110 @@
+"""Bytes → frames: server-sent events, incremental and without loss.
+
+Lines end with CR, LF or CRLF; a blank line ends a frame (WHATWG HTML, section 9.2.6, "Interpreting an
+event stream"). Unlike a browser, the decoder drops nothing: comments, unknown fields and stray blank lines
+stay in `Frame.raw`, so that the frames of a body, joined, are that body byte for byte.
+"""
+
+import re
+from typing import NamedTuple
+
+DONE_MARKER = b"[DONE]"
+"""The data of the marker that Chat Completions ends with. OpenAI's Responses API never sends it."""
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+# The first group is atomic: without that, the two halves of one CRLF would pass for two line ends.
+_FRAME_END = re.compile(rb"(?>\r\n|\r|\n)(?:\r\n|\r|\n)")
+_LONGEST_FRAME_END = 4
+
+
+class Frame(NamedTuple):
+    """One block of an event stream, or one message of a WebSocket."""
+
+    raw: bytes
+    """The block as it arrived, with the blank line that ends it."""
+    event: str | None
+    """The value of the `event:` field, None where there is none."""
+    data: bytes | None
+    """The `data:` lines joined with LF, None where there is none (a comment, a lone `event:`)."""
+    complete: bool = True
+    """False for a tail that no blank line ended."""
+
+    @property
+    def is_done_marker(self) -> bool:
+        """Whether this frame is `data: [DONE]`."""
+        return self.data == DONE_MARKER
+
+
+class Decoder:
+    """Cuts a body into frames; any split of the same bytes gives the same frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0
+        self._has_cr = False
+        self._first = True
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The frames that `chunk` completes, in order."""
+        buffer = self._buffer
+        buffer += chunk
+        self._has_cr = self._has_cr or b"\r" in chunk
+        frames = []
+        start = 0
+        while (end := self._frame_end(max(start, self._searched))) != -1:
+            frames.append(self._frame(bytes(buffer[start:end]), complete=True))
+            start = end
+        del buffer[:start]
+        self._searched = max(0, len(buffer) - _LONGEST_FRAME_END + 1)
+        return frames
+
+    def finish(self) -> Frame | None:
+        """The unfinished tail of the body, None where the body ends with a blank line."""
+        # A frame whose last line end is a lone CR was held back for the LF that might have followed.
+        tail = bytes(self._buffer)
+        self._buffer.clear()
+        return self._frame(tail, complete=_FRAME_END.search(tail) is not None) if tail else None
+
+    def _frame_end(self, start: int) -> int:
+        """Where the first frame end at or after `start` stops, -1 if none is certain yet."""
+        buffer = self._buffer
+        if not self._has_cr:
+            found = buffer.find(b"\n\n", start)
+            return found + 2 if found != -1 else -1
+        match = _FRAME_END.search(buffer, start)
+        if match is None or (match.end() == len(buffer) and buffer.endswith(b"\r")):
+            return -1
+        return match.end()
+
+    def _frame(self, raw: bytes, *, complete: bool) -> Frame:
+        text = raw
+        if self._first:
+            self._first = False
+            text = raw.removeprefix(_BOM)
+        return _parse(raw, text, complete=complete)
+
+
+def _parse(raw: bytes, text: bytes, *, complete: bool) -> Frame:
+    # Nearly every frame is `event: NAME\ndata: JSON\n\n` or the data line alone.
+    name = None
+    at = 0
+    if text.startswith(b"event: "):
+        at = text.find(b"\n") + 1
+        name = text[7 : at - 1]
+    if complete and text.startswith(b"data: ", at) and text.find(b"\n", at) == len(text) - 2 and b"\r" not in text:
+        return Frame(raw, None if name is None else name.decode(errors="replace"), text[at + 6 : -2])
+    return _parse_fields(raw, text, complete=complete)
+
+
+def _parse_fields(raw: bytes, text: bytes, *, complete: bool) -> Frame:
+    event: str | None = None
+    data: list[bytes] = []
+    for line in _LINE_END.split(text):
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            data.append(value)
+        elif field == b"event":
+            event = value.decode(errors="replace")
+    return Frame(raw, event, b"\n".join(data) if data else None, complete)

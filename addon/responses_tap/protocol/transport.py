@@ -1,0 +1,66 @@
+"""The frames of an event stream: names that match, data that is JSON, a proper end."""
+
+from typing import Any
+
+from responses_tap.protocol.events import Event
+from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.sse import Frame
+
+_FAULTS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905"}
+
+
+class Transport:
+    """The frames of one body, beside the events in them."""
+
+    def __init__(self, report: Report, *, live: bool) -> None:
+        self._report = report
+        self._live = live
+        self._found: dict[str, Finding] = {}
+        self._marker = False
+        self._tail = False
+
+    def event(self, frame: Frame, event: Event) -> None:
+        """A frame that carries data."""
+        position = event.position
+        if event.fault is not None:
+            self._report(_FAULTS[event.fault.kind], position, detail=event.fault.detail)
+        if frame.event is None:
+            self._count("TR902", position)
+        elif event.type is not None and frame.event != event.type:
+            self._count("TR901", position, event=frame.event, type=event.type)
+        if self._marker:
+            self._count("TR910", position)
+
+    def nothing(self, frame: Frame, response: Response | None) -> None:
+        """A frame without data: a comment, or an `event:` line alone."""
+        if frame.event is not None and frame.complete:
+            self._report("TR912", None, event=frame.event, after=response.events - 1 if response else None)
+
+    def marker(self, response: Response) -> None:
+        """`data: [DONE]`."""
+        self._marker = True
+        if response.terminal is None and response.error is None:
+            self._found["TR908"] = self._report("TR908", None, after=response.events - 1)
+            self._found["TR910"] = self._found["TR908"]  # what follows is the same defect
+
+    def tail(self) -> None:
+        """The body ends without a blank line."""
+        self._tail = True
+
+    def finish(self, response: Response) -> None:
+        """The body has ended; `response` is its last."""
+        if response.terminal is None:
+            return  # LC103 tells it
+        if self._tail:
+            # Editors trim the end of files; on the wire it makes clients lose the last event.
+            self._report("TR911", response.events - 1, severity=None if self._live else Severity.NOTE)
+        if not self._marker:
+            self._report("TR909", None)
+
+    def _count(self, code: str, position: int, **facts: Any) -> None:
+        known = self._found.get(code)
+        if known is None:
+            self._found[code] = self._report(code, position, **facts)
+        elif known.code == code:
+            known.add(position)

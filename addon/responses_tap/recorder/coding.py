@@ -1,0 +1,137 @@
+"""Undoes a content-encoding piece by piece, and keeps what could be decoded when the encoding is damaged."""
+
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+import brotli
+import zstandard
+
+
+class CodingError(Exception):
+    """The encoded bytes are damaged. `decoded` is what came before the damage."""
+
+    def __init__(self, message: str, decoded: bytes = b"") -> None:
+        super().__init__(message)
+        self.decoded = decoded
+
+
+class _Coding(Protocol):
+    def decode(self, data: bytes) -> bytes: ...
+
+
+class ContentDecoder:
+    """Decodes a body that carries these content-encodings, in the order of the header field."""
+
+    def __init__(self, encodings: str | None) -> None:
+        names = [name.strip().lower() for name in (encodings or "").split(",")]
+        self._codings: list[_Coding] = []
+        self._received = 0
+        self.damage: str | None = None
+        """Where and how the encoding broke; nothing after it can be decoded."""
+        for name in reversed([name for name in names if name not in ("", "identity")]):
+            if (coding := _CODINGS.get(name)) is None:
+                self.damage = f"content-encoding {name!r} is unknown"
+            else:
+                self._codings.append(coding())
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the body is not encoded at all."""
+        return not self._codings and self.damage is None
+
+    def decode(self, data: bytes) -> bytes:
+        """The decoded bytes that `data` yields at once; b"" after damage."""
+        if self.damage is not None:
+            return b""
+        self._received += len(data)
+        for coding in self._codings:
+            try:
+                data = coding.decode(data)
+            except CodingError as error:
+                data = error.decoded
+                self.damage = f"the content-encoding broke within {self._received} bytes ({error})"
+        return data
+
+
+class _Inflate:
+    """The members of a gzip or zlib body."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._member = zlib.decompressobj(window)
+
+    def decode(self, data: bytes) -> bytes:
+        decoded = bytearray()
+        while data:
+            if self._member.eof:
+                if data[0] == 0:  # padding after the last member
+                    break
+                self._member = zlib.decompressobj(self._window)
+            before = self._member.copy()
+            try:
+                decoded += self._member.decompress(data)
+            except zlib.error as error:
+                raise CodingError(str(error), bytes(decoded) + _sound_part(before, data)) from error
+            data = self._member.unused_data
+        return bytes(decoded)
+
+
+def _sound_part(member: "zlib._Decompress", data: bytes) -> bytes:
+    # zlib throws the output of a damaged piece away, so the piece is fed again byte by byte.
+    decoded = bytearray()
+    try:
+        for at in range(len(data)):
+            decoded += member.decompress(data[at : at + 1])
+    except zlib.error:
+        pass
+    return bytes(decoded)
+
+
+class _Gzip(_Inflate):
+    def __init__(self) -> None:
+        super().__init__(16 + zlib.MAX_WBITS)
+
+
+class _Deflate:
+    """Deflate as HTTP means it (with a zlib header) or as some servers send it (without)."""
+
+    def __init__(self) -> None:
+        self._inflate: _Inflate | None = None
+
+    def decode(self, data: bytes) -> bytes:
+        if self._inflate is None and data:
+            has_header = data[0] & 0x0F == zlib.DEFLATED
+            self._inflate = _Inflate(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+        return self._inflate.decode(data) if self._inflate else b""
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._decompressor = brotli.Decompressor()
+
+    def decode(self, data: bytes) -> bytes:
+        try:
+            return self._decompressor.process(data)
+        except brotli.error as error:
+            raise CodingError(str(error)) from error
+
+
+class _Zstandard:
+    def __init__(self) -> None:
+        self._decompressor = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+
+    def decode(self, data: bytes) -> bytes:
+        try:
+            return self._decompressor.decompress(data)
+        except zstandard.ZstdError as error:
+            raise CodingError(str(error)) from error
+
+
+_CODINGS: dict[str, Callable[[], _Coding]] = {
+    "gzip": _Gzip,
+    "x-gzip": _Gzip,
+    "deflate": _Deflate,
+    "br": _Brotli,
+    "zstd": _Zstandard,
+}

@@ -1,0 +1,226 @@
+"""What goes through the pipes between proxy and worker: messages down in batches, notices up as JSON lines."""
+
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Literal, NamedTuple
+
+type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
+
+_BATCH_HEAD = struct.Struct("<QI")
+_MESSAGE_HEAD = struct.Struct("<BIQI")
+
+
+class Kind(IntEnum):
+    """What a message tells of a flow."""
+
+    REQUEST = 1
+    ANSWER = 2
+    CHUNK = 3
+    END = 4
+
+
+class Message(NamedTuple):
+    """One thing that happened to a flow."""
+
+    kind: Kind
+    flow: int
+    """The number that the feeder gave the flow."""
+    at_ns: int
+    """When, in nanoseconds of the monotonic clock."""
+    payload: bytes
+    """A chunk's bytes; of the other kinds, the facts in the form of their class below."""
+
+
+class Batch(NamedTuple):
+    """Messages that went through the pipe together."""
+
+    number: int
+    """1 for the session's first, then one more each; acknowledged once its rows are in the file."""
+    messages: list[Message]
+
+
+def encode_batch(number: int, messages: Iterable[Message]) -> bytes:
+    """A batch as it goes through the pipe."""
+    parts = []
+    for kind, flow, at_ns, payload in messages:
+        parts += (_MESSAGE_HEAD.pack(kind, flow, at_ns, len(payload)), payload)
+    content = b"".join(parts)
+    return _BATCH_HEAD.pack(number, len(content)) + content
+
+
+class BatchDecoder:
+    """Cuts what comes out of the pipe into batches."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Batch]:
+        """The batches that `data` completes."""
+        self._buffer += data
+        while len(self._buffer) >= _BATCH_HEAD.size:
+            number, size = _BATCH_HEAD.unpack_from(self._buffer)
+            end = _BATCH_HEAD.size + size
+            if len(self._buffer) < end:
+                return
+            content = bytes(self._buffer[_BATCH_HEAD.size : end])
+            del self._buffer[:end]
+            yield Batch(number, list(_messages(content)))
+
+
+def _messages(content: bytes) -> Iterator[Message]:
+    at = 0
+    while at < len(content):
+        kind, flow, at_ns, size = _MESSAGE_HEAD.unpack_from(content, at)
+        at += _MESSAGE_HEAD.size
+        yield Message(Kind(kind), flow, at_ns, content[at : at + size])
+        at += size
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asked for."""
+
+    method: str
+    url: str
+    host: str
+    http_version: str
+    headers: list[tuple[str, str]]
+    started_at: str
+    """ISO 8601, UTC, microseconds."""
+    expected: bool
+    """Whether the request alone shows that a response of this API will follow."""
+    body: bytes
+
+    def encode(self) -> bytes:
+        """The payload of a REQUEST message: a line of JSON, then the body."""
+        facts = {name: getattr(self, name) for name in self.__slots__ if name != "body"}
+        return json.dumps(facts).encode() + b"\n" + self.body
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "Request":
+        """The request of a message."""
+        facts, _, body = payload.partition(b"\n")
+        return cls(**json.loads(facts), body=body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of the server's answer."""
+
+    status: int
+    headers: list[tuple[str, str]]
+
+    def encode(self) -> bytes:
+        """The payload of an ANSWER message."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "Answer":
+        """The answer of a message."""
+        return cls(**json.loads(payload))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a flow ended."""
+
+    ended_by: EndedBy
+    reason: str
+    complete: bool
+    """Whether the answer came to its end as HTTP understands it."""
+    lost: int = 0
+    """Bytes of the body that were not recorded because the recorder could not keep up."""
+
+    def encode(self) -> bytes:
+        """The payload of an END message."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "End":
+        """The end of a message."""
+        return cls(**json.loads(payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has opened the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """All batches up to this number are in the file."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStarted:
+    """A stream is being recorded."""
+
+    stream: int
+    """Its id in the recording, as in the other notices."""
+    method: str
+    url: str
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingMade:
+    """The checker found a defect."""
+
+    stream: int
+    code: str
+    name: str
+    severity: str
+    position: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFinished:
+    """A stream reached its terminal event or its end. Findings of what comes later are still told."""
+
+    stream: int
+    state: str
+    ended_by: str
+    reason: str
+    events: int
+    errors: int
+    warnings: int
+    notes: int
+    first_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The recorder itself failed at something; the traffic goes on."""
+
+    message: str
+
+
+type Notice = StreamStarted | FindingMade | StreamFinished | Trouble
+"""What the user of a recorder is told."""
+
+type Report = Ready | Acknowledged | Notice
+"""What a worker tells its feeder."""
+
+_REPORTS: dict[str, type[Report]] = {
+    kind.__name__: kind for kind in (Ready, Acknowledged, StreamStarted, FindingMade, StreamFinished, Trouble)
+}
+
+
+def encode_report(report: Report) -> bytes:
+    """A line of JSON with its line end."""
+    return json.dumps({"report": type(report).__name__, **asdict(report)}).encode() + b"\n"
+
+
+def decode_report(line: bytes) -> Report:
+    """The report in a line; a line that is none (an interpreter's dying words) is Trouble."""
+    try:
+        facts = json.loads(line)
+        return _REPORTS[facts.pop("report")](**facts)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Trouble(f"recorder: {line.decode(errors='replace').strip()}")

@@ -1,0 +1,7 @@
+"""One SQLite file of recorded streams: `writer` fills it, `reader` reads it, `migrations` is its schema."""
+
+from responses_tap.store.migrations import RecordingError
+from responses_tap.store.reader import Recording, open_recording
+from responses_tap.store.rows import ChunkRow, EventRow, StreamRow
+
+__all__ = ["ChunkRow", "EventRow", "Recording", "RecordingError", "StreamRow", "open_recording"]

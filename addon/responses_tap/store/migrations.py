@@ -1,0 +1,135 @@
+"""The schema of a recording, step by step, and the check that a file is one."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("responses-tap")
+
+_ADVICE = "name a file that `record` wrote"
+
+
+class RecordingError(Exception):
+    """A recording cannot be opened, read or written. The message is one line: what, where, what to do."""
+
+
+@migrations()
+def m001_initial(db: Database) -> None:
+    """Streams, chunks, events, findings, verdicts, and the views over them."""
+    for statement in (*_TABLES, *_VIEWS):
+        db.execute(statement)
+
+
+def check_schema(db: Database, path: Path) -> None:
+    """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
+    if is_empty(db, path):
+        raise RecordingError(f"{path} is no recording (empty); {_ADVICE}")
+    applied = {migration.name for migration in migrations.applied(db)}
+    if not applied:
+        raise RecordingError(f"{path} is no recording (an SQLite file with other tables); {_ADVICE}")
+    if newer := applied - {migration.name for migration in migrations._migrations}:  # noqa: SLF001
+        raise RecordingError(
+            f"{path} was written by a newer responses-tap (schema {max(newer)}); upgrade to read it"
+        )
+
+
+def is_empty(db: Database, path: Path) -> bool:
+    """Whether nothing has been put into the file yet; RecordingError where it is no SQLite file."""
+    try:
+        return not set(db.table_names()) - {migrations.migrations_table}
+    except sqlite3.DatabaseError as error:
+        raise RecordingError(f"{path} is no recording ({error}); {_ADVICE}") from error
+
+
+_TABLES = (
+    """
+    CREATE TABLE streams (
+      id INTEGER PRIMARY KEY,
+      method TEXT NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL, route TEXT NOT NULL,
+      http_version TEXT NOT NULL, model TEXT,
+      request_headers TEXT NOT NULL,   -- JSON: a list of [name, value]; secrets masked
+      request_body TEXT,               -- secrets masked
+      status INTEGER, response_headers TEXT, content_encoding TEXT, response_id TEXT,
+      started_at TEXT NOT NULL,        -- ISO 8601, UTC, microseconds
+      first_byte_ns INTEGER, last_byte_ns INTEGER, end_ns INTEGER,  -- nanoseconds since started_at
+      state TEXT NOT NULL,             -- open, completed, incomplete, failed, truncated, http-error
+      ended_by TEXT,                   -- server, client, network, recorder, unknown
+      end_reason TEXT,
+      attempt INTEGER NOT NULL DEFAULT 0,
+      event_count INTEGER, input_tokens INTEGER, output_tokens INTEGER, wire_size INTEGER,
+      shape TEXT, source TEXT NOT NULL DEFAULT 'captured', mark TEXT, note TEXT,
+      response_body BLOB               -- an answer that is no event stream, content-decoded
+    )
+    """,
+    # Small rows, each stream's together: without a rowid they take half the space.
+    """
+    CREATE TABLE chunks (
+      stream INTEGER NOT NULL, n INTEGER NOT NULL, at_ns INTEGER NOT NULL, wire_size INTEGER NOT NULL,
+      offset INTEGER NOT NULL, size INTEGER NOT NULL,  -- in the decoded body
+      PRIMARY KEY (stream, n)
+    ) WITHOUT ROWID
+    """,
+    # With a rowid: many streams at once append at the end, where rows sorted by stream would split pages
+    # and leave a third of them empty.
+    """
+    CREATE TABLE events (
+      stream INTEGER NOT NULL, n INTEGER NOT NULL, position INTEGER, at_ns INTEGER NOT NULL,
+      chunk INTEGER NOT NULL, type TEXT, sequence_number INTEGER, output_index INTEGER,
+      content_index INTEGER, summary_index INTEGER, item_id TEXT, response INTEGER NOT NULL DEFAULT 0,
+      raw BLOB NOT NULL,
+      PRIMARY KEY (stream, n)
+    )
+    """,
+    # The beginning of a frame whose end has not arrived; it becomes the last event when the stream ends so.
+    "CREATE TABLE tails (stream INTEGER PRIMARY KEY, raw BLOB NOT NULL)",
+    """
+    CREATE TABLE findings (
+      stream INTEGER NOT NULL, response INTEGER NOT NULL, code TEXT NOT NULL, name TEXT NOT NULL,
+      severity TEXT NOT NULL, position INTEGER, scope TEXT NOT NULL, message TEXT NOT NULL, missing TEXT,
+      count INTEGER NOT NULL, evidence TEXT NOT NULL  -- scope and evidence: JSON
+    )
+    """,
+    "CREATE INDEX findings_stream ON findings (stream)",
+    """
+    CREATE TABLE verdicts (
+      stream INTEGER PRIMARY KEY, rules TEXT NOT NULL, profile TEXT NOT NULL,
+      error INTEGER NOT NULL, warning INTEGER NOT NULL, note INTEGER NOT NULL, first_code TEXT
+    )
+    """,
+    # The key of the masks, the number of the last batch, the flows that are open.
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+)
+
+_VIEWS = (
+    # The data lines of a frame. A line end inside JSON is white space, so two data lines join with a blank.
+    """
+    CREATE VIEW event_data AS
+      WITH lines AS (
+        SELECT stream, n, position, type, at_ns,
+          char(10) || ltrim(
+            replace(replace(CAST(raw AS TEXT), char(13, 10), char(10)), char(13), char(10)), char(65279)
+          ) AS text
+        FROM events WHERE type IS NOT NULL
+      ), rest AS (
+        SELECT stream, n, position, type, at_ns,
+          replace(substr(text, instr(text, char(10) || 'data:') + 6), char(10) || 'data:', ' ') AS text
+        FROM lines
+      )
+      SELECT stream, n, position, type, at_ns,
+        ltrim(substr(text, 1, instr(text || char(10), char(10)) - 1)) AS data
+      FROM rest
+    """,
+    """
+    CREATE VIEW timeline AS
+      SELECT stream, n, position, at_ns / 1e9 AS seconds,
+        (at_ns - lag(at_ns) OVER (PARTITION BY stream ORDER BY n)) / 1e9 AS since_previous,
+        type, sequence_number, output_index, content_index, summary_index, item_id
+      FROM events
+    """,
+    """
+    CREATE VIEW violations AS
+      SELECT findings.*, streams.started_at, streams.model, streams.url, streams.response_id
+      FROM findings JOIN streams ON streams.id = findings.stream
+    """,
+)

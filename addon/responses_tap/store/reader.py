@@ -1,0 +1,211 @@
+"""Reads a recording: read-only, in short statements, while somebody else may be writing it."""
+
+import json
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.store.migrations import RecordingError, check_schema
+from responses_tap.store.rows import ChunkRow, EventRow, Headers, StreamRow
+
+_PAGE = 1000
+"""Events read in one statement."""
+
+
+def open_recording(path: Path | str) -> "Recording":
+    """Open the recording at `path` for reading; RecordingError says why it cannot be."""
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise RecordingError(f"{path} {what}; name a file that `record` wrote")
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=ro",
+            uri=True,
+            check_same_thread=False,
+            isolation_level=None,
+        )
+    except sqlite3.Error as error:
+        raise RecordingError(f"{path} cannot be read ({error}); check its permissions") from error
+    db = Database(connection)
+    try:
+        check_schema(db, path)
+    except RecordingError:
+        db.close()
+        raise
+    return Recording(path, db)
+
+
+class Recording:
+    """An open recording. Every method raises RecordingError where the file is damaged."""
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self.path = path
+        self._db = db
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def data_version(self) -> int:
+        """A number that changes whenever somebody else has written to the file."""
+        return int(self._rows("PRAGMA data_version")[0][0])
+
+    def stream_ids(self) -> list[int]:
+        """The ids of all streams, ascending."""
+        return [row[0] for row in self._rows("SELECT id FROM streams ORDER BY id")]
+
+    def streams(
+        self, limit: int | None = None, before_id: int | None = None, after_id: int | None = None
+    ) -> list[StreamRow]:
+        """Streams by ascending id, without their request and response bodies.
+
+        Of more than `limit` streams: the last ones below `before_id`, or, if `after_id` is given, the first
+        ones above it.
+        """
+        order = "ASC" if after_id is not None else "DESC"
+        rows = self._stream_rows(
+            _SELECT_LIGHT + f"s.id < :before AND s.id > :after ORDER BY s.id {order} LIMIT :limit",
+            before=2**63 - 1 if before_id is None else before_id,
+            after=-1 if after_id is None else after_id,
+            limit=-1 if limit is None else limit,
+        )
+        return rows if after_id is not None else rows[::-1]
+
+    def stream(self, stream_id: int) -> StreamRow | None:
+        """One stream with its bodies, None if there is none of that id."""
+        rows = self._stream_rows(_SELECT_WHOLE + "s.id = :id", id=stream_id)
+        return rows[0] if rows else None
+
+    def events(self, stream_id: int, first_n: int = 0, limit: int | None = None) -> Iterator[EventRow]:
+        """The frames of a stream from number `first_n` on, at most `limit`, read page by page."""
+        left = 2**63 - 1 if limit is None else limit
+        while left > 0:
+            page = self._rows(
+                f"SELECT {_EVENT_COLUMNS} FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?",  # noqa: S608
+                stream_id,
+                first_n,
+                min(left, _PAGE),
+            )
+            yield from map(EventRow._make, page)
+            if len(page) < _PAGE:
+                return
+            left -= len(page)
+            first_n = page[-1][1] + 1
+
+    def frames(self, stream_id: int) -> Iterator[tuple[Frame, int, int]]:
+        """The frames of a stream, each with its arrival (ns since the start) and the number of its chunk."""
+        decoder = Decoder()
+        waiting: deque[EventRow] = deque()
+        # A frame that ends in a lone CR comes out one row later: rows and frames are paired by their order.
+        for row in self.events(stream_id):
+            waiting.append(row)
+            for frame in decoder.feed(row.raw):
+                origin = waiting.popleft()
+                yield frame, origin.at_ns, origin.chunk
+        if waiting and (last := decoder.finish()) is not None:
+            yield last, waiting[0].at_ns, waiting[0].chunk
+
+    def body(self, stream_id: int) -> bytes:
+        """The body of an event stream as it arrived, content-decoded; what has arrived of an open one."""
+        tail = self._rows("SELECT raw FROM tails WHERE stream = ?", stream_id)
+        return b"".join([*(row.raw for row in self.events(stream_id)), *(row[0] for row in tail)])
+
+    def chunks(self, stream_id: int) -> list[ChunkRow]:
+        """The pieces in which the body arrived, in order."""
+        rows = self._rows(f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE stream = ? ORDER BY n", stream_id)  # noqa: S608
+        return [ChunkRow._make(row) for row in rows]
+
+    def findings(self, stream_id: int) -> list[Finding]:
+        """The findings of a stream by response and position, those without a position last."""
+        rows = self._rows(
+            "SELECT code, name, severity, position, message, scope, missing, count, evidence, response"
+            " FROM findings WHERE stream = ? ORDER BY response, position IS NULL, position, rowid",
+            stream_id,
+        )
+        return [_finding(row) for row in rows]
+
+    def _stream_rows(self, sql: str, **parameters: int) -> list[StreamRow]:
+        try:
+            rows = list(self._db.query(sql, parameters))
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+        return [_stream_row(row) for row in rows]
+
+    def _rows(self, sql: str, *parameters: int) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: sqlite3.DatabaseError) -> RecordingError:
+        return RecordingError(f"{self.path} cannot be read ({error}); `sqlite3 FILE .recover` may save the rest")
+
+
+_BODIES = ("request_body", "response_body")
+_ELSEWHERE = {
+    # An open stream's counts stand in no column, which would have to be rewritten with every batch.
+    "event_count": "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)",
+    "last_byte_ns": "coalesce(s.last_byte_ns, "
+    "(SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))",
+    "rules": "v.rules",
+    "profile": "v.profile",
+    "errors": "coalesce(v.error, 0)",
+    "warnings": "coalesce(v.warning, 0)",
+    "notes": "coalesce(v.note, 0)",
+    "first_code": "v.first_code",
+}
+
+
+def _select(without: tuple[str, ...] = ()) -> str:
+    names = [field.name for field in fields(StreamRow)]
+    columns = {name: _ELSEWHERE.get(name, "NULL" if name in without else f"s.{name}") for name in names}
+    listed = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+    return f"SELECT {listed} FROM streams s LEFT JOIN verdicts v ON v.stream = s.id WHERE "  # noqa: S608
+
+
+_SELECT_WHOLE = _select()
+_SELECT_LIGHT = _select(without=_BODIES)
+_EVENT_COLUMNS = ", ".join(EventRow._fields)
+_CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
+
+
+def _stream_row(row: dict[str, Any]) -> StreamRow:
+    return StreamRow(**row | {name: _headers(row[name]) for name in ("request_headers", "response_headers")})
+
+
+def _headers(text: str | None) -> Headers:
+    return tuple((name, value) for name, value in json.loads(text or "[]"))
+
+
+def _finding(row: tuple[Any, ...]) -> Finding:
+    code, name, severity, position, message, scope, missing, count, evidence, response = row
+    return Finding(
+        code=code,
+        name=name,
+        severity=Severity(severity),
+        position=position,
+        text=message,
+        scope=json.loads(scope),
+        missing=missing,
+        count=count,
+        evidence=json.loads(evidence),
+        response=response,
+    )

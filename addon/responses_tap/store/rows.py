@@ -1,0 +1,115 @@
+"""The rows of a recording as Python values, and what of a value SQLite can hold."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+type Headers = tuple[tuple[str, str], ...]
+"""The headers of a message in their order, names as sent."""
+
+_MOST = 2**63 - 1
+
+
+def storable_int(value: object) -> int | None:
+    """The value if it is an integer that fits a column, else None: JSON knows larger ones."""
+    return value if type(value) is int and -_MOST <= value <= _MOST else None
+
+
+def storable_text(value: object) -> str | None:
+    """The value if it is a text, with `?` for lone surrogates (JSON has them, UTF-8 not), else None."""
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else value.encode(errors="replace").decode()
+
+
+class ChunkRow(NamedTuple):
+    """A piece of a response's body as it arrived."""
+
+    stream: int
+    n: int
+    """0-based in its stream."""
+    at_ns: int
+    """Arrival, nanoseconds since the stream's `started_at`."""
+    wire_size: int
+    """Bytes on the wire, still content-encoded."""
+    offset: int
+    """Where it begins in the decoded body, bytes."""
+    size: int
+    """Bytes of the decoded body that it brought."""
+
+
+class EventRow(NamedTuple):
+    """One frame of a stream. The fields from `type` on are None where the frame is no event."""
+
+    stream: int
+    n: int
+    """0-based number of the frame in the body."""
+    position: int | None
+    """0-based number of the event in its response; None for comments, `[DONE]` and a cut tail."""
+    at_ns: int
+    chunk: int
+    """The `n` of the chunk that completed it."""
+    type: str | None
+    sequence_number: int | None
+    output_index: int | None
+    content_index: int | None
+    summary_index: int | None
+    item_id: str | None
+    response: int
+    """Which response of the body it is in, 0-based."""
+    raw: bytes
+    """The frame as it arrived, after content-decoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """One request and its streamed answer. Times that end in `_ns`: nanoseconds since `started_at`."""
+
+    id: int
+    method: str
+    url: str
+    host: str
+    route: str
+    """`sse` or `websocket`."""
+    http_version: str
+    model: str | None
+    request_headers: Headers
+    """Secrets masked."""
+    request_body: str | None
+    """Secrets masked; None in rows of `Recording.streams`, which leaves the bodies in the file."""
+    status: int | None
+    response_headers: Headers
+    content_encoding: str | None
+    response_id: str | None
+    started_at: str
+    """ISO 8601, UTC, microseconds: the wall clock at the request."""
+    first_byte_ns: int | None
+    last_byte_ns: int | None
+    end_ns: int | None
+    state: str
+    """open, completed, incomplete, failed, truncated or http-error."""
+    ended_by: str | None
+    """server, client, network, recorder or unknown; None while open."""
+    end_reason: str | None
+    attempt: int
+    """The SDK's retry count, 0 for the first try."""
+    event_count: int
+    """Events so far. While the stream is open, comments count too."""
+    input_tokens: int | None
+    output_tokens: int | None
+    wire_size: int | None
+    """Bytes of the body on the wire, None while open."""
+    shape: str | None
+    """Fingerprint of the sequence of event types, runs folded."""
+    source: str
+    """`captured`, or what it was imported from."""
+    mark: str | None
+    note: str | None
+    response_body: bytes | None
+    """An answer that is no event stream, content-decoded; None in rows of `Recording.streams`."""
+    rules: str | None
+    """The version of the rules behind the verdict, None where there is no verdict."""
+    profile: str | None
+    errors: int
+    warnings: int
+    notes: int
+    first_code: str | None

@@ -1,0 +1,191 @@
+"""Writes a recording: rows are collected, and `commit` puts them into the file in one transaction."""
+
+import fcntl
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.store.migrations import RecordingError, check_schema, is_empty, migrations
+from responses_tap.store.rows import ChunkRow, EventRow, storable_text
+
+type Value = str | bytes | int | None
+
+_LOCK_OFFSET = 2**62
+"""The byte whose lock says that a writer is at work: far beyond those that SQLite locks itself."""
+_BUSY_SECONDS = 5.0
+_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Writer:
+    """The one writer of a recording; a second one for the same file, in another process, is refused.
+
+    Creates the file (mode 0600) and its folder (0700), and brings an older schema up to date. RecordingError
+    where that cannot be. The `add_…` and `set_…` methods only collect; `commit` writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Opened before SQLite opens the file and closed after: closing any descriptor of a file drops all
+        # locks that the process has on it, SQLite's too.
+        self._lock = _create_and_lock(path)
+        try:
+            self._db = _open(path)
+        except RecordingError:
+            os.close(self._lock)
+            raise
+        self._next_id: int = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM streams").fetchone()[0]
+        self._statements: list[tuple[str, tuple[Value, ...]]] = []
+        self._chunks: list[ChunkRow] = []
+        self._events: list[EventRow] = []
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self._statements or self._chunks or self._events)
+
+    def mask_key(self) -> bytes:
+        """The key of this recording's masks, 32 random bytes made at the first call."""
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('mask_key', ?)", (secrets.token_bytes(32),))
+        key: bytes = self.meta("mask_key")["mask_key"]
+        return key
+
+    def meta(self, pattern: str) -> dict[str, Any]:
+        """The committed entries of the table `meta` whose keys match the GLOB pattern."""
+        return dict(self._db.execute("SELECT key, value FROM meta WHERE key GLOB ?", (pattern,)).fetchall())
+
+    def set_meta(self, key: str, value: Value) -> None:
+        """Keep a value in the table `meta`; None takes the entry away."""
+        if value is None:
+            self._statements.append(("DELETE FROM meta WHERE key = ?", (key,)))
+        else:
+            self._statements.append(("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value)))
+
+    def add_stream(self, columns: Mapping[str, Value]) -> int:
+        """Add a stream with these columns and return its id."""
+        stream_id = self._next_id
+        self._next_id += 1
+        names = ", ".join(["id", *columns])
+        marks = ", ".join("?" * (len(columns) + 1))
+        sql = f"INSERT INTO streams ({names}) VALUES ({marks})"  # noqa: S608 (names are ours)
+        self._statements.append((sql, (stream_id, *map(_storable, columns.values()))))
+        return stream_id
+
+    def set_stream(self, stream_id: int, columns: Mapping[str, Value]) -> None:
+        """Set some columns of a stream."""
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        sql = f"UPDATE streams SET {assignments} WHERE id = ?"  # noqa: S608 (names are ours)
+        self._statements.append((sql, (*map(_storable, columns.values()), stream_id)))
+
+    def add_chunk(self, row: ChunkRow) -> None:
+        """Add a chunk."""
+        self._chunks.append(row)
+
+    def add_event(self, row: EventRow) -> None:
+        """Add a frame. Its texts and numbers must be storable (see `rows`)."""
+        self._events.append(row)
+
+    def set_tail(self, stream_id: int, raw: bytes) -> None:
+        """Keep the beginning of a frame whose end has not come yet; empty: there is none."""
+        if raw:
+            self._statements.append(("INSERT OR REPLACE INTO tails VALUES (?, ?)", (stream_id, raw)))
+        else:
+            self._statements.append(("DELETE FROM tails WHERE stream = ?", (stream_id,)))
+
+    def set_findings(self, stream_id: int, findings: Iterable[Finding], *, rules: str, profile: str) -> None:
+        """Replace a stream's findings, given in their order, and its verdict."""
+        findings = list(findings)
+        self._statements.append(("DELETE FROM findings WHERE stream = ?", (stream_id,)))
+        self._statements.extend((_INSERT_FINDING, _finding_row(stream_id, finding)) for finding in findings)
+        counts = [sum(finding.severity == severity for finding in findings) for severity in Severity]
+        first = findings[0].code if findings else None
+        verdict = (stream_id, rules, profile, *counts, first)
+        self._statements.append(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdict))
+
+    def commit(self) -> None:
+        """Write all collected rows; on sqlite3.Error nothing is written and they are kept for another try."""
+        connection = self._db.conn
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for sql, parameters in self._statements:
+                connection.execute(sql, parameters)
+            connection.executemany(_INSERT_CHUNK, self._chunks)
+            connection.executemany(_INSERT_EVENT, self._events)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self._statements.clear()
+        self._chunks.clear()
+        self._events.clear()
+
+    def close(self) -> None:
+        """Close the file, everything of it in one piece (no WAL left to be merged). Commits nothing."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.close()
+        os.close(self._lock)
+
+
+def _create_and_lock(path: Path) -> int:
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True)
+        # SQLite gives its -wal and -shm files the mode of the file itself.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RecordingError(f"cannot write {path} ({error.strerror}); give another file with --db") from error
+    try:
+        os.fchmod(descriptor, 0o600)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LOCK_OFFSET)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise RecordingError(
+            f"{path} is being written by another recorder; stop it, or give another --db"
+        ) from error
+    return descriptor
+
+
+def _open(path: Path) -> Database:
+    db = Database(sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS))
+    try:
+        if not is_empty(db, path):
+            check_schema(db, path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        migrations.apply(db)
+    except RecordingError:
+        db.close()
+        raise
+    except sqlite3.Error as error:
+        db.close()
+        raise RecordingError(f"cannot write {path} ({error}); give another file with --db") from error
+    return db
+
+
+def _storable(value: Value) -> Value:
+    return storable_text(value) if isinstance(value, str) else value
+
+
+def _finding_row(stream_id: int, finding: Finding) -> tuple[Value, ...]:
+    return (
+        stream_id,
+        finding.response,
+        finding.code,
+        finding.name,
+        str(finding.severity),
+        finding.position,
+        json.dumps(finding.scope),
+        storable_text(finding.message),
+        storable_text(finding.missing),
+        finding.count,
+        json.dumps(finding.evidence),
+    )
