@@ -1,1 +1,44 @@
-"""x."""
+"""Record streams of the OpenAI Responses API, check them against the protocol, and look at them.
+
+The data flows one way: bytes → frames → events → scopes and rules → findings → rows → a person.
+
+- `protocol` says what a correct stream is, and nothing else: no I/O, no clock, no threads.
+- `store` keeps streams in one SQLite file, `formats` knows their other shapes, `redact` keeps secrets out.
+- `recorder` is the worker process that turns chunks into rows; `capture` and `proxy` tie it to mitmproxy.
+- `timeline` draws a stream as rows, for every screen and report alike.
+
+    from responses_tap import check
+
+    report = check(body)
+    assert report.ok, report.findings
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from responses_tap.protocol.checker import RULES_VERSION, Checker, Report, check
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.sse import Decoder, Frame
+
+if TYPE_CHECKING:
+    from responses_tap.store import open_recording
+
+__all__ = [
+    "RULES_VERSION",
+    "Checker",
+    "Decoder",
+    "Finding",
+    "Frame",
+    "Report",
+    "Severity",
+    "check",
+    "open_recording",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as PEP 562 has it
+    # Checking a stream needs no database: sqlite-utils is imported for those who read a recording.
+    if name == "open_recording":
+        from responses_tap.store import open_recording
+
+        return open_recording
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

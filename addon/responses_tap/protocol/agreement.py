@@ -14,6 +14,8 @@ from responses_tap.protocol.scopes import Response, Scope
 
 def hold(scope: Scope, value: str) -> dict[str, Any] | None:
     """Take `value` as the next stated value of `scope`; the facts of the mismatch if it is a new one."""
+    if scope.unsure:
+        scope.pieces.clear()
     if scope.pieces:
         joined = "".join(scope.pieces)
         scope.pieces.clear()
@@ -27,11 +29,8 @@ def hold(scope: Scope, value: str) -> dict[str, Any] | None:
         return None
     latest = known[-1]
     known.append(value)
-    return {
-        "difference": f"from character {common_length(latest, value)} on",
-        "before": len(latest),
-        "after": len(value),
-    }
+    where = common_length(latest, value)
+    return {"difference": f"from character {where} on; {len(latest)} against {len(value)} characters"}
 
 
 def common_length(a: str, b: str) -> int:
@@ -53,7 +52,7 @@ def text_of(content: object) -> str | None:
 
 
 def value_of(item: dict[str, Any]) -> str | None:
-    """The value that an item's deltas add up to: a function call's arguments, a custom tool's input, …"""
+    """The value that an item's deltas add up to, such as a function call's arguments."""
     value: object = item
     for key in VALUE_PATHS.get(str(item.get("type")), ("",)):
         value = value.get(key) if isinstance(value, dict) else None
@@ -74,10 +73,12 @@ def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, st
         entries = item.get(field)
         if not isinstance(entries, list):
             continue
-        for child in scope.inside(kind):
-            if isinstance(child.key, int):
-                text = text_of(entries[child.key]) if child.key < len(entries) else ""
-                yield f"{field}[{child.key}]", child, text
+        parts = [part for part in scope.inside(kind) if not part.tainted]
+        parts.sort(key=lambda part: part.key if isinstance(part.key, int) else 0)
+        for index, part in enumerate(parts):
+            # By order, not by number: wrong numbers have their own rule (ID508).
+            text = text_of(entries[index]) if index < len(entries) else ""
+            yield f"{field}[{index}]", part, text
     for child in scope.inside(VALUE):
         yield ".".join(VALUE_PATHS.get(scope.type or "", ())), child, value_of(item)
 

@@ -5,7 +5,9 @@ It cuts a body into its responses and hands each event on: to the frame rules (t
 with code of their own (rules/). The same object runs live in the recorder, on files and in a server's tests.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from responses_tap.protocol.events import Event, parse, today
@@ -18,7 +20,7 @@ from responses_tap.protocol.rules import DISPATCH, RULES, Rule
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sequence import Sequence
 from responses_tap.protocol.shapes import Shapes
-from responses_tap.protocol.sse import Frame
+from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.protocol.transport import Transport
 
 RULES_VERSION = "2026-11"
@@ -92,6 +94,11 @@ class _Judge:
                 self._rules[rule] = rule(self.response, self.ledger)
             self._rules[rule].check(event, scope)
 
+    def skip(self) -> None:
+        """An event came that could not be read."""
+        self._sequence.skip()
+        self.response.lose()
+
     def finish(self) -> None:
         self._lifecycle.finish()
         if self.response.terminal is None:
@@ -146,7 +153,11 @@ class Checker:
         event.response = self._body.response = judge.response.index
         judge.response.events += 1
         self._transport.event(frame, event)
-        if event.type is not None:
+        if self._transport.marked and judge.response.terminal is not None:
+            return event  # no client reads on behind [DONE]; TR910 tells it
+        if event.type is None:
+            judge.skip()
+        else:
             judge.apply(event)
         return event
 
@@ -180,13 +191,54 @@ class Checker:
         return judge
 
 
-def check_frames(frames: Iterable[Frame], profile: str = DEFAULT_PROFILE, *, resumed: bool = False) -> Checker:
-    """Check a whole body at once; the finished checker."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict on one body."""
+
+    profile: str
+    responses: tuple[Response, ...]
+    findings: tuple[Finding, ...]
+    """In order of response and position; those about the end come last."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error and no warning."""
+        return all(finding.severity is Severity.NOTE for finding in self.findings)
+
+
+def check_frames(frames: Iterable[Frame], profile: str = DEFAULT_PROFILE, *, resumed: bool = False) -> Report:
+    """Check the frames of a whole body."""
     checker = Checker(profile, resumed=resumed)
     for frame in frames:
         checker.feed(frame)
-    checker.finish()
-    return checker
+    findings = checker.finish()
+    return Report(profile, tuple(checker.responses), tuple(findings))
+
+
+def check(
+    body: bytes | str | Iterable[Mapping[str, Any]], profile: str = DEFAULT_PROFILE, *, resumed: bool = False
+) -> Report:
+    """Check a body as it came over the wire, or its events as parsed objects.
+
+    Raises KeyError for a profile that does not exist.
+    """
+    if isinstance(body, str):
+        body = body.encode()
+    frames = _cut(body) if isinstance(body, bytes) else (_frame_of(event) for event in body)
+    return check_frames(frames, profile, resumed=resumed)
+
+
+def _cut(body: bytes) -> Iterator[Frame]:
+    decoder = Decoder()
+    yield from decoder.feed(body)
+    if (tail := decoder.finish()) is not None:
+        yield tail
+
+
+def _frame_of(event: Mapping[str, Any]) -> Frame:
+    data = json.dumps(dict(event)).encode()
+    name = event.get("type")
+    return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)
 
 
 def _order(finding: Finding) -> tuple[int, float, str]:

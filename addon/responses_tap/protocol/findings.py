@@ -44,11 +44,18 @@ class Finding:
     """Which response of the body it is in, 0-based."""
 
     @property
+    def statement(self) -> str:
+        """The message without its count: the text, and what became known after the finding was made."""
+        return "; ".join([self.text, *self.remarks])
+
+    @property
     def message(self) -> str:
-        """The whole message, with what became known after the finding was made."""
+        """The whole message."""
         more = self.count - 1
-        counted = [f"{more} more such event{'s' if more > 1 else ''}, last at {self.evidence[-1]}"] if more else []
-        return "; ".join([self.text, *self.remarks, *counted])
+        if not more:
+            return self.statement
+        events = "event" if more == 1 else "events"
+        return f"{self.statement}; {more} more such {events}, last at {self.evidence[-1]}"
 
     def add(self, position: int) -> None:
         """Count one more event with the same defect."""

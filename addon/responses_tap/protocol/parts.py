@@ -51,13 +51,15 @@ class Parts:
         scope = self._inner(event, row)
         if scope is None:
             return None
+        piece = event.string(row.value) or ""
         if scope.done is not None:
-            self._once(scope, "OR401", event, done=event.type)
-        elif piece := event.string(row.value):
+            self._late_delta(scope, piece, event)
+            return scope
+        scope.deltas += 1
+        if piece:
             scope.pieces.append(piece)
-            scope.deltas += 1
-        else:
-            scope.deltas += 1
+        if event.fault is not None:
+            scope.unsure = True
         return scope
 
     def done(self, event: Event, row: Row) -> Scope | None:
@@ -66,7 +68,7 @@ class Parts:
         if scope is None:
             return None
         if scope.done is not None:
-            self._once(scope, "OR401", event, done=event.type)
+            self._once(scope, "OR401", event)
             return scope
         scope.done = event.position
         value = event.string(row.value) if row.value else None
@@ -180,6 +182,15 @@ class Parts:
         code = "OR401" if part.done is not None and part.done < event.position else "OR403"
         self._once(part, code, event, done=event.type, close=part.kind.closer)
 
+    def _late_delta(self, scope: Scope, piece: str, event: Event) -> None:
+        self._once(scope, "OR401", event)
+        # Where only this piece was missing, that it came late is all that is wrong.
+        scope.late += len(piece)
+        for code in ("AG601", "AG604"):
+            known = scope.findings.get(code)
+            if known is not None and len(scope.accepted[0]) + scope.late == len(scope.accepted[1]):
+                self._report.withdraw(known)
+
     def _key(self, item: Scope, event: Event, row: Row) -> int | str | None:
         """The number of the event's part; of the newest open one, where the event does not say."""
         if row.kind.key is None:
@@ -219,13 +230,13 @@ class Parts:
         self._response.doubt(found)
 
     def _check_place(self, item: Scope, part: Scope, event: Event) -> None:
-        siblings = [p for p in item.inside(part.kind) if p is not part and not p.tainted]
+        siblings = [p for p in item.inside(part.kind) if p is not part]
         expected = max((p.key for p in siblings if isinstance(p.key, int)), default=-1) + 1
         if isinstance(part.key, int) and part.key > expected:
             part.findings["ID508"] = self._report(
                 "ID508", event.position, part.place, key=part.kind.key, index=part.key, expected=expected
             )
-        beside = next((p for p in siblings if p.closed is None and not p.virtual), None)
+        beside = next((p for p in siblings if p.closed is None and not (p.virtual or p.tainted)), None)
         if beside is not None and part.kind in (PART, SUMMARY):
             self._report("OR405", event.position, part.place, other=beside.label)
 

@@ -33,6 +33,10 @@ class Scope:
     first: int = 0
     """The position of the first event about it."""
     deltas: int = 0
+    late: int = 0
+    """Characters of deltas that came after the done event."""
+    unsure: bool = False
+    """Whether a part of its text was unreadable: its deltas are then no measure for what comes after them."""
     other_ids: set[str] = field(default_factory=set)
     """Ids that its inner events carry instead of its own."""
     progress: int = 0
@@ -122,6 +126,12 @@ class Response:
         self.every_item.append(scope)
         if scope.id:
             self.by_id.setdefault(scope.id, scope)
+
+    def lose(self) -> None:
+        """An event could not be read: it may have been about any open scope."""
+        for item in self.open_items():
+            for child in item.children.values():
+                child.unsure = True
 
     def doubt(self, finding: Finding) -> None:
         """Note a finding that is none in a resumed response."""

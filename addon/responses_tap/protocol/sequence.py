@@ -7,14 +7,18 @@ from responses_tap.protocol.findings import Finding, Report
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.shapes import NUMBERS_SINCE, applies
 
+_MOST_EXPECTED = 8
+"""Numbers held possible at once, after as many events without a readable one."""
+
 
 class Sequence:
-    """The numbering of one response. After a break it goes on from the new number."""
+    """The numbering of one response."""
 
     def __init__(self, response: Response, report: Report) -> None:
         self._response = response
         self._report = report
         self._last: int | None = None
+        self._expected: set[int] = set()
         self._unnumbered: list[int] = []
         self._found: dict[str, Finding] = {}
 
@@ -23,17 +27,25 @@ class Sequence:
         number = event.data.get("sequence_number")
         last = self._last
         if type(number) is not int:
+            self.skip()
             self._unnumbered.append(event.position)
             return
         if last is None:
             self._response.numbered = True
             if number and not self._unnumbered and event.type == "response.created":
                 self._count("ID512", event, number=number)
-        elif number <= last:
-            self._count("ID510", event, before=last, after=number)
-        elif number != last + 1:
-            self._count("ID511", event, before=last, after=number)
+        elif number not in self._expected:
+            self._count("ID510" if number <= last else "ID511", event, before=last, after=number)
+            # One wrong number is one break: the next may go on from it, or as if it had been right.
+            self._expected = {number + 1, last + 2}
+            self._last = number
+            return
+        self._expected = {number + 1}
         self._last = number
+
+    def skip(self) -> None:
+        """An event that has no number, or none that could be read, may have used one up."""
+        self._expected |= {number + 1 for number in self._expected if len(self._expected) < _MOST_EXPECTED}
 
     def finish(self) -> None:
         """Tell of the events without a number, if this stream's should have one."""

@@ -45,7 +45,8 @@ class Shapes:
 
     def _unknown(self, event: Event) -> None:
         if name := today(event.type):
-            self._count("SC806", event, today=name)
+            # A family of names (`….added`, `….done`) is wrong together.
+            self._count("SC806", event, family=(event.type or "").rpartition(".")[0], today=name)
         else:
             self._count("SC807", event)
 
@@ -61,12 +62,14 @@ class Shapes:
         if applies(self._response, LOGPROBS_SINCE):
             self._count("SC802", event)
 
-    def _count(self, code: str, event: Event, problem: Problem | None = None, **facts: Any) -> None:
+    def _count(
+        self, code: str, event: Event, problem: Problem | None = None, family: str = "", **facts: Any
+    ) -> None:
         type_ = event.type or ""
         if problem is not None:
             facts |= problem._asdict()
         # All missing fields of one type are one finding: they have one cause.
-        key = (code, type_, problem.field if problem and not problem.missing else "")
+        key = (code, family or type_, problem.field if problem and not problem.missing else "")
         known = self._found.get(key)
         if known is None:
             self._found[key] = self._report(code, event.position, **{**facts, "type": type_})

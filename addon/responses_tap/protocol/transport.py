@@ -17,7 +17,8 @@ class Transport:
         self._report = report
         self._live = live
         self._found: dict[str, Finding] = {}
-        self._marker = False
+        self.marked = False
+        """Whether `[DONE]` has come."""
         self._tail = False
 
     def event(self, frame: Frame, event: Event) -> None:
@@ -29,7 +30,7 @@ class Transport:
             self._count("TR902", position)
         elif event.type is not None and frame.event != event.type:
             self._count("TR901", position, event=frame.event, type=event.type)
-        if self._marker:
+        if self.marked:
             self._count("TR910", position)
 
     def nothing(self, frame: Frame, response: Response | None) -> None:
@@ -39,7 +40,7 @@ class Transport:
 
     def marker(self, response: Response) -> None:
         """`data: [DONE]`."""
-        self._marker = True
+        self.marked = True
         if response.terminal is None and response.error is None:
             self._found["TR908"] = self._report("TR908", None, after=response.events - 1)
             self._found["TR910"] = self._found["TR908"]  # what follows is the same defect
@@ -55,7 +56,7 @@ class Transport:
         if self._tail:
             # Editors trim the end of files; on the wire it makes clients lose the last event.
             self._report("TR911", response.events - 1, severity=None if self._live else Severity.NOTE)
-        if not self._marker:
+        if not self.marked:
             self._report("TR909", None)
 
     def _count(self, code: str, position: int, **facts: Any) -> None:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import zstandard
 
 
@@ -112,9 +112,10 @@ class _Brotli:
 
     def decode(self, data: bytes) -> bytes:
         try:
-            return self._decompressor.process(data)
+            decoded: bytes = self._decompressor.process(data)
         except brotli.error as error:
             raise CodingError(str(error)) from error
+        return decoded
 
 
 class _Zstandard:

@@ -1,18 +1,12 @@
 """The proxy's end of the pipe: takes what happens to flows without ever waiting, and keeps a worker fed."""
 
-import contextlib
-import fcntl
 import logging
-import os
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 from responses_tap.recorder.messages import (
     Acknowledged,
@@ -22,23 +16,25 @@ from responses_tap.recorder.messages import (
     Message,
     Notice,
     Ready,
+    Report,
     Request,
     Trouble,
-    decode_report,
     encode_batch,
 )
+from responses_tap.recorder.process import WorkerProcess
 from responses_tap.store import RecordingError
 
 _MOST_BYTES = 64 * 2**20
-"""What the queue may hold, and as much again what has been sent and is not yet in the file."""
+"""What may wait in the queue, and as much again on its way into the file."""
 _MESSAGE_COST = 200
 """Bytes that a message takes in the queue besides its payload."""
 _BATCH_SECONDS = 0.01
 """How long messages are gathered before they are sent."""
-_PIPE_BYTES = 2**20
+_BATCH_BYTES = 2**20
 _MOST_STARTS = 5
+"""Workers that may die one after the other without having written anything."""
+_RESTART_SECONDS = 0.2
 _CLOSE_SECONDS = 60.0
-_PACKAGE_ROOT = Path(__file__).parents[2]
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +53,7 @@ class Tap:
 
     def chunk(self, data: bytes) -> None:
         """A piece of the answer's body is here, still content-encoded."""
-        # A stream with a hole tells nothing: after the first lost chunk the rest is lost, too.
+        # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
         if self._lost or self._feeder.is_full:
             self._lost += len(data)
         else:
@@ -71,25 +67,27 @@ class Tap:
 
 
 class Feeder:
-    """Starts a worker for the recording `db` and feeds it; `RecordingError` if it cannot open the file.
+    """Starts a worker for the recording `db` and feeds it; RecordingError if the worker cannot open the file.
 
     `on_notice` is called with each notice, on a thread of the feeder.
     """
 
     def __init__(self, db: Path, profile: str, on_notice: Callable[[Notice], object]) -> None:
+        # The session's name lets a worker that takes over see what its predecessor has already written.
         self._arguments = [str(db.absolute()), profile, secrets.token_hex(8)]
         self._on_notice = on_notice
         self._queue: deque[Message] = deque()
-        self._put_bytes = 0
-        self._taken_bytes = 0
+        self._unacknowledged: deque[tuple[int, bytes]] = deque()
+        # Each counter has one thread that raises it, so that none of them needs a lock.
+        self._put_bytes = self._taken_bytes = self._sent_bytes = self._acknowledged_bytes = 0
         self._flows = 0
-        self._sent: deque[tuple[int, bytes]] = deque()
-        self._number = 0
+        self._batches = 0
+        self._starts = 0
         self._stirred = threading.Event()
         self._closing = threading.Event()
-        self._starts = 0
+        self._has_stopped = False
         self._worker = self._start_worker()
-        self._sender = threading.Thread(target=self._send_all, name="responses-tap feeder", daemon=True)
+        self._sender = threading.Thread(target=self._run, name="responses-tap feeder", daemon=True)
         self._sender.start()
 
     @property
@@ -105,6 +103,8 @@ class Feeder:
 
     def put(self, message: Message) -> None:
         """Queue a message. For one thread only: the proxy's."""
+        if self._has_stopped:
+            return
         self._queue.append(message)
         self._put_bytes += len(message.payload) + _MESSAGE_COST
         if not self._stirred.is_set():
@@ -115,3 +115,69 @@ class Feeder:
         self._closing.set()
         self._stirred.set()
         self._sender.join(_CLOSE_SECONDS)
+
+    def _start_worker(self) -> WorkerProcess:
+        self._starts += 1
+        return WorkerProcess(self._arguments, self._take_report, self._stirred.set)
+
+    def _take_report(self, report: Report) -> None:
+        if isinstance(report, Acknowledged):
+            self._starts = 0
+            while self._unacknowledged and self._unacknowledged[0][0] <= report.number:
+                self._acknowledged_bytes += len(self._unacknowledged.popleft()[1])
+            self._stirred.set()
+        elif not isinstance(report, Ready):
+            self._tell(report)
+
+    def _tell(self, notice: Notice) -> None:
+        try:
+            self._on_notice(notice)
+        except Exception:  # noqa: BLE001 (the listener's fault must not end the recording)
+            _log.exception("a notice could not be shown: %s", notice)
+
+    def _run(self) -> None:
+        while not self._has_stopped:
+            self._stirred.wait()
+            self._closing.wait(_BATCH_SECONDS)
+            self._stirred.clear()
+            try:
+                self._send_queue()
+                if self._closing.is_set() and not self._queue and self._worker.finish(_CLOSE_SECONDS):
+                    return
+            except BrokenPipeError:
+                self._stirred.set()
+            if not self._worker.is_alive:
+                self._replace_worker()
+
+    def _send_queue(self) -> None:
+        while self._queue and self._sent_bytes - self._acknowledged_bytes < _MOST_BYTES:
+            messages = []
+            size = 0
+            while self._queue and size < _BATCH_BYTES:
+                messages.append(self._queue.popleft())
+                size += len(messages[-1].payload) + _MESSAGE_COST
+            self._taken_bytes += size
+            self._batches += 1
+            batch = encode_batch(self._batches, messages)
+            self._unacknowledged.append((self._batches, batch))
+            self._sent_bytes += len(batch)
+            self._worker.write(batch)
+
+    def _replace_worker(self) -> None:
+        """Start another worker and send it what the dead one has not acknowledged."""
+        self._tell(Trouble("the recorder's worker has died; starting another one"))
+        error: Exception | None = None
+        while self._starts < _MOST_STARTS:
+            time.sleep(_RESTART_SECONDS)
+            try:
+                self._worker = self._start_worker()
+                for _, batch in list(self._unacknowledged):
+                    self._worker.write(batch)
+            except (RecordingError, BrokenPipeError) as failure:
+                error = failure
+            else:
+                self._stirred.set()
+                return
+        self._has_stopped = True
+        self._queue.clear()
+        self._tell(Trouble(f"nothing more is recorded: {error or 'the worker dies again and again'}"))

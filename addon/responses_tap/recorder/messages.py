@@ -44,7 +44,7 @@ class Batch(NamedTuple):
 
 def encode_batch(number: int, messages: Iterable[Message]) -> bytes:
     """A batch as it goes through the pipe."""
-    parts = []
+    parts: list[bytes] = []
     for kind, flow, at_ns, payload in messages:
         parts += (_MESSAGE_HEAD.pack(kind, flow, at_ns, len(payload)), payload)
     content = b"".join(parts)

@@ -125,8 +125,11 @@ class Recording:
 
     def body(self, stream_id: int) -> bytes:
         """The body of an event stream as it arrived, content-decoded; what has arrived of an open one."""
-        tail = self._rows("SELECT raw FROM tails WHERE stream = ?", stream_id)
-        return b"".join([*(row.raw for row in self.events(stream_id)), *(row[0] for row in tail)])
+        return b"".join([*(row.raw for row in self.events(stream_id)), self.tail(stream_id)])
+
+    def tail(self, stream_id: int) -> bytes:
+        """What has arrived of a frame that has not ended yet, while the stream is open."""
+        return b"".join(row[0] for row in self._rows("SELECT raw FROM tails WHERE stream = ?", stream_id))
 
     def chunks(self, stream_id: int) -> list[ChunkRow]:
         """The pieces in which the body arrived, in order."""

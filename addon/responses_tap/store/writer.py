@@ -6,6 +6,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlite_utils import Database
 
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store.migrations import RecordingError, check_schema, is_empty, migrations
+from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
 
 type Value = str | bytes | int | None
@@ -52,11 +54,16 @@ class Writer:
         """Whether there is anything to commit."""
         return bool(self._statements or self._chunks or self._events)
 
+    @cached_property
     def mask_key(self) -> bytes:
-        """The key of this recording's masks, 32 random bytes made at the first call."""
+        """The key of this recording's masks, 32 random bytes."""
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('mask_key', ?)", (secrets.token_bytes(32),))
         key: bytes = self.meta("mask_key")["mask_key"]
         return key
+
+    def recording(self) -> Recording:
+        """What has been committed, for reading; it is closed with the writer."""
+        return Recording(self.path, self._db)
 
     def meta(self, pattern: str) -> dict[str, Any]:
         """The committed entries of the table `meta` whose keys match the GLOB pattern."""
@@ -120,7 +127,7 @@ class Writer:
             connection.executemany(_INSERT_CHUNK, self._chunks)
             connection.executemany(_INSERT_EVENT, self._events)
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise

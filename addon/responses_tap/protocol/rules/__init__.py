@@ -1,5 +1,4 @@
-"""The rules, one file a group: LC lifecycle, NS nesting, MD missing, OR order, ID identity, AG agreement,
-ST status, SC schema, TR transport. Importing this package registers them all."""  # noqa: D205, D209
+"""The rules, one file a group. Importing this package registers them all."""
 
 from responses_tap.protocol.rules import (
     agreement,
@@ -14,7 +13,7 @@ from responses_tap.protocol.rules import (
 )
 from responses_tap.protocol.rules.rule import DISPATCH, RULES, Page, Rule
 
-__all__ = [
-    "DISPATCH", "RULES", "Page", "Rule", "agreement", "identity", "lifecycle", "missing", "nesting", "order", "schema",
-    "status", "transport",
-]  # fmt: skip
+GROUPS = (lifecycle, nesting, missing, order, identity, agreement, status, schema, transport)
+"""The groups in the order of their numbers: LC1xx, NS2xx, MD3xx, …."""
+
+__all__ = ["DISPATCH", "GROUPS", "RULES", "Page", "Rule"]

@@ -17,7 +17,7 @@ class TextDoneDiffers(Rule, code="AG601", severity=Severity.ERROR):
     Fix: accumulate exactly what was sent.
     """
 
-    message = "{type} at {position} of {where} differs from its deltas ({difference}; {before} against {after} characters)"
+    message = "{type} at {position} of {where} differs from its deltas ({difference})"
 
 
 class PartDoneDiffers(Rule, code="AG602", severity=Severity.ERROR):
@@ -30,7 +30,7 @@ class PartDoneDiffers(Rule, code="AG602", severity=Severity.ERROR):
     Fix: same string.
     """
 
-    message = "{type} at {position} of {where} differs from the text before it ({difference}; {before} against {after} characters)"
+    message = "{type} at {position} of {where} differs from the text before it ({difference})"
 
 
 class ItemContentDiffers(Rule, code="AG603", severity=Severity.ERROR):
@@ -44,7 +44,7 @@ class ItemContentDiffers(Rule, code="AG603", severity=Severity.ERROR):
     Fix: build the item from the parts.
     """
 
-    message = "output_item.done {output_index}: {path} differs from what was streamed ({difference}; {before} against {after} characters)"
+    message = "output_item.done {output_index}: {path} differs from what was streamed ({difference})"
 
 
 class ArgumentsDiffer(Rule, code="AG604", severity=Severity.ERROR):
@@ -59,7 +59,7 @@ class ArgumentsDiffer(Rule, code="AG604", severity=Severity.ERROR):
     Fix: same JSON text; never re-serialise; empty done is wrong too.
     """
 
-    message = "{type} at {position} of item {where} differs from its deltas ({difference}; {before} against {after} characters)"
+    message = "{type} at {position} of item {where} differs from its deltas ({difference})"
 
 
 class TerminalItemDiffers(Rule, code="AG605", severity=Severity.ERROR):

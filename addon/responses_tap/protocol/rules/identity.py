@@ -86,7 +86,7 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
             if item is None or item.final is None or not isinstance(item.final.get("id"), str):
                 continue
             before, after = item.final["id"], entry.get("id")
-            if after != before and after != item.id:
+            if after not in (before, item.id):
                 self.found(event.position, {"output_index": index}, index=index, before=before, after=after)
 
 

@@ -1,4 +1,4 @@
-"""What a rule is: a code, a severity, a message, a page; and, where the table cannot say it, a check of its own."""
+"""What a rule is: code, severity, message, page; and, where the table cannot say it, a check of its own."""
 
 import inspect
 import re

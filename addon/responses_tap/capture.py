@@ -1,0 +1,175 @@
+"""mitmproxy's hooks and nothing else: each stamps the time and hands on, the recorder does the rest.
+
+An error in a hook is caught and logged by mitmproxy; the one callback that it does not guard guards itself.
+"""
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mitmproxy import ctx
+from mitmproxy.addonmanager import Loader
+from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.http import Headers, HTTPFlow
+
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
+from responses_tap.recorder import Feeder, FindingMade, Notice, Tap, Trouble
+from responses_tap.recorder.messages import Answer, End, EndedBy, Request
+from responses_tap.store import RecordingError
+
+DEFAULT_DB = "recordings/responses.db"
+"""The file that is recorded into where none is given."""
+
+_log = logging.getLogger(__name__)
+
+
+def log_notice(notice: Notice) -> None:
+    """Tell a notice through `logging`: errors of a stream and of the recorder as warnings."""
+    serious = isinstance(notice, Trouble) or (isinstance(notice, FindingMade) and notice.severity == "error")
+    _log.log(logging.WARNING if serious else logging.INFO, "%s", notice)
+
+
+class Capture:
+    """The addon. `on_notice` gets the recorder's notices, on a thread of the recorder."""
+
+    def __init__(self, on_notice: Callable[[Notice], object] = log_notice) -> None:
+        self._on_notice = on_notice
+        self._feeder: Feeder | None = None
+        self._settings: tuple[str, str] | None = None
+        self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options."""
+        db = os.environ.get("RESPONSES_TAP_DB", DEFAULT_DB)
+        loader.add_option("tap_db", str, db, "The file to record streams of the Responses API into.")
+        loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
+
+    def configure(self, updated: set[str]) -> None:
+        """Start a recorder for these options; OptionsError if it cannot write the file."""
+        settings = (ctx.options.tap_db, ctx.options.tap_profile)
+        if updated.isdisjoint(("tap_db", "tap_profile")) or settings == self._settings:
+            return
+        try:
+            feeder = Feeder(Path(settings[0]).expanduser(), settings[1], self._on_notice)
+        except RecordingError as error:
+            raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
+        self.done()
+        self._feeder, self._settings = feeder, settings
+
+    def request(self, flow: HTTPFlow) -> None:
+        """Begin to record where the request already shows that it is to be recorded."""
+        if flow.request.method == "POST" and _path(flow).endswith("/responses"):
+            self._open(flow, expected=True)
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        """Relay event streams, and all that is recorded, chunk by chunk."""
+        assert flow.response is not None
+        is_stream = flow.response.headers.get("content-type", "").lower().startswith("text/event-stream")
+        if is_stream and flow not in self._taps:
+            self._open(flow, expected=flow.request.method == "GET" and "/responses/" in _path(flow))
+        if tap := self._taps.get(flow):
+            tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
+            flow.response.stream = _relay(tap, flow.response.stream)
+
+    def response(self, flow: HTTPFlow) -> None:
+        """The answer is complete."""
+        if tap := self._taps.pop(flow, None):
+            tap.end(End("server", "the server ended the response", complete=True))
+
+    def error(self, flow: HTTPFlow) -> None:
+        """The flow broke off."""
+        if tap := self._taps.pop(flow, None):
+            tap.end(_broken_off(flow))
+
+    def done(self) -> None:
+        """Write everything that has been captured."""
+        if self._feeder is not None:
+            self._feeder.close()
+        self._feeder = self._settings = None
+
+    def _open(self, flow: HTTPFlow, *, expected: bool) -> None:
+        if self._feeder is not None:
+            self._taps[flow] = self._feeder.open(*_asked(flow, expected=expected))
+
+
+type _Stream = Callable[[bytes], Iterable[bytes] | bytes]
+
+
+def _relay(tap: Tap, stream: _Stream | bool) -> _Stream:
+    """What mitmproxy calls with each chunk: it passes unchanged, or as the addon before us changes it."""
+    relay = stream if callable(stream) else None
+    failed = False
+
+    def relayed(data: bytes) -> Iterable[bytes] | bytes:
+        nonlocal failed
+        try:
+            if data:
+                tap.chunk(data)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the client gets its bytes)
+            if not failed:
+                _log.error("a stream cannot be recorded further: %r", error)
+            failed = True
+        return relay(data) if relay else data
+
+    return relayed
+
+
+def _path(flow: HTTPFlow) -> str:
+    return flow.request.path.partition("?")[0].rstrip("/")
+
+
+def _pairs(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.decode(errors="replace"), value.decode(errors="replace")) for name, value in headers.fields]
+
+
+def _asked(flow: HTTPFlow, *, expected: bool) -> tuple[Request, int]:
+    """The request, and when it was complete: nanoseconds of the monotonic clock."""
+    request = flow.request
+    complete = request.timestamp_end or request.timestamp_start
+    at_ns = time.monotonic_ns() - int((time.time() - complete) * 1e9)
+    started_at = datetime.fromtimestamp(complete, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (
+        Request(
+            request.method,
+            request.pretty_url,
+            request.pretty_host,
+            request.http_version,
+            _pairs(request.headers),
+            started_at,
+            expected,
+            request.raw_content or b"",
+        ),
+        at_ns,
+    )
+
+
+def _broken_off(flow: HTTPFlow) -> End:
+    """Who ended a flow that did not come to its end, by mitmproxy's message and what is left open."""
+    assert flow.error is not None
+    message = flow.error.msg
+    if message == flow.error.KILLED_MESSAGE:
+        return End("unknown", message, complete=False)
+    if message.startswith("Client disconnected") or _has_left(flow.client_conn):
+        return End("client", f"the client closed the connection ({message})", complete=False)
+    if flow.response is None and flow.server_conn.timestamp_tcp_setup is None:
+        return End("network", f"the server was not reached ({message})", complete=False)
+    if _has_left(flow.server_conn):
+        return End("server", f"the server closed the connection ({message})", complete=False)
+    return End(_who_reset(flow), message, complete=False)
+
+
+def _has_left(connection: Connection) -> bool:
+    return not connection.state & ConnectionState.CAN_READ
+
+
+def _who_reset(flow: HTTPFlow) -> EndedBy:
+    # With both connections open somebody reset an HTTP/2 stream; mitmproxy words it alike for both sides.
+    over_http2 = [side.alpn == b"h2" for side in (flow.client_conn, flow.server_conn)]
+    if over_http2 == [True, False]:
+        return "client"
+    return "server" if over_http2 == [False, True] else "unknown"

@@ -1,0 +1,147 @@
+"""The body of an event stream on its way into rows: cut into frames, checked, written frame by frame."""
+
+import hashlib
+from typing import Any
+
+from responses_tap.protocol.checker import RULES_VERSION, Checker
+from responses_tap.protocol.events import Event
+from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.store import EventRow, Recording
+from responses_tap.store.rows import storable_int, storable_text
+from responses_tap.store.writer import Value, Writer
+
+_BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
+
+
+def looks_like_events(content_type: str, start: bytes) -> bool:
+    """Whether a body is an event stream: by its type, or, as servers get that wrong, by its first bytes."""
+    return content_type.startswith("text/event-stream") or start.removeprefix(_BOM).startswith(_FIELDS)
+
+
+class EventBody:
+    """The frames of one event stream, and what they add up to."""
+
+    def __init__(self, stream: int, writer: Writer, checker: Checker) -> None:
+        self._stream = stream
+        self._writer = writer
+        self._checker = checker
+        self._decoder = Decoder()
+        self._frames = 0
+        # What the decoder holds back: the beginning of a frame that has not ended.
+        self._unframed = bytearray()
+        self._has_tail_row = False
+        self._shape = hashlib.sha256()
+        self._latest_type: str | None = None
+        self._published: list[Finding] = []
+
+    @property
+    def events(self) -> int:
+        """How many events there are so far."""
+        return sum(response.events for response in self._checker.responses)
+
+    @property
+    def state(self) -> str:
+        """The state of the last response: open, completed, incomplete, failed or truncated."""
+        responses = self._checker.responses
+        return responses[-1].state if responses else "open"
+
+    @property
+    def terminal_type(self) -> str | None:
+        """The type of the terminal event that the last response has reached."""
+        responses = self._checker.responses
+        return responses[-1].terminal_type if responses else None
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The findings so far."""
+        return self._checker.findings
+
+    @property
+    def columns(self) -> dict[str, Value]:
+        """What the stream's row says of the events so far."""
+        columns: dict[str, Value] = {"event_count": self.events}
+        if responses := self._checker.responses:
+            usage: dict[str, Any] = responses[-1].usage or {}
+            columns |= {
+                "response_id": responses[0].id,
+                "input_tokens": storable_int(usage.get("input_tokens")),
+                "output_tokens": storable_int(usage.get("output_tokens")),
+                "shape": self._shape.hexdigest()[:12],
+            }
+        return columns
+
+    @property
+    def model(self) -> str | None:
+        """The model as the server names it."""
+        responses = self._checker.responses
+        return responses[0].model if responses else None
+
+    def feed(self, data: bytes, at_ns: int, chunk: int) -> None:
+        """Take decoded bytes that came with this chunk, `at_ns` after the stream's start."""
+        self._unframed += data
+        for frame in self._decoder.feed(data):
+            del self._unframed[: len(frame.raw)]
+            self._write(frame, at_ns, chunk)
+
+    def finish(self, at_ns: int, chunk: int, *, settle: bool) -> None:
+        """No more bytes will come. `settle` says that the server is to blame for what is missing."""
+        if (tail := self._decoder.finish()) is not None:
+            self._unframed.clear()
+            self._write(tail, at_ns, chunk)
+        if settle or self.terminal_type is not None:
+            self._checker.finish()
+
+    def restore(self, recording: Recording) -> None:
+        """Take over from a worker that has died, by the rows that it wrote."""
+        for row in recording.events(self._stream):
+            for frame in self._decoder.feed(row.raw):
+                self._check(frame)
+        self._unframed += recording.tail(self._stream)
+        self._decoder.feed(bytes(self._unframed))
+        self._has_tail_row = bool(self._unframed)
+
+    def publish(self, *, settled: bool) -> list[Finding]:
+        """Write the tail, findings and verdict as far as they have changed; the findings that are new."""
+        if self._unframed or self._has_tail_row:
+            self._writer.set_tail(self._stream, bytes(self._unframed))
+            self._has_tail_row = bool(self._unframed)
+        findings = self.findings
+        new = [finding for finding in findings if finding not in self._published]
+        if settled or new or len(findings) != len(self._published):
+            profile = self._checker.profile.name
+            self._writer.set_findings(self._stream, findings, rules=RULES_VERSION, profile=profile)
+            self._published = findings
+        return new
+
+    def _write(self, frame: Frame, at_ns: int, chunk: int) -> None:
+        n = self._frames
+        event = self._check(frame)
+        if event is None:
+            row = EventRow(self._stream, n, None, at_ns, chunk, None, None, None, None, None, None, 0, frame.raw)
+        else:
+            row = EventRow(
+                self._stream,
+                n,
+                event.position,
+                at_ns,
+                chunk,
+                storable_text(event.type),
+                event.sequence_number,
+                event.output_index,
+                event.content_index,
+                event.summary_index,
+                storable_text(event.item_id),
+                event.response,
+                frame.raw,
+            )
+        self._writer.add_event(row)
+
+    def _check(self, frame: Frame) -> Event | None:
+        self._frames += 1
+        event = self._checker.feed(frame)
+        if event is not None and event.type != self._latest_type:
+            self._latest_type = event.type
+            self._shape.update(f"{event.type}\n".encode(errors="replace"))
+        return event

@@ -1,0 +1,61 @@
+"""The heads of request and answer as columns of a stream's row, secrets masked."""
+
+import json
+import re
+from typing import Any
+
+from responses_tap.recorder.coding import ContentDecoder
+from responses_tap.recorder.messages import Answer, Request
+from responses_tap.redact import mask_body, mask_headers, mask_url
+from responses_tap.store.writer import Value
+
+RETRY_COUNT = "x-stainless-retry-count"
+"""The header in which OpenAI's SDKs say how often they have tried before."""
+
+
+def field(headers: list[tuple[str, str]], name: str) -> str | None:
+    """The value of the first header with this name (in lower case), None where there is none."""
+    return next((value for key, value in headers if key.lower() == name), None)
+
+
+def request_columns(request: Request, mask_key: bytes) -> dict[str, Value]:
+    """What a new stream's row says of the request."""
+    coding = ContentDecoder(field(request.headers, "content-encoding"))
+    body = coding.decode(request.body).decode(errors="replace")
+    attempt = field(request.headers, RETRY_COUNT) or ""
+    return {
+        "method": request.method,
+        "url": mask_url(request.url, mask_key),
+        "host": request.host,
+        "route": "sse",
+        "http_version": request.http_version,
+        "model": _model(body),
+        "request_headers": json.dumps(mask_headers(request.headers, mask_key)),
+        "request_body": mask_body(body, mask_key) if body else None,
+        "started_at": request.started_at,
+        "state": "open",
+        "attempt": int(attempt) if re.fullmatch("[0-9]{1,9}", attempt) else 0,
+    }
+
+
+def answer_columns(answer: Answer, mask_key: bytes) -> dict[str, Value]:
+    """What the stream's row says of the head of the answer."""
+    return {
+        "status": answer.status,
+        "response_headers": json.dumps(mask_headers(answer.headers, mask_key)),
+        "content_encoding": field(answer.headers, "content-encoding"),
+    }
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """The JSON object in `text`, {} where it is something else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _model(body: str) -> str | None:
+    model = json_object(body).get("model")
+    return model if isinstance(model, str) else None

@@ -1,0 +1,188 @@
+"""One recorded request and its answer, from its first message to its last."""
+
+from collections import Counter
+from urllib.parse import parse_qs, urlsplit
+
+from responses_tap.protocol.checker import Checker
+from responses_tap.recorder.body import EventBody, looks_like_events
+from responses_tap.recorder.coding import ContentDecoder
+from responses_tap.recorder.heads import answer_columns, field, json_object, request_columns
+from responses_tap.recorder.messages import (
+    Answer,
+    End,
+    EndedBy,
+    FindingMade,
+    Notice,
+    Request,
+    StreamFinished,
+    StreamStarted,
+)
+from responses_tap.store import ChunkRow, Recording, StreamRow
+from responses_tap.store.rows import storable_int, storable_text
+from responses_tap.store.writer import Value, Writer
+
+
+class LiveStream:
+    """A stream that is being recorded. Times are given in nanoseconds since its request.
+
+    Its rows go to the writer, what changes again and again only at `publish`, which precedes each commit.
+    """
+
+    def __init__(self, stream: int, url: str, writer: Writer, profile: str) -> None:
+        self.id = stream
+        self._url = url
+        self._writer = writer
+        self._profile = profile
+        self._notices: list[Notice] = []
+        self._changed: dict[str, Value] = {}
+        self._state = "open"
+        self._is_settled = False
+        self._status: int | None = None
+        self._content_type = ""
+        self._coding = ContentDecoder(None)
+        self._chunks = 0
+        self._wire_size = 0
+        self._size = 0
+        self._last_byte_ns = 0
+        self._events: EventBody | None = None
+        self._other = bytearray()
+
+    @classmethod
+    def begin(cls, request: Request, writer: Writer, profile: str) -> "LiveStream":
+        """A new stream, with a row of its own."""
+        columns = request_columns(request, writer.mask_key)
+        url, model = str(columns["url"]), columns["model"]
+        live = cls(writer.add_stream(columns), url, writer, profile)
+        live._notices.append(StreamStarted(live.id, request.method, url, None if model is None else str(model)))
+        return live
+
+    @classmethod
+    def restore(cls, row: StreamRow, recording: Recording, writer: Writer, profile: str) -> "LiveStream | None":
+        """The stream as a worker had it that died, None where what it wrote does not tell enough."""
+        live = cls(row.id, row.url, writer, profile)
+        live._state = row.state
+        if row.status is not None:
+            live._take_head(Answer(row.status, list(row.response_headers)))
+        if not (chunks := recording.chunks(row.id)):
+            return live
+        if not live._coding.is_identity or not recording.body(row.id):
+            return None
+        last = chunks[-1]
+        live._chunks, live._size, live._last_byte_ns = last.n + 1, last.offset + last.size, last.at_ns
+        live._wire_size = sum(chunk.wire_size for chunk in chunks)
+        live._events = live._event_body()
+        live._events.restore(recording)
+        return live
+
+    def answer(self, answer: Answer) -> None:
+        """Take the head of the answer."""
+        self._take_head(answer)
+        self._changed |= answer_columns(answer, self._writer.mask_key)
+
+    def chunk(self, data: bytes, at_ns: int) -> None:
+        """Take a piece of the answer's body as it came over the wire."""
+        decoded = self._coding.decode(data)
+        n = self._chunks
+        self._writer.add_chunk(ChunkRow(self.id, n, at_ns, len(data), self._size, len(decoded)))
+        if n == 0:
+            self._changed["first_byte_ns"] = at_ns
+        if self._size == 0 and decoded and looks_like_events(self._content_type, decoded):
+            self._events = self._event_body()
+        self._chunks += 1
+        self._wire_size += len(data)
+        self._size += len(decoded)
+        self._last_byte_ns = at_ns
+        if self._events is None:
+            self._other += decoded
+            return
+        self._events.feed(decoded, at_ns, n)
+        if self._state == "open" and (terminal := self._events.terminal_type) is not None:
+            self._settle(self._events.state, "server", terminal, at_ns)
+
+    def end(self, end: End, at_ns: int) -> None:
+        """Nothing more will come."""
+        reasons = [end.reason]
+        if end.lost:
+            reasons.append(f"{end.lost} bytes were not recorded, because the recorder could not keep up")
+        if self._coding.damage is not None:
+            reasons.append(self._coding.damage)
+        if self._events is not None:
+            blames_server = end.ended_by in ("server", "network") and len(reasons) == 1
+            self._events.finish(self._last_byte_ns, max(0, self._chunks - 1), settle=blames_server)
+        if self._state == "open":
+            self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
+        self._changed["wire_size"] = self._wire_size
+        self._changed["last_byte_ns"] = self._last_byte_ns if self._chunks else None
+        if self._events is not None:
+            self._changed |= self._events.columns
+        else:
+            self._changed |= {"event_count": 0, "response_body": bytes(self._other) or None}
+        self._is_settled = True
+
+    def publish(self) -> list[Notice]:
+        """Hand the writer what has changed; the notices for the time after the commit."""
+        if self._events is not None:
+            for found in self._events.publish(settled=self._is_settled):
+                notice = FindingMade(
+                    self.id, found.code, found.name, str(found.severity), found.position, found.message
+                )
+                self._notices.append(notice)
+        if self._changed:
+            self._writer.set_stream(self.id, self._changed)
+        self._changed = {}
+        self._is_settled = False
+        notices, self._notices = self._notices, []
+        return sorted(notices, key=lambda notice: isinstance(notice, StreamFinished))
+
+    def _take_head(self, answer: Answer) -> None:
+        self._status = answer.status
+        self._content_type = (field(answer.headers, "content-type") or "").lower()
+        self._coding = ContentDecoder(field(answer.headers, "content-encoding"))
+
+    def _event_body(self) -> EventBody:
+        resumed = "starting_after" in parse_qs(urlsplit(self._url).query)
+        return EventBody(self.id, self._writer, Checker(self._profile, live=True, resumed=resumed))
+
+    def _final_state(self, end: End) -> str:
+        if self._status is None or not 200 <= self._status < 300:  # noqa: PLR2004 (HTTP's successes)
+            return "http-error"
+        if self._events is not None or not end.complete:
+            return "truncated"
+        status = json_object(bytes(self._other)).get("status")
+        return status if status in ("incomplete", "failed") else "completed"
+
+    def _settle(self, state: str, ended_by: EndedBy, reason: str, at_ns: int) -> None:
+        self._state = state
+        self._is_settled = True
+        self._changed |= {"state": state, "ended_by": ended_by, "end_reason": reason, "end_ns": at_ns}
+        self._changed |= {"last_byte_ns": self._last_byte_ns, "wire_size": self._wire_size}
+        if self._events is not None:
+            self._changed |= self._events.columns
+        else:
+            self._changed |= self._answer_facts()
+        self._notices.append(self._finished(state, ended_by, reason))
+
+    def _answer_facts(self) -> dict[str, Value]:
+        answer = json_object(bytes(self._other))
+        usage = answer.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        return {
+            "response_id": storable_text(answer.get("id")),
+            "input_tokens": storable_int(usage.get("input_tokens")),
+            "output_tokens": storable_int(usage.get("output_tokens")),
+        }
+
+    def _finished(self, state: str, ended_by: EndedBy, reason: str) -> StreamFinished:
+        findings = self._events.findings if self._events is not None else []
+        counts = Counter(str(finding.severity) for finding in findings)
+        return StreamFinished(
+            self.id,
+            state,
+            ended_by,
+            reason,
+            self._events.events if self._events is not None else 0,
+            counts["error"],
+            counts["warning"],
+            counts["note"],
+            findings[0].code if findings else None,
+        )

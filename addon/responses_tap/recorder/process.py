@@ -1,0 +1,94 @@
+"""A worker process as its feeder sees it: started, written to, listened to, waited for."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from responses_tap.recorder.messages import Ready, Report, Trouble, decode_report
+from responses_tap.store import RecordingError
+
+_PIPE_BYTES = 2**20
+_START_SECONDS = 60.0
+_PACKAGE_ROOT = Path(__file__).parents[2]
+
+
+class WorkerProcess:
+    """A running worker that has opened its recording; RecordingError if it could not.
+
+    `on_report` is called with what the worker says, and `on_end` after its last word, on a thread of their own.
+    """
+
+    def __init__(
+        self, arguments: list[str], on_report: Callable[[Report], object], on_end: Callable[[], object]
+    ) -> None:
+        self._on_report = on_report
+        self._on_end = on_end
+        self._first: Report | None = None
+        self._spoke = threading.Event()
+        self._process = _start(arguments)
+        self._listener = threading.Thread(target=self._listen, name="responses-tap notices", daemon=True)
+        self._listener.start()
+        if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
+            self._process.kill()
+            raise RecordingError(
+                self._first.message if isinstance(self._first, Trouble) else "recorder: no answer"
+            )
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the worker still listens and talks."""
+        return self._listener.is_alive() and self._process.poll() is None
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, waiting for the worker to take them; BrokenPipeError if it is gone."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+
+    def finish(self, seconds: float) -> bool:
+        """Tell the worker that nothing follows; whether it has ended well within `seconds`."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._listener.join(seconds)
+        try:
+            return self._process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                report = decode_report(line)
+                if self._first is None:
+                    self._first = report
+                    self._spoke.set()
+                else:
+                    self._on_report(report)
+        self._spoke.set()
+        self._on_end()
+
+
+def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
+    # PYTHONPATH, because mitmproxy may run the addon from a checkout that is not installed; -P, because the
+    # current folder belongs to the person who records.
+    path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
+    process = subprocess.Popen(  # noqa: S603 (our own module)
+        [sys.executable, "-P", "-m", "responses_tap.recorder", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONPATH": path},
+        bufsize=0,
+        start_new_session=True,  # a Ctrl-C in the terminal is for the proxy, which then ends the worker
+    )
+    assert process.stdin is not None
+    if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
+        with contextlib.suppress(OSError):  # a limit of the system; the usual 64 KiB do, too
+            fcntl.fcntl(process.stdin, set_size, _PIPE_BYTES)
+    return process

@@ -1,0 +1,205 @@
+"""The worker process: takes batches, keeps a LiveStream for each flow, commits, acknowledges."""
+
+import json
+import os
+import select
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+from responses_tap.recorder.candidate import Candidate
+from responses_tap.recorder.livestream import LiveStream
+from responses_tap.recorder.messages import (
+    Acknowledged,
+    Answer,
+    Batch,
+    BatchDecoder,
+    End,
+    Kind,
+    Message,
+    Ready,
+    Report,
+    Request,
+    Trouble,
+    encode_report,
+)
+from responses_tap.store import RecordingError
+from responses_tap.store.writer import Writer
+
+_COMMIT_SECONDS = 0.05
+_RETRY_SECONDS = 0.5
+_LAST_RETRIES = 20
+_READ_BYTES = 2**20
+_LEFT = {"state": "truncated", "ended_by": "recorder", "end_reason": "the recorder was killed"}
+
+
+def run(db: Path, profile: str, session: str) -> int:
+    """Record what comes in through stdin until it ends; the exit status."""
+    out = Reports(sys.stdout.fileno())
+    try:
+        writer = Writer(db)
+    except RecordingError as error:
+        out.send(Trouble(str(error)))
+        return 1
+    Worker(writer, profile, session, out).work(sys.stdin.fileno())
+    return 0
+
+
+class Reports:
+    """The way back to the feeder."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._is_heard = True
+
+    def send(self, *reports: Report) -> None:
+        """Send reports, unless nobody listens any more."""
+        data = b"".join(encode_report(report) for report in reports)
+        while data and self._is_heard:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+            except BrokenPipeError:
+                self._is_heard = False
+
+
+class Worker:
+    """Records the flows of one session. A worker that died before in the same session is taken over from."""
+
+    def __init__(self, writer: Writer, profile: str, session: str, out: Reports) -> None:
+        self._writer = writer
+        self._profile = profile
+        self._session = session
+        self._out = out
+        self._flows: dict[int, LiveStream | Candidate] = {}
+        self._starts: dict[int, int] = {}
+        self._dirty: dict[int, LiveStream] = {}
+        self._committed = self._received = 0
+        self._due: float | None = None
+        self._take_over()
+        self._out.send(Ready())
+
+    def work(self, source: int) -> None:
+        """Take batches from the pipe until it is closed; then end what is open, and close the recording."""
+        batches = BatchDecoder()
+        while True:
+            wait = None if self._due is None else max(0.0, self._due - time.monotonic())
+            if select.select([source], [], [], wait)[0]:
+                if not (data := os.read(source, _READ_BYTES)):
+                    break
+                for batch in batches.feed(data):
+                    self._take(batch)
+            if self._due is not None and time.monotonic() >= self._due:
+                self._commit(None)
+        self._abandon()
+        self._commit(_LAST_RETRIES)
+        self._writer.close()
+
+    def _take(self, batch: Batch) -> None:
+        self._due = self._due or time.monotonic() + _COMMIT_SECONDS
+        if batch.number <= self._received:
+            return  # sent again, but in the file already
+        self._received = batch.number
+        for message in batch.messages:
+            try:
+                self._dispatch(message)
+            except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
+                self._flows.pop(message.flow, None)
+                self._out.send(Trouble(f"a stream cannot be recorded further: {error!r}"))
+
+    def _dispatch(self, message: Message) -> None:
+        if message.kind is Kind.REQUEST:
+            request = Request.decode(message.payload)
+            self._starts[message.flow] = message.at_ns
+            self._flows[message.flow] = (
+                self._begin(message.flow, request) if request.expected else Candidate(message)
+            )
+            return
+        flow = self._flows.get(message.flow)
+        if isinstance(flow, Candidate):
+            self._consider(flow, message)
+        elif flow is not None:
+            self._record(flow, message)
+
+    def _consider(self, candidate: Candidate, message: Message) -> None:
+        candidate.take(message)
+        if candidate.is_wanted is False:
+            self._forget(message.flow)
+        elif candidate.is_wanted:
+            request, *rest = candidate.messages
+            stream = self._flows[message.flow] = self._begin(message.flow, Request.decode(request.payload))
+            for earlier in rest:
+                self._record(stream, earlier)
+
+    def _begin(self, flow: int, request: Request) -> LiveStream:
+        stream = LiveStream.begin(request, self._writer, self._profile)
+        self._dirty[stream.id] = stream
+        self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
+        return stream
+
+    def _record(self, stream: LiveStream, message: Message) -> None:
+        self._dirty[stream.id] = stream
+        at_ns = max(0, message.at_ns - self._starts[message.flow])
+        if message.kind is Kind.CHUNK:
+            stream.chunk(message.payload, at_ns)
+        elif message.kind is Kind.ANSWER:
+            stream.answer(Answer.decode(message.payload))
+        else:
+            stream.end(End.decode(message.payload), at_ns)
+            self._writer.set_meta(self._meta_key(message.flow), None)
+            self._forget(message.flow)
+
+    def _forget(self, flow: int) -> None:
+        del self._flows[flow], self._starts[flow]
+
+    def _meta_key(self, flow: int | str) -> str:
+        return f"flow:{self._session}:{flow}"
+
+    def _abandon(self) -> None:
+        """The proxy is gone: end the streams that are still open."""
+        end = End("recorder", "recording stopped before the stream had ended", complete=False)
+        for flow, stream in list(self._flows.items()):
+            if isinstance(stream, LiveStream):
+                self._record(stream, Message(Kind.END, flow, time.monotonic_ns(), end.encode()))
+
+    def _commit(self, most_tries: int | None) -> None:
+        """Write everything; while the file cannot be written the pipe is not read, and its writer waits."""
+        notices = [notice for stream in self._dirty.values() for notice in stream.publish()]
+        self._dirty.clear()
+        self._writer.set_meta("batch", f"{self._session}:{self._received}")
+        tries = 0
+        while True:
+            try:
+                self._writer.commit()
+            except sqlite3.Error as error:
+                tries += 1
+                if tries == 1:
+                    self._out.send(Trouble(f"cannot write {self._writer.path} ({error}); trying again"))
+                if tries == most_tries:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            else:
+                break
+        self._due = None
+        self._out.send(*notices, Acknowledged(self._received))
+
+    def _take_over(self) -> None:
+        """Go on with the streams of this session's former worker; end those of sessions that were killed."""
+        session, _, number = str(self._writer.meta("batch").get("batch", "")).partition(":")
+        if session == self._session:
+            self._received = int(number)
+        for key, value in self._writer.meta("flow:*").items():
+            _, session, flow = key.split(":")
+            stream_id, start = json.loads(value)
+            recording = self._writer.recording()
+            row = recording.stream(stream_id)
+            stream = None
+            if row is not None and session == self._session:
+                stream = LiveStream.restore(row, recording, self._writer, self._profile)
+            if stream is not None:
+                self._flows[int(flow)], self._starts[int(flow)] = stream, start
+            else:
+                self._writer.set_meta(key, None)
+                if row is not None and row.state == "open":
+                    self._writer.set_stream(stream_id, _LEFT)
+        self._writer.commit()

@@ -1,0 +1,141 @@
+"""Checks everything that a person points at: files, recordings, folders, standard input."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from responses_tap.formats import Foreign
+from responses_tap.formats.raw import read_frames
+from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.sse import Frame
+from responses_tap.store import Recording, StreamRow
+from responses_tap_viewer.streams import (
+    UnusableInput,
+    file_frames,
+    files_below,
+    is_recording,
+    open_existing,
+    readable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to check."""
+
+    profile: str
+    select: tuple[str, ...] = ()
+    """Beginnings of rule codes; empty: all rules."""
+    ignore: tuple[str, ...] = ()
+    resumed: bool = False
+
+    def keeps(self, finding: Finding) -> bool:
+        """Whether a finding is among those asked for."""
+        selected = not self.select or finding.code.startswith(self.select)
+        return selected and not finding.code.startswith(self.ignore or ("-",))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One response, checked."""
+
+    source: str
+    """The path as given, or as found below a folder as given."""
+    id: int | None
+    """The stream's id in its recording, None for a file."""
+    index: int
+    """Which response of its body it is, 0-based."""
+    response_id: str | None
+    model: str | None
+    state: str
+    events: int
+    findings: tuple[Finding, ...]
+
+    def count(self, severity: Severity) -> int:
+        """How many findings are of one severity."""
+        return sum(finding.severity is severity for finding in self.findings)
+
+
+def known_codes(prefixes: Iterable[str]) -> tuple[str, ...]:
+    """The prefixes as given to --select or --ignore, split at commas; ValueError for one that no rule has."""
+    parts = tuple(part.strip().upper() for value in prefixes for part in value.split(",") if part.strip())
+    for part in parts:
+        if not any(code.startswith(part) for code in RULES):
+            raise ValueError(f"no rule's code begins with {part}; `responses-tap rules` lists them")
+    return parts
+
+
+def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | UnusableInput]:
+    """Every response below `paths`, in order; what cannot be read comes out as the error it is."""
+    for path in paths:
+        try:
+            yield from _check_path(path, options)
+        except UnusableInput as error:
+            yield error
+
+
+def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput]:
+    if path == "-":
+        yield from _check_stdin(options)
+    elif Path(path).is_dir():
+        yield from check_paths([str(file) for file in files_below(Path(path))], options)
+    else:
+        file, id_ = _split(path)
+        readable(file)
+        if is_recording(file):
+            yield from _check_recording(file, id_, options)
+        else:
+            yield from _check_frames(
+                path, None, file_frames(file), Checker(options.profile, resumed=options.resumed), options
+            )
+
+
+def _split(path: str) -> tuple[Path, int | None]:
+    name, hash_, number = path.rpartition("#")
+    if hash_ and number.isdecimal() and not Path(path).exists():
+        return Path(name), int(number)
+    return Path(path), None
+
+
+def _check_stdin(options: Options) -> Iterator[Checked]:
+    checker = Checker(options.profile, resumed=options.resumed)
+    try:
+        yield from _check_frames("-", None, read_frames(sys.stdin.buffer), checker, options)
+    except Foreign as error:
+        raise UnusableInput("-", f"(standard input) {error}") from error
+
+
+def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked]:
+    with open_existing(path) as recording:
+        rows = recording.streams() if id_ is None else [recording.stream(id_)]
+        for row in rows:
+            if row is None:
+                raise UnusableInput(
+                    str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has"
+                )
+            yield from _check_row(str(path), recording, row, options)
+
+
+def _check_row(source: str, recording: Recording, row: StreamRow, options: Options) -> Iterator[Checked]:
+    resumed = options.resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
+    checker = Checker(options.profile, live=True, resumed=resumed)
+    frames = (frame for frame, _, _ in recording.frames(row.id))
+    found = list(_check_frames(source, row.id, frames, checker, options))
+    yield from found or [Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, ())]
+
+
+def _check_frames(
+    source: str, id_: int | None, frames: Iterable[Frame], checker: Checker, options: Options
+) -> Iterator[Checked]:
+    for frame in frames:
+        checker.feed(frame)
+    findings = [finding for finding in checker.finish() if options.keeps(finding)]
+    for response in checker.responses:
+        mine = tuple(finding for finding in findings if finding.response == response.index)
+        yield Checked(
+            source, id_, response.index, response.id, response.model, response.state, response.events, mine
+        )

@@ -1,0 +1,330 @@
+"""The commands, a few lines each: what they say and take is here, what they do is in the modules they call."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
+
+UNUSABLE = 2
+"""The exit status for unusable input, as for wrong usage."""
+FOUND = 1
+"""The exit status for findings at or above --fail-on."""
+
+_SEVERITIES = [str(severity) for severity in Severity]
+_DB = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Commands(click.Group):
+    """The group of commands: examples keep their lines, and unusable input is one line and status 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        from responses_tap.store import RecordingError
+        from responses_tap_viewer.streams import UnusableInput
+
+        try:
+            return super().invoke(ctx)
+        except (UnusableInput, RecordingError) as error:
+            click.echo(f"responses-tap: {error}", err=True)
+            ctx.exit(UNUSABLE)
+        except BrokenPipeError:
+            # The reader of our output (`| head`) has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="responses-tap")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Record streams of the OpenAI Responses API, check them against the protocol, and look at them.
+
+    \b
+    Examples:
+      responses-tap demo                              # no key, no network
+      responses-tap record -- python my_client.py     # record a live client
+      responses-tap view                              # browse what was recorded
+      responses-tap check stream.sse                  # check a saved body
+    """
+    if "NO_COLOR" in os.environ:
+        ctx.color = False
+
+
+@main.command()
+@click.option("--no-ui", is_flag=True, help="Print what was recorded instead of opening the terminal UI.")
+def demo(no_ui: bool) -> None:
+    """Play sample streams through the real proxy and look at them.
+
+    \b
+    Examples:
+      responses-tap demo
+      responses-tap demo --no-ui
+    """
+    from responses_tap_viewer.demo import demo, has_terminal
+
+    demo(None if no_ui or not has_terminal() else _look)
+
+
+@main.command()
+@click.option(
+    "--upstream",
+    metavar="URL",
+    envvar="OPENAI_BASE_URL",
+    help="The API's base URL.  [default: $OPENAI_BASE_URL, else OpenAI's]",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8090",
+    show_default=True,
+    help="Where to listen; port 0 takes a free one.",
+)
+@click.option(
+    "--db",
+    type=_DB,
+    envvar="RESPONSES_TAP_DB",
+    help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def record(
+    ctx: click.Context, upstream: str | None, listen: str, db: Path | None, command: tuple[str, ...]
+) -> None:
+    """Record what a client and the API say to each other.
+
+    With a COMMAND: run it with OPENAI_BASE_URL set to the recorder, and pass its exit status on. Without: print
+    the line to set in another terminal, and record until Ctrl-C.
+
+    \b
+    Examples:
+      responses-tap record -- python my_client.py
+      responses-tap record --upstream http://localhost:8321/v1 --db mine.db
+    """  # fmt: skip
+    from responses_tap_viewer.recording import DEFAULT_UPSTREAM, record
+    from responses_tap_viewer.streams import default_recording
+
+    address = _address(listen)
+    ctx.exit(record(db or default_recording(), address, upstream or DEFAULT_UPSTREAM, command))
+
+
+@main.command()
+@click.argument("db", type=_DB, required=False)
+def view(db: Path | None) -> None:
+    """Browse a recording in the terminal; also while it is being written.
+
+    \b
+    Examples:
+      responses-tap view
+      responses-tap view mine.db
+    """
+    from responses_tap_viewer.streams import default_recording
+
+    _look(db or default_recording())
+
+
+@main.command("list")
+@click.argument("db", type=_DB, required=False)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def list_(db: Path | None, format_: str) -> None:
+    """List the streams of a recording.
+
+    \b
+    Examples:
+      responses-tap list
+      responses-tap list mine.db --format json
+    """
+    from responses_tap_viewer.reports import json, text
+    from responses_tap_viewer.streams import default_recording, open_existing
+
+    with open_existing(db or default_recording()) as recording:
+        rows = recording.streams()
+    if format_ == "json":
+        click.echo(json.stream_list(rows), nl=False)
+    else:
+        _print(text.list_lines(rows))
+
+
+@main.command()
+@click.argument("stream")
+@click.option("--full", is_flag=True, help="Show each delta and whole texts.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def show(stream: str, full: bool, format_: str) -> None:
+    """Print the timeline of one stream, with each finding at its event.
+
+    STREAM is an id in the default recording, FILE.db#ID, a file with one stream, or FILE#INDEX.
+
+    \b
+    Examples:
+      responses-tap show 3
+      responses-tap show mine.db#3 --full
+      responses-tap show stream.sse
+    """
+    from responses_tap.timeline import timeline
+    from responses_tap_viewer.reports import text, trace
+    from responses_tap_viewer.streams import find_stream
+
+    found = find_stream(stream)
+    if format_ == "json":
+        click.echo(trace.trace([found]), nl=False)
+    else:
+        _print(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
+
+
+@main.command()
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True)
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default=DEFAULT_PROFILE,
+    show_default=True,
+    help="Whose rules: they change severities.",
+)
+@click.option("--select", multiple=True, metavar="CODES", help="Only rules whose codes begin so (NS,MD3).")
+@click.option("--ignore", multiple=True, metavar="CODES", help="Not the rules whose codes begin so.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*_SEVERITIES, "never"]),
+    default="error",
+    show_default=True,
+    help="Exit with status 1 from this severity on.",
+)
+@click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def check(  # noqa: PLR0913, PLR0917 - one parameter an option
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    profile: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str,
+    resume: bool,
+    format_: str,
+) -> None:
+    """Check streams against the protocol.
+
+    PATH is a saved body (.sse, as `curl -N` writes it), a recording, FILE.db#ID, a folder of these, or - for
+    standard input. Exit status: 0 fine, 1 findings at or above --fail-on, 2 unusable input.
+
+    \b
+    Examples:
+      responses-tap check stream.sse
+      curl -sN … | responses-tap check -
+      responses-tap check captures/ --ignore TR902 --fail-on warning
+      responses-tap check mine.db --format json
+    """  # fmt: skip
+    from responses_tap_viewer.checking import Options, known_codes
+    from responses_tap_viewer.commands import run_check
+
+    try:
+        options = Options(profile, known_codes(select), known_codes(ignore), resume)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    ctx.exit(run_check(paths, options, None if fail_on == "never" else Severity(fail_on), format_))
+
+
+@main.command()
+@click.argument("streams", metavar="STREAM…", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["md", "json", "sse"]),
+    default="md",
+    show_default=True,
+    help="A bug report, the whole trace, or the body alone.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]"
+)
+def export(streams: tuple[str, ...], format_: str, output: Path | None) -> None:
+    """Export streams: as a bug report, as a trace, as the body alone.
+
+    \b
+    Examples:
+      responses-tap export 3 > report.md
+      responses-tap export mine.db#3 --format json -o trace.json
+    """  # fmt: skip
+    from responses_tap_viewer.exporting import export, write_whole
+    from responses_tap_viewer.streams import find_stream
+
+    content = export([find_stream(name) for name in streams], format_)
+    if output is None or str(output) == "-":
+        click.echo(content, nl=False)
+    else:
+        write_whole(output, content)
+        click.echo(f"Wrote {output} ({len(content)} bytes)", err=True)
+
+
+@main.command()
+@click.argument("stream")
+@click.option(
+    "--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="Where to listen.  [default: a free port]"
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="2 plays twice as fast, 0 without waiting.",
+)
+@click.option(
+    "--chunks",
+    type=click.Choice(["exact", "event", "byte"]),
+    default="exact",
+    show_default=True,
+    help="In which pieces: as they arrived, an event each, a byte each.",
+)
+def replay(stream: str, listen: str, speed: float, chunks: str) -> None:
+    """Serve a recorded stream again, to any client, until Ctrl-C.
+
+    \b
+    Examples:
+      responses-tap replay 3
+      responses-tap replay stream.sse --listen 127.0.0.1:9000 --speed 0
+    """  # fmt: skip
+    from responses_tap_viewer.commands import run_replay
+
+    run_replay(stream, _address(listen), speed, chunks)
+
+
+@main.command()
+@click.argument("code", required=False)
+def rules(code: str | None) -> None:
+    """List the rules, or print the page of one.
+
+    \b
+    Examples:
+      responses-tap rules
+      responses-tap rules MD301
+    """
+    from responses_tap.protocol.rules import RULES
+    from responses_tap_viewer.reports import text
+
+    if code is None:
+        _print(text.rule_list())
+    elif (rule := RULES.get(code.upper())) is None:
+        raise click.UsageError(f"there is no rule {code}; `responses-tap rules` lists them")
+    else:
+        _print(text.rule_page(rule))
+
+
+def _look(db: Path) -> None:
+    from responses_tap_viewer.commands import run_view
+
+    run_view(db)
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port
+        raise click.BadParameter(f"{listen!r} is no HOST:PORT, like 127.0.0.1:8090", param_hint="--listen")
+    return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,0 +1,72 @@
+"""What the larger commands do between their options and their output."""
+
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from responses_tap.protocol.findings import Severity
+from responses_tap_viewer.checking import Checked, Options, check_paths
+from responses_tap_viewer.cli import FOUND, UNUSABLE
+from responses_tap_viewer.reports import json, text
+from responses_tap_viewer.streams import UnusableInput, find_stream
+
+
+def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, format_: str) -> int:
+    """Check `paths`, print the verdicts, and return the exit status."""
+    results: list[Checked | UnusableInput] = []
+    for result in check_paths(paths, options):
+        results.append(result)
+        if isinstance(result, UnusableInput):
+            click.echo(f"responses-tap: {result}", err=True)
+        elif format_ == "text":
+            for line in text.checked_lines(result):
+                click.echo(line)
+    checked = [result for result in results if isinstance(result, Checked)]
+    if format_ == "json":
+        click.echo(json.check_report(results, options.profile), nl=False)
+    else:
+        click.echo(text.summary_line(checked, options.profile))
+    if len(checked) < len(results):
+        return UNUSABLE
+    return FOUND if fail_on and any(_fails(result, fail_on) for result in checked) else 0
+
+
+def _fails(checked: Checked, fail_on: Severity) -> bool:
+    return any(finding.severity.rank <= fail_on.rank for finding in checked.findings)
+
+
+def run_replay(name: str, listen: tuple[str, int], speed: float, chunks: str) -> None:
+    """Serve a stream until SIGINT or SIGTERM."""
+    from responses_tap_viewer.replay import ReplayServer, playback
+
+    playing = playback(find_stream(name), chunks)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    try:
+        server = ReplayServer({"": playing}, listen, speed)
+    except OSError as error:
+        raise UnusableInput(f"{listen[0]}:{listen[1]}", f"cannot be listened on ({error.strerror})") from error
+    with server:
+        click.echo(f"Replaying {name}. In another terminal:\n\n  export OPENAI_BASE_URL={server.url}/v1\n")
+        click.echo("Ctrl-C ends.")
+        ended.wait()
+
+
+def run_view(db: Path) -> None:
+    """Open the terminal UI on a recording."""
+    from responses_tap_viewer.exporting import export
+    from responses_tap_viewer.streams import open_existing, recorded_stream
+    from responses_tap_viewer.tui.app import TapApp
+
+    def export_stream(id_: int, format_: str) -> str:
+        with open_existing(db) as recording:
+            row = recording.stream(id_)
+            if row is None:
+                raise UnusableInput(str(db), f"has no stream {id_}")
+            return export([recorded_stream(recording, row)], format_).decode(errors="surrogateescape")
+
+    TapApp(db, export=export_stream).run()

@@ -1,0 +1,87 @@
+"""The demo: sample recordings, played by an upstream on loopback to a real client through the real proxy."""
+
+import http.client
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.timeline import timeline
+from responses_tap_viewer.recording import say
+from responses_tap_viewer.replay import ReplayServer, playback
+from responses_tap_viewer.reports.text import counted, list_lines, stream_lines
+from responses_tap_viewer.streams import SAMPLES, UnusableInput, find_stream, open_existing, recorded_stream
+
+PROGRAM = (
+    ("clean/text", "a correct stream, as OpenAI sends it"),
+    ("broken/llamastack-before-pr5308", "LlamaStack before PR 5308"),
+    ("broken/llamastack-after-pr5308", "LlamaStack after PR 5308"),
+    ("clean/tool-call", "a function call"),
+    ("broken/ogx-1.5.0-reasoning", "OGX 1.5.0 with reasoning"),
+    ("broken/LC103-terminal-missing", "a stream that was cut"),
+)
+"""The samples played, in order, and what each shows."""
+
+
+def demo(look: Callable[[Path], None] | None) -> None:
+    """Record the samples, then `look` at the recording, or print it where that is None."""
+    with tempfile.TemporaryDirectory(prefix="responses-tap-demo-") as folder:
+        db = Path(folder) / "demo.db"
+        _record_samples(db)
+        if look is not None:
+            look(db)
+        else:
+            _print(db)
+
+
+def _record_samples(db: Path) -> None:
+    playbacks = {f"/{name}/": playback(find_stream(str(SAMPLES / f"{name}.sse"))) for name, _ in PROGRAM}
+    say("Playing sample streams through the proxy; no key, no network.")
+    with ReplayServer(playbacks) as upstream:
+        try:
+            proxy = Proxy(db, upstream=upstream.url, on_notice=lambda _notice: None)
+        except CannotRecord as error:
+            raise UnusableInput("", str(error)) from error
+        with proxy:
+            for number, (name, about) in enumerate(PROGRAM, 1):
+                say(f"  {number}/{len(PROGRAM)}  {about}")
+                _ask(proxy.base_url, f"/{name}/v1/responses")
+
+
+def _ask(base_url: str, path: str) -> None:
+    """Read one stream as a client does, to its end or to the point where the server breaks off."""
+    parts = urlsplit(base_url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+    request = {"model": "sample", "input": "Show me a stream.", "stream": True}
+    try:
+        connection.request("POST", path, json.dumps(request), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        while answer.read1():
+            pass
+    except (http.client.HTTPException, ConnectionError) as error:
+        say(f"       the client says: {error}")
+    finally:
+        connection.close()
+
+
+def _print(db: Path) -> None:
+    with open_existing(db) as recording:
+        rows = recording.streams()
+        for line in list_lines(rows):
+            click.echo(line)
+        for row, (_, about) in zip(rows, PROGRAM, strict=True):
+            stream = recorded_stream(recording, row)
+            click.echo(f"\n── {about}")
+            for line in stream_lines(stream, timeline(stream.entries, stream.findings)):
+                click.echo(line)
+            click.echo(counted(len(stream.findings), "finding"))
+
+
+def has_terminal() -> bool:
+    """Whether a person sits in front of this process."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,122 @@
+"""`record`: runs the proxy, alone or around a command, and tells what is found while it is found."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from responses_tap.protocol.findings import Severity
+from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.recorder import FindingMade, Notice, StreamFinished, Trouble
+from responses_tap.timeline import GLYPHS, printable
+from responses_tap_viewer.reports.text import COLORS, counted
+from responses_tap_viewer.streams import UnusableInput
+
+DEFAULT_UPSTREAM = "https://api.openai.com/v1"
+_SIGNALLED = 128
+"""A command that signal N ended has the exit status 128 + N, as in a shell."""
+
+
+class Narrator:
+    """Prints what the recorder tells, to standard error: the command owns standard output."""
+
+    def __init__(self) -> None:
+        self._streams: dict[int, StreamFinished] = {}
+
+    def __call__(self, notice: Notice) -> None:
+        """Take one notice; called on a thread of the recorder."""
+        match notice:
+            case FindingMade() if notice.severity != Severity.NOTE:
+                severity = Severity(notice.severity)
+                at = "" if notice.position is None else f" at {notice.position}"
+                head = click.style(f"{GLYPHS[severity]} {notice.code} {notice.name}", fg=COLORS[severity])
+                say(f"{head} in stream {notice.stream}{at}: {printable(notice.message)}")
+            case StreamFinished():
+                self._streams[notice.stream] = notice
+            case Trouble():
+                say(click.style(f"! {notice.message}", fg="red"))
+
+    def summary(self, db: Path) -> Iterator[str]:
+        """What was recorded, in all."""
+        streams = list(self._streams.values())
+        errors, warnings = sum(s.errors for s in streams), sum(s.warnings for s in streams)
+        events = sum(s.events for s in streams)
+        found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+        yield f"Recorded {counted(len(streams), 'stream')}, {counted(events, 'event')}: {found}  → {db}"
+        for stream in streams:
+            if stream.errors or stream.warnings or stream.state != "completed":
+                end = f"{stream.state}, ended by {stream.ended_by} ({printable(stream.reason)})"
+                found = f"{counted(stream.errors, 'error')}, {counted(stream.warnings, 'warning')}"
+                first = f", first {stream.first_code}" if stream.first_code else ""
+                yield f"  stream {stream.stream}: {end}, {found}{first}"
+        if streams:
+            yield f"Look at them: responses-tap view {db}"
+
+
+def say(text: str) -> None:
+    """Print to standard error."""
+    click.echo(text, err=True)
+
+
+def record(db: Path, listen: tuple[str, int], upstream: str, command: Sequence[str]) -> int:
+    """Record until `command` ends, or until SIGINT or SIGTERM where there is none; the exit status."""
+    narrator = Narrator()
+    try:
+        proxy = Proxy(db, upstream=upstream, listen=listen, on_notice=narrator)
+    except CannotRecord as error:
+        raise UnusableInput("", str(error)) from error
+    with proxy:
+        say(f"Recording {upstream} to {db}")
+        if not is_loopback(listen[0]):
+            say(f"Listening beyond this machine, on {listen[0]}: anyone who reaches it can use the upstream")
+        if command:
+            status = _run(command, proxy.base_url)
+        else:
+            say(f"Ready. In another terminal:\n\n  export OPENAI_BASE_URL={proxy.base_url}\n\nCtrl-C ends.")
+            status = _wait()
+    for line in narrator.summary(db):
+        say(line)
+    return status
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on `host`."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _run(command: Sequence[str], base_url: str) -> int:
+    try:
+        process = subprocess.Popen(command, env={**os.environ, "OPENAI_BASE_URL": base_url})  # noqa: S603 - the user's
+    except OSError as error:
+        raise UnusableInput(command[0], f"cannot be run ({error.strerror})") from error
+
+    def pass_on(number: int, _frame: object) -> None:
+        # Ctrl-C reaches the command from the terminal itself; what only we get is passed on.
+        if number != signal.SIGINT:
+            process.send_signal(number)
+
+    with _on_signals(pass_on):
+        status = process.wait()
+    return _SIGNALLED - status if status < 0 else status
+
+
+def _wait() -> int:
+    ended = threading.Event()
+    with _on_signals(lambda _number, _frame: ended.set()):
+        ended.wait()
+    return 0
+
+
+@contextmanager
+def _on_signals(handler: Callable[[int, object], None]) -> Iterator[None]:
+    former = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in former.items():
+            signal.signal(number, old)

@@ -1,0 +1,82 @@
+"""`--format json`: stable, versioned, documented in the README."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from responses_tap.protocol.checker import RULES_VERSION
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import RULES
+from responses_tap.store import StreamRow
+from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.streams import UnusableInput
+
+VERSION = 1
+
+
+def check_report(results: Sequence[Checked | UnusableInput], profile: str) -> str:
+    """The verdicts on all responses, and the paths that could not be read."""
+    checked = [result for result in results if isinstance(result, Checked)]
+    errors = [result for result in results if isinstance(result, UnusableInput)]
+    summary = {str(severity): sum(c.count(severity) for c in checked) for severity in Severity}
+    return dumps(
+        {
+            "version": VERSION,
+            "profile": profile,
+            "rules": RULES_VERSION,
+            "streams": [_checked(c) for c in checked],
+            "errors": [{"source": error.source, "message": error.message} for error in errors],
+            "summary": {"streams": len(checked), "events": sum(c.events for c in checked)} | summary,
+        }
+    )
+
+
+def stream_list(rows: Sequence[StreamRow]) -> str:
+    """The streams of a recording, as `list` prints them."""
+    return dumps([stream_summary(row) for row in rows])
+
+
+def stream_summary(row: StreamRow) -> dict[str, Any]:
+    """One stream in a line."""
+    return {
+        "id": row.id,
+        "started_at": row.started_at,
+        "model": row.model,
+        "route": row.route,
+        "status": row.status,
+        "state": row.state,
+        "ended_by": row.ended_by,
+        "response_id": row.response_id,
+        "events": row.event_count,
+        "error": row.errors,
+        "warning": row.warnings,
+        "note": row.notes,
+        "first_code": row.first_code,
+    }
+
+
+def finding_object(finding: Finding) -> dict[str, Any]:
+    """A finding with the words of its rule's page."""
+    page = RULES[finding.code].page() if finding.code in RULES else None
+    words = {"fix": page.fix, "impact": page.impact, "source": page.source} if page else {}
+    return finding.facts() | words
+
+
+def dumps(value: object) -> str:
+    """JSON as every command prints it: indented, readable text, one line end."""
+    # What no UTF-8 can hold (lone surrogates from a stream) stays an escape.
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode() + "\n"
+
+
+def _checked(checked: Checked) -> dict[str, Any]:
+    return {
+        "source": checked.source,
+        "id": checked.id,
+        "index": checked.index,
+        "response_id": checked.response_id,
+        "model": checked.model,
+        "state": checked.state,
+        "events": checked.events,
+        "findings": [finding_object(finding) for finding in checked.findings],
+    }

@@ -1,0 +1,131 @@
+"""Plain text for a terminal: glyphs that read without colour, colour where there is a terminal."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from responses_tap.protocol.checker import RULES_VERSION
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import GROUPS, RULES, Rule
+from responses_tap.store import StreamRow
+from responses_tap.timeline import CUT, GLYPHS, OK, Row, printable, render, shorten
+from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.streams import Stream
+
+COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_WIDTH = 100
+
+
+def checked_lines(checked: Checked) -> Iterator[str]:
+    """The verdict on one response: a line, and two for each finding."""
+    name = checked.source if checked.id is None else f"{checked.source}#{checked.id}"
+    name += f" [{checked.index}]" if checked.index else ""
+    words = [checked.response_id, checked.model, checked.state, f"{checked.events} events"]
+    yield f"{_verdict_glyph(checked)} {name}  " + " · ".join(shorten(word) for word in words if word)
+    for finding in checked.findings:
+        yield f"  {finding_line(finding)}"
+        if finding.severity is not Severity.NOTE:
+            yield f"      fix: {RULES[finding.code].page().fix}"
+
+
+def finding_line(finding: Finding) -> str:
+    """A finding in one line."""
+    at = "" if finding.position is None else f" at {finding.position}"
+    head = _colored(f"{GLYPHS[finding.severity]} {finding.code} {finding.name}", finding.severity)
+    return f"{head}{at}: {printable(finding.message)}"
+
+
+def summary_line(results: Sequence[Checked], profile: str) -> str:
+    """What was found, in all."""
+    counts = {severity: sum(c.count(severity) for c in results) for severity in Severity}
+    words = [_colored(f"{GLYPHS[s]} {counted(n, s)}", s) if n else counted(n, s) for s, n in counts.items()]
+    streams = counted(len(results), "stream")
+    return f"{', '.join(words)} in {streams}  (profile {profile}, rules {RULES_VERSION})"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def list_lines(rows: Iterable[StreamRow]) -> Iterator[str]:
+    """The streams of a recording, a line each."""
+    yield f"{'id':>5}  {'time':<19} {'model':<22} {'status':>6} {'state':<11} {'events':>6}  verdict"
+    for row in rows:
+        glyph = row_glyph(row)
+        found = f"{row.errors} ✖ {row.warnings} ▲  {row.first_code}" if row.errors or row.warnings else ""
+        yield (
+            f"{row.id:>5}  {row.started_at[:19]:<19} {shorten(row.model or '', 22):<22} {row.status or '':>6}"
+            f" {row.state:<11} {row.event_count:>6}  {glyph} {found}".rstrip()
+        )
+
+
+def row_glyph(row: StreamRow) -> str:
+    """The verdict on a recorded stream as one character."""
+    if row.errors:
+        return GLYPHS[Severity.ERROR]
+    if row.state in ("truncated", "http-error"):
+        return CUT
+    if row.state == "open":
+        return "…"
+    return GLYPHS[Severity.WARNING] if row.warnings else OK
+
+
+def stream_lines(stream: Stream, rows: Iterable[Row]) -> Iterator[str]:
+    """A stream's head and its timeline."""
+    yield stream_title(stream)
+    for line in render(rows):
+        glyph = line.lstrip()[:1]
+        severity = next((s for s, g in GLYPHS.items() if g == glyph), None)
+        yield _colored(line, severity) if severity else line
+    yield ""
+
+
+def stream_title(stream: Stream) -> str:
+    """What a stream is, in one line."""
+    row = stream.row
+    if row is None:
+        return stream.name
+    words = [row.started_at, row.model, f"HTTP {row.status}" if row.status else None, row.state]
+    if row.ended_by:
+        words.append(f"ended by {row.ended_by}" + (f" ({row.end_reason})" if row.end_reason else ""))
+    return f"{stream.name}  {row.method} {row.url}\n" + " · ".join(shorten(word, 120) for word in words if word)
+
+
+def rule_list() -> Iterator[str]:
+    """All rules, a line each."""
+    for group in GROUPS:
+        yield (group.__doc__ or "").strip()
+        for rule in sorted(RULES.values(), key=lambda rule: rule.code):
+            if rule.__module__ == group.__name__:
+                yield f"  {rule.code}  {rule.severity:<8} {rule.name:<26} {rule.page().what}"
+
+
+def rule_page(rule: type[Rule]) -> Iterator[str]:
+    """A rule's page."""
+    page = rule.page()
+    yield f"{rule.code} {rule.name} ({rule.severity})"
+    yield ""
+    yield from textwrap.wrap(page.what, _WIDTH)
+    for title, text in (
+        ("Which clients break", page.impact),
+        ("Bad", page.bad),
+        ("Good", page.good),
+        ("When it is fine", page.fine),
+        ("How to mend it", page.fix),
+        ("Source", page.source),
+    ):
+        if text:
+            yield ""
+            yield f"{title}:"
+            yield from textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+
+
+def _verdict_glyph(checked: Checked) -> str:
+    worst = min((finding.severity for finding in checked.findings), key=lambda s: s.rank, default=None)
+    return OK if worst in (None, Severity.NOTE) else GLYPHS[worst]
+
+
+def _colored(text: str, severity: Severity) -> str:
+    return click.style(text, fg=COLORS[severity])

@@ -1,0 +1,91 @@
+"""The exported trace: a whole stream as one JSON object, with every frame, time and finding."""
+
+import base64
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from responses_tap.protocol.checker import RULES_VERSION
+from responses_tap.store import StreamRow
+from responses_tap.timeline import Entry
+from responses_tap_viewer.reports.json import dumps, finding_object
+from responses_tap_viewer.streams import Stream
+
+VERSION = 1
+
+
+def trace(streams: Sequence[Stream]) -> str:
+    """The streams as JSON text.
+
+    Times are nanoseconds since a stream's `started_at`; a frame is text (`raw`), or base64 (`raw_base64`) where it
+    is not UTF-8. The frames of a stream, joined, are its body.
+    """
+    return dumps(
+        {
+            "format": "responses-tap trace",
+            "version": VERSION,
+            "generator": f"responses-tap {version('responses-tap')}",
+            "rules": RULES_VERSION,
+            "streams": [_stream(stream) for stream in streams],
+        }
+    )
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    return {
+        "source": stream.source,
+        "id": stream.id,
+        **(_recorded(stream.row) if stream.row else {}),
+        "chunks": [
+            {"at_ns": chunk.at_ns, "wire_size": chunk.wire_size, "offset": chunk.offset, "size": chunk.size}
+            for chunk in stream.chunks
+        ],
+        "frames": [_frame(entry) for entry in stream.entries],
+        "findings": [finding_object(finding) for finding in stream.findings],
+    }
+
+
+def _recorded(row: StreamRow) -> dict[str, Any]:
+    return {
+        "started_at": row.started_at,
+        "route": row.route,
+        "request": {
+            "method": row.method,
+            "url": row.url,
+            "http_version": row.http_version,
+            "headers": row.request_headers,
+            "body": _json_or_text(row.request_body),
+        },
+        "response": {
+            "status": row.status,
+            "headers": row.response_headers,
+            "content_encoding": row.content_encoding,
+            "body": None
+            if row.response_body is None
+            else _json_or_text(row.response_body.decode(errors="replace")),
+        },
+        "model": row.model,
+        "response_id": row.response_id,
+        "state": row.state,
+        "ended_by": row.ended_by,
+        "end_reason": row.end_reason,
+        "end_ns": row.end_ns,
+    }
+
+
+def _frame(entry: Entry) -> dict[str, Any]:
+    try:
+        raw = {"raw": entry.frame.raw.decode()}
+    except UnicodeDecodeError:
+        raw = {"raw_base64": base64.b64encode(entry.frame.raw).decode()}
+    return {"position": entry.position, "at_ns": entry.at_ns, "chunk": entry.chunk} | raw
+
+
+def _json_or_text(text: str | None) -> object:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

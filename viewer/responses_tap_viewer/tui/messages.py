@@ -1,0 +1,66 @@
+"""What the widgets tell their screen. Of a flood of the same, only the last one counts."""
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from responses_tap.timeline import Row
+from responses_tap_viewer.tui.catalogue import Summary
+
+if TYPE_CHECKING:
+    from responses_tap_viewer.tui.widgets.lines import Lines
+
+
+class CursorMoved(Message):
+    """The cursor of a list is on another line."""
+
+    def __init__(self, lines: "Lines") -> None:
+        super().__init__()
+        self.lines = lines
+
+    @property
+    def control(self) -> "Lines":
+        """The list."""
+        return self.lines
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether an older message is of no more interest."""
+        return isinstance(message, CursorMoved) and message.lines is self.lines
+
+
+class Chosen(Message):
+    """The person wants to go on into the line under the cursor."""
+
+    def __init__(self, lines: "Lines") -> None:
+        super().__init__()
+        self.lines = lines
+
+
+class StreamSelected(Message):
+    """The cursor of the list of streams is on this one."""
+
+    def __init__(self, stream: Summary) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether an older message is of no more interest."""
+        return isinstance(message, StreamSelected)
+
+
+class RowSelected(Message):
+    """The cursor of the timeline is on this row, or that row has grown."""
+
+    def __init__(self, row: Row | None, event: Row | None) -> None:
+        super().__init__()
+        self.row = row
+        self.event = event
+        """The row itself, or the event that a finding is about."""
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether an older message is of no more interest."""
+        return isinstance(message, RowSelected)
+
+
+class RowsLoaded(Message):
+    """The timeline shows all that the recording has of its stream."""

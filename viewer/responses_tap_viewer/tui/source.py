@@ -1,0 +1,103 @@
+"""The recording behind the screens: watched, read in one thread of its own, opened again when it was replaced."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
+from pathlib import Path
+
+from responses_tap.store import Recording, RecordingError, open_recording
+
+
+class Change(Enum):
+    """What has become of the recording since one looked last."""
+
+    NOTHING = "nothing"
+    WRITTEN = "written"
+    """Somebody has written to it."""
+    OPENED = "opened"
+    """There is one now, or another one than before."""
+    LOST = "lost"
+    """It has gone or cannot be read; `Source.trouble` says why."""
+
+
+class Source:
+    """Reads the recording at `path`, whatever becomes of the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.trouble = ""
+        """Why the file cannot be read now, empty while it can."""
+        self._recording: Recording | None = None
+        self._identity: tuple[int, int] | None = None
+        self._version = 0
+        # One thread: a statement at a time, and none on the event loop.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording")
+
+    async def check(self) -> Change:
+        """Look whether the file has changed, and open it where it must be."""
+        return await self._run(self._check)
+
+    async def read[T](self, query: Callable[[Recording], T]) -> T | None:
+        """What `query` returns; None where the recording cannot be read, and `trouble` says why."""
+        return await self._run(lambda: self._read(query))
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._run(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def _run[T](self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _check(self) -> Change:
+        identity = _identity(self.path)
+        if identity is None or identity != self._identity:
+            return self._open(identity)
+        version = self._read(Recording.data_version)
+        if version is None:
+            return Change.LOST
+        if version == self._version:
+            return Change.NOTHING
+        self._version = version
+        return Change.WRITTEN
+
+    def _open(self, identity: tuple[int, int] | None) -> Change:
+        """Open the file anew; what was open before stays readable until that succeeds."""
+        before = self.trouble
+        if identity is None and self._recording is not None:
+            self.trouble = f"{self.path} has gone; this goes on when it is back"
+        else:
+            try:
+                recording = open_recording(self.path)
+            except RecordingError as error:
+                self.trouble = str(error)
+            else:
+                self._close()
+                self._recording, self._identity, self.trouble = recording, identity, ""
+                self._version = self._read(Recording.data_version) or 0
+                return Change.OPENED
+        self._identity = None
+        return Change.NOTHING if self.trouble == before else Change.LOST
+
+    def _read[T](self, query: Callable[[Recording], T]) -> T | None:
+        if self._recording is None:
+            return None
+        try:
+            return query(self._recording)
+        except RecordingError as error:
+            self.trouble = str(error)
+            return None
+
+    def _close(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
+            self._recording = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

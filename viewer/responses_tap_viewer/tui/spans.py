@@ -1,0 +1,115 @@
+"""Lines as runs of text, each with a role: what is drawn, before colours and before the terminal.
+
+Text from a stream reaches the screen only through `clip`, `fit` or `wrap`, and they make it printable: nothing in
+it is taken for markup, nor by the terminal for a command, and a line is as wide as it was counted.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, get_args
+
+from rich.cells import cell_len, set_cell_size, split_text
+
+from responses_tap.protocol.findings import Severity
+from responses_tap.timeline import printable
+
+type Span = tuple[str, Role]
+type Line = list[Span]
+Role = Literal[
+    "plain",
+    "dim",
+    "label",
+    "error",
+    "warning",
+    "note",
+    "ok",
+    "key",
+    "string",
+    "number",
+    "word",
+    "strong",
+]
+"""What a run of text is; app.tcss gives each a colour."""
+ROLES: tuple[str, ...] = get_args(Role)
+
+SEVERITY_ROLES: dict[Severity, Role] = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.NOTE: "note",
+}
+
+_CUT = "…"
+_MOST_CHARS_A_CELL = 4
+"""What is looked at of a text that must fit: a cell may hold several characters (combining ones), not any number."""
+_HANG = 2
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """`text`, printable, in exactly `width` cells."""
+    text = _shortened(text, width)
+    if right:
+        return " " * (width - cell_len(text)) + text
+    return set_cell_size(text, width)
+
+
+def clip(line: Iterable[Span], width: int) -> Line:
+    """`line`, printable, in at most `width` cells."""
+    clipped: Line = []
+    for text, role in line:
+        shown = _shortened(text, width)
+        clipped.append((shown, role))
+        width -= cell_len(shown)
+        if width <= 0:
+            break
+    return clipped
+
+
+def wrap(line: Line, width: int) -> Iterator[Line]:
+    """`line`, printable, over as many lines of `width` cells as it takes.
+
+    What follows the first one hangs below its beginning: behind the label, or a little deeper than it was indented.
+    """
+    spans = [(printable(text), role) for text, role in line]
+    hang = min(_hang(spans), width // 2)
+    current: Line = []
+    left = width
+    for text, role in spans:
+        start = 0
+        while start < len(text):
+            # A window of the text, so that a megabyte is not measured anew for each of its lines.
+            window = text[start : start + max(1, left) * _MOST_CHARS_A_CELL]
+            cells = cell_len(window)
+            head = window if cells <= left else _head(window, left, cells, fresh=left == width - hang)
+            if head:
+                current.append((head, role))
+                start += len(head)
+                left -= cell_len(head)
+            if len(head) < len(window):
+                yield current
+                current, left = [(" " * hang, "plain")], width - hang
+    yield current
+
+
+def _hang(line: Line) -> int:
+    if not line:
+        return 0
+    text, role = line[0]
+    return cell_len(text) if role == "label" else len(text) - len(text.lstrip(" ")) + _HANG
+
+
+def _head(text: str, width: int, cells: int, *, fresh: bool) -> str:
+    """As much of `text` as fits `width`, up to a blank, where there is one not too far back.
+
+    On a `fresh` line it is one character at least: a wide one may not fit, and must come out all the same.
+    """
+    head = text[:width] if cells == len(text) else split_text(text, width)[0]
+    blank = head.rfind(" ", len(head) * 2 // 3)
+    if blank > 0 and not text.startswith(" ", len(head)):
+        return head[: blank + 1]
+    return head or text[:fresh]
+
+
+def _shortened(text: str, width: int) -> str:
+    text = printable(text[: width * _MOST_CHARS_A_CELL])
+    if cell_len(text) <= width:
+        return text
+    return split_text(text, width - 1)[0] + _CUT if width > 0 else ""

@@ -1,0 +1,177 @@
+"""A list of any length: only the lines in sight are asked for and drawn."""
+
+from typing import ClassVar, Protocol
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from responses_tap_viewer.tui.messages import Chosen, CursorMoved
+from responses_tap_viewer.tui.spans import ROLES, Line, clip
+
+_CURSOR = "▌"
+"""Stands before the cursor's line, which is so seen without colour, too."""
+_CONTEXT = 3
+"""Lines kept in sight around a place that was jumped to."""
+
+
+class LineSource(Protocol):
+    """What is listed."""
+
+    def __len__(self) -> int:
+        """How many lines there are."""
+        ...
+
+    def line(self, index: int, width: int) -> Line:
+        """One line, for that many cells."""
+        ...
+
+
+class NoLines:
+    """An empty list."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def line(self, index: int, width: int) -> Line:
+        """Never asked for."""
+        return []
+
+
+class Lines(ScrollView, can_focus=True):
+    """Draws the lines of its source, with a cursor or, without one, as text to scroll through."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in (*ROLES, "cursor")}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown,space", "page(1)", "Page down", show=False),
+        Binding("home,g", "jump(0)", "First line", show=False),
+        Binding("end,G", "jump(-1)", "Last line", show=False),
+        Binding("enter", "choose", "Open", show=False),
+    ]
+
+    def __init__(self, *, id: str, cursor: bool = True) -> None:  # noqa: A002 - as all widgets call it
+        super().__init__(id=id)
+        self.source: LineSource = NoLines()
+        self.cursor = 0
+        self._has_cursor = cursor
+
+    @property
+    def height(self) -> int:
+        """How many lines are in sight."""
+        return self.scrollable_content_region.height
+
+    @property
+    def in_sight(self) -> range:
+        """The numbers of the lines in sight."""
+        top = self.scroll_offset.y
+        return range(top, min(len(self.source), top + self.height))
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the cursor is on the last line."""
+        return self.cursor >= len(self.source) - 1
+
+    def open(self, source: LineSource, cursor: int = 0) -> None:
+        """List something else, with the cursor there."""
+        self.source = source
+        self.virtual_size = Size(0, len(source))
+        self.cursor = max(0, min(cursor, len(source) - 1))
+        self.scroll_to(y=0, animate=False)
+        self._reveal(_CONTEXT)
+        self.refresh()
+
+    def renew(self, source: LineSource, cursor: int) -> None:
+        """List the same after it has changed; the line that was under the cursor is now number `cursor`.
+
+        It stays where it is on the screen.
+        """
+        moved = cursor - self.cursor
+        self.source = source
+        self.cursor = cursor
+        self.virtual_size = Size(0, len(source))
+        if moved:
+            self.scroll_to(y=self.scroll_offset.y + moved, animate=False)
+        self.refresh()
+
+    def move_to(self, index: int, *, context: int = 0) -> None:
+        """Put the cursor on a line and bring it into sight, with so many lines around it."""
+        index = max(0, min(index, len(self.source) - 1))
+        moved = index != self.cursor
+        self.cursor = index
+        self._reveal(context)
+        self.refresh()
+        if moved:
+            self.post_message(CursorMoved(self))
+
+    def jump_to(self, index: int) -> None:
+        """Put the cursor on a line somewhere else, with some lines around it in sight."""
+        self.move_to(index, context=_CONTEXT)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the screen, as ScrollView asks for it."""
+        index = y + self.scroll_offset.y
+        width = self.scrollable_content_region.width
+        if index >= len(self.source):
+            return Strip.blank(width, self.rich_style)
+        at_cursor = self._has_cursor and index == self.cursor
+        base = self.get_component_rich_style("lines--cursor") if at_cursor else self.rich_style
+        mark = _CURSOR if at_cursor else " "
+        segments = [Segment(mark, base + self.get_component_rich_style("lines--label", partial=True))]
+        for text, role in clip(self.source.line(index, width - 1), width - 1):
+            segments.append(Segment(text, base + self.get_component_rich_style(f"lines--{role}", partial=True)))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def action_move(self, lines: int) -> None:
+        """Up or down."""
+        if self._has_cursor:
+            self.move_to(self.cursor + lines)
+        else:
+            self.scroll_relative(y=lines, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        """Up or down by what is in sight."""
+        self.action_move(pages * max(1, self.height - 1))
+
+    def action_jump(self, index: int) -> None:
+        """To the first line or the last one."""
+        last = len(self.source) - 1
+        if self._has_cursor:
+            self.move_to(index % (last + 1) if last >= 0 else 0)
+        else:
+            self.scroll_to(y=0 if index == 0 else last, animate=False)
+
+    def action_choose(self) -> None:
+        """Tell that the person wants to go on into this line."""
+        self.post_message(Chosen(self))
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is; a second click goes on into the line."""
+        if (offset := event.get_content_offset(self)) is None:
+            return
+        index = offset.y + self.scroll_offset.y
+        if self._has_cursor and index < len(self.source):
+            self.move_to(index)
+            if event.chain > 1:
+                self.action_choose()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
+        self._reveal(0)
+
+    def _reveal(self, context: int) -> None:
+        height = self.height
+        if not self._has_cursor or height <= 0:
+            return
+        context = min(context, (height - 1) // 2)
+        top = self.scroll_offset.y
+        lowest = self.cursor - height + 1 + context
+        highest = self.cursor - context
+        wanted = min(max(top, lowest), highest)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False)
