@@ -210,6 +210,8 @@ class Parts:
         if part is not None:
             return part, False
         part = Scope(row.kind, key, item, first=event.position)
+        # In a resumed response, the beginning of a text may have come before this capture.
+        part.unsure = self._response.partial and (item.virtual or row.role is not Role.OPEN)
         item.children[row.kind.name, key] = part
         return part, True
 

@@ -127,6 +127,11 @@ class Response:
         if scope.id:
             self.by_id.setdefault(scope.id, scope)
 
+    @property
+    def partial(self) -> bool:
+        """Whether this is, or may yet turn out to be, a resumed response."""
+        return self.resumed or self.tentative is not None
+
     def lose(self) -> None:
         """An event could not be read: it may have been about any open scope."""
         for item in self.open_items():

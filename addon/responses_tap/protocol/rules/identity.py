@@ -205,12 +205,12 @@ class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
     def check(self, event: Event, scope: Scope | None) -> None:
         """A call that is added or done: can its result be matched to it?"""
         item = event.object("item")
-        if scope is None or item.get("type") not in CALL_ITEMS or item.get("call_id"):
+        if scope is None or scope.type not in CALL_ITEMS or item.get("call_id"):
             return
         if known := scope.findings.get(self.code):
             known.add(event.position)
         else:
-            scope.findings[self.code] = self.found(event.position, scope.place, have=item["type"])
+            scope.findings[self.code] = self.found(event.position, scope.place, have=scope.type)
 
 
 class CallIdChanged(Rule, code="ID514", severity=Severity.ERROR):

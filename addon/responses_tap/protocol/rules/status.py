@@ -115,7 +115,7 @@ class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
         status = item.get("status")
         if not isinstance(status, str | None) or status in self._final or item.get("caller"):
             return
-        if (item.get("type"), status) not in self._also:
+        if scope is None or (scope.type, status) not in self._also:
             self.found(event.position, scope.place if scope else None, status=status)
 
 

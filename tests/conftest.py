@@ -1,0 +1,45 @@
+"""Where the samples are, and where the material beside the project would be."""
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+SHARED = Path(__file__).parents[2] / "shared"
+
+CLEAN = sorted((RECORDINGS / "clean").glob("*.sse"))
+BROKEN = sorted((RECORDINGS / "broken").glob("[A-Z][A-Z][0-9][0-9][0-9]-*.sse"))
+
+
+def body(*events: dict[str, Any]) -> bytes:
+    """An event stream of these events."""
+    return b"".join(
+        f"event: {event['type']}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
+        for event in events
+    )
+
+
+def events_of(sample: Path) -> list[dict[str, Any]]:
+    """The events of a sample, in order."""
+    lines = sample.read_text().splitlines()
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of protocol texts, captures and the corpus, which only a development machine has."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the material in {SHARED.name}/ beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def corpus(shared: Path) -> list[tuple[dict[str, Any], bytes]]:
+    """Every stream of the corpus: (its line of the manifest, its body)."""
+    with tarfile.open(shared / "corpus" / "streams.tar.xz") as archive:
+        bodies = {m.name: f.read() for m in archive if (f := archive.extractfile(m)) is not None}
+    manifest = [json.loads(line) for line in bodies.pop("manifest.jsonl").splitlines()]
+    return [(entry, bodies[f"streams/{entry['name']}.sse"]) for entry in manifest]
