@@ -6,6 +6,8 @@ import select
 import sqlite3
 import sys
 import time
+from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from responses_tap.recorder.candidate import Candidate
@@ -29,7 +31,11 @@ from responses_tap.store.writer import Writer
 
 _COMMIT_SECONDS = 0.05
 _RETRY_SECONDS = 0.5
-_LAST_RETRIES = 20
+_LAST_TRIES = 20
+_SLICE = 100
+"""Messages handled before the pipe is looked at again."""
+_NICENESS = 10
+"""The traffic goes first: under full load it shares the processor with this process."""
 _READ_BYTES = 2**20
 _LEFT = {"state": "truncated", "ended_by": "recorder", "end_reason": "the recorder was killed"}
 
@@ -42,6 +48,7 @@ def run(db: Path, profile: str, session: str) -> int:
     except RecordingError as error:
         out.send(Trouble(str(error)))
         return 1
+    os.nice(_NICENESS)
     Worker(writer, profile, session, out).work(sys.stdin.fileno())
     return 0
 
@@ -74,7 +81,9 @@ class Worker:
         self._flows: dict[int, LiveStream | Candidate] = {}
         self._starts: dict[int, int] = {}
         self._dirty: dict[int, LiveStream] = {}
-        self._committed = self._received = 0
+        # Messages that wait to be handled; the number of a batch stands behind the last of its messages.
+        self._waiting: deque[Message | int] = deque()
+        self._received = self._handled = 0
         self._due: float | None = None
         self._take_over()
         self._out.send(Ready())
@@ -82,29 +91,44 @@ class Worker:
     def work(self, source: int) -> None:
         """Take batches from the pipe until it is closed; then end what is open, and close the recording."""
         batches = BatchDecoder()
-        while True:
-            wait = None if self._due is None else max(0.0, self._due - time.monotonic())
-            if select.select([source], [], [], wait)[0]:
-                if not (data := os.read(source, _READ_BYTES)):
-                    break
-                for batch in batches.feed(data):
-                    self._take(batch)
+        is_open = True
+        while is_open or self._waiting:
+            # The pipe is emptied before anything else is done: what is here outlives the proxy.
+            if is_open and select.select([source], [], [], self._patience())[0]:
+                data = os.read(source, _READ_BYTES)
+                is_open = bool(data)
+                self._receive(batches.feed(data))
+            self._handle_some()
             if self._due is not None and time.monotonic() >= self._due:
                 self._commit(None)
         self._abandon()
-        self._commit(_LAST_RETRIES)
+        self._commit(_LAST_TRIES)
         self._writer.close()
 
-    def _take(self, batch: Batch) -> None:
-        self._due = self._due or time.monotonic() + _COMMIT_SECONDS
-        if batch.number <= self._received:
-            return  # sent again, but in the file already
-        self._received = batch.number
-        for message in batch.messages:
+    def _patience(self) -> float | None:
+        """How long to wait for the pipe, in seconds; None: until something comes."""
+        if self._waiting:
+            return 0
+        return None if self._due is None else max(0.0, self._due - time.monotonic())
+
+    def _receive(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            self._due = self._due or time.monotonic() + _COMMIT_SECONDS
+            if batch.number > self._received:  # else it is sent again, but in the file already
+                self._received = batch.number
+                self._waiting += batch.messages
+                self._waiting.append(batch.number)
+
+    def _handle_some(self) -> None:
+        for _ in range(min(len(self._waiting), _SLICE)):
+            entry = self._waiting.popleft()
+            if isinstance(entry, int):
+                self._handled = entry
+                continue
             try:
-                self._dispatch(message)
+                self._dispatch(entry)
             except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
-                self._flows.pop(message.flow, None)
+                self._flows.pop(entry.flow, None)
                 self._out.send(Trouble(f"a stream cannot be recorded further: {error!r}"))
 
     def _dispatch(self, message: Message) -> None:
@@ -166,7 +190,7 @@ class Worker:
         """Write everything; while the file cannot be written the pipe is not read, and its writer waits."""
         notices = [notice for stream in self._dirty.values() for notice in stream.publish()]
         self._dirty.clear()
-        self._writer.set_meta("batch", f"{self._session}:{self._received}")
+        self._writer.set_meta("batch", f"{self._session}:{self._handled}")
         tries = 0
         while True:
             try:
@@ -181,13 +205,13 @@ class Worker:
             else:
                 break
         self._due = None
-        self._out.send(*notices, Acknowledged(self._received))
+        self._out.send(*notices, Acknowledged(self._handled))
 
     def _take_over(self) -> None:
         """Go on with the streams of this session's former worker; end those of sessions that were killed."""
         session, _, number = str(self._writer.meta("batch").get("batch", "")).partition(":")
         if session == self._session:
-            self._received = int(number)
+            self._received = self._handled = int(number)
         for key, value in self._writer.meta("flow:*").items():
             _, session, flow = key.split(":")
             stream_id, start = json.loads(value)

@@ -1,7 +1,5 @@
 """Follows one stream: its rows, page by page while it is read, and on while it is recorded."""
 
-from collections import deque
-
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.store import EventRow, Recording
 from responses_tap.timeline import Entry, Row, Timeline
@@ -11,30 +9,53 @@ _PAGE = 1000
 
 
 class Follower:
-    """Reads a stream into rows. `advance` runs in the recording's thread, `rows` is for the screen."""
+    """Reads a stream into rows. `advance` runs in the recording's thread; `rows` and `caught_up` are for the screen."""
 
     def __init__(self, stream_id: int, *, full: bool = False) -> None:
         self.stream_id = stream_id
         self.full = full
         self.rows: list[Row] = []
-        """A copy of the rows so far, which nobody changes: the list, that is; its last run may grow."""
-        self.complete = False
-        """Whether these are all the rows that there are."""
-        self._version: int | None = None
-        self._begin([])
-
-    def _begin(self, timeline_of: list[Row]) -> None:
-        self._timeline = Timeline(full=self.full)
-        self._decoder = Decoder()
-        self._waiting: deque[EventRow] = deque()
+        """The rows so far. The list is replaced, never changed; but a run in it may grow."""
+        self.caught_up = False
+        """Whether these are the rows of all that there was when one looked last."""
+        self._timeline = Timeline(full=full)
         self._next_n = 0
+        self._version: int | None = None
 
     def advance(self, recording: Recording) -> bool:
         """Read one page more; whether there is still more to read."""
         version = recording.data_version()
         page = list(recording.events(self.stream_id, self._next_n, _PAGE))
-        # Read after the events, findings lack none of those that these events have.
         if version != self._version:
             self._version = version
-            ...
-        return True
+            # Read after the events, so that none of those that are about them is missing.
+            findings = recording.findings(self.stream_id)
+            if not self._timeline.update(findings):
+                self._timeline = Timeline(findings, full=self.full)
+                self._next_n = 0
+                return True
+        self._timeline.extend(_entries(page))
+        self._next_n += len(page)
+        self.caught_up = len(page) < _PAGE
+        self.rows = [*self._timeline.rows, *(self._timeline.end() if self.caught_up else ())]
+        return not self.caught_up
+
+
+def frame_of(raw: bytes) -> Frame:
+    """The frame that was recorded as `raw`."""
+    decoder = Decoder()
+    frames = decoder.feed(raw)
+    return frames[0] if frames else decoder.finish() or Frame(raw, None, None)
+
+
+def _entries(page: list[EventRow]) -> list[Entry]:
+    decoder = Decoder()
+    frames = decoder.feed(b"".join(row.raw for row in page))
+    if (tail := decoder.finish()) is not None:
+        frames.append(tail)
+    if len(frames) != len(page):  # a recorder that was started again may have cut elsewhere
+        frames = [frame_of(row.raw) for row in page]
+    return [
+        Entry(row.n, frame, row.position, row.response, row.at_ns, row.chunk)
+        for row, frame in zip(page, frames, strict=True)
+    ]

@@ -67,6 +67,11 @@ class Lines(ScrollView, can_focus=True):
         return self.scrollable_content_region.height
 
     @property
+    def text_width(self) -> int:
+        """How many cells a line has, beside the cursor's mark."""
+        return max(0, self.scrollable_content_region.width - 1)
+
+    @property
     def in_sight(self) -> range:
         """The numbers of the lines in sight."""
         top = self.scroll_offset.y
@@ -116,16 +121,16 @@ class Lines(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of the screen, as ScrollView asks for it."""
         index = y + self.scroll_offset.y
-        width = self.scrollable_content_region.width
+        width = self.text_width
         if index >= len(self.source):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width + 1, self.rich_style)
         at_cursor = self._has_cursor and index == self.cursor
         base = self.get_component_rich_style("lines--cursor") if at_cursor else self.rich_style
         mark = _CURSOR if at_cursor else " "
         segments = [Segment(mark, base + self.get_component_rich_style("lines--label", partial=True))]
-        for text, role in clip(self.source.line(index, width - 1), width - 1):
+        for text, role in clip(self.source.line(index, width), width):
             segments.append(Segment(text, base + self.get_component_rich_style(f"lines--{role}", partial=True)))
-        return Strip(segments).adjust_cell_length(width, base)
+        return Strip(segments).adjust_cell_length(width + 1, base)
 
     def action_move(self, lines: int) -> None:
         """Up or down."""

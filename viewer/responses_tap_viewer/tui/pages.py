@@ -1,0 +1,225 @@
+"""What the detail pane shows: of an event, a run, a finding; of the request, the answer, the bytes."""
+
+import json
+import re
+from typing import NamedTuple
+
+from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.rules import RULES
+from responses_tap.store import Recording, StreamRow
+from responses_tap.store.rows import Headers
+from responses_tap.timeline import GLYPHS, MISSING, Row
+from responses_tap_viewer.tui.follower import frame_of
+from responses_tap_viewer.tui.json_lines import json_lines
+from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line
+
+TABS = ("event", "request", "answer", "raw")
+
+_LABEL_WIDTH = 11
+_MOST_DELTAS = 2000
+"""Deltas of a run that are joined."""
+_MOST_FRAMES = 200
+"""Frames of a run whose bytes are shown."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END_GLYPHS = {"\r\n": "␍␊", "\r": "␍", "\n": "␊"}
+_NS = 1e9
+
+
+class Subject(NamedTuple):
+    """What the detail pane is about."""
+
+    stream_id: int
+    row: Row | None
+    """The timeline's row."""
+    event: Row | None
+    """The row itself, or the event that a finding is about."""
+
+
+def page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
+    """The lines of one of TABS."""
+    if tab == "raw":
+        return _raw_page(recording, subject)
+    if tab == "event" and subject.row is not None:
+        return _row_page(recording, subject.stream_id, subject.row, subject.event)
+    stream = recording.stream(subject.stream_id)
+    if stream is None:
+        return [[("This stream has been removed from the recording.", "dim")]]
+    return _request_page(stream) if tab == "request" else _answer_page(stream)
+
+
+def _row_page(recording: Recording, stream_id: int, row: Row, event: Row | None) -> list[Line]:
+    if row.finding is not None:
+        lines = _finding_page(row.finding)
+        if event is not None:
+            lines += [[], [(f"Event {event.position}", "label")], *_event_lines(recording, stream_id, event)]
+        return lines
+    if row.kind == "run":
+        return _run_page(recording, stream_id, row)
+    return _event_lines(recording, stream_id, row)
+
+
+def _finding_page(finding: Finding) -> list[Line]:
+    role = SEVERITY_ROLES[finding.severity]
+    head: Line = [
+        (f"{GLYPHS[finding.severity]} {finding.code} {finding.name}", role),
+        (f"  {finding.severity}", "dim"),
+    ]
+    lines: list[Line] = [head, [(finding.message, "strong")], []]
+    if finding.missing:
+        lines.append(_labelled("Missing", f"{MISSING} {finding.missing} should stand here"))
+    places = [f"{name} {index}" for name, index in finding.scope.items()]
+    at = [] if finding.position is None else [f"event {finding.position}"]
+    lines.append(_labelled("Where", ", ".join([*at, *places]) or "the whole stream"))
+    if finding.count > 1:
+        positions = ", ".join(str(position) for position in finding.evidence)
+        lines.append(_labelled("Seen", f"{finding.count} times, also at {positions}"))
+    return [*lines, *_rule_lines(finding.code)]
+
+
+def _rule_lines(code: str) -> list[Line]:
+    rule = RULES.get(code)
+    if rule is None:
+        return [[(f"This version of responses-tap has no rule {code}.", "dim")]]
+    text = rule.page()
+    named = {
+        "What": text.what,
+        "Impact": text.impact,
+        "Fix": text.fix,
+        "Bad": text.bad,
+        "Good": text.good,
+        "Fine when": text.fine,
+        "Source": text.source,
+    }
+    return [_labelled(label, words) for label, words in named.items() if words]
+
+
+def _labelled(label: str, text: str) -> Line:
+    return [(label.ljust(_LABEL_WIDTH), "label"), (text, "plain")]
+
+
+def _event_lines(recording: Recording, stream_id: int, row: Row) -> list[Line]:
+    recorded = next(recording.events(stream_id, row.n or 0, 1), None)
+    if recorded is None:
+        return []
+    frame = frame_of(recorded.raw)
+    event = parse(frame.data) if frame.data and row.position is not None else None
+    if event is None or event.fault is not None:
+        return _bytes_lines(recorded.raw)
+    about = [
+        finding
+        for finding in recording.findings(stream_id)
+        if (finding.response, finding.position) == (row.response, row.position)
+    ]
+    try:
+        return [*_problem_lines(event), *json_lines(event.data, _marks(event, about))]
+    except RecursionError:
+        return _bytes_lines(recorded.raw)
+
+
+def _problem_lines(event: Event) -> list[Line]:
+    """The fields that the event lacks, which no line of its JSON can show."""
+    missing = [problem.field for problem in event.problems if problem.missing]
+    return [[(f"{MISSING} without {field}", "error")] for field in missing]
+
+
+def _marks(event: Event, about: list[Finding]) -> dict[str, str]:
+    """The event's fields that a finding about it names, or that are not as its type demands."""
+    marks = {problem.field: f"{problem.have}, not {problem.want}" for problem in event.problems}
+    for finding in about:
+        # Names of one word ("item", "text") are words of the messages, too.
+        named = {word for word in re.findall(r"\w+", finding.message) if "_" in word}
+        marks |= {field: f"{GLYPHS[finding.severity]} {finding.code}" for field in named & event.data.keys()}
+    return marks
+
+
+def _run_page(recording: Recording, stream_id: int, row: Row) -> list[Line]:
+    took = ((row.until_ns or 0) - (row.at_ns or 0)) / _NS
+    rate = f", {(row.count - 1) / took:.0f} events/s" if took > 0 else ""
+    deltas = []
+    for recorded in recording.events(stream_id, row.n or 0, min(row.count, _MOST_DELTAS)):
+        event = parse(frame_of(recorded.raw).data or b"")
+        deltas.append(event.string("delta") or "")
+    cut = f" (of the first {_MOST_DELTAS} events)" if row.count > _MOST_DELTAS else ""
+    return [
+        [(f"{row.type} {row.subject}", "strong")],
+        [(f"{row.count} events, {row.chars} characters in {took:.3f} s{rate}", "plain")],
+        [],
+        [(f"Text{cut}", "label")],
+        *([(text, "string")] for text in "".join(deltas).split("\n")),
+        [],
+        [("First event", "label")],
+        *_event_lines(recording, stream_id, row),
+    ]
+
+
+def _request_page(stream: StreamRow) -> list[Line]:
+    return [
+        [(f"{stream.method} {stream.url}", "strong"), (f"  {stream.http_version}", "dim")],
+        *_header_lines(stream.request_headers),
+        [],
+        *_body_lines(stream.request_body or ""),
+    ]
+
+
+def _answer_page(stream: StreamRow) -> list[Line]:
+    tokens = [f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None]
+    ended = " ".join(word for word in (stream.ended_by, stream.end_reason and f"({stream.end_reason})") if word)
+    facts = {
+        "Status": "" if stream.status is None else str(stream.status),
+        "State": stream.state,
+        "Ended by": ended,
+        "Started": stream.started_at,
+        "First byte": _seconds(stream.first_byte_ns),
+        "Last byte": _seconds(stream.last_byte_ns),
+        "Closed": _seconds(stream.end_ns),
+        "Response": stream.response_id or "",
+        "Events": str(stream.event_count),
+        "Tokens": ", ".join(tokens),
+        "Wire": "" if stream.wire_size is None else f"{stream.wire_size} bytes",
+        "Attempt": str(stream.attempt) if stream.attempt else "",
+        "Profile": " ".join(word for word in (stream.profile, stream.rules) if word),
+        "Source": stream.source,
+    }
+    return [
+        *(_labelled(label, text) for label, text in facts.items() if text),
+        [],
+        *_header_lines(stream.response_headers),
+        *([[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))] if stream.response_body else ()),
+    ]
+
+
+def _seconds(ns: int | None) -> str:
+    return "" if ns is None else f"{ns / _NS:.3f} s"
+
+
+def _header_lines(headers: Headers) -> list[Line]:
+    return [[(f"{name}: ", "key"), (value, "plain")] for name, value in headers]
+
+
+def _body_lines(text: str) -> list[Line]:
+    try:
+        return json_lines(json.loads(text))
+    except (ValueError, RecursionError):
+        return [[(line, "plain")] for line in text.split("\n")] if text else []
+
+
+def _raw_page(recording: Recording, subject: Subject) -> list[Line]:
+    row = subject.event
+    if row is None or row.n is None:
+        return [[("No bytes belong to this row.", "dim")]]
+    lines: list[Line] = []
+    for recorded in recording.events(subject.stream_id, row.n, min(row.count, _MOST_FRAMES)):
+        size = f"frame {recorded.n}, {len(recorded.raw)} bytes, chunk {recorded.chunk}"
+        lines += [[(size, "label")], *_bytes_lines(recorded.raw)]
+    return lines
+
+
+def _bytes_lines(raw: bytes) -> list[Line]:
+    text = raw.decode(errors="backslashreplace")
+    lines: list[Line] = []
+    start = 0
+    for end in _LINE_END.finditer(text):
+        lines.append([(text[start : end.start()], "plain"), (_LINE_END_GLYPHS[end[0]], "dim")])
+        start = end.end()
+    return [*lines, [(text[start:], "plain")]] if start < len(text) else lines

@@ -1,0 +1,187 @@
+"""The list of streams."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.rules import RULES
+from responses_tap.timeline import CUT, GLYPHS, OK
+from responses_tap_viewer.tui.catalogue import Catalogue, Summary
+from responses_tap_viewer.tui.messages import CursorMoved, StreamSelected
+from responses_tap_viewer.tui.spans import Line, Span, fit
+from responses_tap_viewer.tui.widgets.lines import Lines
+from responses_tap_viewer.tui.widgets.pane import Pane
+
+OPEN = "…"
+_NS = 1e9
+_BAD_STATES = ("truncated", "http-error", "failed")
+_HTTP_ERROR = 400
+
+
+class StreamsPane(Pane):
+    """The streams of the recording, the newest last."""
+
+    def __init__(self) -> None:
+        super().__init__(id="streams-pane")
+        self.catalogue = Catalogue()
+        self._selected: Summary | None = None
+        self._seen = 0
+
+    def compose(self) -> ComposeResult:
+        """The names of the columns, and the list."""
+        yield Static(id="streams-head", markup=False)
+        yield Lines(id="streams")
+
+    def on_resize(self) -> None:
+        """Choose the columns anew."""
+        self._draw_head()
+
+    @property
+    def selected(self) -> Summary | None:
+        """The stream under the cursor."""
+        return self._selected
+
+    def open(self) -> None:
+        """Begin with a recording's list: at its newest stream."""
+        self._selected = None
+        self.lines.open(StreamLines(self.catalogue), len(self.catalogue) - 1)
+        self._seen = len(self.catalogue)
+
+    def renew(self) -> None:
+        """Show what has changed. The cursor stays on its stream, and follows new ones only from the last line."""
+        lines = self.lines
+        follows = lines.at_end and lines.has_focus
+        cursor = len(self.catalogue) - 1 if self._selected is None else self.catalogue.index_of(self._selected.id)
+        lines.renew(StreamLines(self.catalogue), max(0, min(cursor, len(self.catalogue) - 1)))
+        if follows:
+            lines.move_to(len(self.catalogue) - 1)
+        self._select()
+
+    def on_cursor_moved(self, message: CursorMoved) -> None:
+        """Another stream is under the cursor."""
+        message.stop()
+        self._select()
+
+    def _select(self) -> None:
+        if self.lines.at_end:
+            self._seen = len(self.catalogue)
+        new = len(self.catalogue) - self._seen
+        self.entitle("Streams", str(len(self.catalogue) or ""), f"▼ {new} new" if new > 0 else "")
+        self._draw_head()
+        summary = self.catalogue[self.lines.cursor] if len(self.catalogue) else None
+        if summary is not None and summary != self._selected:
+            self._selected = summary
+            self.post_message(StreamSelected(summary))
+
+    def _draw_head(self) -> None:
+        cells = [fit(column.title, width, right=column.right) for column, width in columns(self.lines.text_width)]
+        self.query_one("#streams-head", Static).update(" " + " ".join(cells))
+
+
+class StreamLines:
+    """The lines of the list."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._count = len(catalogue)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def line(self, index: int, width: int) -> Line:
+        """One stream, in the columns for that width."""
+        summary = self._catalogue[index]
+        if summary is None:
+            return [(fit(str(self._catalogue.id_at(index)), _ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]
+        line: Line = []
+        for column, cells in columns(width):
+            text, role = column.cell(summary)
+            line += [(fit(text, cells, right=column.right), role), (" ", "plain")]
+        return line
+
+
+class Column(NamedTuple):
+    """A column of the list."""
+
+    title: str
+    cell: Callable[[Summary], Span]
+    width: int
+    from_width: int = 0
+    """The width of the list from which on it is shown."""
+    right: bool = False
+    share: int = 0
+    """Which part, in hundredths, of the room that is left it gets."""
+
+
+def columns(width: int) -> list[tuple[Column, int]]:
+    """The columns that a list so wide has, each with its width."""
+    shown = [column for column in _COLUMNS if width >= column.from_width]
+    left = max(0, width - sum(column.width + 1 for column in shown))
+    return [(column, column.width + left * column.share // 100) for column in shown]
+
+
+def _time(summary: Summary) -> Span:
+    return clock(summary.started_at, "%H:%M:%S"), "dim"
+
+
+def clock(started_at: str, form: str) -> str:
+    """A wall clock's time, as this machine's clock shows it."""
+    try:
+        return datetime.fromisoformat(started_at).astimezone().strftime(form)
+    except ValueError:
+        return started_at
+
+
+def _route(summary: Summary) -> Span:
+    return f"{summary.route} {summary.path}", "plain"
+
+
+def _status(summary: Summary) -> Span:
+    if summary.status is None:
+        return "", "plain"
+    return str(summary.status), "error" if summary.status >= _HTTP_ERROR else "plain"
+
+
+def _state(summary: Summary) -> Span:
+    return summary.state, "error" if summary.state in _BAD_STATES else "ok" if summary.state == "open" else "plain"
+
+
+def _seconds(ns: int | None) -> Span:
+    return "" if ns is None else f"{ns / _NS:.3f}", "plain"
+
+
+def _verdict(summary: Summary) -> Span:
+    glyphs = CUT if summary.state == "truncated" else OPEN if summary.state == "open" else ""
+    if summary.errors:
+        glyphs += f"{GLYPHS[Severity.ERROR]}{summary.errors}"
+    if summary.warnings:
+        glyphs += f"{GLYPHS[Severity.WARNING]}{summary.warnings}"
+    if summary.errors or summary.state in ("truncated", "http-error"):
+        return glyphs or GLYPHS[Severity.ERROR], "error"
+    return glyphs or OK, "warning" if summary.warnings else "ok"
+
+
+def _first_finding(summary: Summary) -> Span:
+    rule = RULES.get(summary.first_code)
+    severity_role = "error" if summary.errors else "warning" if summary.warnings else "note"
+    return f"{summary.first_code} {rule.name}" if rule else summary.first_code, severity_role
+
+
+_ID_WIDTH = 5
+_COLUMNS = (
+    Column("id", lambda summary: (str(summary.id), "plain"), _ID_WIDTH, right=True),
+    Column("time", _time, 8),
+    Column("model", lambda summary: (summary.model, "strong"), 10, share=25),
+    Column("route", _route, 12, from_width=120, share=20),
+    Column("http", _status, 4, from_width=100, right=True),
+    Column("state", _state, 10, from_width=76),
+    Column("first s", lambda summary: _seconds(summary.first_ns), 7, from_width=100, right=True),
+    Column("took s", lambda summary: _seconds(summary.took_ns), 8, from_width=70, right=True),
+    Column("events", lambda summary: (str(summary.events), "plain"), 6, right=True),
+    Column("verdict", _verdict, 7),
+    Column("first finding", _first_finding, 10, share=55),
+)
