@@ -1,0 +1,41 @@
+"""The README's tables, written from the commands and rules themselves."""
+
+import click
+
+from responses_tap.protocol.profiles import PROFILES
+from responses_tap.protocol.rules import GROUPS, RULES
+from responses_tap_viewer.cli import main
+
+
+def command_table() -> str:
+    """A row a command: its usage and what it does."""
+    context = click.Context(main, info_name="responses-tap")
+    lines = ["| command | what it does |", "|---|---|"]
+    for name in sorted(main.commands):
+        command = main.commands[name]
+        pieces = command.collect_usage_pieces(click.Context(command, info_name=name, parent=context))
+        options = [f"[{p.opts[-1]}]" for p in command.params if isinstance(p, click.Option)]
+        arguments = [piece for piece in pieces if piece != "[OPTIONS]"]
+        lines.append(f"| `{' '.join([name, *options, *arguments])}` | {_first_line(command)} |")
+    return "\n".join(lines)
+
+
+def rule_table() -> str:
+    """A row a rule, by group."""
+    lines = ["| code | rule | severity | what is wrong |", "|---|---|---|---|"]
+    for group in GROUPS:
+        for code, rule in sorted(RULES.items()):
+            if rule.__module__ == group.__name__:
+                lines.append(f"| {code} | {rule.name} | {rule.severity} | {rule.page().what} |")
+    return "\n".join(lines)
+
+
+def profile_table() -> str:
+    """A row a profile."""
+    lines = ["| profile | whose streams |", "|---|---|"]
+    lines += [f"| `{profile.name}` | {profile.about} |" for profile in PROFILES.values()]
+    return "\n".join(lines)
+
+
+def _first_line(command: click.Command) -> str:
+    return (command.help or "").partition("\n")[0].rstrip(".")
