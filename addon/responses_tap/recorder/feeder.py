@@ -30,7 +30,8 @@ _MESSAGE_COST = 200
 """Bytes that a message takes in the queue besides its payload."""
 _BATCH_SECONDS = 0.01
 """How long messages are gathered before they are sent."""
-_BATCH_BYTES = 2**20
+_BATCH_BYTES = 2**17
+"""A batch is handled in one go, while the worker does not look at the pipe."""
 _MOST_STARTS = 5
 """Workers that may die one after the other without having written anything."""
 _RESTART_SECONDS = 0.2

@@ -7,7 +7,6 @@ import sqlite3
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
 from pathlib import Path
 
 from responses_tap.recorder.candidate import Candidate
@@ -32,8 +31,6 @@ from responses_tap.store.writer import Writer
 _COMMIT_SECONDS = 0.05
 _RETRY_SECONDS = 0.5
 _LAST_TRIES = 20
-_SLICE = 100
-"""Messages handled before the pipe is looked at again."""
 _NICENESS = 10
 """The traffic goes first: under full load it shares the processor with this process."""
 _READ_BYTES = 2**20
@@ -81,9 +78,8 @@ class Worker:
         self._flows: dict[int, LiveStream | Candidate] = {}
         self._starts: dict[int, int] = {}
         self._dirty: dict[int, LiveStream] = {}
-        # Messages that wait to be handled; the number of a batch stands behind the last of its messages.
-        self._waiting: deque[Message | int] = deque()
-        self._received = self._handled = 0
+        self._waiting: deque[Batch] = deque()
+        self._handled = 0
         self._due: float | None = None
         self._take_over()
         self._out.send(Ready())
@@ -97,8 +93,9 @@ class Worker:
             if is_open and select.select([source], [], [], self._patience())[0]:
                 data = os.read(source, _READ_BYTES)
                 is_open = bool(data)
-                self._receive(batches.feed(data))
-            self._handle_some()
+                self._waiting += batches.feed(data)
+            if self._waiting:
+                self._handle(self._waiting.popleft())
             if self._due is not None and time.monotonic() >= self._due:
                 self._commit(None)
         self._abandon()
@@ -111,24 +108,16 @@ class Worker:
             return 0
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
-    def _receive(self, batches: Iterable[Batch]) -> None:
-        for batch in batches:
-            self._due = self._due or time.monotonic() + _COMMIT_SECONDS
-            if batch.number > self._received:  # else it is sent again, but in the file already
-                self._received = batch.number
-                self._waiting += batch.messages
-                self._waiting.append(batch.number)
-
-    def _handle_some(self) -> None:
-        for _ in range(min(len(self._waiting), _SLICE)):
-            entry = self._waiting.popleft()
-            if isinstance(entry, int):
-                self._handled = entry
-                continue
+    def _handle(self, batch: Batch) -> None:
+        self._due = self._due or time.monotonic() + _COMMIT_SECONDS
+        if batch.number <= self._handled:
+            return  # sent again, but in the file already
+        self._handled = batch.number
+        for message in batch.messages:
             try:
-                self._dispatch(entry)
+                self._dispatch(message)
             except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
-                self._flows.pop(entry.flow, None)
+                self._flows.pop(message.flow, None)
                 self._out.send(Trouble(f"a stream cannot be recorded further: {error!r}"))
 
     def _dispatch(self, message: Message) -> None:
@@ -211,7 +200,7 @@ class Worker:
         """Go on with the streams of this session's former worker; end those of sessions that were killed."""
         session, _, number = str(self._writer.meta("batch").get("batch", "")).partition(":")
         if session == self._session:
-            self._received = self._handled = int(number)
+            self._handled = int(number)
         for key, value in self._writer.meta("flow:*").items():
             _, session, flow = key.split(":")
             stream_id, start = json.loads(value)

@@ -1,36 +1,157 @@
 """The timeline of one stream."""
 
-from collections.abc import Sequence
-from enum import Enum
-
 from textual.app import ComposeResult
 
-from responses_tap.timeline import GLYPHS, MISSING, Row, label
+from responses_tap.timeline import Row
 from responses_tap_viewer.tui.catalogue import Summary
 from responses_tap_viewer.tui.follower import Follower
 from responses_tap_viewer.tui.messages import CursorMoved, RowSelected
-from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, fit
+from responses_tap_viewer.tui.row_lines import RowLines, Times
+from responses_tap_viewer.tui.source import Source
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
-_NS = 1e9
-_TIME_WIDTH = 9
-_NUMBER_WIDTH = 5
-_FULL_NAMES_FROM = 76
-"""The width from which on a type is written with its `response.`, which nearly every one begins with."""
-_PREFIX = "response."
-_LEVEL = "│ "
+type Mark = int | tuple[object, ...]
+"""What stays the same of a row when the rows are made anew: an event's number, or what names a finding."""
 
 
-class Times(Enum):
-    """What the times of the rows count from."""
+class TimelinePane(Pane):
+    """The rows of the selected stream."""
 
-    START = "s since start"
-    BEFORE = "s since the row before"
-    CLOCK = "time of day"
+    def __init__(self) -> None:
+        super().__init__(id="timeline-pane")
+        self.follower: Follower | None = None
+        self._stream: Summary | None = None
+        self._times = Times.START
+        self._mark: Mark | None = None
+        """That of the row under the cursor."""
+        self._seen = 0
+
+    def compose(self) -> ComposeResult:
+        """The list."""
+        yield Lines(id="timeline")
 
     @property
-    def next(self) -> "Times":
-        """The one that comes after it."""
-        every = list(Times)
-        return every[(every.index(self) + 1) % len(every)]
+    def rows(self) -> list[Row]:
+        """The rows that are shown."""
+        source = self.lines.source
+        return source.rows if isinstance(source, RowLines) else []
+
+    def open(self, stream: Summary | None) -> None:
+        """Begin with another stream, at its first row; None for none at all."""
+        self._stream = stream
+        full = self.follower is not None and self.follower.full
+        self.follower = Follower(stream.id, full=full) if stream is not None else None
+        self._mark = None
+        self._seen = 0
+        self.lines.open(self._row_lines([]))
+        self._select()
+
+    def turn_fold(self) -> None:
+        """Unfold the runs, or fold them again; the cursor stays on its row, or goes to the run that it is in."""
+        if self.follower is not None:
+            self.follower = Follower(self.follower.stream_id, full=not self.follower.full)
+
+    def turn_times(self) -> None:
+        """Count the times from something else."""
+        self._times = self._times.next
+        self.lines.renew(self._row_lines(self.rows), self.lines.cursor)
+        self._entitle()
+
+    async def advance(self, source: Source) -> bool:
+        """Read a page more, in the thread of `source`; whether there is still more to read."""
+        follower = self.follower
+        return follower is not None and bool(await source.read(follower.advance))
+
+    def renew(self, stream: Summary | None = None) -> None:
+        """Show what has been read. The cursor stays on its row, and follows new ones only from the last."""
+        if stream is not None:
+            self._stream = stream
+        follower, lines = self.follower, self.lines
+        if follower is None or not self._is_reached(follower):
+            return
+        rows = follower.rows
+        follows = lines.at_end and lines.has_focus and self._is_open and bool(self.rows)
+        lines.renew(self._row_lines(rows), self._find(rows))
+        if follows:
+            lines.move_to(len(rows) - 1)
+        self._select()
+
+    def find_finding(self, step: int, *, from_end: bool = False) -> int | None:
+        """The line of the next finding below (1) or above (-1) the cursor, or counted from the stream's end."""
+        rows = self.rows
+        start = (-1 if step > 0 else len(rows)) if from_end else self.lines.cursor
+        lines = range(start + 1, len(rows)) if step > 0 else range(start - 1, -1, -1)
+        return next((line for line in lines if rows[line].kind == "finding"), None)
+
+    def on_cursor_moved(self, message: CursorMoved) -> None:
+        """Another row is under the cursor."""
+        message.stop()
+        self._select()
+
+    @property
+    def _is_open(self) -> bool:
+        return self._stream is not None and self._stream.state == "open"
+
+    def _is_reached(self, follower: Follower) -> bool:
+        """Whether the row under the cursor has been read again; until then the old rows are left standing."""
+        rows, mark = follower.rows, self._mark
+        if follower.caught_up or mark is None or self._is_at_cursor(rows):
+            return True
+        last = _event_of(rows, len(rows) - 1)
+        return isinstance(mark, int) and last is not None and last.n is not None and last.n >= mark
+
+    def _is_at_cursor(self, rows: list[Row]) -> bool:
+        cursor = self.lines.cursor
+        return cursor < len(rows) and _mark(rows[cursor]) == self._mark
+
+    def _find(self, rows: list[Row]) -> int:
+        """Where the row under the cursor is now: the same finding, the same event or the run that it is in."""
+        if self._mark is None or self._is_at_cursor(rows):
+            return self.lines.cursor if self._mark is not None else 0
+        mark = self._mark
+        if isinstance(mark, int):
+            return max((line for line, row in enumerate(rows) if row.n is not None and row.n <= mark), default=0)
+        same = (line for line, row in enumerate(rows) if _mark(row) == mark)
+        return next(same, max(0, min(self.lines.cursor, len(rows) - 1)))
+
+    def _select(self) -> None:
+        rows, cursor = self.rows, self.lines.cursor
+        if self.lines.at_end:
+            self._seen = len(rows)
+        self._entitle()
+        row = rows[cursor] if cursor < len(rows) else None
+        self._mark = None if row is None else _mark(row)
+        self.post_message(RowSelected(row, _event_of(rows, cursor)))
+
+    def _entitle(self) -> None:
+        if self._stream is None:
+            self.entitle("Timeline")
+            return
+        new = len(self.rows) - self._seen
+        follower = self.follower
+        self.entitle(
+            f"Stream {self._stream.id}",
+            self._times.value,
+            "unfolded" if follower is not None and follower.full else "",
+            f"▼ {new} new" if new > 0 and self._is_open else "",
+            "" if follower is None or follower.caught_up else "reading …",
+        )
+
+    def _row_lines(self, rows: list[Row]) -> RowLines:
+        return RowLines(rows, self._times, self._stream.started_at if self._stream is not None else "")
+
+
+def _mark(row: Row) -> Mark:
+    if row.n is not None:
+        return row.n
+    scope = row.finding.scope.items() if row.finding is not None else ()
+    return row.kind, row.type, row.response, row.position, *scope
+
+
+def _event_of(rows: list[Row], line: int) -> Row | None:
+    """The event that a row shows or a finding is about: findings stand below theirs, missing events above."""
+    step = 1 if line < len(rows) and rows[line].kind == "missing" else -1
+    while 0 <= line < len(rows) and rows[line].n is None:
+        line += step
+    return rows[line] if 0 <= line < len(rows) else None

@@ -1,0 +1,66 @@
+"""What is behind the row under the cursor: its event or finding, the request, the answer, the bytes."""
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from responses_tap_viewer.tui.pages import TABS
+from responses_tap_viewer.tui.spans import Line, wrap
+from responses_tap_viewer.tui.widgets.lines import Lines
+from responses_tap_viewer.tui.widgets.pane import Pane
+
+
+class DetailPane(Pane):
+    """A page of text, and the tabs that choose it."""
+
+    def __init__(self) -> None:
+        super().__init__(id="detail-pane")
+        self.tab = TABS[0]
+        self._page: list[Line] = []
+
+    def compose(self) -> ComposeResult:
+        """The tabs, and the text."""
+        yield Static(id="tabs")
+        yield Lines(id="detail", cursor=False)
+
+    def on_mount(self) -> None:
+        """Draw the tabs."""
+        self.entitle("Detail")
+        self.turn_to(self.tab)
+
+    def turn_to(self, tab: str) -> None:
+        """Mark a tab as the one that is shown."""
+        self.tab = tab
+        tabs = []
+        for number, name in enumerate(TABS, start=1):
+            text, style = (f"▐{number} {name}▌", "bold $text-primary") if name == tab else (f" {number} {name} ", "")
+            tabs.append(f"[{style} @click=screen.turn_to('{name}')]{text}[/]")
+        self.query_one("#tabs", Static).update(Content.from_markup("".join(tabs)))
+
+    def show(self, page: list[Line], *, is_same: bool) -> None:
+        """Show a page, from its beginning or, where it is the same one as before, where it was scrolled to."""
+        self._page = page
+        text = WrappedText(page, self.lines.text_width)
+        if is_same:
+            self.lines.renew(text, 0)
+        else:
+            self.lines.open(text)
+
+    def on_resize(self) -> None:
+        """Wrap the page anew."""
+        self.lines.renew(WrappedText(self._page, self.lines.text_width), 0)
+
+
+class WrappedText:
+    """The lines of a page, wrapped at a width."""
+
+    def __init__(self, page: list[Line], width: int) -> None:
+        # A hidden pane has no width yet; it gets one when it is shown.
+        self._lines = [wrapped for line in page for wrapped in wrap(line, width)] if width else []
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def line(self, index: int, width: int) -> Line:
+        """One of them."""
+        return self._lines[index]

@@ -1,0 +1,32 @@
+"""What stands in the place of the lists while there is nothing to list: how to get something, or what is wrong."""
+
+import shlex
+from pathlib import Path
+
+from textual.content import Content
+from textual.widgets import Static
+
+from responses_tap.timeline import MISSING, printable
+from responses_tap_viewer.streams import default_recording
+
+
+class Welcome(Static):
+    """The commands that make a first recording, or why the one that was named cannot be read."""
+
+    def show(self, path: Path, trouble: str) -> None:
+        """Show the trouble with the recording at `path`, if there is one, and the way to a recording."""
+        db = "" if path == default_recording() else f"--db {shlex.quote(str(path))} "
+        if trouble:
+            head = ((f"{MISSING} {printable(trouble)}\n\n", "$text-error"),)
+        else:
+            head = ((f"{printable(str(path))} has no streams yet.\n\n", "bold"),)
+        self.update(
+            Content.assemble(
+                *head,
+                "Record what a client of yours does:\n\n",
+                (f"  responses-tap record {printable(db)}-- python my_client.py\n\n", "bold $text-primary"),
+                "Or see recorded streams of a few servers, without a key or a network:\n\n",
+                ("  responses-tap demo\n\n", "bold $text-primary"),
+                ("What is recorded appears here at once.", "$text-muted"),
+            )
+        )
