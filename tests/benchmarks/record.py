@@ -30,7 +30,13 @@ LATENCY_RATE = 50
 def stream_events(deltas: int) -> Iterator[bytes]:
     """A correct stream with this many text deltas."""
     number = 0
-    response = {"id": "resp_bench", "object": "response", "created_at": 1, "model": "bench", "status": "in_progress"}
+    response = {
+        "id": "resp_bench",
+        "object": "response",
+        "created_at": 1,
+        "model": "bench",
+        "status": "in_progress",
+    }
     item = {"id": "msg_bench", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
     part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
     place = {"item_id": "msg_bench", "output_index": 0, "content_index": 0}
@@ -110,7 +116,9 @@ async def bare(upstream_port: str) -> None:
 
     master = Master(Options())
     master.addons.add(*default_addons(), Stream())
-    master.options.update(mode=[f"reverse:http://127.0.0.1:{upstream_port}"], listen_host="127.0.0.1", listen_port=0)
+    master.options.update(
+        mode=[f"reverse:http://127.0.0.1:{upstream_port}"], listen_host="127.0.0.1", listen_port=0
+    )
     await master.run()
 
 

@@ -124,16 +124,17 @@ def _check_row(source: str, recording: Recording, row: StreamRow, options: Optio
     resumed = options.resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
     checker = Checker(options.profile, live=True, resumed=resumed)
     frames = (frame for frame, _, _ in recording.frames(row.id))
-    found = list(_check_frames(source, row.id, frames, checker, options))
+    cut = row.ended_by in ("client", "recorder") or row.state == "open"
+    found = list(_check_frames(source, row.id, frames, checker, options, cut=cut))
     yield from found or [Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, ())]
 
 
 def _check_frames(
-    source: str, id_: int | None, frames: Iterable[Frame], checker: Checker, options: Options
+    source: str, id_: int | None, frames: Iterable[Frame], checker: Checker, options: Options, *, cut: bool = False
 ) -> Iterator[Checked]:
     for frame in frames:
         checker.feed(frame)
-    findings = [finding for finding in checker.finish() if options.keeps(finding)]
+    findings = [finding for finding in checker.finish(cut=cut) if options.keeps(finding)]
     for response in checker.responses:
         mine = tuple(finding for finding in findings if finding.response == response.index)
         yield Checked(

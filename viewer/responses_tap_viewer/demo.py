@@ -32,14 +32,15 @@ def demo(look: Callable[[Path], None] | None) -> None:
     """Record the samples, then `look` at the recording, or print it where that is None."""
     with tempfile.TemporaryDirectory(prefix="responses-tap-demo-") as folder:
         db = Path(folder) / "demo.db"
-        _record_samples(db)
+        record_samples(db)
         if look is not None:
             look(db)
         else:
             _print(db)
 
 
-def _record_samples(db: Path) -> None:
+def record_samples(db: Path) -> None:
+    """Record every sample of the program, one after the other, into a new file."""
     playbacks = {f"/{name}/": playback(find_stream(str(SAMPLES / f"{name}.sse"))) for name, _ in PROGRAM}
     say("Playing sample streams through the proxy; no key, no network.")
     with ReplayServer(playbacks) as upstream:

@@ -15,6 +15,8 @@ from typing import Self
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 CHUNKINGS = ("exact", "event", "byte")
+_POLL = 0.02
+"""Seconds until a closed server is noticed."""
 _PACE_NS = 20_000_000
 """Time from event to event where a stream has no times of its own (a file)."""
 _PASSED_ON = ("content-type", "openai-", "x-request-id")
@@ -72,7 +74,9 @@ class ReplayServer:
     ) -> None:
         self._server = _Server(listen, _Handler)
         self._server.playbacks, self._server.speed = dict(playbacks), speed
-        self._thread = threading.Thread(target=self._server.serve_forever, name="replay", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL,), name="replay", daemon=True
+        )
 
     @property
     def url(self) -> str:

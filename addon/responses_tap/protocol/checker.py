@@ -99,8 +99,8 @@ class _Judge:
         self._sequence.skip()
         self.response.lose()
 
-    def finish(self) -> None:
-        self._lifecycle.finish()
+    def finish(self, *, cut: bool = False) -> None:
+        self._lifecycle.finish(cut=cut)
         if self.response.terminal is None:
             self._nesting.finish(self.response.state, None)
         self._sequence.finish()
@@ -161,13 +161,18 @@ class Checker:
             judge.apply(event)
         return event
 
-    def finish(self) -> list[Finding]:
-        """The body has ended: settle what only its end can show. The findings, in order."""
+    def finish(self, *, cut: bool = False) -> list[Finding]:
+        """The body has ended: settle what only its end can show. The findings, in order.
+
+        `cut` says that the reader stopped, not the server (a client that hung up, a recorder that was stopped):
+        then a missing end is nobody's fault.
+        """
         if not self._finished:
             self._finished = True
             if self._judges:
-                self._judges[-1].finish()
-                self._transport.finish(self._judges[-1].response)
+                self._judges[-1].finish(cut=cut)
+                if not cut:
+                    self._transport.finish(self._judges[-1].response)
         return self.findings
 
     def _current(self) -> _Judge:

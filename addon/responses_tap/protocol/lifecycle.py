@@ -42,12 +42,14 @@ class Lifecycle:
             self._response.state = row.type.removeprefix("response.")
         return True
 
-    def finish(self) -> None:
-        """No more events will come."""
+    def finish(self, *, cut: bool) -> None:
+        """No more events will come; with `cut`, because the reader stopped."""
         response = self._response
         if response.terminal is not None:
             return
         response.state = "truncated"
+        if cut:
+            return
         if response.error is not None:
             self._report("LC104", response.error)
         else:

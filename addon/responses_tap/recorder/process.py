@@ -85,7 +85,9 @@ def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
         stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONPATH": path},
         bufsize=0,
-        start_new_session=True,  # a Ctrl-C in the terminal is for the proxy, which then ends the worker
+        # A Ctrl-C in the terminal is for the proxy, which then ends the worker. Not a session of its own:
+        # Linux would schedule it by itself (autogroup), and the worker's niceness would mean nothing.
+        process_group=0,
     )
     assert process.stdin is not None
     if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):

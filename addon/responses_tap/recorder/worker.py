@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import sqlite3
 import sys
 import time
@@ -46,6 +47,8 @@ def run(db: Path, profile: str, session: str) -> int:
         out.send(Trouble(str(error)))
         return 1
     os.nice(_NICENESS)
+    for terminal_signal in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(terminal_signal, signal.SIG_IGN)  # the worker ends when its pipe does
     Worker(writer, profile, session, out).work(sys.stdin.fileno())
     return 0
 

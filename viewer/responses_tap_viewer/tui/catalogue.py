@@ -27,7 +27,6 @@ class Summary(NamedTuple):
     events: int
     errors: int
     warnings: int
-    notes: int
     first_code: str
 
     @classmethod
@@ -46,14 +45,8 @@ class Summary(NamedTuple):
             row.event_count,
             row.errors,
             row.warnings,
-            row.notes,
             row.first_code or "",
         )
-
-    @property
-    def findings(self) -> int:
-        """How many findings it has."""
-        return self.errors + self.warnings + self.notes
 
 
 class Totals(NamedTuple):
@@ -89,13 +82,20 @@ class Catalogue:
         """The line of a stream, or, where it has gone, of the one after it."""
         return bisect_left(self._ids, stream_id)
 
-    def set_ids(self, ids: list[int]) -> None:
-        """Take the ids that there are now, ascending."""
+    def set_ids(self, ids: list[int]) -> bool:
+        """Take the ids that there are now, ascending; whether they are others than before."""
+        if ids == self._ids:
+            return False
         known = set(ids)
         for gone in self._summaries.keys() - known:
             del self._summaries[gone]
         self._ids = ids
         self._unread = known - self._summaries.keys()
+        return True
+
+    def reread(self) -> None:
+        """Have all summaries read again."""
+        self._unread = set(self._ids)
 
     def put(self, summaries: Iterable[Summary]) -> None:
         """Take what has been read."""
@@ -128,12 +128,12 @@ class Catalogue:
             sum(summary.warnings > 0 and not summary.errors for summary in values),
         )
 
-    def with_findings(self, index: int, step: int) -> int | None:
-        """The line of the next stream with findings, from `index` on up or down; None where there is none."""
+    def next_faulty(self, index: int, step: int) -> int | None:
+        """The line of the next stream with errors or warnings, up or down from `index`; None: there is none."""
         lines = range(index + 1, len(self)) if step > 0 else range(index - 1, -1, -1)
         for line in lines:
             summary = self[line]
-            if summary is not None and summary.findings:
+            if summary is not None and (summary.errors or summary.warnings):
                 return line
         return None
 

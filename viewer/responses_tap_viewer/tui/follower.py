@@ -9,7 +9,7 @@ _PAGE = 1000
 
 
 class Follower:
-    """Reads a stream into rows. `advance` runs in the recording's thread; `rows` and `caught_up` are for the screen."""
+    """Reads a stream into rows: `advance` in the recording's thread; `rows` and `caught_up` are for the screen."""
 
     def __init__(self, stream_id: int, *, full: bool = False) -> None:
         self.stream_id = stream_id

@@ -35,6 +35,15 @@ class Subject(NamedTuple):
     event: Row | None
     """The row itself, or the event that a finding is about."""
 
+    def names(self, tab: str) -> tuple[object, ...]:
+        """What its page of that tab is a page of: it is the same one, though more may be on it."""
+        row = self.row
+        if row is None or tab in ("request", "answer"):
+            return (self.stream_id,)
+        finding = row.finding
+        place = (finding.position, *finding.scope.items()) if finding is not None else ()
+        return self.stream_id, row.kind == "finding", row.n, row.type, *place
+
 
 def page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
     """The lines of one of TABS."""
@@ -129,24 +138,23 @@ def _marks(event: Event, about: list[Finding]) -> dict[str, str]:
     for finding in about:
         # Names of one word ("item", "text") are words of the messages, too.
         named = {word for word in re.findall(r"\w+", finding.message) if "_" in word}
-        marks |= {field: f"{GLYPHS[finding.severity]} {finding.code}" for field in named & event.data.keys()}
+        marks |= dict.fromkeys(named & event.data.keys(), f"{GLYPHS[finding.severity]} {finding.code}")
     return marks
 
 
 def _run_page(recording: Recording, stream_id: int, row: Row) -> list[Line]:
     took = ((row.until_ns or 0) - (row.at_ns or 0)) / _NS
     rate = f", {(row.count - 1) / took:.0f} events/s" if took > 0 else ""
-    deltas = []
-    for recorded in recording.events(stream_id, row.n or 0, min(row.count, _MOST_DELTAS)):
-        event = parse(frame_of(recorded.raw).data or b"")
-        deltas.append(event.string("delta") or "")
+    recorded = recording.events(stream_id, row.n or 0, min(row.count, _MOST_DELTAS))
+    text = "".join(parse(frame_of(event.raw).data or b"").string("delta") or "" for event in recorded)
+    text_lines: list[Line] = [[(line, "string")] for line in text.split("\n")]
     cut = f" (of the first {_MOST_DELTAS} events)" if row.count > _MOST_DELTAS else ""
     return [
         [(f"{row.type} {row.subject}", "strong")],
         [(f"{row.count} events, {row.chars} characters in {took:.3f} s{rate}", "plain")],
         [],
         [(f"Text{cut}", "label")],
-        *([(text, "string")] for text in "".join(deltas).split("\n")),
+        *text_lines,
         [],
         [("First event", "label")],
         *_event_lines(recording, stream_id, row),
@@ -163,7 +171,9 @@ def _request_page(stream: StreamRow) -> list[Line]:
 
 
 def _answer_page(stream: StreamRow) -> list[Line]:
-    tokens = [f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None]
+    tokens = [
+        f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None
+    ]
     ended = " ".join(word for word in (stream.ended_by, stream.end_reason and f"({stream.end_reason})") if word)
     facts = {
         "Status": "" if stream.status is None else str(stream.status),
@@ -185,7 +195,11 @@ def _answer_page(stream: StreamRow) -> list[Line]:
         *(_labelled(label, text) for label, text in facts.items() if text),
         [],
         *_header_lines(stream.response_headers),
-        *([[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))] if stream.response_body else ()),
+        *(
+            [[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))]
+            if stream.response_body
+            else ()
+        ),
     ]
 
 

@@ -7,7 +7,6 @@ from responses_tap.timeline import GLYPHS, MISSING, Row, label
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, fit
 
 _NS = 1e9
-_TIME_WIDTH = 12
 _NUMBER_WIDTH = 5
 _FULL_NAMES_FROM = 84
 """The width from which on a type is written with the `response.` that nearly every one begins with."""
@@ -21,6 +20,11 @@ class Times(Enum):
     START = "seconds since the start"
     BEFORE = "seconds since the row before"
     CLOCK = "time of day"
+
+    @property
+    def width(self) -> int:
+        """Cells of such a time."""
+        return len("12:34:56.789") if self is Times.CLOCK else len("-1234.567")
 
     @property
     def next(self) -> "Times":
@@ -45,14 +49,12 @@ class RowLines:
         row = self.rows[index]
         number = "" if row.position is None or row.finding is not None else str(row.position)
         line: Line = [
-            (fit(self._time(index), _TIME_WIDTH, right=True), "dim"),
+            (fit(self._time(index), self._times.width, right=True), "dim"),
             (fit(number, _NUMBER_WIDTH, right=True) + " ", "dim"),
         ]
-        if row.finding is not None:
+        if row.kind == "finding":
             return line + _finding_spans(row)
-        prefix = _PREFIX if width >= _FULL_NAMES_FROM and row.type.startswith(_PREFIX) else ""
-        name, subject = row.type.removeprefix(_PREFIX), label(row).removeprefix(row.type)
-        return [*line, ("  " + _LEVEL * row.depth, "dim"), (prefix, "dim"), (name, _role(row)), (subject, "note")]
+        return line + _event_spans(row, full=width >= _FULL_NAMES_FROM)
 
     def _time(self, index: int) -> str:
         row = self.rows[index]
@@ -72,19 +74,28 @@ class RowLines:
             start = datetime.fromisoformat(self._started_at).astimezone()
         except ValueError:
             return ""
-        return (start + timedelta(microseconds=at_ns // 1000)).strftime("%H:%M:%S.%f")[:_TIME_WIDTH]
+        return (start + timedelta(microseconds=at_ns // 1000)).strftime("%H:%M:%S.%f")[:-3]
 
 
-def _role(row: Row) -> Role:
-    return "dim" if row.kind == "comment" else "key" if row.kind == "run" else "plain"
+def _event_spans(row: Row, *, full: bool) -> Line:
+    """An event at its depth; one that is missing has a glyph, and the severity's colour."""
+    role: Role = "dim" if row.kind == "comment" else "key" if row.kind == "run" else "plain"
+    if row.finding is not None:
+        role = SEVERITY_ROLES[row.finding.severity]
+    glyph = MISSING if row.kind == "missing" else " "
+    prefix = _PREFIX if full and row.type.startswith(_PREFIX) else ""
+    return [
+        (f"{glyph} ", role),
+        (_LEVEL * row.depth + prefix, "dim"),
+        (row.type.removeprefix(_PREFIX), role),
+        (label(row).removeprefix(row.type), "note"),
+    ]
 
 
 def _finding_spans(row: Row) -> Line:
-    """A finding below its event, or the event that is missing above it: glyph and words in the severity's colour."""
+    """A finding below its event: a glyph, and its name in the severity's colour."""
     if row.finding is None:
         return []
     role = SEVERITY_ROLES[row.finding.severity]
-    if row.kind == "missing":
-        return [(f"{MISSING} ", role), (_LEVEL * row.depth, "dim"), (label(row).removeprefix(_PREFIX), role)]
     head = f"{GLYPHS[row.finding.severity]} {row.finding.code} {row.finding.name}"
     return [(head, role), (f"  {row.subject}", "plain")]

@@ -39,7 +39,7 @@ SEVERITY_ROLES: dict[Severity, Role] = {
 
 _CUT = "…"
 _MOST_CHARS_A_CELL = 4
-"""What is looked at of a text that must fit: a cell may hold several characters (combining ones), not any number."""
+"""Characters looked at for a cell: it may hold several (combining ones), but not any number."""
 _HANG = 2
 
 
@@ -66,7 +66,7 @@ def clip(line: Iterable[Span], width: int) -> Line:
 def wrap(line: Line, width: int) -> Iterator[Line]:
     """`line`, printable, over as many lines of `width` cells as it takes.
 
-    What follows the first one hangs below its beginning: behind the label, or a little deeper than it was indented.
+    What follows the first one hangs below its beginning: behind the label, or a little deeper than that.
     """
     spans = [(printable(text), role) for text, role in line]
     hang = min(_hang(spans), width // 2)
@@ -102,7 +102,7 @@ def _head(text: str, width: int, cells: int, *, fresh: bool) -> str:
     On a `fresh` line it is one character at least: a wide one may not fit, and must come out all the same.
     """
     head = text[:width] if cells == len(text) else split_text(text, width)[0]
-    blank = head.rfind(" ", len(head) * 2 // 3)
+    blank = head.rfind(" ", len(head) // 3)
     if blank > 0 and not text.startswith(" ", len(head)):
         return head[: blank + 1]
     return head or text[:fresh]

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -13,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from responses_tap.store import Recording
-from responses_tap.timeline import printable
+from responses_tap.timeline import MISSING, printable
 from responses_tap_viewer.tui.catalogue import Catalogue, read_each, read_page
 from responses_tap_viewer.tui.messages import Chosen, RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
@@ -38,13 +39,13 @@ class Browser(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "turn_pane(1)", "Next pane", show=False),
         Binding("shift+tab", "turn_pane(-1)", "Previous pane", show=False),
-        Binding("escape", "back", "Back", show=False),
-        Binding("n", "find(1)", "Next finding"),
-        Binding("N", "find(-1)", "Previous finding", show=False),
-        Binding("d", "turn_fold", "Unfold deltas"),
-        Binding("t", "turn_times", "Times"),
+        Binding("escape", "back", "Back to the pane before", show=False),
+        Binding("n", "find(1)", "Finding", tooltip="Next finding, in this stream or in a later one"),
+        Binding("N", "find(-1)", "Previous finding, in this stream or in an earlier one", show=False),
+        Binding("d", "turn_fold", "Unfold", tooltip="Unfold runs of deltas, or fold them"),
+        Binding("t", "turn_times", "Times", tooltip="Times since the start, since the row before, of the day"),
         *(Binding(str(i), f"turn_to('{tab}')", f"Show the {tab}", show=False) for i, tab in enumerate(TABS, 1)),
-        Binding("x", "export", "Export"),
+        Binding("x", "export", "Export", tooltip="Write the stream to a file"),
     ]
 
     def __init__(self, path: Path, export: ExportText) -> None:
@@ -53,15 +54,15 @@ class Browser(Screen[None]):
         self._export = export
         self._pane: type[Pane] = StreamsPane
         self._subject: Subject | None = None
-        self._shown: tuple[Subject, str] | None = None
-        self._is_reading = False
-        self._pending_find = 0
-        """Which way (1, -1) to look for a finding as soon as the stream has been read."""
+        self._shown: tuple[object, ...] = ()
+        """What the detail pane shows."""
+        self._find_in: tuple[int, int] | None = None
+        """The stream in which to look for a finding as soon as it has been read, and which way."""
 
     def compose(self) -> ComposeResult:
         """All panes; `_arrange` chooses among them."""
         yield TitleBar(id="title")
-        yield Welcome(id="welcome", markup=False)
+        yield Welcome(id="welcome")
         with Container(id="panes"):
             yield StreamsPane()
             with Container(id="below"):
@@ -72,9 +73,199 @@ class Browser(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin to follow the recording."""
-        self._show_state()
+        for name in ("#welcome", "#panes", "#status"):
+            self.query_one(name).display = False
         self._follow()
 
     async def on_unmount(self) -> None:
         """Close the recording."""
         await self._source.close()
+
+    @property
+    def _streams(self) -> StreamsPane:
+        return self.query_one(StreamsPane)
+
+    @property
+    def _timeline(self) -> TimelinePane:
+        return self.query_one(TimelinePane)
+
+    @property
+    def _detail(self) -> DetailPane:
+        return self.query_one(DetailPane)
+
+    # Following the recording
+
+    @work(group="recording")
+    async def _follow(self) -> None:
+        while True:
+            change = await self._source.check()
+            if change is Change.OPENED:
+                self._streams.catalogue = Catalogue()
+                self._timeline.open(None)
+            if change in (Change.OPENED, Change.WRITTEN):
+                await self._read_streams()
+                self._read_timeline()
+            if change is not Change.NOTHING:
+                self._show_state()
+            await asyncio.sleep(_BETWEEN_REFRESHES)
+
+    async def _read_streams(self) -> None:
+        streams = self._streams
+        catalogue = streams.catalogue
+        ids = await self._source.read(Recording.stream_ids)
+        is_new = catalogue.set_ids(ids or [])
+        stale = catalogue.stale(streams.lines.in_sight)
+        catalogue.put(await self._source.read(lambda recording: read_each(recording, stale)) or [])
+        if not is_new and not catalogue.totals().open:
+            catalogue.reread()  # nobody records: the verdicts were made anew, or streams were marked
+        shown = 0.0
+        while (before := catalogue.before_unread()) is not None:
+            more = await self._source.read(partial(read_page, before_id=before))
+            catalogue.passed(before, more or [])
+            if time.monotonic() - shown > _BETWEEN_REFRESHES:
+                self._show_state()
+                shown = time.monotonic()
+
+    def _show_state(self) -> None:
+        streams, trouble = self._streams, self._source.trouble
+        is_empty = not len(streams.catalogue)
+        streams.renew()
+        self.query_one(TitleBar).show(self._source.path, streams.catalogue.totals())
+        welcome, panes, status = (self.query_one(name) for name in ("#welcome", "#panes", "#status"))
+        if is_empty:
+            self.query_one(Welcome).show(self._source.path, trouble)
+        elif not panes.display:
+            self._go(self._pane)
+        welcome.display, panes.display = is_empty, not is_empty
+        self.query_one("#status", Static).update(f" {MISSING} {printable(trouble)}")
+        status.display = bool(trouble) and not is_empty
+
+    def on_stream_selected(self, message: StreamSelected) -> None:
+        """Another stream is under the cursor, or the same one has changed."""
+        follower = self._timeline.follower
+        if follower is not None and follower.stream_id == message.stream.id:
+            self._timeline.renew(message.stream)
+        else:
+            self._timeline.open(message.stream)
+            self._read_timeline()
+
+    @work(exclusive=True, group="timeline")
+    async def _read_timeline(self) -> None:
+        timeline = self._timeline
+        shown = 0.0
+        more = timeline.follower is not None
+        while more:
+            more = await timeline.advance(self._source)
+            if not more or time.monotonic() - shown > _BETWEEN_REFRESHES:
+                timeline.renew()
+                shown = time.monotonic()
+        if self._find_in is not None and timeline.follower is not None:
+            stream_id, step = self._find_in
+            if stream_id == timeline.follower.stream_id:
+                self._find_in = None
+                self._find(step, from_end=True)
+
+    def on_row_selected(self, message: RowSelected) -> None:
+        """Another row is under the timeline's cursor, or the same one has grown."""
+        follower = self._timeline.follower
+        self._subject = None if follower is None else Subject(follower.stream_id, message.row, message.event)
+        self._read_detail()
+
+    @work(exclusive=True, group="detail")
+    async def _read_detail(self) -> None:
+        subject, tab = self._subject, self._detail.tab
+        lines = await self._source.read(lambda recording: page(recording, subject, tab)) if subject else []
+        if lines is not None:
+            shown = (tab, *subject.names(tab)) if subject else ()
+            self._detail.show(lines, is_same=shown == self._shown)
+            self._shown = shown
+
+    # The panes
+
+    def on_resize(self) -> None:
+        """Show as many panes as there is room for."""
+        self._arrange()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Remember the pane that the person is in, however they got there."""
+        for widget in event.widget.ancestors:
+            if isinstance(widget, Pane):
+                self._pane = type(widget)
+                self._arrange()
+
+    def _arrange(self) -> None:
+        width = self.size.width
+        count = 3 if width >= _THREE_PANES else 2 if width >= _TWO_PANES else 1
+        first = min(_PANES.index(self._pane), len(_PANES) - count)
+        shown = _PANES[first : first + count]
+        for pane in _PANES:
+            self.query_one(pane).display = pane in shown
+        self.query_one(Footer).show_command_palette = count > 1  # else there is no room for the keys
+        below = self.query_one("#below")
+        below.display = shown != (StreamsPane,)
+        below.set_class(count == len(_PANES), "-side-by-side")
+
+    def _go(self, pane: type[Pane]) -> None:
+        self._pane = pane
+        self._arrange()
+        self.query_one(pane).lines.focus()
+
+    def action_turn_pane(self, step: int) -> None:
+        """To the next pane."""
+        self._go(_PANES[(_PANES.index(self._pane) + step) % len(_PANES)])
+
+    def action_back(self) -> None:
+        """To the pane that one came from."""
+        self._go(_PANES[max(0, _PANES.index(self._pane) - 1)])
+
+    def on_chosen(self, message: Chosen) -> None:
+        """From a stream to its timeline, from a row to what is behind it."""
+        self._go(TimelinePane if self._pane is StreamsPane else DetailPane)
+
+    # What the keys do
+
+    def action_find(self, step: int) -> None:
+        """To the next finding, in this stream or in one further on."""
+        self._find(step)
+
+    def _find(self, step: int, *, from_end: bool = False) -> None:
+        streams, timeline = self._streams, self._timeline
+        if timeline.follower is None:
+            return
+        if (line := timeline.find_finding(step, from_end=from_end)) is not None:
+            timeline.lines.jump_to(line)
+            self._go(TimelinePane)
+        elif (index := streams.catalogue.next_faulty(streams.lines.cursor, step)) is not None:
+            self._find_in = (streams.catalogue.id_at(index), step)
+            streams.lines.jump_to(index)
+        else:
+            self.notify("No error or warning further " + ("down" if step > 0 else "up"))
+
+    def action_turn_fold(self) -> None:
+        """Unfold the runs of deltas, or fold them."""
+        self._timeline.turn_fold()
+        self._read_timeline()
+
+    def action_turn_times(self) -> None:
+        """Count the times from something else."""
+        self._timeline.turn_times()
+
+    def action_turn_to(self, tab: str) -> None:
+        """Show another page behind the row; where it is out of sight, go there."""
+        self._detail.turn_to(tab)
+        self._read_detail()
+        if not self._detail.display:
+            self._go(DetailPane)
+
+    @work
+    async def action_export(self) -> None:
+        """Ask for a format and a file, and write it."""
+        stream = self._streams.selected
+        if stream is None:
+            return
+        written = await self.app.push_screen_wait(ExportScreen(stream.id, self._export))
+        if written is not None:
+            self.notify(printable(f"Written to {written}"), markup=False)
+
+
+_PANES: tuple[type[Pane], ...] = (StreamsPane, TimelinePane, DetailPane)

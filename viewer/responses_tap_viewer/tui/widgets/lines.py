@@ -3,6 +3,7 @@
 from typing import ClassVar, Protocol
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -10,7 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from responses_tap_viewer.tui.messages import Chosen, CursorMoved
-from responses_tap_viewer.tui.spans import ROLES, Line, clip
+from responses_tap_viewer.tui.spans import ROLES, Line, Role, clip
 
 _CURSOR = "▌"
 """Stands before the cursor's line, which is so seen without colour, too."""
@@ -127,10 +128,13 @@ class Lines(ScrollView, can_focus=True):
         at_cursor = self._has_cursor and index == self.cursor
         base = self.get_component_rich_style("lines--cursor") if at_cursor else self.rich_style
         mark = _CURSOR if at_cursor else " "
-        segments = [Segment(mark, base + self.get_component_rich_style("lines--label", partial=True))]
-        for text, role in clip(self.source.line(index, width), width):
-            segments.append(Segment(text, base + self.get_component_rich_style(f"lines--{role}", partial=True)))
+        spans: Line = [(mark, "label"), *clip(self.source.line(index, width), width)]
+        segments = [Segment(text, base + self._style_of(role)) for text, role in spans]
         return Strip(segments).adjust_cell_length(width + 1, base)
+
+    def _style_of(self, role: Role) -> Style:
+        style = self.get_component_rich_style(f"lines--{role}")
+        return Style(color=style.color, bold=style.bold)
 
     def action_move(self, lines: int) -> None:
         """Up or down."""

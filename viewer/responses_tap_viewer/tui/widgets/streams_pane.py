@@ -12,7 +12,7 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.timeline import CUT, GLYPHS, OK
 from responses_tap_viewer.tui.catalogue import Catalogue, Summary
 from responses_tap_viewer.tui.messages import CursorMoved, StreamSelected
-from responses_tap_viewer.tui.spans import Line, Span, fit
+from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Span, fit
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
@@ -45,20 +45,22 @@ class StreamsPane(Pane):
         """The stream under the cursor."""
         return self._selected
 
-    def open(self) -> None:
-        """Begin with a recording's list: at its newest stream."""
-        self._selected = None
-        self.lines.open(StreamLines(self.catalogue), len(self.catalogue) - 1)
-        self._seen = len(self.catalogue)
-
     def renew(self) -> None:
-        """Show what has changed. The cursor stays on its stream, and follows new ones only from the last line."""
-        lines = self.lines
-        follows = lines.at_end and lines.has_focus
-        cursor = len(self.catalogue) - 1 if self._selected is None else self.catalogue.index_of(self._selected.id)
-        lines.renew(StreamLines(self.catalogue), max(0, min(cursor, len(self.catalogue) - 1)))
-        if follows:
-            lines.move_to(len(self.catalogue) - 1)
+        """Show the catalogue as it is now: at first its newest stream.
+
+        The cursor stays on its stream, and follows new ones only while the person is at the last line of the list.
+        """
+        lines, last = self.lines, len(self.catalogue) - 1
+        shown = lines.source
+        if not isinstance(shown, StreamLines) or shown.catalogue is not self.catalogue:
+            self._selected = None
+            lines.open(StreamLines(self.catalogue), last)
+        else:
+            follows = lines.at_end and lines.has_focus
+            cursor = last if self._selected is None else self.catalogue.index_of(self._selected.id)
+            lines.renew(StreamLines(self.catalogue), max(0, min(cursor, last)))
+            if follows:
+                lines.move_to(last)
         self._select()
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
@@ -86,7 +88,7 @@ class StreamLines:
     """The lines of the list."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._count = len(catalogue)
 
     def __len__(self) -> int:
@@ -94,9 +96,9 @@ class StreamLines:
 
     def line(self, index: int, width: int) -> Line:
         """One stream, in the columns for that width."""
-        summary = self._catalogue[index]
+        summary = self.catalogue[index]
         if summary is None:
-            return [(fit(str(self._catalogue.id_at(index)), _ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]
+            return [(fit(str(self.catalogue.id_at(index)), _ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]
         line: Line = []
         for column, cells in columns(width):
             text, role = column.cell(summary)
@@ -114,14 +116,16 @@ class Column(NamedTuple):
     """The width of the list from which on it is shown."""
     right: bool = False
     share: int = 0
-    """Which part, in hundredths, of the room that is left it gets."""
+    """Which part, in hundredths, it gets of the room that is left; the last column gets the rest."""
 
 
 def columns(width: int) -> list[tuple[Column, int]]:
     """The columns that a list so wide has, each with its width."""
     shown = [column for column in _COLUMNS if width >= column.from_width]
     left = max(0, width - sum(column.width + 1 for column in shown))
-    return [(column, column.width + left * column.share // 100) for column in shown]
+    widths = [column.width + left * column.share // 100 for column in shown]
+    widths[-1] += width - sum(widths) - len(widths)
+    return list(zip(shown, widths, strict=True))
 
 
 def _time(summary: Summary) -> Span:
@@ -167,8 +171,9 @@ def _verdict(summary: Summary) -> Span:
 
 def _first_finding(summary: Summary) -> Span:
     rule = RULES.get(summary.first_code)
-    severity_role = "error" if summary.errors else "warning" if summary.warnings else "note"
-    return f"{summary.first_code} {rule.name}" if rule else summary.first_code, severity_role
+    if rule is None:
+        return summary.first_code, "plain"
+    return f"{GLYPHS[rule.severity]} {rule.code} {rule.name}", SEVERITY_ROLES[rule.severity]
 
 
 _ID_WIDTH = 5
@@ -183,5 +188,5 @@ _COLUMNS = (
     Column("took s", lambda summary: _seconds(summary.took_ns), 8, from_width=70, right=True),
     Column("events", lambda summary: (str(summary.events), "plain"), 6, right=True),
     Column("verdict", _verdict, 7),
-    Column("first finding", _first_finding, 10, share=55),
+    Column("first finding", _first_finding, 12),
 )

@@ -132,6 +132,7 @@ class TimelinePane(Pane):
         follower = self.follower
         self.entitle(
             f"Stream {self._stream.id}",
+            self._stream.state,
             self._times.value,
             "unfolded" if follower is not None and follower.full else "",
             f"▼ {new} new" if new > 0 and self._is_open else "",

@@ -5,8 +5,8 @@ from pathlib import Path
 from textual.content import Content
 from textual.widgets import Static
 
-from responses_tap.timeline import GLYPHS, printable
 from responses_tap.protocol.findings import Severity
+from responses_tap.timeline import GLYPHS, printable
 from responses_tap_viewer.tui.catalogue import Totals
 
 

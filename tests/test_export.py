@@ -1,0 +1,131 @@
+"""What leaves a recording: a report that a maintainer can act on, a whole trace, the body alone."""
+
+import base64
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from responses_tap.protocol.rules import RULES
+from responses_tap_viewer.cli import main
+from responses_tap_viewer.demo import record_samples
+
+from .conftest import RECORDINGS
+
+SEED = str(RECORDINGS / "broken/llamastack-before-pr5308.sse")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's recording: stream 2 is the seed, 6 was cut."""
+    db = tmp_path_factory.mktemp("export") / "demo.db"
+    record_samples(db)
+    return db
+
+
+def export(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["export", *arguments])
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def test_the_bug_report_has_what_a_maintainer_needs(recording: Path) -> None:
+    report = export(f"{recording}#2")
+    assert report.startswith("# NS201 item-not-opened: ")
+    assert "`POST http://127.0.0.1" in report
+    assert "state *completed*" in report
+    assert "### ✖ MD301 text-done-missing (error, event 8)" in report
+    assert "- **Missing:** `response.output_text.done`" in report
+    for code in ("NS201", "NS205", "MD301"):
+        page = RULES[code].page()
+        assert page.source in report
+        assert page.fix in report
+    assert "response.reasoning_text.delta  [0.1] × 2" in report
+    assert "curl -sN http://127.0.0.1" in report
+    assert '"stream": true' in report
+
+
+def test_a_report_fits_an_issue_and_its_fences_hold(tmp_path: Path) -> None:
+    events = (RECORDINGS / "clean/text.sse").read_text().replace("Hello", "```\\n# not a heading")
+    long = tmp_path / "long.sse"
+    long.write_text(events + 'event: a\ndata: {"type":"a"}\n\nevent: b\ndata: {"type":"b"}\n\n' * 2000)
+    report = export(str(long))
+    assert len(report) < 65_536
+    assert "more rows" in report
+    assert "\n````text\n" in report
+
+
+def test_the_body_alone_comes_out_byte_for_byte(recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "seed.sse"
+    export(f"{recording}#2", "--format", "sse", "-o", str(out))
+    assert out.read_bytes() == Path(SEED).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["seed.sse"]
+
+
+def test_the_trace_holds_every_frame_time_and_finding(recording: Path) -> None:
+    trace = json.loads(export(f"{recording}#2", "--format", "json"))
+    assert (trace["format"], trace["version"]) == ("responses-tap trace", 1)
+    (stream,) = trace["streams"]
+    assert "".join(frame["raw"] for frame in stream["frames"]).encode() == Path(SEED).read_bytes()
+    times = [frame["at_ns"] for frame in stream["frames"]]
+    assert times == sorted(times)
+    assert stream["request"]["body"]["stream"] is True
+    assert [finding["code"] for finding in stream["findings"]] == ["NS201", "NS205", "MD301"]
+
+
+def test_bytes_that_are_no_text_survive_in_a_trace() -> None:
+    sample = RECORDINGS / "broken/TR905-not-utf8.sse"
+    (stream,) = json.loads(export(str(sample), "--format", "json"))["streams"]
+    joined = b"".join(
+        frame["raw"].encode() if "raw" in frame else base64.b64decode(frame["raw_base64"])
+        for frame in stream["frames"]
+    )
+    assert joined == sample.read_bytes()
+
+
+def test_several_streams_go_into_one_report_but_not_into_one_body(recording: Path) -> None:
+    assert export(f"{recording}#1", f"{recording}#2").count("\n## Timeline\n") == 2
+    result = CliRunner().invoke(main, ["export", f"{recording}#1", f"{recording}#2", "--format", "sse"])
+    assert result.exit_code == 2
+    assert "export them one by one" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_line(recording: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["export", f"{recording}#1", "-o", str(tmp_path / "no" / "folder.md")])
+    assert result.exit_code == 2
+    assert "folder.md cannot be written (No such file or directory)" in result.stderr
+
+
+def test_list_and_show_read_the_recording(recording: Path) -> None:
+    listed = json.loads(CliRunner().invoke(main, ["list", str(recording), "--format", "json"]).stdout)
+    assert list(listed[0]) == [
+        "id", "started_at", "model", "route", "status", "state", "ended_by", "response_id", "events", "error",
+        "warning", "note", "first_code",
+    ]  # fmt: skip
+    assert [row["first_code"] for row in listed] == [None, "NS201", "NS201", None, "NS201", "LC103"]
+    assert listed[5]["state"] == "truncated"
+    shown = CliRunner().invoke(main, ["show", f"{recording}#2"]).stdout
+    assert "response.output_text.done  (missing)" in shown
+    by_default = CliRunner(env={"RESPONSES_TAP_DB": str(recording)}).invoke(main, ["show", "2"]).stdout
+    assert by_default == shown
+
+
+def test_checking_a_recording_agrees_with_what_was_found_live(recording: Path) -> None:
+    checked = json.loads(CliRunner().invoke(main, ["check", str(recording), "--format", "json"]).stdout)
+    found = {(s["id"], f["code"], f["position"], f["message"]) for s in checked["streams"] for f in s["findings"]}
+    with open_db(recording) as connection:
+        stored = set(connection.execute("SELECT stream, code, position, message FROM findings"))
+    assert {(id_, code, position) for id_, code, position, _ in found} == {row[:3] for row in stored}
+
+
+def open_db(path: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(path))
+
+
+def test_a_stream_that_is_not_there_is_one_line(recording: Path) -> None:
+    result = CliRunner().invoke(main, ["show", f"{recording}#99"])
+    assert result.exit_code == 2
+    assert "has no stream 99" in result.stderr
