@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from responses_tap.protocol.findings import Report
-from responses_tap.protocol.grammar import CONTENTS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
+from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
 from responses_tap.protocol.scopes import Response, Scope
 
 
@@ -108,7 +108,8 @@ def _ids(item: Scope) -> set[str]:
     return {id_ for id_ in (item.id, final) if isinstance(id_, str)}
 
 
-_FIELDS = ("type", "call_id", "name", "role", "status", "arguments", "input", "code", "content", "summary")
+_FIXED = ("type", "call_id", "name", "role")
+_FIELDS = (*_FIXED, "status", "arguments", "input", "code", "content", "summary")
 """What must stay the same from an item's done event to the terminal event. Not encrypted_content, nor
 fingerprint: OpenAI encrypts them anew for each event."""
 
@@ -123,7 +124,7 @@ def differing_field(item: Scope, entry: dict[str, Any]) -> str | None:
         if field in ("content", "summary"):
             if _same_texts(item, PART if field == "content" else SUMMARY, before, after):
                 continue
-        elif _is_accepted(item, field, after):
+        elif _is_accepted(item, field, before, after):
             continue
         return field
     return None
@@ -140,6 +141,10 @@ def _same_texts(item: Scope, kind: Kind, before: object, after: object) -> bool:
     return True
 
 
-def _is_accepted(item: Scope, field: str, value: object) -> bool:
+def _is_accepted(item: Scope, field: str, before: object, after: object) -> bool:
+    if field in _FIXED:
+        return after == item.added.get(field)  # then the done event was the odd one: ID514, AG610
+    if field == "status":
+        return before not in FINAL_STATUS  # ST706 has told it
     scope = item.children.get((VALUE.name, field))
-    return scope is not None and value in scope.accepted
+    return scope is not None and after in scope.accepted

@@ -297,6 +297,9 @@ STATUS = {
 }
 """The `response.status` that a lifecycle event may carry (rule ST701)."""
 
+FINAL_STATUS = ("completed", "incomplete", "failed")
+"""The statuses that an item may end with."""
+
 VALUE_PATHS = {
     "function_call": ("arguments",),
     "custom_tool_call": ("input",),

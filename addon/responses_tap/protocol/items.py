@@ -115,6 +115,7 @@ class Items:
         item.opened = event.position
         if key is not None and key > expected and not self._response.resumed:
             found = self._report(ITEM.gap, event.position, item.place, key=key, expected=expected)
+            item.findings[ITEM.gap] = found
             self._response.doubt(found)
         return item
 

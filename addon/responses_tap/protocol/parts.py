@@ -51,14 +51,15 @@ class Parts:
         scope = self._inner(event, row)
         if scope is None:
             return None
-        piece = event.string(row.value) or ""
+        piece = event.string(row.value)
         if scope.done is not None:
-            self._late_delta(scope, piece, event)
+            self._once(scope, "OR401", event)
+            self._came_late(scope, piece or "")
             return scope
         scope.deltas += 1
         if piece:
             scope.pieces.append(piece)
-        if event.fault is not None:
+        if piece is None or event.fault is not None:
             scope.unsure = True
         return scope
 
@@ -164,6 +165,7 @@ class Parts:
         if part.type == row.part or part.tainted:
             return True
         self._once(part, "NS206", event, type=event.type, have=part.type)
+        part.tainted = True
         return False
 
     def _late_in_item(self, item: Scope, event: Event, row: Row) -> None:
@@ -173,6 +175,8 @@ class Parts:
         )
         if row.role is Role.DONE and missed:
             self._report.withdraw(missed)
+        elif row.role is Role.DELTA and part is not None:
+            self._came_late(part, event.string(row.value) or "")
         self._items.is_late(item, event)
 
     def _late_in_part(self, part: Scope, event: Event, row: Row) -> None:
@@ -182,14 +186,15 @@ class Parts:
         code = "OR401" if part.done is not None and part.done < event.position else "OR403"
         self._once(part, code, event, done=event.type, close=part.kind.closer)
 
-    def _late_delta(self, scope: Scope, piece: str, event: Event) -> None:
-        self._once(scope, "OR401", event)
-        # Where only this piece was missing, that it came late is all that is wrong.
+    def _came_late(self, scope: Scope, piece: str) -> None:
+        """A piece of a finished text: where only it was missing, that it came late is all that is wrong."""
         scope.late += len(piece)
         for code in ("AG601", "AG604"):
             known = scope.findings.get(code)
             if known is not None and len(scope.accepted[0]) + scope.late == len(scope.accepted[1]):
                 self._report.withdraw(known)
+        if (known := scope.findings.get("MD309")) and scope.accepted and len(scope.accepted[0]) == scope.late:
+            self._report.withdraw(known)
 
     def _key(self, item: Scope, event: Event, row: Row) -> int | str | None:
         """The number of the event's part; of the newest open one, where the event does not say."""
@@ -206,7 +211,7 @@ class Parts:
 
     def _part(self, item: Scope, event: Event, row: Row) -> tuple[Scope, bool]:
         key = self._key(item, event, row)
-        part = item.children.get((row.kind.name, key))
+        part = item.children.get((row.kind.name, key)) or self._misnumbered(item, key, row)
         if part is not None:
             return part, False
         part = Scope(row.kind, key, item, first=event.position)
@@ -214,6 +219,18 @@ class Parts:
         part.unsure = self._response.partial and (item.virtual or row.role is not Role.OPEN)
         item.children[row.kind.name, key] = part
         return part, True
+
+    def _misnumbered(self, item: Scope, key: int | str | None, row: Row) -> Scope | None:
+        """The open part that should have had this number, if it was opened with a wrong one (ID508)."""
+        if row.role is Role.OPEN:
+            return None
+        wrong = [p for p in item.inside(row.kind) if "ID508" in p.findings and p.closed is None and not p.deltas]
+        if not wrong:
+            return None
+        part = item.children.pop((row.kind.name, wrong[0].key))
+        item.children[row.kind.name, key] = part
+        part.key = key
+        return part
 
     def _orphan(self, part: Scope, event: Event, row: Row) -> None:
         item = part.parent

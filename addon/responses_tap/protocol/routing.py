@@ -78,9 +78,12 @@ class Router:
 
     def _moved(self, item: Scope, key: int, position: int) -> None:
         # Where the output_index was already found to collide, that it is another one elsewhere is no news.
-        known = item.findings.get("ID505") or item.findings.get("ID506")
+        known = next((f for code in ("ID505", "ID507", "ID506") if (f := item.findings.get(code))), None)
         if known:
             known.remark(f"it has output_index {key} at {position}")
+            if known.code != "ID506" and key not in self._response.items:
+                item.key = key
+                self._response.items[key] = item
             return
         item.findings["ID506"] = self._report(
             "ID506", position, item.place, id=item.id, before=item.key, after=key

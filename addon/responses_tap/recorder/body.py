@@ -85,13 +85,12 @@ class EventBody:
             del self._unframed[: len(frame.raw)]
             self._write(frame, at_ns, chunk)
 
-    def finish(self, at_ns: int, chunk: int, *, settle: bool) -> None:
-        """No more bytes will come. `settle` says that the server is to blame for what is missing."""
+    def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
+        """No more bytes will come. `cut` says that it was not the server who stopped."""
         if (tail := self._decoder.finish()) is not None:
             self._unframed.clear()
             self._write(tail, at_ns, chunk)
-        if settle or self.terminal_type is not None:
-            self._checker.finish()
+        self._checker.finish(cut=cut and self.terminal_type is None)
 
     def restore(self, recording: Recording) -> None:
         """Take over from a worker that has died, by the rows that it wrote."""

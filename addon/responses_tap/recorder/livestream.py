@@ -19,7 +19,7 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
-from responses_tap.store.writer import Value, Writer
+from responses_tap.store.writer import Value, Writer, first_code
 
 
 class LiveStream:
@@ -107,8 +107,8 @@ class LiveStream:
         if self._coding.damage is not None:
             reasons.append(self._coding.damage)
         if self._events is not None:
-            blames_server = end.ended_by in ("server", "network") and len(reasons) == 1
-            self._events.finish(self._last_byte_ns, max(0, self._chunks - 1), settle=blames_server)
+            cut = end.ended_by not in ("server", "network")
+            self._events.finish(self._last_byte_ns, self._chunks - 1, cut=cut)
         if self._state == "open":
             self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
         self._changed["wire_size"] = self._wire_size
@@ -184,5 +184,5 @@ class LiveStream:
             counts["error"],
             counts["warning"],
             counts["note"],
-            findings[0].code if findings else None,
+            first_code(findings),
         )

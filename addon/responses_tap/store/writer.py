@@ -113,8 +113,7 @@ class Writer:
         self._statements.append(("DELETE FROM findings WHERE stream = ?", (stream_id,)))
         self._statements.extend((_INSERT_FINDING, _finding_row(stream_id, finding)) for finding in findings)
         counts = [sum(finding.severity == severity for finding in findings) for severity in Severity]
-        first = findings[0].code if findings else None
-        verdict = (stream_id, rules, profile, *counts, first)
+        verdict = (stream_id, rules, profile, *counts, first_code(findings))
         self._statements.append(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdict))
 
     def commit(self) -> None:
@@ -140,6 +139,12 @@ class Writer:
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
         os.close(self._lock)
+
+
+def first_code(findings: Iterable[Finding]) -> str | None:
+    """The code that stands for a stream: of its worst findings the first one's, None where there is none."""
+    worst = min(findings, key=lambda finding: finding.severity.rank, default=None)
+    return worst.code if worst is not None else None
 
 
 def _create_and_lock(path: Path) -> int:
