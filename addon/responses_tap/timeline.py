@@ -6,6 +6,7 @@ should have stood, and each finding stands under its event.
 
 import json
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ OK = "●"
 CUT = "⏚"
 
 _PLACE = ("output_index", "content_index", "summary_index", "command_index")
+_WIDTH = 120
+"""Columns that a rendered finding may fill."""
 _SHORT = 60
 """Characters of a text shown in a row."""
 _UNSAFE = re.compile(
@@ -79,17 +82,23 @@ def timeline(entries: Iterable[Entry], findings: Iterable[Finding], *, full: boo
 
 
 def render(rows: Iterable[Row]) -> Iterator[str]:
-    """The rows as plain text, a line each."""
+    """The rows as plain text: position, seconds since the start, mark, event; findings wrapped below."""
     for row in rows:
-        if row.kind == "finding" and row.finding is not None:
-            finding = row.finding
-            glyph = GLYPHS[finding.severity]
-            yield f"              {glyph} {finding.code} {finding.name}: {printable(finding.message)}"
+        if row.finding is not None and row.kind == "finding":
+            yield from _finding_lines(row.finding)
             continue
         number = "" if row.position is None else str(row.position)
         time = "" if row.at_ns is None else f"{row.at_ns / 1e9:.3f}"
         mark = MISSING if row.kind == "missing" else " "
         yield f"{number:>5} {time:>8} {mark} {'  ' * row.depth}{label(row)}".rstrip()
+
+
+def _finding_lines(finding: Finding) -> list[str]:
+    head = f"{'':15}{GLYPHS[finding.severity]} {finding.code} {finding.name}: "
+    message = printable(finding.message)
+    return textwrap.wrap(
+        message, _WIDTH, initial_indent=head, subsequent_indent=f"{'':17}", break_on_hyphens=False
+    )
 
 
 def label(row: Row) -> str:

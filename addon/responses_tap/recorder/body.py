@@ -15,9 +15,9 @@ _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
 
 
-def looks_like_events(content_type: str, start: bytes) -> bool:
-    """Whether a body is an event stream: by its type, or, as servers get that wrong, by its first bytes."""
-    return content_type.startswith("text/event-stream") or start.removeprefix(_BOM).startswith(_FIELDS)
+def looks_like_events(start: bytes) -> bool:
+    """Whether a body that begins so is an event stream, whatever the server calls it."""
+    return start.removeprefix(_BOM).startswith(_FIELDS)
 
 
 class EventBody:

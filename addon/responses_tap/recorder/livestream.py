@@ -38,7 +38,6 @@ class LiveStream:
         self._state = "open"
         self._is_settled = False
         self._status: int | None = None
-        self._content_type = ""
         self._coding = ContentDecoder(None)
         self._chunks = 0
         self._wire_size = 0
@@ -70,7 +69,8 @@ class LiveStream:
         last = chunks[-1]
         live._chunks, live._size, live._last_byte_ns = last.n + 1, last.offset + last.size, last.at_ns
         live._wire_size = sum(chunk.wire_size for chunk in chunks)
-        live._events = live._event_body()
+        if live._events is None:
+            live._events = live._event_body()
         live._events.restore(recording)
         return live
 
@@ -86,7 +86,7 @@ class LiveStream:
         self._writer.add_chunk(ChunkRow(self.id, n, at_ns, len(data), self._size, len(decoded)))
         if n == 0:
             self._changed["first_byte_ns"] = at_ns
-        if self._size == 0 and decoded and looks_like_events(self._content_type, decoded):
+        if self._events is None and self._size == 0 and looks_like_events(decoded):
             self._events = self._event_body()
         self._chunks += 1
         self._wire_size += len(data)
@@ -111,13 +111,10 @@ class LiveStream:
             self._events.finish(self._last_byte_ns, self._chunks - 1, cut=cut)
         if self._state == "open":
             self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
-        self._changed["wire_size"] = self._wire_size
-        self._changed["last_byte_ns"] = self._last_byte_ns if self._chunks else None
-        if self._events is not None:
-            self._changed |= self._events.columns
-        else:
-            self._changed |= {"event_count": 0, "response_body": bytes(self._other) or None}
         self._is_settled = True
+        self._changed |= self._measures()
+        if self._events is None:
+            self._changed["response_body"] = bytes(self._other) or None
 
     def publish(self) -> list[Notice]:
         """Hand the writer what has changed; the notices for the time after the commit."""
@@ -136,8 +133,9 @@ class LiveStream:
 
     def _take_head(self, answer: Answer) -> None:
         self._status = answer.status
-        self._content_type = (field(answer.headers, "content-type") or "").lower()
         self._coding = ContentDecoder(field(answer.headers, "content-encoding"))
+        if (field(answer.headers, "content-type") or "").lower().startswith("text/event-stream"):
+            self._events = self._event_body()
 
     def _event_body(self) -> EventBody:
         resumed = "starting_after" in parse_qs(urlsplit(self._url).query)
@@ -155,18 +153,22 @@ class LiveStream:
         self._state = state
         self._is_settled = True
         self._changed |= {"state": state, "ended_by": ended_by, "end_reason": reason, "end_ns": at_ns}
-        self._changed |= {"last_byte_ns": self._last_byte_ns, "wire_size": self._wire_size}
-        if self._events is not None:
-            self._changed |= self._events.columns
-        else:
-            self._changed |= self._answer_facts()
+        self._changed |= self._measures()
         self._notices.append(self._finished(state, ended_by, reason))
 
-    def _answer_facts(self) -> dict[str, Value]:
+    def _measures(self) -> dict[str, Value]:
+        """What the row says of the body so far."""
+        measures: dict[str, Value] = {
+            "last_byte_ns": self._last_byte_ns if self._chunks else None,
+            "wire_size": self._wire_size,
+        }
+        if self._events is not None:
+            return measures | self._events.columns
         answer = json_object(bytes(self._other))
         usage = answer.get("usage")
         usage = usage if isinstance(usage, dict) else {}
-        return {
+        return measures | {
+            "event_count": 0,
             "response_id": storable_text(answer.get("id")),
             "input_tokens": storable_int(usage.get("input_tokens")),
             "output_tokens": storable_int(usage.get("output_tokens")),

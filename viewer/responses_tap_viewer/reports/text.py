@@ -75,10 +75,9 @@ def row_glyph(row: StreamRow) -> str:
 def stream_lines(stream: Stream, rows: Iterable[Row]) -> Iterator[str]:
     """A stream's head and its timeline."""
     yield stream_title(stream)
-    for line in render(rows):
-        glyph = line.lstrip()[:1]
-        severity = next((s for s, g in GLYPHS.items() if g == glyph), None)
-        yield _colored(line, severity) if severity else line
+    for row in rows:
+        for line in render([row]):
+            yield _colored(line, row.finding.severity) if row.finding else line
     yield ""
 
 

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING, printable
@@ -21,6 +21,7 @@ from responses_tap_viewer.tui.pages import TABS, Subject, page
 from responses_tap_viewer.tui.screens.export import ExportScreen, ExportText
 from responses_tap_viewer.tui.source import Change, Source
 from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
+from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.pane import Pane
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
@@ -40,10 +41,10 @@ class Browser(Screen[None]):
         Binding("tab", "turn_pane(1)", "Next pane", show=False),
         Binding("shift+tab", "turn_pane(-1)", "Previous pane", show=False),
         Binding("escape", "back", "Back to the pane before", show=False),
-        Binding("n", "find(1)", "Finding", tooltip="Next finding, in this stream or in a later one"),
-        Binding("N", "find(-1)", "Previous finding, in this stream or in an earlier one", show=False),
-        Binding("d", "turn_fold", "Unfold", tooltip="Unfold runs of deltas, or fold them"),
-        Binding("t", "turn_times", "Times", tooltip="Times since the start, since the row before, of the day"),
+        Binding("n", "find(1)", "Finding", tooltip="Next finding, on into later streams"),
+        Binding("N", "find(-1)", "Previous finding, back into earlier streams", show=False),
+        Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
+        Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
         *(Binding(str(i), f"turn_to('{tab}')", f"Show the {tab}", show=False) for i, tab in enumerate(TABS, 1)),
         Binding("x", "export", "Export", tooltip="Write the stream to a file"),
     ]
@@ -69,7 +70,7 @@ class Browser(Screen[None]):
                 yield TimelinePane()
                 yield DetailPane()
         yield Static(id="status", markup=False)
-        yield Footer()
+        yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         """Begin to follow the recording."""
@@ -200,7 +201,6 @@ class Browser(Screen[None]):
         shown = _PANES[first : first + count]
         for pane in _PANES:
             self.query_one(pane).display = pane in shown
-        self.query_one(Footer).show_command_palette = count > 1  # else there is no room for the keys
         below = self.query_one("#below")
         below.display = shown != (StreamsPane,)
         below.set_class(count == len(_PANES), "-side-by-side")

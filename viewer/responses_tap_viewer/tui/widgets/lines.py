@@ -42,7 +42,7 @@ class NoLines:
         return []
 
 
-class Lines(ScrollView, can_focus=True):
+class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     """Draws the lines of its source, with a cursor or, without one, as text to scroll through."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in (*ROLES, "cursor")}

@@ -17,4 +17,4 @@ class Pane(Vertical):
     def entitle(self, *words: str) -> None:
         """Set the title; empty words are left out."""
         # A title is markup to Textual: a bracket must be escaped.
-        self.border_title = f" {printable(" · ".join(word for word in words if word))} ".replace("[", r"\[")
+        self.border_title = f" {printable(' · '.join(word for word in words if word))} ".replace("[", r"\[")

@@ -1,0 +1,240 @@
+"""The terminal UI, driven by keys and mouse on recordings made by the real writer.
+
+The golden screens in screens/ are text; `UPDATE_SCREENS=1 pytest tests/test_tui.py` draws them anew.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+from textual.widgets import Input, RadioSet
+
+from responses_tap import RULES_VERSION, Checker, Decoder
+from responses_tap.store import ChunkRow, EventRow
+from responses_tap.store.rows import storable_text
+from responses_tap.store.writer import Writer
+from responses_tap_viewer.streams import UnusableInput
+from responses_tap_viewer.tui import TapApp
+from responses_tap_viewer.tui.screens.browser import Browser
+from responses_tap_viewer.tui.screens.export import ExportScreen
+from responses_tap_viewer.tui.screens.help import HelpScreen
+from responses_tap_viewer.tui.widgets.lines import Lines
+from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
+from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
+
+from .conftest import RECORDINGS, body
+
+SCREENS = Path(__file__).parent / "screens"
+WIDE, MEDIUM, NARROW = (160, 45), (100, 30), (60, 16)
+GOOD = (RECORDINGS / "clean" / "text.sse").read_bytes()
+SEED = (RECORDINGS / "broken" / "llamastack-before-pr5308.sse").read_bytes()
+CUT = GOOD[: len(GOOD) * 2 // 3]
+SECONDS = 10.0
+"""How long a condition may take on a slow machine."""
+
+
+class Recorder:
+    """Writes streams as the recorder does."""
+
+    def __init__(self, path: Path) -> None:
+        self.writer = Writer(path)
+        self.checkers: dict[int, Checker] = {}
+
+    def start(self, **columns: Any) -> int:
+        facts = {
+            "method": "POST",
+            "url": "http://localhost:8321/v1/responses",
+            "host": "localhost:8321",
+            "route": "sse",
+            "http_version": "HTTP/1.1",
+            "model": "gpt-5.1",
+            "request_headers": json.dumps([["Host", "localhost:8321"], ["Authorization", "Bearer ***"]]),
+            "request_body": json.dumps({"model": "gpt-5.1", "input": "Say hello", "stream": True}),
+            "started_at": "2026-11-02T10:00:00.000000+00:00",
+            "status": 200,
+            "response_headers": json.dumps([["Content-Type", "text/event-stream"]]),
+            "state": "open",
+        }
+        stream = self.writer.add_stream(facts | columns)
+        self.checkers[stream] = Checker(live=True)
+        return stream
+
+    def feed(self, stream: int, data: bytes, first: int = 0) -> int:
+        """Add frames, the first of them number `first`; the number after the last one."""
+        decoder = Decoder()
+        frames = decoder.feed(data)
+        frames += [tail] if (tail := decoder.finish()) else []
+        for n, frame in enumerate(frames, start=first):
+            event = self.checkers[stream].feed(frame)
+            at_ns = 180_000_000 + 20_000_000 * n
+            self.writer.add_chunk(ChunkRow(stream, n, at_ns, len(frame.raw), 0, len(frame.raw)))
+            facts: tuple[Any, ...] = (None,) * 6 + (0,)
+            if event is not None:
+                place = (event.output_index, event.content_index, event.summary_index)
+                name = storable_text(event.type)
+                facts = (name, event.sequence_number, *place, storable_text(event.item_id), event.response)
+            position = None if event is None else event.position
+            self.writer.add_event(EventRow(stream, n, position, at_ns, n, *facts, frame.raw))
+        self.judge(stream)
+        return first + len(frames)
+
+    def judge(self, stream: int) -> None:
+        findings = self.checkers[stream].findings
+        self.writer.set_findings(stream, findings, rules=RULES_VERSION, profile="openai")
+
+    def finish(self, stream: int, n: int, **columns: Any) -> None:
+        checker = self.checkers[stream]
+        checker.finish()
+        self.judge(stream)
+        facts = {"first_byte_ns": 180_000_000, "end_ns": 180_000_000 + 20_000_000 * n, "event_count": n}
+        state = checker.responses[-1].state if checker.responses else "open"
+        self.writer.set_stream(stream, facts | {"state": state, "ended_by": "server"} | columns)
+
+    def add(self, data: bytes, **columns: Any) -> int:
+        stream = self.start(**columns)
+        self.finish(stream, self.feed(stream, data))
+        self.writer.commit()
+        return stream
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    recorder = Recorder(tmp_path / "tap.db")
+    yield recorder
+    recorder.writer.close()
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+@pytest.fixture
+def four(recorder: Recorder) -> Recorder:
+    """A clean stream, one with faults, one that was refused, one that was cut."""
+    recorder.add(GOOD)
+    recorder.add(SEED, model="ollama/gpt-oss:20b", started_at="2026-11-02T10:00:05.000000+00:00")
+    refused = recorder.start(status=401, started_at="2026-11-02T10:00:09.000000+00:00")
+    error = b'{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}'
+    recorder.finish(refused, 0, state="http-error", event_count=0, response_body=error)
+    recorder.add(CUT, started_at="2026-11-02T10:00:12.000000+00:00")
+    return recorder
+
+
+class Screen:
+    """The app as a person sees it."""
+
+    def __init__(self, pilot: Pilot[None]) -> None:
+        self.pilot = pilot
+        self.app = pilot.app
+
+    @property
+    def browser(self) -> Browser:
+        screen = self.app.screen_stack[0]
+        assert isinstance(screen, Browser)
+        return screen
+
+    @property
+    def streams(self) -> StreamsPane:
+        return self.browser.query_one(StreamsPane)
+
+    @property
+    def timeline(self) -> TimelinePane:
+        return self.browser.query_one(TimelinePane)
+
+    @property
+    def text(self) -> str:
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
+    @property
+    def focus(self) -> str | None:
+        return self.app.focused.id if self.app.focused else None
+
+    @property
+    def selected(self) -> int | None:
+        return self.streams.selected.id if self.streams.selected else None
+
+    @property
+    def row(self) -> str:
+        row = self.timeline.rows[self.timeline.lines.cursor]
+        return f"{row.kind} {row.type}"
+
+    def lines(self, name: str) -> Lines:
+        return self.browser.query_one(f"#{name}", Lines)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        end = time.monotonic() + SECONDS
+        while not condition():
+            assert time.monotonic() < end, f"it did not come about; the screen is\n{self.text}"
+            await self.pilot.pause(0.02)
+
+    async def shows(self, *texts: str) -> None:
+        await self.until(lambda: all(text in self.text for text in texts))
+
+    async def is_at(self, stream: int | None) -> None:
+        follower = lambda: self.timeline.follower  # noqa: E731
+        await self.until(lambda: self.selected == stream and follower() and follower().stream_id == stream)
+        await self.until(lambda: follower().caught_up and len(self.timeline.rows) == len(follower().rows))
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def is_golden(self, name: str) -> None:
+        file = SCREENS / f"{name}.txt"
+        if os.environ.get("UPDATE_SCREENS"):
+            await asyncio.sleep(1)
+            file.write_text(self.text)
+        end = time.monotonic() + SECONDS
+        while self.text != file.read_text() and time.monotonic() < end:
+            await self.pilot.pause(0.02)
+        assert self.text == file.read_text()
+
+
+@asynccontextmanager
+async def opened(
+    path: Path,
+    size: tuple[int, int] = WIDE,
+    export: Callable[[int, str], str] = lambda id_, format_: f"{id_} {format_}",
+) -> AsyncIterator[Screen]:
+    async with TapApp(path, export=export).run_test(size=size) as pilot:
+        yield Screen(pilot)
+
+
+@asynccontextmanager
+async def browsing(recorder: Recorder, size: tuple[int, int] = WIDE) -> AsyncIterator[Screen]:
+    """The app on a recording, at its last stream."""
+    async with opened(recorder.writer.path, size) as screen:
+        await screen.is_at(max(recorder.checkers))
+        yield screen
+
+
+@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])
+async def test_the_streams_are_listed_beside_what_there_is_room_for(
+    four: Recorder, name: str, size: tuple[int, int]
+) -> None:
+    async with browsing(four, size) as screen:
+        await screen.is_golden(f"{name}-streams")
+
+
+@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])
+async def test_a_finding_is_marked_in_the_timeline_and_explained(
+    four: Recorder, name: str, size: tuple[int, int]
+) -> None:
+    async with browsing(four, size) as screen:
+        await screen.press("home", "down")
+        await screen.is_at(2)
+        await screen.press("n")
+        await screen.until(lambda: screen.row == "finding NS201")
+        await screen.is_golden(f"{name}-timeline")
+        await screen.press("enter")
+        await screen.is_golden(f"{name}-detail")
