@@ -1,7 +1,8 @@
 """Checks everything that a person points at: files, recordings, folders, standard input."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -54,6 +55,12 @@ class Checked:
     state: str
     events: int
     findings: tuple[Finding, ...]
+    lines: Mapping[int, int]
+    """In which line of the file, from 1, the event of each finding's position stands; the end's is at -1."""
+
+    def line(self, finding: Finding) -> int:
+        """The line of the file that shows a finding."""
+        return self.lines.get(-1 if finding.position is None else finding.position, 1)
 
     def count(self, severity: Severity) -> int:
         """How many findings are of one severity."""
@@ -126,17 +133,26 @@ def _check_row(source: str, recording: Recording, row: StreamRow, options: Optio
     frames = (frame for frame, _, _ in recording.frames(row.id))
     cut = row.ended_by in ("client", "recorder") or row.state == "open"
     found = list(_check_frames(source, row.id, frames, checker, options, cut=cut))
-    yield from found or [Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, ())]
+    yield from found or [Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {})]
 
 
 def _check_frames(
     source: str, id_: int | None, frames: Iterable[Frame], checker: Checker, options: Options, *, cut: bool = False
 ) -> Iterator[Checked]:
+    lines: list[array[int]] = []
+    line = 1
     for frame in frames:
-        checker.feed(frame)
+        event = checker.feed(frame)
+        if event is not None:
+            if event.response == len(lines):
+                lines.append(array("Q"))
+            lines[event.response].append(line + frame.raw[: frame.raw.find(b"data")].count(b"\n"))
+        line += frame.raw.count(b"\n")
     findings = [finding for finding in checker.finish(cut=cut) if options.keeps(finding)]
     for response in checker.responses:
         mine = tuple(finding for finding in findings if finding.response == response.index)
+        at = lines[response.index] if response.index < len(lines) else array("Q")
+        places = {f.position: at[f.position] for f in mine if f.position is not None} | {-1: line}
         yield Checked(
-            source, id_, response.index, response.id, response.model, response.state, response.events, mine
+            source, id_, response.index, response.id, response.model, response.state, response.events, mine, places
         )

@@ -15,6 +15,7 @@ UNUSABLE = 2
 FOUND = 1
 """The exit status for findings at or above --fail-on."""
 
+CHECK_FORMATS = ("text", "json", "junit", "sarif", "github")
 _SEVERITIES = [str(severity) for severity in Severity]
 _DB = click.Path(path_type=Path, dir_okay=False)
 
@@ -193,7 +194,7 @@ def show(stream: str, full: bool, format_: str) -> None:
     help="Exit with status 1 from this severity on.",
 )
 @click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "format_", type=click.Choice(CHECK_FORMATS), default="text", show_default=True)
 @click.pass_context
 def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     ctx: click.Context,

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -10,7 +10,7 @@ import click
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking import Checked, Options, check_paths
 from responses_tap_viewer.cli import FOUND, UNUSABLE
-from responses_tap_viewer.reports import json, text
+from responses_tap_viewer.reports import github, json, junit, sarif, text
 from responses_tap_viewer.streams import UnusableInput, find_stream
 
 
@@ -21,17 +21,29 @@ def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, 
         results.append(result)
         if isinstance(result, UnusableInput):
             click.echo(f"responses-tap: {result}", err=True)
-        elif format_ == "text":
-            for line in text.checked_lines(result):
-                click.echo(line)
+        for line in _at_once(result, format_):
+            click.echo(line)
     checked = [result for result in results if isinstance(result, Checked)]
-    if format_ == "json":
-        click.echo(json.check_report(results, options.profile), nl=False)
-    else:
+    if format_ == "text":
         click.echo(text.summary_line(checked, options.profile))
+    elif format_ == "json":
+        click.echo(json.check_report(results, options.profile), nl=False)
+    elif format_ == "junit":
+        click.echo(junit.junit(results, fail_on), nl=False)
+    elif format_ == "sarif":
+        click.echo(sarif.sarif(results), nl=False)
     if len(checked) < len(results):
         return UNUSABLE
     return FOUND if fail_on and any(_fails(result, fail_on) for result in checked) else 0
+
+
+def _at_once(result: Checked | UnusableInput, format_: str) -> Iterable[str]:
+    """What is printed for one response before the next is looked at."""
+    if format_ == "github":
+        return github.annotations(result)
+    if format_ == "text" and isinstance(result, Checked):
+        return text.checked_lines(result)
+    return ()
 
 
 def _fails(checked: Checked, fail_on: Severity) -> bool:

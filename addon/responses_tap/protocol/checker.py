@@ -229,7 +229,7 @@ def check(
     """
     if isinstance(body, str):
         body = body.encode()
-    frames = _cut(body) if isinstance(body, bytes) else (_frame_of(event) for event in body)
+    frames = _cut(body) if isinstance(body, bytes) else (frame_of(event) for event in body)
     return check_frames(frames, profile, resumed=resumed)
 
 
@@ -240,7 +240,8 @@ def _cut(body: bytes) -> Iterator[Frame]:
         yield tail
 
 
-def _frame_of(event: Mapping[str, Any]) -> Frame:
+def frame_of(event: Mapping[str, Any]) -> Frame:
+    """The frame that a parsed event came in, or would have."""
     data = json.dumps(dict(event)).encode()
     name = event.get("type")
     return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)

@@ -36,13 +36,12 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Opened before SQLite opens the file and closed after: closing any descriptor of a file drops all
-        # locks that the process has on it, SQLite's too.
-        self._lock = _create_and_lock(path)
+        _create(path)
+        self._db = _open(path)
         try:
-            self._db = _open(path)
+            self._lock = _lock(path)
         except RecordingError:
-            os.close(self._lock)
+            self._db.close()
             raise
         self._next_id: int = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM streams").fetchone()[0]
         self._statements: list[tuple[str, tuple[Value, ...]]] = []
@@ -147,21 +146,27 @@ def first_code(findings: Iterable[Finding]) -> str | None:
     return worst.code if worst is not None else None
 
 
-def _create_and_lock(path: Path) -> int:
+def _create(path: Path) -> None:
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True)
         # SQLite gives its -wal and -shm files the mode of the file itself.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise RecordingError(f"cannot write {path} ({error.strerror}); give another file with --db") from error
+
+
+def _lock(path: Path) -> int:
+    """Lock the file against other writers; the descriptor that holds the lock."""
+    # Only now: whenever SQLite lets go of a file it unlocks all of it. In WAL mode it does so when it closes
+    # the file, and until then it closes no descriptor either, which would drop the lock, too.
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        os.fchmod(descriptor, 0o600)
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LOCK_OFFSET)
-    except BlockingIOError as error:
+    except OSError as error:
         os.close(descriptor)
         raise RecordingError(
-            f"{path} is being written by another recorder; stop it, or give another --db"
+            f"{path} is being written by another recorder; stop it, or give another file with --db"
         ) from error
     return descriptor
 
@@ -171,6 +176,9 @@ def _open(path: Path) -> Database:
     try:
         if not is_empty(db, path):
             check_schema(db, path)
+        for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if file.exists():
+                file.chmod(0o600)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         migrations.apply(db)
@@ -196,7 +204,7 @@ def _finding_row(stream_id: int, finding: Finding) -> tuple[Value, ...]:
         str(finding.severity),
         finding.position,
         json.dumps(finding.scope),
-        storable_text(finding.message),
+        storable_text(finding.statement),  # without its count, which has a column
         storable_text(finding.missing),
         finding.count,
         json.dumps(finding.evidence),

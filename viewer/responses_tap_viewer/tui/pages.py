@@ -59,8 +59,9 @@ def page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
 
 def _row_page(recording: Recording, stream_id: int, row: Row, event: Row | None) -> list[Line]:
     if row.finding is not None:
-        lines = _finding_page(row.finding)
-        if event is not None:
+        finding = row.finding
+        lines = _finding_page(finding)
+        if event is not None and event.position is not None and event.position == finding.position:
             lines += [[], [(f"Event {event.position}", "label")], *_event_lines(recording, stream_id, event)]
         return lines
     if row.kind == "run":

@@ -103,9 +103,7 @@ def _head(text: str, width: int, cells: int, *, fresh: bool) -> str:
     """
     head = text[:width] if cells == len(text) else split_text(text, width)[0]
     blank = head.rfind(" ", len(head) // 3)
-    if blank > 0 and not text.startswith(" ", len(head)):
-        return head[: blank + 1]
-    return head or text[:fresh]
+    return head[: blank + 1] if blank > 0 else head or text[:fresh]
 
 
 def _shortened(text: str, width: int) -> str:

@@ -1,7 +1,4 @@
-"""The terminal UI, driven by keys and mouse on recordings made by the real writer.
-
-The golden screens in screens/ are text; `UPDATE_SCREENS=1 pytest tests/test_tui.py` draws them anew.
-"""
+"""Recordings made by the real writer, and the terminal UI on them as a person sees it."""
 
 import asyncio
 import json
@@ -13,26 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
+from tests.conftest import RECORDINGS
 from textual.pilot import Pilot
-from textual.widgets import Input, RadioSet
 
 from responses_tap import RULES_VERSION, Checker, Decoder
 from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
-from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui import TapApp
 from responses_tap_viewer.tui.screens.browser import Browser
-from responses_tap_viewer.tui.screens.export import ExportScreen
-from responses_tap_viewer.tui.screens.help import HelpScreen
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
 
-from .conftest import RECORDINGS, body
-
-SCREENS = Path(__file__).parent / "screens"
+SCREENS = Path(__file__).parents[1] / "screens"
 WIDE, MEDIUM, NARROW = (160, 45), (100, 30), (60, 16)
 GOOD = (RECORDINGS / "clean" / "text.sse").read_bytes()
 SEED = (RECORDINGS / "broken" / "llamastack-before-pr5308.sse").read_bytes()
@@ -206,7 +197,7 @@ async def opened(
     size: tuple[int, int] = WIDE,
     export: Callable[[int, str], str] = lambda id_, format_: f"{id_} {format_}",
 ) -> AsyncIterator[Screen]:
-    async with TapApp(path, export=export).run_test(size=size) as pilot:
+    async with TapApp(path, export=export).run_test(size=size, notifications=True) as pilot:
         yield Screen(pilot)
 
 
@@ -216,25 +207,3 @@ async def browsing(recorder: Recorder, size: tuple[int, int] = WIDE) -> AsyncIte
     async with opened(recorder.writer.path, size) as screen:
         await screen.is_at(max(recorder.checkers))
         yield screen
-
-
-@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])
-async def test_the_streams_are_listed_beside_what_there_is_room_for(
-    four: Recorder, name: str, size: tuple[int, int]
-) -> None:
-    async with browsing(four, size) as screen:
-        await screen.is_golden(f"{name}-streams")
-
-
-@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])
-async def test_a_finding_is_marked_in_the_timeline_and_explained(
-    four: Recorder, name: str, size: tuple[int, int]
-) -> None:
-    async with browsing(four, size) as screen:
-        await screen.press("home", "down")
-        await screen.is_at(2)
-        await screen.press("n")
-        await screen.until(lambda: screen.row == "finding NS201")
-        await screen.is_golden(f"{name}-timeline")
-        await screen.press("enter")
-        await screen.is_golden(f"{name}-detail")

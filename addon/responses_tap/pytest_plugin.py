@@ -1,0 +1,82 @@
+"""The same verdict inside a server's own test suite.
+
+    def test_my_stream(responses_tap, client):
+        responses_tap.check(client.post("/v1/responses", json={…, "stream": True}))
+
+The fixture is there wherever this package is installed. A stream that breaks the protocol fails the test with its
+timeline and findings; notes do not fail it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from responses_tap.protocol.checker import Checker, frame_of
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.timeline import Entry, render, timeline
+
+
+class StreamAssertions:
+    """What the `responses_tap` fixture is."""
+
+    def check(self, stream: Any, *, profile: str = DEFAULT_PROFILE, ignore: Iterable[str] = ()) -> list[Finding]:  # noqa: ANN401 - as below
+        """Fail the test unless `stream` keeps to the protocol; the findings that did not fail it.
+
+        `stream` is a body (bytes or text), an httpx or requests response, or the events as dicts or as the SDK's
+        objects. `ignore` has beginnings of rule codes, as `check --ignore` takes them.
+        """
+        __tracebackhide__ = True
+        checker = Checker(profile)
+        entries = []
+        for n, frame in enumerate(_frames(stream)):
+            event = checker.feed(frame)
+            entries.append(Entry(n, frame, *((None, 0) if event is None else (event.position, event.response))))
+        if not entries:
+            pytest.fail("the stream is empty", pytrace=False)
+        prefixes = tuple(ignore)
+        findings = [f for f in checker.finish() if not (prefixes and f.code.startswith(prefixes))]
+        if any(finding.severity is not Severity.NOTE for finding in findings):
+            shown = "\n".join(render(timeline(entries, findings)))
+            pytest.fail(f"the stream breaks the protocol (profile {profile}):\n\n{shown}", pytrace=False)
+        return findings
+
+
+@pytest.fixture
+def responses_tap() -> StreamAssertions:
+    """Assert that a stream of the Responses API keeps to the protocol: `responses_tap.check(stream)`."""
+    return StreamAssertions()
+
+
+def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - told apart below
+    body = _body(stream)
+    if body is None:
+        yield from (frame_of(_plain(event)) for event in stream)
+        return
+    decoder = Decoder()
+    yield from decoder.feed(body)
+    if (tail := decoder.finish()) is not None:
+        yield tail
+
+
+def _body(stream: Any) -> bytes | None:  # noqa: ANN401
+    """The bytes of a body or of a response, None for events."""
+    if isinstance(stream, str):
+        return stream.encode()
+    if isinstance(stream, bytes | bytearray | memoryview):
+        return bytes(stream)
+    if callable(read := getattr(stream, "read", None)) and hasattr(stream, "iter_bytes"):
+        return bytes(read())  # httpx, also a response that is still to be read
+    content = getattr(stream, "content", None)
+    return content if isinstance(content, bytes) else None
+
+
+def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    if isinstance(event, Mapping):
+        return event
+    dumped = event.model_dump(mode="json", exclude_unset=True)
+    if not isinstance(dumped, Mapping):
+        raise TypeError(f"{type(event).__name__} is no event of a stream")
+    return dumped

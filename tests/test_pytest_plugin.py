@@ -1,0 +1,53 @@
+"""A server's own suite asserts in one line, and a failing test shows the timeline."""
+
+import openai
+import pytest
+
+from responses_tap_viewer.replay import ReplayServer, playback
+from responses_tap_viewer.streams import find_stream
+
+from .conftest import RECORDINGS, events_of
+
+pytest_plugins = ["pytester"]
+
+TEXT = RECORDINGS / "clean/text.sse"
+
+
+def test_a_correct_stream_passes_in_every_form(responses_tap) -> None:
+    assert responses_tap.check(TEXT.read_bytes()) == []
+    assert responses_tap.check(TEXT.read_text()) == []
+    assert responses_tap.check(events_of(TEXT)) == []
+
+
+def test_responses_and_sdk_events_are_read_as_they_are(responses_tap) -> None:
+    with (
+        ReplayServer({"": playback(find_stream(str(TEXT)))}, speed=0) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        assert responses_tap.check(client.responses.create(model="m", input="hi", stream=True)) == []
+        with client.responses.with_streaming_response.create(model="m", input="hi", stream=True) as raw:
+            assert responses_tap.check(raw.http_response) == []
+
+
+def test_a_failing_test_shows_timeline_and_findings(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        from pathlib import Path
+        BODY = Path({str(RECORDINGS / "broken/MD301-text-done-missing.sse")!r}).read_bytes()
+
+        def test_my_server(responses_tap):
+            responses_tap.check(BODY)
+
+        def test_known(responses_tap):
+            responses_tap.check(BODY, ignore=["MD301"])
+
+        def test_empty(responses_tap):
+            responses_tap.check(b"")
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=2, passed=1)
+    result.stdout.fnmatch_lines(
+        ["*response.output_text.done  (missing)*", "*MD301 text-done-missing*", "*the stream is empty*"]
+    )
+    result.stdout.no_fnmatch_line("*responses_tap/pytest_plugin.py*")

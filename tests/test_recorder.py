@@ -1,0 +1,486 @@
+"""The worker and its feeder: a real process, a real file, and what becomes of them when one dies."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import brotli
+import pytest
+import zstandard
+
+from responses_tap.recorder import Feeder, FindingMade, Notice, StreamFinished, StreamStarted, Tap, Trouble
+from responses_tap.recorder.messages import Answer, End, Request
+from responses_tap.store import RecordingError, open_recording
+
+from .conftest import RECORDINGS
+from .upstream import ended, eventually, facts_hold, rows
+
+CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
+SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
+SSE = [("Content-Type", "text/event-stream")]
+SERVER = End("server", "the server ended the response", complete=True)
+CLIENT = End("client", "the client closed the connection", complete=False)
+
+
+def request(path: str = "/v1/responses", *, expected: bool = True, body: bytes = b'{"model":"m"}') -> Request:
+    headers = [("Authorization", "Bearer sk-planted0123456789abcdef"), ("X-Stainless-Retry-Count", "2")]
+    started = "2026-11-23T08:00:00.000000Z"
+    return Request("POST", f"http://h{path}", "h", "HTTP/1.1", headers, started, expected, body)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "r.db"
+
+
+@pytest.fixture
+def notices() -> list[Notice]:
+    return []
+
+
+@pytest.fixture
+def feeder(db: Path, notices: list[Notice]) -> Iterator[Feeder]:
+    feeder = Feeder(db, "openai", notices.append)
+    yield feeder
+    feeder.close()
+
+
+def play(
+    feeder: Feeder,
+    chunks: list[bytes],
+    *,
+    headers: list[tuple[str, str]] = SSE,
+    status: int = 200,
+    end: End = SERVER,
+    asked: Request | None = None,
+) -> None:
+    tap = feeder.open(asked or request(), time.monotonic_ns())
+    tap.answer(Answer(status, headers))
+    for chunk in chunks:
+        tap.chunk(chunk)
+    tap.end(end)
+
+
+def pieces(body: bytes, size: int) -> list[bytes]:
+    return [body[at : at + size] for at in range(0, len(body), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 10**6])
+def test_a_stream_is_recorded_whatever_its_chunks(feeder: Feeder, db: Path, size: int) -> None:
+    play(feeder, pieces(CLEAN, size))
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.end_reason) == ("completed", "server", "response.completed")
+    assert (row.event_count, row.response_id, row.model, row.attempt) == (13, "resp_1", "m", 2)
+    assert (row.status, row.wire_size, row.errors, row.source) == (200, len(CLEAN), 0, "captured")
+    assert row.first_byte_ns is not None
+    assert row.last_byte_ns is not None
+    assert 0 <= row.first_byte_ns <= row.last_byte_ns
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, CLEAN)
+        positions = [event.position for event in recording.events(row.id) if event.type]
+        assert positions == list(range(13))
+
+
+def test_notices_tell_the_story_in_order(feeder: Feeder, notices: list[Notice]) -> None:
+    play(feeder, [SEED])
+    feeder.close()
+    started, *found, finished = notices
+    assert started == StreamStarted(1, "POST", "http://h/v1/responses", "m")
+    assert [n.code for n in found if isinstance(n, FindingMade)] == ["NS201", "NS205", "MD301"]
+    assert isinstance(finished, StreamFinished)
+    assert (finished.state, finished.events, finished.errors, finished.first_code) == ("completed", 13, 3, "NS201")
+
+
+def test_a_stream_is_finished_at_its_terminal_event(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(200, SSE))
+    tap.chunk(CLEAN)
+    eventually(lambda: any(isinstance(notice, StreamFinished) for notice in notices))
+    (row,) = ended(db)
+    assert (row.state, row.end_reason) == ("completed", "response.completed")
+    # What still comes is recorded and judged, and who hangs up after the end has not cut anything.
+    late = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","output_index":0}\n\n'
+    tap.chunk(late)
+    tap.end(CLIENT)
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.first_code, row.event_count) == ("completed", "server", "LC106", 14)
+    assert sum(isinstance(notice, StreamFinished) for notice in notices) == 1
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, CLEAN + late)
+
+
+@pytest.mark.parametrize(("end", "code"), [(SERVER, "LC103"), (CLIENT, None)])
+def test_a_cut_stream_keeps_its_tail(feeder: Feeder, db: Path, end: End, code: str | None) -> None:
+    cut = CLEAN[: len(CLEAN) // 2]
+    play(feeder, pieces(cut, 100), end=end)
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.end_reason) == ("truncated", end.ended_by, end.reason)
+    assert row.first_code == code
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, cut)
+        *_, last = recording.events(row.id)
+        assert (last.type, last.position) == (None, None)
+        assert recording.tail(row.id) == b""
+
+
+def test_what_has_come_is_in_the_file_while_the_stream_runs(feeder: Feeder, db: Path) -> None:
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(200, SSE))
+    tap.chunk(CLEAN[:777])
+    eventually(lambda: _body(db) == CLEAN[:777])
+    tap.chunk(CLEAN[777:778])
+    eventually(lambda: _body(db) == CLEAN[:778])
+    assert rows(db)[0].state == "open"
+    tap.end(CLIENT)
+
+
+def _body(db: Path) -> bytes:
+    with open_recording(db) as recording:
+        return recording.body(1)
+
+
+def deflated(body: bytes) -> bytes:
+    deflate = zlib.compressobj(wbits=-15)
+    return deflate.compress(body) + deflate.flush()
+
+
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "Deflate": deflated,
+    "br": brotli.compress,
+    "zstd": zstandard.compress,
+    "gzip, br": lambda body: brotli.compress(gzip.compress(body)),
+    "identity": bytes,
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("size", [1, 50, 10**6])
+def test_encoded_bodies_are_decoded_for_the_record(feeder: Feeder, db: Path, encoding: str, size: int) -> None:
+    wire = ENCODINGS[encoding](CLEAN)
+    play(feeder, pieces(wire, size), headers=[*SSE, ("Content-Encoding", encoding)])
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.event_count, row.wire_size) == ("completed", 13, len(wire))
+    assert row.content_encoding == encoding
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, CLEAN)
+        assert sum(chunk.wire_size for chunk in recording.chunks(row.id)) == len(wire)
+
+
+def test_gzip_members_and_flushes_come_through_at_once(feeder: Feeder, db: Path) -> None:
+    first, second = CLEAN[:900], CLEAN[900:]
+    play(
+        feeder,
+        [gzip.compress(first) + gzip.compress(second) + bytes(8)],
+        headers=[*SSE, ("Content-Encoding", "gzip")],
+    )
+    feeder.close()
+    assert _body(db) == CLEAN
+
+
+def test_a_damaged_encoding_keeps_what_could_be_decoded(feeder: Feeder, db: Path) -> None:
+    deflate = zlib.compressobj(wbits=31)
+    half = deflate.compress(CLEAN[:1000]) + deflate.flush(zlib.Z_SYNC_FLUSH)
+    play(feeder, [half + b"\xff" * 50, b"more"], headers=[*SSE, ("Content-Encoding", "gzip")])
+    feeder.close()
+    (row,) = rows(db)
+    assert row.state == "truncated"
+    assert f"the content-encoding broke within {len(half) + 50} bytes" in (row.end_reason or "")
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, CLEAN[:1000])
+
+
+def test_an_unknown_encoding_is_said(feeder: Feeder, db: Path) -> None:
+    play(feeder, [b"?" * 10], headers=[*SSE, ("Content-Encoding", "rot13")])
+    feeder.close()
+    assert "'rot13' is unknown" in (rows(db)[0].end_reason or "")
+
+
+def test_error_answers_are_kept(feeder: Feeder, db: Path) -> None:
+    play(feeder, [b'{"error":', b"{}}"], headers=[("Content-Type", "application/json")], status=429)
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.status, row.event_count) == ("http-error", "server", 429, 0)
+    assert row.response_body == b'{"error":{}}'
+    assert row.rules is None
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [("completed", "completed"), ("incomplete", "incomplete"), ("?", "completed")]
+)
+def test_an_answer_without_stream_is_kept(feeder: Feeder, db: Path, status: str, state: str) -> None:
+    answer = json.dumps(
+        {"id": "resp_9", "status": status, "usage": {"input_tokens": 3, "output_tokens": 4}}
+    ).encode()
+    play(
+        feeder,
+        [gzip.compress(answer)],
+        headers=[("Content-Type", "application/json"), ("Content-Encoding", "gzip")],
+    )
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.response_id, row.input_tokens, row.output_tokens) == (state, "resp_9", 3, 4)
+    assert row.response_body == answer
+
+
+def test_a_request_that_was_never_answered(feeder: Feeder, db: Path) -> None:
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.end(End("network", "the server was not reached", complete=False))
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.status) == ("http-error", "network", None)
+
+
+def test_an_event_stream_under_a_wrong_type_is_recognised(feeder: Feeder, db: Path) -> None:
+    play(feeder, [CLEAN], headers=[("Content-Type", "text/plain")])
+    feeder.close()
+    assert rows(db)[0].event_count == 13
+
+
+@pytest.mark.parametrize(
+    ("body", "recorded"),
+    [
+        (CLEAN, True),
+        (b": ping\n\n" * 3 + CLEAN, True),
+        (b'data: {"object":"chat.completion.chunk"}\n\ndata: [DONE]\n\n', False),
+        (b'event: message_start\ndata: {"type":"message_start"}\n\n', False),
+        (b": nothing but comments\n\n", False),
+        (b": x\n\n" * 300_000, False),
+    ],
+)
+def test_the_first_event_decides_where_the_path_does_not(
+    feeder: Feeder, db: Path, notices: list[Notice], body: bytes, recorded: bool
+) -> None:
+    play(feeder, pieces(body, 10_000), asked=request("/backend-api/codex/whatever", expected=False))
+    feeder.close()
+    assert [row.event_count for row in rows(db)] == ([13] if recorded else [])
+    assert bool(notices) == recorded
+    if recorded:
+        assert _body(db) == body
+
+
+def test_secrets_stay_out_of_the_file(feeder: Feeder, db: Path) -> None:
+    body = b'{"input":"sk-planted0123456789abcdef","tools":[{"type":"mcp","authorization":"planted"}]}'
+    play(feeder, [CLEAN], asked=request("/v1/responses?key=planted", body=gzip.compress(body)))
+    play(
+        feeder,
+        [CLEAN],
+        asked=request("/v1/responses?key=planted", body=body),
+        headers=[*SSE, ("Set-Cookie", "planted")],
+    )
+    feeder.close()
+    for file in db.parent.iterdir():
+        assert b"planted" not in file.read_bytes()
+    first, second = (dict(row.request_headers) for row in rows(db))
+    assert first["Authorization"] == second["Authorization"]
+
+
+def test_odd_json_does_not_stop_the_recorder(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
+    odd = (
+        b'data: {"type":"response.created","sequence_number":1e999}\n\n'
+        b'data: {"type":"\\ud800","item_id":"\\ud800","output_index":99999999999999999999999}\n\n'
+        b"data: [[[\n\ndata: \xff\xfe\n\n" + b"data: " + b"[" * 5000 + b"\n\n"
+    )
+    play(feeder, [odd])
+    play(feeder, [CLEAN])
+    feeder.close()
+    assert [row.state for row in rows(db)] == ["truncated", "completed"]
+    assert _body(db) == odd
+    assert not any(isinstance(notice, Trouble) for notice in notices)
+
+
+def test_a_listener_that_fails_does_not_stop_the_recorder(db: Path) -> None:
+    def fail(notice: Notice) -> None:
+        raise ValueError(notice)
+
+    feeder = Feeder(db, "openai", fail)
+    play(feeder, [SEED])
+    feeder.close()
+    assert rows(db)[0].state == "completed"
+
+
+def test_a_recorder_that_falls_behind_says_what_is_missing(
+    db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("responses_tap.recorder.feeder._MOST_BYTES", 2000)
+    feeder = Feeder(db, "openai", notices.append)
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(200, SSE))
+    for _ in range(100):  # at once: the feeder has no time to send them
+        tap.chunk(b": " + b"x" * 1000 + b"\n\n")
+    tap.end(SERVER)
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by) == ("truncated", "recorder")
+    kept = row.wire_size or 0
+    assert f"{100 * 1004 - kept} bytes were not recorded" in (row.end_reason or "")
+    assert row.first_code is None
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_recorded(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("not a recording, but somebody's notes " * 100)
+    with pytest.raises(RecordingError, match="is no recording"):
+        Feeder(notes, "openai", print)
+
+
+def test_a_second_recorder_on_one_file_is_refused(feeder: Feeder, db: Path) -> None:
+    with pytest.raises(RecordingError, match="another recorder; stop it"):
+        Feeder(db, "openai", print)
+
+
+def workers() -> list[int]:
+    """The worker processes that this process has started."""
+    lines = subprocess.run(["ps", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    fields = [line.split(None, 2) for line in lines.splitlines()]
+    return [
+        int(pid) for pid, parent, args in fields if int(parent) == os.getpid() and "responses_tap.recorder" in args
+    ]
+
+
+def kill_worker() -> None:
+    (pid,) = workers()
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
+    taps: list[Tap] = []
+    for _ in range(3):
+        taps.append(feeder.open(request(), time.monotonic_ns()))
+        taps[-1].answer(Answer(200, SSE))
+    parts = pieces(SEED, 97)
+    for n, part in enumerate(parts):
+        for tap in taps:
+            tap.chunk(part)
+        if n == len(parts) // 2:
+            eventually(lambda: _body(db) == b"".join(parts[: len(parts) // 2 + 1]))
+            kill_worker()
+    for tap in taps:
+        tap.end(SERVER)
+    feeder.close()
+    assert [type(notice) for notice in notices].count(Trouble) == 1
+    assert [(row.state, row.event_count, row.errors) for row in rows(db)] == [("completed", 13, 3)] * 3
+    with open_recording(db) as recording:
+        for stream in recording.stream_ids():
+            facts_hold(recording, stream, SEED)
+            assert [found.code for found in recording.findings(stream)] == ["NS201", "NS205", "MD301"]
+
+
+def test_a_worker_killed_with_everything_unwritten(feeder: Feeder, db: Path) -> None:
+    play(feeder, pieces(CLEAN, 10))
+    kill_worker()
+    feeder.close()
+    assert [row.state for row in rows(db)] == ["completed"]
+    assert _body(db) == CLEAN
+
+
+def test_a_stream_that_a_dead_worker_cannot_pass_on_is_ended(
+    feeder: Feeder, db: Path, notices: list[Notice]
+) -> None:
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(200, [*SSE, ("Content-Encoding", "gzip")]))
+    wire = gzip.compress(CLEAN, 0)
+    tap.chunk(wire[:1500])
+    eventually(lambda: len(_body(db)) > 1000)
+    kill_worker()
+    eventually(lambda: notices and isinstance(notices[-1], Trouble) and rows(db)[0].ended_by)
+    tap.chunk(wire[1500:])
+    tap.end(SERVER)
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.end_reason) == ("truncated", "recorder", "the recorder was killed")
+
+
+PROXY = """
+    import sys, time
+    from pathlib import Path
+    from responses_tap.recorder import Feeder
+    from responses_tap.recorder.messages import Answer, Request
+
+    feeder = Feeder(Path(sys.argv[1]), "openai", lambda notice: None)
+    for n in range(200):
+        request = Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00Z", True, b"")
+        tap = feeder.open(request, time.monotonic_ns())
+        tap.answer(Answer(200, [("content-type", "text/event-stream")]))
+        for _ in range(10):
+            tap.chunk(b'data: {"type":"response.in_progress"}\\n\\n')
+        tap.chunk(b"data: cut")
+    time.sleep(1)
+    print("fed", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_proxy_loses_nothing(db: Path) -> None:
+    proxy = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROXY), str(db)], stdout=subprocess.PIPE)
+    assert proxy.stdout is not None
+    assert proxy.stdout.readline() == b"fed\n"
+    proxy.kill()
+    proxy.wait()
+    proxy.stdout.close()
+    found = ended(db, 200)
+    assert {(row.state, row.ended_by, row.event_count) for row in found} == {("truncated", "recorder", 10)}
+    assert {row.first_code for row in found} <= {"LC101", "TR902", "SC802"}  # not LC103: the server did not stop
+    with open_recording(db) as recording:
+        for row in found:
+            assert recording.body(row.id).endswith(b"\n\ndata: cut")
+
+
+def test_streams_of_a_killed_machine_are_closed_by_the_next_recorder(db: Path) -> None:
+    proxy = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROXY), str(db)], stdout=subprocess.PIPE)
+    assert proxy.stdout is not None
+    assert proxy.stdout.readline() == b"fed\n"
+    children = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(proxy.pid)], capture_output=True, check=True
+    ).stdout
+    proxy.send_signal(signal.SIGSTOP)  # or it would replace its worker
+    os.kill(int(children), signal.SIGKILL)
+    proxy.kill()
+    proxy.wait()
+    proxy.stdout.close()
+    assert {row.state for row in rows(db)} == {"open"}
+    Feeder(db, "openai", print).close()
+    assert {(row.state, row.ended_by) for row in rows(db)} == {("truncated", "recorder")}
+
+
+def test_the_worker_needs_neither_mitmproxy_nor_textual() -> None:
+    script = (
+        "import sys, responses_tap.recorder.worker; print({'mitmproxy', 'textual', 'click'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "mitmproxy" not in done.stdout
+    assert "textual" not in done.stdout
+
+
+def test_the_file_stays_small(feeder: Feeder, db: Path) -> None:
+    """Less than 1.5 times the bytes received, and 200 bytes an event."""
+    taps = [feeder.open(request(), time.monotonic_ns()) for _ in range(20)]
+    event = (
+        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","item_id":"msg_%048d",'
+        b'"output_index":0,"content_index":0,"sequence_number":%d,"delta":"word ","logprobs":[]}\n\n'
+    )
+    for tap in taps:
+        tap.answer(Answer(200, SSE))
+    sizes = 0
+    for n in range(500):
+        for tap in taps:
+            data = event % (n, n)
+            sizes += len(data)
+            tap.chunk(data)
+    for tap in taps:
+        tap.end(SERVER)
+    feeder.close()
+    assert db.stat().st_size < 1.5 * sizes + 200 * 500 * len(taps)

@@ -1,0 +1,158 @@
+"""Every key, and the mouse."""
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, RadioSet
+
+from responses_tap_viewer.streams import UnusableInput
+from responses_tap_viewer.tui.screens.export import ExportScreen
+from responses_tap_viewer.tui.screens.help import HelpScreen
+
+from .conftest import Recorder, browsing, opened
+
+
+async def test_keys_move_the_cursor_and_the_focus(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        for keys, stream in (("home", 1), ("j", 2), ("down", 3), ("k", 2), ("end", 4), ("g", 1), ("G", 4)):
+            await screen.press(keys)
+            await screen.is_at(stream)
+        await screen.press("pageup")
+        await screen.is_at(1)
+        await screen.press("pagedown")
+        await screen.is_at(4)
+        walk = ("enter", "timeline"), ("enter", "detail"), ("escape", "timeline"), ("escape", "streams")
+        turn = ("tab", "timeline"), ("tab", "detail"), ("tab", "streams"), ("shift+tab", "detail")
+        for key, pane in (*walk, *turn):
+            await screen.press(key)
+            await screen.until(lambda pane=pane: screen.focus == pane)
+
+
+async def test_n_walks_the_findings_and_on_into_other_streams(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("home")
+        await screen.is_at(1)
+        for finding in ("NS201", "NS205", "MD301", "LC103"):
+            await screen.press("n")
+            await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
+        assert screen.selected == 4
+        await screen.press("n")
+        await screen.shows("No error or warning further down")
+        for finding in ("MD301", "NS205", "NS201"):
+            await screen.press("N")
+            await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
+        assert screen.selected == 2
+        await screen.press("N")
+        await screen.shows("No error or warning further up")
+
+
+async def test_d_unfolds_and_the_cursor_stays_on_its_event(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("enter", *["down"] * 4)
+        assert screen.row == "run response.output_text.delta"
+        folded = len(screen.timeline.rows)
+        await screen.press("d")
+        await screen.until(lambda: len(screen.timeline.rows) == folded + 4)
+        assert screen.row == "event response.output_text.delta"
+        await screen.press("down", "down", "d")
+        await screen.until(lambda: len(screen.timeline.rows) == folded)
+        assert screen.row == "run response.output_text.delta"
+
+
+async def test_t_turns_the_times(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.shows("since the start", "    0.240 ")
+        await screen.press("t")
+        await screen.shows("since the row before", "   +0.020 ")
+        await screen.press("t")
+        await screen.shows("time of day", "10:00:12.240")
+        await screen.press("t")
+        await screen.shows("since the start")
+
+
+async def test_the_tabs_show_request_answer_and_bytes(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("2")
+        await screen.shows(
+            "▐2 request▌", "POST http://localhost:8321/v1/responses", "Authorization: Bearer ***", '"Say hello"'
+        )
+        await screen.press("up", "3")
+        await screen.is_at(3)
+        await screen.shows("▐3 answer▌", "http-error", "Incorrect API key provided")
+        await screen.press("down", "4")
+        await screen.is_at(4)
+        await screen.shows("▐4 raw▌", "frame 0", "event: response.created␊")
+        await screen.press("1")
+        await screen.shows("▐1 event▌", '"type": "response.created"')
+
+
+async def test_help_lists_every_key(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("question_mark")
+        await screen.until(lambda: isinstance(screen.app.screen, HelpScreen))
+        await screen.shows("Next finding", "Write the stream to a file", "Unfold", "First line", "pgdn")
+        await screen.press("escape")
+        await screen.until(lambda: screen.app.screen is screen.browser)
+
+
+async def test_q_quits(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("q")
+        await screen.until(lambda: not screen.app.is_running)
+
+
+async def test_the_palette_opens(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("ctrl+p")
+        await screen.until(lambda: len(screen.app.screen_stack) > 1)
+
+
+async def test_the_mouse_selects_and_opens(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.pilot.click("#streams", offset=(10, 1))
+        await screen.is_at(2)
+        await screen.pilot.click("#streams", offset=(10, 1), times=2)
+        await screen.until(lambda: screen.focus == "timeline")
+        await screen.pilot.click("#tabs", offset=(14, 0))
+        await screen.shows("▐2 request▌")
+        await screen.pilot.click("#keys", offset=(2, 0))
+        await screen.until(lambda: screen.row == "finding NS201")
+
+
+async def test_x_writes_the_stream_to_a_file(
+    four: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with browsing(four) as screen:
+        await screen.press("x")
+        await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
+        await screen.press("enter")
+        await screen.shows("Written to responses-tap-stream-4.md")
+        assert (tmp_path / "responses-tap-stream-4.md").read_text() == "4 md"
+        await screen.press("x")
+        await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
+        assert screen.app.screen.query_one(Input).value == "responses-tap-stream-4-2.md"
+        screen.app.screen.query_one(RadioSet).focus()
+        await screen.press("down", "down", "enter")
+        await screen.until(lambda: screen.app.screen.query_one(Input).value == "responses-tap-stream-4.sse")
+        screen.app.screen.query_one(Input).focus()
+        await screen.press("enter")
+        await screen.until((tmp_path / "responses-tap-stream-4.sse").exists)
+
+
+async def test_a_file_that_cannot_be_written_is_told(four: Recorder, tmp_path: Path) -> None:
+    def export(id_: int, format_: str) -> str:
+        raise UnusableInput("stream 4", "has no [event] stream")
+
+    async with opened(four.writer.path, export=export) as screen:
+        await screen.is_at(4)
+        await screen.press("x")
+        await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
+        screen.app.screen.query_one(Input).value = str(tmp_path / "tap.db")
+        await screen.press("enter")
+        await screen.shows("is there already")
+        screen.app.screen.query_one(Input).value = str(tmp_path / "new.md")
+        await screen.press("enter")
+        await screen.shows("✖ stream 4 has no [event] stream")
+        await screen.press("escape")
+        await screen.until(lambda: screen.app.screen is screen.browser)

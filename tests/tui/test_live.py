@@ -1,0 +1,142 @@
+"""Recordings that grow, change, vanish, or are none."""
+
+from pathlib import Path
+
+import pytest
+
+from responses_tap import RULES_VERSION
+
+from .conftest import GOOD, MEDIUM, NARROW, SEED, Recorder, browsing, opened
+
+
+async def test_new_streams_appear_and_the_cursor_stays(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("home")
+        await screen.is_at(1)
+        four.add(SEED)
+        four.add(GOOD)
+        await screen.shows("6 streams", "▼ 2 new")
+        assert (screen.selected, screen.lines("streams").cursor, screen.lines("streams").scroll_offset.y) == (
+            1,
+            0,
+            0,
+        )
+        await screen.press("end")
+        await screen.is_at(6)
+        assert "new" not in screen.text
+        four.add(GOOD)
+        await screen.is_at(7)
+        await screen.press("enter")
+        four.add(GOOD)
+        await screen.shows("8 streams", "▼ 1 new")
+        assert screen.selected == 7
+
+
+async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder) -> None:
+    middle = GOOD.index(b"event: response.output_text.done")
+    stream = recorder.start()
+    n = recorder.feed(stream, GOOD[:middle])
+    recorder.writer.commit()
+    async with browsing(recorder) as screen:
+        await screen.shows("open", "× 5")
+        await screen.press("enter", "down")
+        n = recorder.feed(stream, GOOD[middle:], n)
+        recorder.writer.commit()
+        await screen.shows("▼ 4 new", "completed")
+        assert screen.row == "event response.in_progress"
+        recorder.finish(stream, n)
+        recorder.writer.commit()
+        await screen.shows("Stream 1 · completed", "●")
+        assert screen.row == "event response.in_progress"
+
+
+async def test_a_finding_that_comes_late_moves_no_cursor(recorder: Recorder) -> None:
+    stream = recorder.start()
+    n = recorder.feed(stream, SEED[: SEED.index(b"event: response.output_item.done")])
+    found = recorder.checkers[stream].findings
+    recorder.writer.set_findings(stream, [], rules=RULES_VERSION, profile="openai")
+    recorder.writer.commit()
+    async with browsing(recorder) as screen:
+        await screen.press("enter", *["down"] * 4)
+        row = screen.row
+        recorder.writer.set_findings(stream, found, rules=RULES_VERSION, profile="openai")
+        recorder.writer.commit()
+        await screen.shows("MD301", "NS201")
+        assert (row, n) == (screen.row, 11)
+
+
+async def test_a_changed_verdict_and_a_removed_stream_are_seen(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        four.writer.set_findings(2, [], rules=RULES_VERSION, profile="openai")
+        four.writer.commit()
+        await screen.shows("1 with errors")
+        four.writer._statements.append(("DELETE FROM streams WHERE id = ?", (4,)))
+        four.writer.commit()
+        await screen.shows("3 streams")
+        await screen.is_at(3)
+
+
+async def test_an_empty_recording_shows_how_to_make_one(recorder: Recorder) -> None:
+    async with opened(recorder.writer.path, NARROW) as screen:
+        await screen.shows("has no streams yet", "responses-tap demo", "-- python my_client.py", "--db")
+        recorder.add(GOOD)
+        await screen.is_at(1)
+        await screen.shows("1 stream", "gpt-5.1")
+        assert screen.focus == "streams"
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [(None, "does not exist"), (b"", "is no recording (empty)"), (b"event: x\n\n" * 200, "is no recording")],
+    ids=["missing", "empty", "foreign"],
+)
+async def test_what_is_no_recording_is_told(tmp_path: Path, content: bytes | None, trouble: str) -> None:
+    path = tmp_path / "tap.db"
+    if content is not None:
+        path.write_bytes(content)
+    async with opened(path, MEDIUM) as screen:
+        await screen.shows(trouble, "responses-tap demo")
+        await screen.press("n", "x", "d", "t", "tab", "enter", "2", "escape")
+        path.unlink(missing_ok=True)
+        recorder = Recorder(path)
+        recorder.add(GOOD)
+        await screen.is_at(1)
+        recorder.writer.close()
+
+
+async def test_a_damaged_recording_is_told(recorder: Recorder, tmp_path: Path) -> None:
+    for _ in range(30):
+        recorder.add(GOOD)
+    recorder.writer._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = recorder.writer.path.read_bytes()
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
+    async with opened(damaged, MEDIUM) as screen:
+        await screen.shows("✖", "damaged.db")
+        await screen.press("down", "n", "d")
+
+
+async def test_a_recording_that_vanishes_is_told_and_comes_back(four: Recorder, tmp_path: Path) -> None:
+    async with browsing(four) as screen:
+        away = tmp_path / "away.db"
+        four.writer.path.rename(away)
+        await screen.shows("has gone")
+        await screen.press("home")
+        await screen.is_at(1)
+        other = Recorder(tmp_path / "other.db")
+        other.add(SEED, model="another")
+        other.writer.close()
+        (tmp_path / "other.db").rename(four.writer.path)
+        await screen.shows("1 stream ", "another", "NS201")
+        assert "has gone" not in screen.text
+
+
+async def test_ten_thousand_streams_are_read_page_by_page(recorder: Recorder) -> None:
+    for _ in range(1200):
+        recorder.start(state="completed")
+    recorder.writer.commit()
+    async with browsing(recorder) as screen:
+        await screen.until(lambda: screen.streams.catalogue.before_unread() is None)
+        assert screen.streams.catalogue.totals().streams == 1200
+        await screen.press("home")
+        await screen.is_at(1)

@@ -1,0 +1,29 @@
+"""Annotations of a GitHub workflow: a finding appears at its line of the file, in the pull request."""
+
+from collections.abc import Iterator
+
+from responses_tap.protocol.findings import Severity
+from responses_tap.timeline import printable
+from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.streams import UnusableInput
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def annotations(result: Checked | UnusableInput) -> Iterator[str]:
+    """The workflow commands for one response, or for a path that could not be read."""
+    if isinstance(result, UnusableInput):
+        yield f"::error title=responses-tap::{_data(str(result))}"
+        return
+    for finding in result.findings:
+        place = f"file={_property(result.source)},line={result.line(finding)}"
+        title = _property(f"{finding.code} {finding.name}")
+        yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{_data(finding.message)}"
+
+
+def _data(text: str) -> str:
+    return printable(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,52 @@
+"""JUnit XML: a test case for each response, failed by its errors and warnings."""
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+from responses_tap.protocol.findings import Severity
+from responses_tap.timeline import printable
+from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.streams import UnusableInput
+
+
+def junit(results: Sequence[Checked | UnusableInput], fail_on: Severity | None) -> str:
+    """The verdicts as JUnit reads them: findings at or above `fail_on` fail, an unusable path is an error."""
+    suite = ET.Element("testsuite", name="responses-tap", tests=str(len(results)))
+    failures = errors = 0
+    for result in results:
+        if isinstance(result, UnusableInput):
+            errors += 1
+            case = ET.SubElement(suite, "testcase", classname="responses-tap", name=printable(result.source))
+            ET.SubElement(case, "error", message=printable(result.message))
+            continue
+        case = ET.SubElement(suite, "testcase", classname=printable(result.source), name=_name(result))
+        failures += _failures(case, result, fail_on)
+    suite.set("failures", str(failures))
+    suite.set("errors", str(errors))
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _name(checked: Checked) -> str:
+    stream = "" if checked.id is None else f"stream {checked.id} "
+    return printable(f"{stream}response {checked.index} {checked.response_id or ''}".strip())
+
+
+def _failures(case: ET.Element, checked: Checked, fail_on: Severity | None) -> int:
+    """Add the findings to a case; 1 if it fails by them."""
+    lines = []
+    serious = []
+    for finding in checked.findings:
+        text = f"line {checked.line(finding)}: {finding.code} {finding.name}: {printable(finding.message)}"
+        if fail_on is not None and finding.severity.rank <= fail_on.rank:
+            serious.append(text)
+        else:
+            lines.append(text)
+    if serious:
+        failure = ET.SubElement(case, "failure", message=serious[0], type=str(checked.findings[0].severity))
+        failure.text = "\n".join(serious)
+    if lines:
+        ET.SubElement(case, "system-out").text = "\n".join(lines)
+    return int(bool(serious))

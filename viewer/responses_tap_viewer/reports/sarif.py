@@ -1,0 +1,90 @@
+"""SARIF 2.1.0: what code scanning services read, with the rules' pages as help."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import RULES, Rule
+from responses_tap.timeline import printable
+from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.reports.json import dumps
+from responses_tap_viewer.streams import UnusableInput
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def sarif(results: Sequence[Checked | UnusableInput]) -> str:
+    """The findings as one SARIF run; unusable paths are notifications of the invocation."""
+    codes = sorted(RULES)
+    checked = [result for result in results if isinstance(result, Checked)]
+    unusable = [result for result in results if isinstance(result, UnusableInput)]
+    driver = {
+        "name": "responses-tap",
+        "version": version("responses-tap"),
+        "rules": [_rule(RULES[code]) for code in codes],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [
+            {
+                "executionSuccessful": not unusable,
+                "toolExecutionNotifications": [_notification(error) for error in unusable],
+            }
+        ],
+        "results": [_result(c, finding, codes.index(finding.code)) for c in checked for finding in c.findings],
+    }
+    return dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
+
+
+def _rule(rule: type[Rule]) -> dict[str, Any]:
+    page = rule.page()
+    words = [
+        page.what,
+        f"Which clients break: {page.impact}",
+        f"How to mend it: {page.fix}",
+        f"Source: {page.source}",
+    ]
+    return {
+        "id": rule.code,
+        "name": rule.__name__,
+        "shortDescription": {"text": page.what},
+        "help": {"text": "\n\n".join(words)},
+        "defaultConfiguration": {"level": str(rule.severity)},
+    }
+
+
+def _result(checked: Checked, finding: Finding, rule: int) -> dict[str, Any]:
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": rule,
+        "level": str(Severity(finding.severity)),
+        "message": {"text": printable(finding.message)},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": _uri(checked.source)},
+                    "region": {"startLine": checked.line(finding)},
+                },
+                "logicalLocations": [{"fullyQualifiedName": _event(checked, finding)}],
+            }
+        ],
+        "occurrenceCount": finding.count,
+    }
+
+
+def _uri(source: str) -> str:
+    path = Path(source)
+    return path.as_uri() if path.is_absolute() else path.as_posix()
+
+
+def _event(checked: Checked, finding: Finding) -> str:
+    stream = "" if checked.id is None else f"stream {checked.id}, "
+    where = "end" if finding.position is None else f"event {finding.position}"
+    return f"{stream}response {checked.index}, {where}"
+
+
+def _notification(error: UnusableInput) -> dict[str, Any]:
+    return {"level": "error", "message": {"text": printable(str(error))}}
