@@ -167,17 +167,17 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("size", [1, 50, 10**6])
-def test_encoded_bodies_are_decoded_for_the_record(feeder: Feeder, db: Path, encoding: str, size: int) -> None:
+def test_encoded_bodies_are_decoded_for_the_record(feeder: Feeder, db: Path, encoding: str) -> None:
     wire = ENCODINGS[encoding](CLEAN)
-    play(feeder, pieces(wire, size), headers=[*SSE, ("Content-Encoding", encoding)])
+    for size in (1, 50, 10**6):
+        play(feeder, pieces(wire, size), headers=[*SSE, ("Content-Encoding", encoding)])
     feeder.close()
-    (row,) = rows(db)
-    assert (row.state, row.event_count, row.wire_size) == ("completed", 13, len(wire))
-    assert row.content_encoding == encoding
     with open_recording(db) as recording:
-        facts_hold(recording, row.id, CLEAN)
-        assert sum(chunk.wire_size for chunk in recording.chunks(row.id)) == len(wire)
+        for row in recording.streams():
+            assert (row.state, row.event_count, row.wire_size) == ("completed", 13, len(wire))
+            assert row.content_encoding == encoding
+            facts_hold(recording, row.id, CLEAN)
+            assert sum(chunk.wire_size for chunk in recording.chunks(row.id)) == len(wire)
 
 
 def test_gzip_members_and_flushes_come_through_at_once(feeder: Feeder, db: Path) -> None:

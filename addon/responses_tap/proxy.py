@@ -49,14 +49,19 @@ class Proxy:
         on_notice: Callable[[Notice], object] = log_notice,
     ) -> None:
         self._host, self._prefix = listen[0], ""
+        strategy = "eager"
         if mode == "reverse":
             origin, self._prefix = _origin_and_prefix(upstream)
             mode = f"reverse:{origin}"
+            # Connecting at once, mitmproxy hangs up without a word, and nothing to record, when the upstream is
+            # down; connecting for a request it answers 502.
+            strategy = "lazy"
         self._options = {
             "mode": [mode],
             "listen_host": listen[0],
             "listen_port": listen[1],
             "tcp_timeout": _IDLE_SECONDS,
+            "connection_strategy": strategy,
         }
         self._settings = {"tap_db": str(db), "tap_profile": profile}
         self._capture = Capture(on_notice)
@@ -124,6 +129,7 @@ class Proxy:
             self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
             self._settled.set()
             await stopping.wait()
+            await servers.servers.update([])
             await _drain(servers)
         finally:
             master.should_exit.set()

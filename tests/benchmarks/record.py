@@ -78,10 +78,11 @@ async def upstream() -> None:
                 writer.write(b"0\r\n\r\n")
 
     async def send(writer: asyncio.StreamWriter, deltas: int, rate: float) -> None:
-        for n, data in enumerate(ready[deltas]):
+        for n, event in enumerate(ready[deltas]):
+            data = event
             if rate:
-                data = b": %d\n" % time.monotonic_ns() + data
                 await asyncio.sleep(1 / rate)
+                data = b": %d\n" % time.monotonic_ns() + event
             writer.write(b"%x\r\n%s\r\n" % (len(data), data))
             if rate or n % 16 == 0:
                 await writer.drain()
@@ -108,7 +109,7 @@ async def bare(upstream_port: str) -> None:
     from mitmproxy.options import Options
 
     class Stream:
-        def responseheaders(self, flow) -> None:  # noqa: ANN001
+        def responseheaders(self, flow) -> None:
             flow.response.stream = True
 
         def running(self) -> None:

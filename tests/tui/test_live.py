@@ -3,33 +3,37 @@
 from pathlib import Path
 
 import pytest
+from tests.conftest import body
 
 from responses_tap import RULES_VERSION
 
 from .conftest import GOOD, MEDIUM, NARROW, SEED, Recorder, browsing, opened
 
 
-async def test_new_streams_appear_and_the_cursor_stays(four: Recorder) -> None:
-    async with browsing(four) as screen:
-        await screen.press("home")
-        await screen.is_at(1)
-        four.add(SEED)
-        four.add(GOOD)
-        await screen.shows("6 streams", "▼ 2 new")
-        assert (screen.selected, screen.lines("streams").cursor, screen.lines("streams").scroll_offset.y) == (
-            1,
-            0,
-            0,
-        )
+async def test_new_streams_appear_and_the_cursor_stays(recorder: Recorder) -> None:
+    for _ in range(20):
+        recorder.add(GOOD)
+    async with browsing(recorder, NARROW) as screen:
+        await screen.press("up", "up")
+        await screen.is_at(18)
+        before = screen.lines("streams").scroll_offset
+        recorder.add(SEED)
+        recorder.add(GOOD)
+        await screen.shows("22 streams", "▼ 2 new")
+        assert (screen.selected, screen.lines("streams").scroll_offset) == (18, before)
         await screen.press("end")
-        await screen.is_at(6)
-        assert "new" not in screen.text
+        await screen.is_at(22)
+        await screen.until(lambda: "new" not in screen.text)
+
+
+async def test_the_last_line_is_followed_while_the_list_has_the_focus(four: Recorder) -> None:
+    async with browsing(four) as screen:
         four.add(GOOD)
-        await screen.is_at(7)
+        await screen.is_at(5)
         await screen.press("enter")
         four.add(GOOD)
-        await screen.shows("8 streams", "▼ 1 new")
-        assert screen.selected == 7
+        await screen.shows("6 streams")
+        assert screen.selected == 5
 
 
 async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder) -> None:
@@ -42,12 +46,31 @@ async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder
         await screen.press("enter", "down")
         n = recorder.feed(stream, GOOD[middle:], n)
         recorder.writer.commit()
-        await screen.shows("▼ 4 new", "completed")
+        await screen.shows("response.completed", "13 …")
         assert screen.row == "event response.in_progress"
         recorder.finish(stream, n)
         recorder.writer.commit()
         await screen.shows("Stream 1 · completed", "●")
         assert screen.row == "event response.in_progress"
+
+
+async def test_events_that_come_out_of_sight_are_counted(recorder: Recorder) -> None:
+    stream = recorder.start()
+    delta = {"type": "response.output_text.delta", "delta": "a"}
+    comment = b": keep-alive\n\n"
+    n = recorder.feed(stream, (body(delta) + comment) * 20)
+    recorder.writer.commit()
+    async with browsing(recorder, NARROW) as screen:
+        await screen.press("enter")
+        recorder.feed(stream, (body(delta) + comment) * 3, n)
+        recorder.writer.commit()
+        await screen.shows("▼ 6 new")
+        await screen.press("end")
+        await screen.until(lambda: "new" not in screen.text)
+        last = screen.timeline.lines.cursor
+        recorder.feed(stream, comment, n + 6)
+        recorder.writer.commit()
+        await screen.until(lambda: screen.timeline.lines.cursor == last + 1)
 
 
 async def test_a_finding_that_comes_late_moves_no_cursor(recorder: Recorder) -> None:
@@ -77,7 +100,7 @@ async def test_a_changed_verdict_and_a_removed_stream_are_seen(four: Recorder) -
 
 
 async def test_an_empty_recording_shows_how_to_make_one(recorder: Recorder) -> None:
-    async with opened(recorder.writer.path, NARROW) as screen:
+    async with opened(recorder.writer.path) as screen:
         await screen.shows("has no streams yet", "responses-tap demo", "-- python my_client.py", "--db")
         recorder.add(GOOD)
         await screen.is_at(1)
@@ -94,7 +117,7 @@ async def test_what_is_no_recording_is_told(tmp_path: Path, content: bytes | Non
     path = tmp_path / "tap.db"
     if content is not None:
         path.write_bytes(content)
-    async with opened(path, MEDIUM) as screen:
+    async with opened(path) as screen:
         await screen.shows(trouble, "responses-tap demo")
         await screen.press("n", "x", "d", "t", "tab", "enter", "2", "escape")
         path.unlink(missing_ok=True)
@@ -118,8 +141,8 @@ async def test_a_damaged_recording_is_told(recorder: Recorder, tmp_path: Path) -
 
 async def test_a_recording_that_vanishes_is_told_and_comes_back(four: Recorder, tmp_path: Path) -> None:
     async with browsing(four) as screen:
-        away = tmp_path / "away.db"
-        four.writer.path.rename(away)
+        for suffix in ("", "-wal", "-shm"):
+            (tmp_path / f"tap.db{suffix}").rename(tmp_path / f"away.db{suffix}")
         await screen.shows("has gone")
         await screen.press("home")
         await screen.is_at(1)

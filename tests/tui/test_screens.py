@@ -7,6 +7,8 @@ import pytest
 from rich.cells import cell_len
 from tests.conftest import RECORDINGS, body
 
+from responses_tap.protocol.rules import RULES
+
 from .conftest import MEDIUM, NARROW, WIDE, Recorder, browsing
 
 
@@ -19,17 +21,30 @@ async def test_the_streams_are_listed_beside_what_there_is_room_for(
 
 
 @pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])
-async def test_a_finding_is_marked_in_the_timeline_and_explained(
-    four: Recorder, name: str, size: tuple[int, int]
-) -> None:
+async def test_findings_stand_in_the_timeline(four: Recorder, name: str, size: tuple[int, int]) -> None:
     async with browsing(four, size) as screen:
         await screen.press("home", "down")
         await screen.is_at(2)
-        await screen.press("n")
-        await screen.until(lambda: screen.row == "finding NS201")
+        await screen.press("n", "up")
+        await screen.until(lambda: screen.row == "event response.content_part.added")
         await screen.is_golden(f"{name}-timeline")
         await screen.press("enter")
         await screen.is_golden(f"{name}-detail")
+
+
+async def test_a_finding_is_explained_by_its_rules_page(four: Recorder) -> None:
+    page = RULES["NS201"].page()
+    async with browsing(four) as screen:
+        await screen.press("N", "N", "N", "N")
+        await screen.until(lambda: screen.row == "finding NS201")
+        await screen.shows(
+            "✖ NS201 item-not-opened  error", "response.output_item.added should stand here", "Event 2"
+        )
+        first_words = [" ".join(text.split()[:3]) for text in (page.what, page.impact, page.fix, page.source)]
+        await screen.shows(*first_words)
+        await screen.press("up", "up")
+        await screen.until(lambda: screen.row == "missing response.output_item.added")
+        await screen.shows(*first_words)
 
 
 async def test_a_run_shows_its_text(four: Recorder) -> None:
@@ -54,7 +69,7 @@ async def test_hostile_text_is_shown_and_not_obeyed(recorder: Recorder) -> None:
         {"type": "response.created", "sequence_number": 0, "response": {"id": evil, "status": "in_progress"}},
         {"type": f"response.{evil}", "sequence_number": 1, "[/]": evil},
         {"type": "response.output_item.added", "sequence_number": 2, "output_index": 0, "item": item},
-        {"type": "response.output_text.delta", "delta": "漢" * 300_000 + evil, "item_id": evil},
+        {"type": "response.output_text.delta", "delta": "a" * 1_000_000 + "漢" * 1000 + evil, "item_id": evil},
     ).replace(b"2J", b"\\ud8002J")
     recorder.add(b": \x1b]0;title\x07\n\n" + events, model="[red]漢字\x1b[0m", url="http://h/[/bold]\x1b")
     async with browsing(recorder) as screen:

@@ -91,16 +91,23 @@ def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[i
     """
     output = snapshot.get("output")
     entries = [entry for entry in output if isinstance(entry, dict)] if isinstance(output, list) else []
-    by_id = {id_: item for item in response.every_item for id_ in _ids(item)}
-    named = [by_id.get(str(entry.get("id"))) for entry in entries]
-    free = [item for item in response.every_item if item not in named]
+    free = list(response.every_item)
+    named: list[Scope | None] = []
+    for entry in entries:
+        named.append(_take(free, [item for item in free if entry.get("id") in _ids(item)]))
     matched = []
     for index, (entry, known) in enumerate(zip(entries, named, strict=True)):
-        item = known or next((i for i in free if i.type in (entry.get("type"), None)), None)
-        if item in free:
-            free.remove(item)
+        item = known or _take(free, [item for item in free if item.type in (entry.get("type"), None)])
         matched.append((index, entry, item))
     return matched
+
+
+def _take(free: list[Scope], fitting: list[Scope]) -> Scope | None:
+    """The first fitting item, which is then no longer free."""
+    if not fitting:
+        return None
+    free.remove(fitting[0])
+    return fitting[0]
 
 
 def _ids(item: Scope) -> set[str]:

@@ -52,7 +52,7 @@ class Ledger:
         text = rule.message.format_map(
             {"position": position, "where": where, "missing": missing, **place, **facts}
         )
-        weight = self._profile.severity(code, severity or rule.severity)
+        weight = severity or self._profile.severity(code, rule.severity)
         finding = Finding(
             code, rule.name, weight or Severity.NOTE, position, text, place, missing, response=self.response
         )
@@ -180,7 +180,8 @@ class Checker:
 
     def _next(self) -> _Judge:
         resumed = self._resumed and not self._judges
-        judge = _Judge(Response(len(self._judges), resumed=resumed), self.profile)
+        response = Response(len(self._judges), resumed=resumed, required=self.profile.response_fields)
+        judge = _Judge(response, self.profile)
         self._judges.append(judge)
         return judge
 

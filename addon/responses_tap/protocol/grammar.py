@@ -284,6 +284,12 @@ OLD_NAMES = {
 }
 """Spellings of former SDK releases and of servers that clients no longer know (rule SC806) → today's."""
 
+LAST_STAGE = {
+    item: max((r for r in ROWS.values() if r.role is Role.PROGRESS and item in r.items), key=lambda row: row.order)
+    for item in sorted({item for row in ROWS.values() if row.role is Role.PROGRESS for item in row.items})
+}
+"""The last progress event of each item type that has such."""
+
 TERMINALS = frozenset(row.type for row in ROWS.values() if row.role is Role.TERMINAL)
 LIFECYCLE = frozenset(row.type for row in ROWS.values() if row.kind is RESPONSE)
 

@@ -33,6 +33,8 @@ class Lifecycle:
         if row.kind is not RESPONSE:
             self._items_began = self._items_began or row.kind.name != "stream"
             return True
+        if row.role is Role.STATE and "response" not in event.data:
+            return False  # a keepalive in disguise: TR913
         self._order(event, row)
         self._snapshot(event)
         self._status(event)

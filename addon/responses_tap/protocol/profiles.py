@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.objects import OPEN_RESPONSES_FIELDS, RESPONSE_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,8 @@ class Profile:
     name: str
     about: str
     severities: dict[str, Severity | None] = field(default_factory=dict)
+    response_fields: tuple[str, ...] = RESPONSE_FIELDS
+    """What a response must have in its first and last snapshot."""
 
     def severity(self, code: str, default: Severity) -> Severity | None:
         """How severe rule `code` is under this profile, None where it does not apply."""
@@ -26,6 +29,7 @@ PROFILES = {
             "open-responses",
             "the Open Responses specification of 2026-04-24",
             {"SC802": None, "TR909": Severity.WARNING, "SC807": Severity.WARNING},
+            OPEN_RESPONSES_FIELDS,
         ),
         Profile("azure", "Azure OpenAI", {"TR909": None, "MD311": Severity.WARNING, "ST706": None}),
         Profile("codex", "the backend of Codex", {"TR909": None, "AG606": Severity.NOTE}),

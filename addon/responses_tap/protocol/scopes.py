@@ -97,6 +97,8 @@ class Response:
     model: str | None = None
     created_at: float | None = None
     """Unix seconds, as the server states them."""
+    required: tuple[str, ...] = ()
+    """The fields that its profile asks of it."""
     state: str = "open"
     """open, completed, incomplete, failed, truncated."""
     events: int = 0

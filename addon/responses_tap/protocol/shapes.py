@@ -6,11 +6,14 @@ One finding for each event type, with a count: a server that leaves a field out 
 from datetime import UTC, datetime
 from typing import Any
 
-from responses_tap.protocol.events import Event, Problem, today
-from responses_tap.protocol.findings import Finding, Report
+from responses_tap.protocol.events import Event, Problem, json_type, today
+from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.grammar import RESPONSE
 from responses_tap.protocol.scopes import Response
 
 _WITH_LOGPROBS = frozenset({"response.output_text.delta", "response.output_text.done"})
+_KEEPALIVE = "response.in_progress"
+"""What some gateways send to keep a connection alive, without its response."""
 _NO_DATE_BEFORE = datetime(2025, 3, 1, tzinfo=UTC).timestamp()
 """The API opened in March 2025; an earlier created_at is a scrubbed recording's."""
 LOGPROBS_SINCE = datetime(2025, 7, 1, tzinfo=UTC).timestamp()
@@ -36,6 +39,11 @@ class Shapes:
         type_ = event.type or ""
         if event.row is None:
             self._unknown(event)
+        elif event.type == _KEEPALIVE and "response" not in event.data:
+            self._count("TR913", event)
+            return
+        elif event.row.kind is RESPONSE:
+            self._created_at(event)
         for problem in event.problems:
             self._problem(event, problem)
         if type_ in _WITH_LOGPROBS and event.data.get("logprobs") is None:
@@ -43,12 +51,19 @@ class Shapes:
         if event.data.get("error") and type_ != "error":
             self._count("SC809", event)
 
+    def _created_at(self, event: Event) -> None:
+        created_at = event.object("response").get("created_at")
+        if created_at is not None and type(created_at) is not int:
+            have = Problem("response.created_at", missing=False, have=json_type(created_at), want="a whole number")
+            self._count("SC804", event, have)
+
     def _unknown(self, event: Event) -> None:
         if name := today(event.type):
             # A family of names (`….added`, `….done`) is wrong together.
             self._count("SC806", event, family=(event.type or "").rpartition(".")[0], today=name)
         else:
-            self._count("SC807", event)
+            # A vendor's own event, properly prefixed, is legal under every profile.
+            self._count("SC807", event, severity=Severity.NOTE if ":" in (event.type or "") else None)
 
     def _problem(self, event: Event, problem: Problem) -> None:
         if problem.field == "item" and problem.have in ("", "null"):

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from responses_tap.protocol.checker import RULES_VERSION, Checker
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.store import EventRow, Recording
@@ -35,6 +35,8 @@ class EventBody:
         self._shape = hashlib.sha256()
         self._latest_type: str | None = None
         self._published: list[Finding] = []
+        self.fault: str | None = None
+        """What the checker stumbled over: its findings are not all, the facts are."""
 
     @property
     def events(self) -> int:
@@ -90,7 +92,10 @@ class EventBody:
         if (tail := self._decoder.finish()) is not None:
             self._unframed.clear()
             self._write(tail, at_ns, chunk)
-        self._checker.finish(cut=cut and self.terminal_type is None)
+        try:
+            self._checker.finish(cut=cut and self.terminal_type is None)
+        except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
+            self.fault = self.fault or repr(error)
 
     def restore(self, recording: Recording) -> None:
         """Take over from a worker that has died, by the rows that it wrote."""
@@ -100,6 +105,7 @@ class EventBody:
         self._unframed += recording.tail(self._stream)
         self._decoder.feed(bytes(self._unframed))
         self._has_tail_row = bool(self._unframed)
+        self._published = self.findings
 
     def publish(self, *, settled: bool) -> list[Finding]:
         """Write the tail, findings and verdict as far as they have changed; the findings that are new."""
@@ -107,7 +113,8 @@ class EventBody:
             self._writer.set_tail(self._stream, bytes(self._unframed))
             self._has_tail_row = bool(self._unframed)
         findings = self.findings
-        new = [finding for finding in findings if finding not in self._published]
+        published = set(self._published)
+        new = [finding for finding in findings if finding not in published]
         if settled or new or len(findings) != len(self._published):
             profile = self._checker.profile.name
             self._writer.set_findings(self._stream, findings, rules=RULES_VERSION, profile=profile)
@@ -139,8 +146,20 @@ class EventBody:
 
     def _check(self, frame: Frame) -> Event | None:
         self._frames += 1
-        event = self._checker.feed(frame)
+        try:
+            event = self._checker.feed(frame)
+        except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
+            self.fault = self.fault or repr(error)
+            event = self._unchecked(frame)
         if event is not None and event.type != self._latest_type:
             self._latest_type = event.type
             self._shape.update(f"{event.type}\n".encode(errors="replace"))
+        return event
+
+    def _unchecked(self, frame: Frame) -> Event | None:
+        if not frame.data:
+            return None
+        event = parse(frame.data)
+        if responses := self._checker.responses:
+            event.position, event.response = responses[-1].events - 1, responses[-1].index
         return event

@@ -167,6 +167,7 @@ class Feeder:
     def _replace_worker(self) -> None:
         """Start another worker and send it what the dead one has not acknowledged."""
         self._tell(Trouble("the recorder's worker has died; starting another one"))
+        self._worker.bury()
         error: Exception | None = None
         while self._starts < _MOST_STARTS:
             time.sleep(_RESTART_SECONDS)
@@ -174,8 +175,11 @@ class Feeder:
                 self._worker = self._start_worker()
                 for _, batch in list(self._unacknowledged):
                     self._worker.write(batch)
-            except (RecordingError, BrokenPipeError) as failure:
+            except RecordingError as failure:
                 error = failure
+            except BrokenPipeError as failure:
+                error = failure
+                self._worker.bury()
             else:
                 self._stirred.set()
                 return

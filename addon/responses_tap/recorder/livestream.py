@@ -16,6 +16,7 @@ from responses_tap.recorder.messages import (
     Request,
     StreamFinished,
     StreamStarted,
+    Trouble,
 )
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
@@ -37,6 +38,8 @@ class LiveStream:
         self._changed: dict[str, Value] = {}
         self._state = "open"
         self._is_settled = False
+        self._names_model = True
+        self._fault: str | None = None
         self._status: int | None = None
         self._coding = ContentDecoder(None)
         self._chunks = 0
@@ -52,6 +55,7 @@ class LiveStream:
         columns = request_columns(request, writer.mask_key)
         url, model = str(columns["url"]), columns["model"]
         live = cls(writer.add_stream(columns), url, writer, profile)
+        live._names_model = model is not None
         live._notices.append(StreamStarted(live.id, request.method, url, None if model is None else str(model)))
         return live
 
@@ -59,7 +63,7 @@ class LiveStream:
     def restore(cls, row: StreamRow, recording: Recording, writer: Writer, profile: str) -> "LiveStream | None":
         """The stream as a worker had it that died, None where what it wrote does not tell enough."""
         live = cls(row.id, row.url, writer, profile)
-        live._state = row.state
+        live._state, live._names_model = row.state, row.model is not None
         if row.status is not None:
             live._take_head(Answer(row.status, list(row.response_headers)))
         if not (chunks := recording.chunks(row.id)):
@@ -124,6 +128,9 @@ class LiveStream:
                     self.id, found.code, found.name, str(found.severity), found.position, found.message
                 )
                 self._notices.append(notice)
+            if self._events.fault != self._fault:
+                self._fault = self._events.fault
+                self._notices.append(Trouble(f"the findings of stream {self.id} are not all: {self._fault}"))
         if self._changed:
             self._writer.set_stream(self.id, self._changed)
         self._changed = {}
@@ -163,6 +170,8 @@ class LiveStream:
             "wire_size": self._wire_size,
         }
         if self._events is not None:
+            if not self._names_model:
+                measures["model"] = self._events.model
             return measures | self._events.columns
         answer = json_object(bytes(self._other))
         usage = answer.get("usage")

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
 
 _BATCH_HEAD = struct.Struct("<QI")
-_MESSAGE_HEAD = struct.Struct("<BIQI")
+_MESSAGE_HEAD = struct.Struct("<BIqI")
 
 
 class Kind(IntEnum):

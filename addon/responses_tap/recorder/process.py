@@ -14,6 +14,7 @@ from responses_tap.store import RecordingError
 
 _PIPE_BYTES = 2**20
 _START_SECONDS = 60.0
+_END_SECONDS = 10.0
 _PACKAGE_ROOT = Path(__file__).parents[2]
 
 
@@ -34,7 +35,7 @@ class WorkerProcess:
         self._listener = threading.Thread(target=self._listen, name="responses-tap notices", daemon=True)
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
-            self._process.kill()
+            self.bury()
             raise RecordingError(
                 self._first.message if isinstance(self._first, Trouble) else "recorder: no answer"
             )
@@ -47,7 +48,9 @@ class WorkerProcess:
     def write(self, data: bytes) -> None:
         """Send bytes, waiting for the worker to take them; BrokenPipeError if it is gone."""
         assert self._process.stdin is not None
-        self._process.stdin.write(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._process.stdin.fileno(), rest) :]
 
     def finish(self, seconds: float) -> bool:
         """Tell the worker that nothing follows; whether it has ended well within `seconds`."""
@@ -59,6 +62,11 @@ class WorkerProcess:
             return self._process.wait(seconds) == 0
         except subprocess.TimeoutExpired:
             return False
+
+    def bury(self) -> None:
+        """Make sure that the worker has ended, and let go of it."""
+        self._process.kill()
+        self.finish(_END_SECONDS)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

@@ -4,10 +4,11 @@ Text from a stream reaches the screen only through `clip`, `fit` or `wrap`, and 
 it is taken for markup, nor by the terminal for a command, and a line is as wide as it was counted.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 
-from rich.cells import cell_len, set_cell_size, split_text
+from rich.cells import cell_len
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.timeline import printable
@@ -46,9 +47,8 @@ _HANG = 2
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """`text`, printable, in exactly `width` cells."""
     text = _shortened(text, width)
-    if right:
-        return " " * (width - cell_len(text)) + text
-    return set_cell_size(text, width)
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if right else text + blanks
 
 
 def clip(line: Iterable[Span], width: int) -> Line:
@@ -76,13 +76,13 @@ def wrap(line: Line, width: int) -> Iterator[Line]:
         start = 0
         while start < len(text):
             # A window of the text, so that a megabyte is not measured anew for each of its lines.
-            window = text[start : start + max(1, left) * _MOST_CHARS_A_CELL]
+            window = text[start : start + left + 1]
             cells = cell_len(window)
             head = window if cells <= left else _head(window, left, cells, fresh=left == width - hang)
             if head:
                 current.append((head, role))
                 start += len(head)
-                left -= cell_len(head)
+                left = max(0, left - cell_len(head))
             if len(head) < len(window):
                 yield current
                 current, left = [(" " * hang, "plain")], width - hang
@@ -101,7 +101,7 @@ def _head(text: str, width: int, cells: int, *, fresh: bool) -> str:
 
     On a `fresh` line it is one character at least: a wide one may not fit, and must come out all the same.
     """
-    head = text[:width] if cells == len(text) else split_text(text, width)[0]
+    head = text[:width] if cells == len(text) else _cut(text, width)
     blank = head.rfind(" ", len(head) // 3)
     return head[: blank + 1] if blank > 0 else head or text[:fresh]
 
@@ -110,4 +110,9 @@ def _shortened(text: str, width: int) -> str:
     text = printable(text[: width * _MOST_CHARS_A_CELL])
     if cell_len(text) <= width:
         return text
-    return split_text(text, width - 1)[0] + _CUT if width > 0 else ""
+    return _cut(text, width - 1) + _CUT if width > 0 else ""
+
+
+def _cut(text: str, width: int) -> str:
+    """As many characters of `text` as have no more cells than `width`."""
+    return text[: bisect_right(range(1, len(text) + 1), width, key=lambda end: cell_len(text[:end]))]

@@ -1,8 +1,11 @@
 """AG6xx: what was streamed is what was stated in the end."""
 
+import json
+
 from responses_tap.protocol.agreement import differing_field, matched_output
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.grammar import PART, TERMINALS
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
 
@@ -10,24 +13,28 @@ from responses_tap.protocol.scopes import Scope
 class TextDoneDiffers(Rule, code="AG601", severity=Severity.ERROR):
     """The done event of a text differs from the sum of its deltas.
 
-    Impact: streamed and stored answer differ; openai-node snapshot jumps.
-    Bad: text~'Hel',text~'lo',text='Hel'
-    Good: text~'Hel', text~'lo', text='Hello'
-    Source: openai-python: text that is finalized.
-    Fix: accumulate exactly what was sent.
+    Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
+        openai-node jumps from one to the other. Reported in maximhq/bifrost#6902.
+    Bad: text~'Hel', text~'lo', text='Hel', part-0.0'Hello'
+    Good: text~'Hel', text~'lo', text='Hello', part-0.0'Hello'
+    Source: openai-python 3.54.0, openai/types/responses/response_text_done_event.py, class ResponseTextDoneEvent
+        ("the text content that is finalized"); 642 recorded OpenAI streams, without exception.
+    Fix: add up exactly what was sent as deltas, and send that in the done event.
     """
 
     message = "{type} at {position} of {where} differs from its deltas ({difference})"
 
 
 class PartDoneDiffers(Rule, code="AG602", severity=Severity.ERROR):
-    """A closed part differs from what its done event said.
+    """A closed part differs from the text that its done event gave.
 
-    Impact: same.
-    Bad: text='Hello', part-'Hel'
-    Good: text='Hello', part-'Hello'
-    Source: Open Responses, part is then closed.
-    Fix: same string.
+    Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
+        openai-node jumps from one to the other.
+    Bad: text~'Hello', text='Hello', part-0.0'Hel', item-0'Hello'
+    Good: text~'Hello', text='Hello', part-0.0'Hello', item-0'Hello'
+    Source: Open Responses specification, section 'Items are streamable', point 2: the part is closed after the
+        done event of its text; 642 recorded OpenAI streams, without exception.
+    Fix: put the same text into the done event and into the closed part.
     """
 
     message = "{type} at {position} of {where} differs from the text before it ({difference})"
@@ -36,27 +43,30 @@ class PartDoneDiffers(Rule, code="AG602", severity=Severity.ERROR):
 class ItemContentDiffers(Rule, code="AG603", severity=Severity.ERROR):
     """A done item differs from its closed parts or its finished value.
 
-    Impact: codex shows the item text, others the deltas; openai-openai-python and openai-node final
-        response wrong.
-    Bad: part-'Hello', item-'Hel'
-    Good: part-'Hello', item-'Hello'
-    Source: Open Responses, items.
-    Fix: build the item from the parts.
+    Impact: By reading, Codex shows the text of the item; the other clients show the deltas. Where the terminal
+        event repeats the item, the final response of openai-python and openai-node is wrong.
+    Bad: text='Hello', part-0.0'Hello', item-0'Hel'
+    Good: text='Hello', part-0.0'Hello', item-0'Hello'
+    Source: Open Responses specification, section 'Items are streamable', point 3; 642 recorded OpenAI streams,
+        without exception.
+    Fix: build the item from its closed parts and finished values.
     """
 
-    message = "output_item.done {output_index}: {path} differs from what was streamed ({difference})"
+    message = "output_item.done of item {output_index}: {path} differs from what was streamed ({difference})"
 
 
 class ArgumentsDiffer(Rule, code="AG604", severity=Severity.ERROR):
     """The done event of arguments, input or code differs from the sum of its deltas.
 
-    Impact: AI SDK, agents call the tool with the item.done arguments, langchain with the deltas;
-        pydantic-ai warns and keeps deltas; cc-switch#6481 empty done wipes arguments.
-    Bad: args~'{}',args='{"a":1}'
+    Impact: Clients call the tool with different arguments: the AI SDK and openai-agents with those of the finished
+        item, langchain-openai with the deltas; pydantic-ai warns and keeps the deltas. An empty done event wipes
+        out the arguments in cc-switch (farion1231/cc-switch#6481).
+    Bad: args~'{"a":', args~'1}', args='{"a": 1}'
     Good: args~'{"a":', args~'1}', args='{"a":1}'
-    Fine: a recording whose secrets were replaced after the fact.
-    Source: openai-python.
-    Fix: same JSON text; never re-serialise; empty done is wrong too.
+    Fine: A recording in which secrets were replaced afterwards, in the done event but not in the split deltas.
+    Source: openai-python 3.54.0, openai/types/responses/response_function_call_arguments_done_event.py, class
+        ResponseFunctionCallArgumentsDoneEvent; 642 recorded OpenAI streams, without exception.
+    Fix: send the deltas joined, character by character, in the done event: neither empty nor serialised anew.
     """
 
     message = "{type} at {position} of item {where} differs from its deltas ({difference})"
@@ -65,13 +75,14 @@ class ArgumentsDiffer(Rule, code="AG604", severity=Severity.ERROR):
 class TerminalItemDiffers(Rule, code="AG605", severity=Severity.ERROR):
     """An item in the terminal event differs from its `response.output_item.done`.
 
-    Impact: openai-openai-python and openai-node final response and agents history differ from what was
-        shown. Never compare encrypted_content, fingerprint.
-    Bad: item-'Hello', completed'Other'
-    Good: item-'Hello', completed'Hello'
-    Fine: encrypted_content and fingerprint: OpenAI encrypts them anew.
-    Source: Open Responses, response snapshot.
-    Fix: use the same items.
+    Impact: The final response of openai-python and openai-node, and the history of openai-agents, differ from what
+        was shown.
+    Bad: …, part-0.0'Hello', item-0'Hello', completed<out=1>'Other'
+    Good: …, part-0.0'Hello', item-0'Hello', completed<out=1>'Hello'
+    Fine: encrypted_content and fingerprint are not compared: OpenAI encrypts them anew in every event.
+    Source: openai-python 3.54.0, openai/types/responses/response.py, class Response, field output; 642 recorded
+        OpenAI streams, without exception.
+    Fix: put the same item objects into output_item.done and into response.output.
     """
 
     message = "response.output[{index}].{field} differs from output_item.done"
@@ -88,15 +99,17 @@ class TerminalItemDiffers(Rule, code="AG605", severity=Severity.ERROR):
 
 
 class TerminalOutputEmpty(Rule, code="AG606", severity=Severity.ERROR):
-    """The terminal event has no output, though items were streamed.
+    """The terminal event has an empty output, although items were streamed.
 
-    Impact: openai-openai-python and openai-node get_final_response() empty; output null: TypeError in
-        langchain, pydantic-ai, openai-python <=2.x, openai-node 6. Profile codex: note.
-    Bad: item-0, completed<out=0>
-    Good: item-0, completed<out=1>
-    Fine: the backend of Codex (profile codex).
-    Source: Open Responses, response.output; new-api#4362.
-    Fix: put the items into response.output.
+    Impact: The final response of openai-python and openai-node is empty. `output: null` raises TypeError in
+        langchain-openai, pydantic-ai, openai-python 2.x and openai-node 6. Reported in QuantumNous/new-api#4362,
+        vllm-project/vllm#30223 and maximhq/bifrost#5667.
+    Bad: item+0{message}, …, item-0, completed<out=0>
+    Good: item+0{message}, …, item-0, completed<out=1>
+    Fine: Only a note in profile codex: the backend of Codex always leaves it empty.
+    Source: openai-python 3.54.0, openai/types/responses/response.py, class Response, field output; 642 recorded
+        OpenAI streams, without exception.
+    Fix: put all items of the stream into response.output of the terminal event.
     """
 
     message = "{type} has no output although {items} item(s) were streamed"
@@ -111,13 +124,15 @@ class TerminalOutputEmpty(Rule, code="AG606", severity=Severity.ERROR):
 
 
 class TerminalOutputOrder(Rule, code="AG607", severity=Severity.ERROR):
-    """The terminal event lists the items in another order, or leaves some out.
+    """The terminal event lists the items in another order than their output_index, or leaves some out.
 
-    Impact: recovering clients abort (openclaw, sub2api#6118, surogate#175).
-    Bad: idx0=msg,idx1=rs; output=[rs,msg]
-    Good: idx0=rs, idx1=msg; output=[rs, msg]
-    Source: openai-python output_index.
-    Fix: order output by output_index, drop nothing.
+    Impact: No tested client fails. Clients that recover from the terminal event abort (openclaw,
+        Wei-Shaw/sub2api#6118, invergent-ai/surogate#175).
+    Bad: item+0{reasoning}, item-0, item+1{message}, …, item-1, completed<out=[message, reasoning]>
+    Good: item+0{reasoning}, item-0, item+1{message}, …, item-1, completed<out=[reasoning, message]>
+    Source: openai-python 3.54.0, openai/types/responses/response_output_item_added_event.py, class
+        ResponseOutputItemAddedEvent, field output_index.
+    Fix: order response.output by output_index, and leave nothing out.
     """
 
     message = "{detail} in the output of {type} at {position}"
@@ -138,17 +153,82 @@ class TerminalOutputOrder(Rule, code="AG607", severity=Severity.ERROR):
                 self.found(event.position, item.place, type=event.type, detail=detail)
 
 
-class ItemFieldChanged(Rule, code="AG610", severity=Severity.ERROR):
-    """A field that is fixed when an item is added has another value when it is done.
+class ArgumentsNotJson(Rule, code="AG608", severity=Severity.WARNING):
+    """The arguments of a finished call are not a JSON object.
 
-    Impact: openai-node 7 exception (type); AI SDK calls the first name.
-    Bad: item+{name:f}, item-{name:g}
-    Good: item+{name:f}, item-{name:f}
-    Source: openai-node 'expected output item type'.
-    Fix: type, name, role are fixed at added.
+    Impact: The tool call fails in all clients.
+    Bad: args='{"city"', item-0{function_call, completed}
+    Good: args='{"city":"Paris"}', item-0{function_call, completed}
+    Fine: a call that ended incomplete: OpenAI cuts its arguments, too.
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema FunctionToolCall: `arguments` is a JSON string.
+    Fix: finish the JSON, send `{}` where there are no arguments, or mark the item incomplete.
     """
 
-    message = "item {output_index}: {field} is {after} in done, {before} in added"
+    message = "the arguments of {have} {output_index} are not a JSON object{hint}"
+    on = ("response.output_item.done",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A done call: can its arguments be read?"""
+        item = event.object("item")
+        arguments = item.get("arguments")
+        if scope is None or scope.closed != event.position or scope.type not in ("function_call", "mcp_call"):
+            return
+        if not isinstance(arguments, str) or item.get("status") == "incomplete" or _is_json_object(arguments):
+            return
+        hint = "" if arguments else " (they are empty; `{}` is the empty object)"
+        self.found(event.position, scope.place, have=scope.type, hint=hint)
+
+
+class AnnotationsDiffer(Rule, code="AG609", severity=Severity.WARNING):
+    """A finished text has fewer annotations than were streamed, or other ones in the item than in the part.
+
+    Impact: By reading: clients that build the answer from the final item lose citations that were already shown.
+    Bad: annotation+0, annotation+1, part-0.0{annotations:1}
+    Good: annotation+0, annotation+1, part-0.0{annotations:2}
+    Source: openai-python 3.54.0, class ResponseOutputTextAnnotationAddedEvent; recorded OpenAI streams, where the
+        counts always agree.
+    Fix: put the same list of annotations into content_part.done, output_item.done and the terminal event.
+    """
+
+    message = "annotations of {where}: {streamed} streamed, {final} in {type}"
+    on = ("response.content_part.done", "response.output_item.done")
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A closed part or item: has it the annotations that were streamed?"""
+        if scope is None or scope.closed != event.position or scope.excused or self._response.partial:
+            return
+        if scope.kind is PART:
+            self._compare(event, scope, event.object("part"))
+            return
+        content = event.object("item").get("content")
+        for part in scope.inside(PART):
+            if isinstance(content, list) and isinstance(part.key, int) and part.key < len(content):
+                self._compare(event, part, content[part.key])
+
+    def _compare(self, event: Event, part: Scope, final: object) -> None:
+        annotations = final.get("annotations") if isinstance(final, dict) else None
+        if not isinstance(annotations, list) or part.excused or self.code in part.findings:
+            return
+        # More than were streamed, in the part itself, is MD310's.
+        if len(annotations) < part.annotations:
+            part.findings[self.code] = self.found(
+                event.position, part.place, streamed=part.annotations, final=len(annotations), type=event.type
+            )
+
+
+class ItemFieldChanged(Rule, code="AG610", severity=Severity.ERROR):
+    """An item has another type, name or role in `response.output_item.done` than when it was added.
+
+    Impact: openai-node 7 raises OpenAIError when the type changes. The AI SDK and openai-agents call the tool by
+        its last name, langchain-openai and pydantic-ai by its first.
+    Bad: item+0{function_call, name:f}, args~0, args=0, item-0{name:g}
+    Good: item+0{function_call, name:f}, args~0, args=0, item-0{name:f}
+    Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateResponseOutputItemIdentity
+        ('expected output item type').
+    Fix: decide on type, name and role before sending output_item.added, and keep them.
+    """
+
+    message = "item {output_index}: {field} is {after} in output_item.done, {before} in output_item.added"
 
     on = ("response.output_item.done",)
 
@@ -161,3 +241,38 @@ class ItemFieldChanged(Rule, code="AG610", severity=Severity.ERROR):
             before, after = scope.added.get(field), final.get(field)
             if before and after and before != after:
                 self.found(event.position, scope.place, field=field, before=before, after=after)
+
+
+class UsageInconsistent(Rule, code="AG611", severity=Severity.NOTE):
+    """The total of the tokens is not the sum of input and output tokens.
+
+    Impact: No tested client fails; bills and budgets disagree.
+    Bad: completed<usage{input_tokens:12, output_tokens:7, total_tokens:12}>
+    Good: completed<usage{input_tokens:12, output_tokens:7, total_tokens:19}>
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema ResponseUsage.
+    Fix: send the sum as `total_tokens`.
+    """
+
+    message = "usage: total_tokens {total} is not {input} + {output}"
+    on = TERMINALS
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A terminal event: do the tokens add up?"""
+        usage = event.object("response").get("usage")
+        if not isinstance(usage, dict):
+            return
+        spent, made, total = (_whole(usage.get(f"{kind}_tokens")) for kind in ("input", "output", "total"))
+        if spent is not None and made is not None and total is not None and spent + made != total:
+            self.found(event.position, input=spent, output=made, total=total)
+
+
+def _whole(count: object) -> int | None:
+    """A count of tokens, None where it is no whole number."""
+    return count if type(count) is int else None
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -11,11 +11,14 @@ from responses_tap.protocol.scopes import Scope
 class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
     """The response's id changes between its lifecycle events.
 
-    Impact: openai-python >=3, openai-node 7: exception; previous_response_id unusable.
-    Bad: created<a>, completed<b>
-    Good: created<a>, completed<a>
-    Source: openai-python 'Lifecycle response identity changed.'.
-    Fix: use one id.
+    Impact: openai-python 3.x and openai-node 7 raise an exception ('Lifecycle response identity changed.'). The
+        client cannot know which id to send as previous_response_id.
+    Bad: created<id=a>, …, completed<id=b>
+    Good: created<id=a>, …, completed<id=a>
+    Fine: Only a note in profile copilot: GitHub Copilot changes it from event to event.
+    Source: openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState.accumulate_event; 642 recorded OpenAI streams, without exception.
+    Fix: use one response id in all events of a response.
     """
 
     message = "response.id is {after} at {position}, was {before}"
@@ -30,17 +33,20 @@ class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
 
 
 class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
-    """An item's id is another one when it is done than when it was added.
+    """An item has another id in `response.output_item.done` than in `response.output_item.added`.
 
-    Impact: openai-python >=3, openai-node 7: exception; AI SDK 6 'text part not found' (litellm#30071,
-        mistral.rs#1944).
-    Bad: item+0{id:a}, item-0{id:b}
-    Good: item+0{id:a}, item-0{id:a}
-    Source: openai-python 'Completed output item identity changed.'; openai-node.
-    Fix: mint the id once.
+    Impact: openai-python 3.x and openai-node 7 raise an exception. AI SDK 6 emits an error part 'text part … not
+        found'. Reported in BerriAI/litellm#30071 and EricLBuehler/mistral.rs#1944.
+    Bad: item+0{message, id:a}, …, item-0{id:b}
+    Good: item+0{message, id:a}, …, item-0{id:a}
+    Fine: Only a note in profile copilot: GitHub Copilot changes it from event to event.
+    Source: openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState.accumulate_event ('Completed output item identity changed.'); openai-node 7.57.0,
+        src/internal/responses/response-accumulator.ts, validateResponseOutputItemIdentity.
+    Fix: generate the id once, when the item is added, and keep it.
     """
 
-    message = "item {output_index}: id {after} in output_item.done, {before} in added"
+    message = "item {output_index}: id {after} in output_item.done, {before} in output_item.added"
 
     on = ("response.output_item.done",)
 
@@ -54,13 +60,16 @@ class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
 
 
 class ItemIdMismatch(Rule, code="ID503", severity=Severity.ERROR):
-    """The events inside an item name another item_id than the item has.
+    """The events inside an item carry another item_id than the item's own id.
 
-    Impact: openai-node 7 exception; AI SDK 6 drops text (litellm#19125); keyed UIs show empty parts.
-    Bad: item+0{id:a}, text~0.0(b)
-    Good: item+0{id:a}, text~0.0(a)
-    Source: openai-node validateOutputItemIdentity; Open Responses item id.
-    Fix: repeat the id of added.
+    Impact: openai-node 7 raises OpenAIError. AI SDK 6 drops the text (BerriAI/litellm#19125). User interfaces that
+        find items by id show empty ones.
+    Bad: item+0{message, id:a}, part+0.0[output_text](b), text~(b), …
+    Good: item+0{message, id:a}, part+0.0[output_text](a), text~(a), …
+    Fine: An item that was added without an id. Only a note in profile copilot.
+    Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateOutputItemIdentity; Open
+        Responses specification, section 'Extending Items', required item fields (`id`).
+    Fix: put the id that output_item.added announced into item_id of every event of the item.
     """
 
     message = "events of item {output_index} carry item_id {other} instead of {id}"
@@ -69,11 +78,16 @@ class ItemIdMismatch(Rule, code="ID503", severity=Severity.ERROR):
 class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
     """An item has another id in the terminal event than in its `response.output_item.done`.
 
-    Impact: openclaw#122473 fails the turn; duplicate history on replay (OpenRouter, smg#160).
-    Bad: item-0{a}, completed{b}
-    Good: item-0{a}, completed{a}
-    Source: Open Responses, item id stable.
-    Fix: reuse the item.
+    Impact: openai-python 3.x and openai-node 7 raise an exception if the item is a call; no tested client fails on
+        a message. openclaw fails the turn (openclaw/openclaw#122473), and clients that send the history back send
+        the item twice (OpenRouter, smg-project/smg#160).
+    Bad: item+0{message, id:a}, …, item-0{id:a}, completed<out=1, id:b>
+    Good: item+0{message, id:a}, …, item-0{id:a}, completed<out=1, id:a>
+    Fine: Only a note in profile copilot: GitHub Copilot changes it from event to event.
+    Source: Open Responses specification, section 'Extending Items', required item fields (`id`: unique and
+        stable); openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState.accumulate_event.
+    Fix: put the item that output_item.done carried into response.output, instead of building it anew.
     """
 
     message = "response.output[{index}].id {after} differs from output_item.done ({before})"
@@ -91,83 +105,117 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
 
 
 class OutputIndexCollision(Rule, code="ID505", severity=Severity.ERROR):
-    """Two items claim the same output_index.
+    """Two items use the same output_index.
 
-    Impact: openai-python >=3, openai-node 7: exception; openclaw, Codex proxies drop the tool call
-        (9router#2611, OmniRoute#10025); langchain loses text.
-    Bad: item+0{reasoning}, item-0, item+0{function_call}
-    Good: item+0{reasoning}, item-0, item+1{function_call}
-    Source: openai-python output_index = index of the item; 'Duplicate response output index'.
-    Fix: count output_index over all items.
+    Impact: openai-python and openai-node 7 raise an exception ('Duplicate response output index'),
+        langchain-openai puts text or arguments into the wrong block, and openclaw and Codex proxies drop the tool
+        call. Reported in decolua/9router#2611, diegosouzapw/OmniRoute#10025 and mudler/LocalAI#9658.
+    Bad: item+0{reasoning}, item-0, item+0{function_call}, args~0, args=0, item-0
+    Good: item+0{reasoning}, item-0, item+1{function_call}, args~1, args=1, item-1
+    Source: openai-python 3.54.0, openai/types/responses/response_output_item_added_event.py, class
+        ResponseOutputItemAddedEvent, field output_index; openai-python 3.54.0,
+        openai/lib/streaming/responses/_responses.py, ResponseStreamState.accumulate_event.
+    Fix: count output_index over all items of the response, whatever their type.
     """
 
     message = "output_index {key} is used by {a} and by {b} (at {position})"
 
 
 class OutputIndexMoved(Rule, code="ID506", severity=Severity.ERROR):
-    """An item's output_index changes while it is streamed.
+    """An item's output_index changes while the item is streamed.
 
-    Impact: openai-node 'missing output'; langchain works around it.
-    Bad: item+0{a}, item-1{a}
-    Good: item+0{a}, item-0{a}
-    Source: same.
-    Fix: keep the index.
+    Impact: openai-node raises OpenAIError ('missing output at index'). langchain-openai works around it.
+    Bad: item+0{function_call, id:a}, args~0, args=0, item-1{id:a}
+    Good: item+0{function_call, id:a}, args~0, args=0, item-0{id:a}
+    Source: openai-python 3.54.0, openai/types/responses/response_output_item_done_event.py, class
+        ResponseOutputItemDoneEvent, field output_index.
+    Fix: keep the output_index that the item was added with.
     """
 
     message = "item {id} is output_index {before} in added and {after} at {position}"
 
 
 class OutputIndexGap(Rule, code="ID507", severity=Severity.WARNING):
-    """Items are not numbered 0, 1, 2, ….
+    """An item is added with a gap in output_index: items are not numbered 0, 1, 2, ….
 
-    Impact: openai-python <=2.x IndexError, openai-node 6 exception.
-    Bad: item+1
-    Good: item+0, item+1
-    Fine: a resumed response.
-    Source: openai-python: index of the output item in the array.
-    Fix: number items 0,1,2,….
+    Impact: openai-python up to 2.x raises IndexError (openai/openai-python#2852), openai-node 6 raises an
+        exception. openai-python 3.x, openai-node 7 and the other tested clients are unharmed.
+    Bad: created, in_progress, item+1{message}, …, item-1, completed<out=1>
+    Good: created, in_progress, item+0{message}, …, item-0, completed<out=1>
+    Fine: A resumed response, whose first items came before this capture began.
+    Source: openai-python 3.54.0, openai/types/responses/response_output_item_added_event.py, class
+        ResponseOutputItemAddedEvent, field output_index.
+    Fix: number the items of a response 0, 1, 2, … in the order in which they are added.
     """
 
     message = "the item added at {position} has output_index {key}, expected {expected}"
 
 
 class PartIndexGap(Rule, code="ID508", severity=Severity.ERROR):
-    """Parts, summaries, annotations or commands of an item are not numbered 0, 1, 2, ….
+    """Parts, summary parts, commands or annotations of an item are not numbered 0, 1, 2, ….
 
-    Impact: openai-python IndexError, openai-node OpenAIError.
-    Bad: part+1.1
-    Good: part+1.0, part+1.1
-    Fine: a resumed response.
-    Source: openai-node validateArrayAppend; vllm#45742.
-    Fix: restart content_index/summary_index/annotation_index/command_index at 0 per item.
+    Impact: For content parts, openai-python raises IndexError and openai-node OpenAIError ('missing content at
+        index'). Reported in vllm-project/vllm#45742.
+    Bad: item+0{message}, part+0.1[output_text], text~0.1, text=0.1, part-0.1, item-0
+    Good: item+0{message}, part+0.0[output_text], text~0.0, text=0.0, part-0.0, item-0
+    Fine: A resumed response, whose first parts came before this capture began.
+    Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateArrayAppend.
+    Fix: start content_index, summary_index and command_index at 0 in every item, and annotation_index at 0 in
+        every part.
     """
 
-    message = "{key} {index} at {position}, expected {expected} (item {output_index})"
+    message = "{key} is {index} at {position}, expected {expected} (item {output_index})"
+
+
+class ItemIdDuplicate(Rule, code="ID509", severity=Severity.ERROR):
+    """Two items of one response have the same id.
+
+    Impact: openai-node raises "duplicate output item identity"; the AI SDK merges the two items.
+    Bad: item+0{id:a}, item-0, item+1{id:a}
+    Good: item+0{id:a}, item-0, item+1{id:b}
+    Source: Open Responses specification, item ids are unique; openai-node, response-accumulator.ts.
+    Fix: mint a new id for each item.
+    """
+
+    message = "items {other} and {output_index} share the id {id}"
+    on = ("response.output_item.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A new item: is its id its own?"""
+        if scope is None or scope.id is None or scope.opened != event.position:
+            return
+        other = self._response.by_id.get(scope.id)
+        if other is not None and other is not scope and other.opened is not None:
+            self.found(event.position, scope.place, other=other.label, id=scope.id)
 
 
 class SequenceNotIncreasing(Rule, code="ID510", severity=Severity.WARNING):
-    """A sequence number is not greater than the one before.
+    """A sequence number is not greater than the one before it.
 
-    Impact: no live client breaks; resume with starting_after skips or repeats events.
-    Bad: 0,1,1,2
-    Good: 0,1,2,3
-    Fine: a new response on the same WebSocket starts at 0 again.
-    Source: Open Responses, monotonically increasing; openai-python sequence_number.
-    Fix: one counter for the whole stream.
+    Impact: No tested client fails. A client that attaches itself again with `starting_after` gets events twice or
+        misses some.
+    Bad: sequence_number 0, 1, 1, 2
+    Good: sequence_number 0, 1, 2, 3
+    Fine: A new response on the same WebSocket starts at 0 again.
+    Source: Open Responses specification, section 'Extending streaming events' (`sequence_number`: monotonically
+        increasing).
+    Fix: number the events with one counter for the whole stream.
     """
 
     message = "sequence_number {after} at {position} follows {before}"
 
 
 class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
-    """A sequence number is left out.
+    """The sequence numbers have a gap.
 
-    Impact: strict SDK parsers treat it as loss (GoModel#953).
-    Bad: 0,1,4
-    Good: 0,1,2
-    Fine: a gateway that filters events; keepalives and vendor events consume numbers too.
-    Source: OR: lets clients detect gaps.
-    Fix: renumber after filtering.
+    Impact: No tested client fails. Strict parsers take the gap for lost events (ENTERPILOT/GoModel#953).
+    Bad: sequence_number 0, 1, 4
+    Good: sequence_number 0, 1, 2
+    Fine: A gateway that left events out on purpose; hence only a note. Keepalives and vendor events use up numbers
+        too.
+    Source: Open Responses specification, section 'Extending streaming events' (`sequence_number`: lets clients
+        order events and detect gaps).
+    Fix: number the events anew after filtering them.
     """
 
     message = "sequence_number jumps from {before} to {after} at {position}"
@@ -176,26 +224,27 @@ class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
 class SequenceStart(Rule, code="ID512", severity=Severity.NOTE):
     """The first sequence number of a fresh stream is not 0.
 
-    Impact: none known; it stands on the specification.
-    Bad: 5,6,…
-    Good: 0,1,2
-    Fine: a resumed response.
-    Source: recorded OpenAI streams 449/482.
-    Fix: start at 0 (resumes excepted).
+    Impact: No tested client fails.
+    Bad: created (sequence_number 5), in_progress (6), …
+    Good: created (sequence_number 0), in_progress (1), …
+    Fine: A resumed response goes on from `starting_after`.
+    Source: 449 of 482 recorded streams start at 0; the others are resumed, have no numbers or are mocks.
+    Fix: start sequence_number at 0 in every response.
     """
 
     message = "the first sequence_number is {number}, expected 0"
 
 
 class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
-    """A call has no call_id.
+    """A function, custom tool or shell call has no call_id.
 
-    Impact: agents ModelBehaviorError; AI SDK type validation, tool call lost; openai-node 7 exception;
-        langchain id None.
-    Bad: item+0{function_call}
-    Good: item+0{function_call, call_id:c}
-    Source: openapi FunctionToolCall/CustomToolCall required.
-    Fix: always send call_id, also in added.
+    Impact: openai-agents raises ModelBehaviorError, openai-node 7 raises OpenAIError, the AI SDK rejects the event
+        and loses the tool call, langchain-openai yields a tool call with the id None.
+    Bad: item+0{function_call}, args~0, args=0, item-0
+    Good: item+0{function_call, call_id:c}, args~0, args=0, item-0{call_id:c}
+    Source: OpenAI API reference (openai-openapi 2.3.0), schemas FunctionToolCall and CustomToolCall, required
+        field call_id.
+    Fix: send call_id with every call, in output_item.added already.
     """
 
     message = "{have} item {output_index} has no call_id"
@@ -214,16 +263,17 @@ class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
 
 
 class CallIdChanged(Rule, code="ID514", severity=Severity.ERROR):
-    """A call's call_id changes between added and done.
+    """A call has another call_id in `response.output_item.done` than in `response.output_item.added`.
 
-    Impact: openai-python >=3, openai-node 7 exception; tool result cannot be matched Only
-        function_call, custom_tool_call, shell_call and approvals: OpenAI's own client tool_search_call
-        changes it.
-    Bad: item+{call:a}, item-{call:b}
-    Good: item+{call:a}, item-{call:a}
-    Fine: tool_search_call: OpenAI's own changes it.
-    Source: openai-python/openai-node identity.
-    Fix: mint once.
+    Impact: openai-python 3.x and openai-node 7 raise an exception. The result of the tool cannot be matched to its
+        call.
+    Bad: item+0{function_call, call_id:a}, args~0, args=0, item-0{call_id:b}
+    Good: item+0{function_call, call_id:a}, args~0, args=0, item-0{call_id:a}
+    Fine: A tool_search_call that the client executes: OpenAI itself changes its call_id.
+    Source: openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState.accumulate_event ('Completed output item identity changed.'); openai-node 7.57.0,
+        src/internal/responses/response-accumulator.ts, validateResponseOutputItemIdentity.
+    Fix: generate the call_id once, when the call is added, and keep it.
     """
 
     message = "call_id of item {output_index} changed from {before} to {after}"
@@ -237,3 +287,52 @@ class CallIdChanged(Rule, code="ID514", severity=Severity.ERROR):
         before, after = scope.added.get("call_id"), event.object("item").get("call_id")
         if before and after and before != after:
             self.found(event.position, scope.place, before=before, after=after)
+
+
+class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
+    """Two calls of one response have the same call_id.
+
+    Impact: By reading: the results of the two calls cannot be told apart, in every client.
+    Bad: item+0{function_call, call_id:c}, item-0, item+1{function_call, call_id:c}
+    Good: item+0{function_call, call_id:c}, item-0, item+1{function_call, call_id:d}
+    Source: openai-node, response-accumulator.ts, identity of output items.
+    Fix: mint a new call_id for each call.
+    """
+
+    message = "items {other} and {output_index} share the call_id {call_id}"
+    on = ("response.output_item.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A new call: is its call_id its own?"""
+        call_id = event.object("item").get("call_id")
+        if scope is None or not call_id or scope.type not in CALL_ITEMS or scope.opened != event.position:
+            return
+        for item in self._response.every_item:
+            if item is not scope and item.type in CALL_ITEMS and item.added.get("call_id") == call_id:
+                if item.id != scope.id:  # the same item twice is ID509's
+                    self.found(event.position, scope.place, other=item.label, call_id=call_id)
+                return
+
+
+class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
+    """The model or the creation time differs between the lifecycle events of one response.
+
+    Impact: No tested client fails; costs and traces are attributed to the wrong model.
+    Bad: created<model a>, …, completed<model b>
+    Good: created<model a>, …, completed<model a>
+    Fine: a router that learns the model only from its upstream.
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema Response: each lifecycle event carries the same
+        response.
+    Fix: repeat `model` and `created_at` unchanged.
+    """
+
+    message = "response.{field} changed from {before} to {after} at {position}"
+    on = LIFECYCLE
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A lifecycle event: does it repeat what the first one said?"""
+        snapshot = event.object("response")
+        for field, before in (("model", self._response.model), ("created_at", self._response.created_at)):
+            after = snapshot.get(field)
+            if before is not None and after is not None and after != before:
+                self.found_once(event.position, field=field, before=before, after=after)

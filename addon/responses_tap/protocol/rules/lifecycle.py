@@ -7,116 +7,134 @@ from responses_tap.protocol.scopes import Scope
 
 
 class CreatedMissing(Rule, code="LC101", severity=Severity.ERROR):
-    """A stream starts with something other than `response.created`.
+    """The stream starts with an event other than `response.created`.
 
-    Impact: openai-python stream(): RuntimeError; openai-node stream(): OpenAIError; AI SDK: no response
-        id (no previous_response_id); others go on.
-    Bad: in_progress, item+0, …
-    Good: created, in_progress, item+0, …
-    Fine: the rest of a background response that a client attached itself to again (`starting_after`).
-    Source: Open Responses, Semantic events/lifecycle; openai-python `_create_initial_response`;
-        openai-node accumulateResponseWithContext.
-    Fix: emit response.created with the full response object first.
+    Impact: The responses.stream() helpers of openai-python and openai-node raise an exception (RuntimeError,
+        OpenAIError). The AI SDK has no response id and so no previous_response_id for the next turn. The other
+        tested clients go on.
+    Bad: in_progress, item+0{message}, …, item-0, completed
+    Good: created, in_progress, item+0{message}, …, item-0, completed
+    Fine: The rest of a background response that a client attached itself to again (`starting_after`).
+    Source: Not written in any specification, but true of all recorded OpenAI streams that are not resumed;
+        openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState._create_initial_response; openai-node 7.57.0,
+        src/internal/responses/response-accumulator.ts, accumulateResponseWithContext.
+    Fix: emit response.created with the full response object before any other event.
     """
 
     message = "the stream starts with {type} instead of response.created"
 
 
 class CreatedRepeated(Rule, code="LC102", severity=Severity.WARNING):
-    """`response.created` comes a second time while the response still runs.
+    """`response.created` comes a second time while the response is still running.
 
-    Impact: no tested client fails; starts a new response for WebSocket splitters.
-    Bad: created, created, …
-    Good: created, in_progress, …
-    Source: openai-python docstring 'when a response is created' (once).
-    Fix: emit it once per response.
+    Impact: No tested client fails. Where several responses share one WebSocket, a client that splits them at
+        response.created sees two responses.
+    Bad: created, created, in_progress, item+0{message}, …
+    Good: created, in_progress, item+0{message}, …
+    Source: openai-python 3.54.0, openai/types/responses/response_created_event.py, class ResponseCreatedEvent
+        ("emitted when a response is created"), which happens once.
+    Fix: emit response.created once for each response.
     """
 
     message = "second response.created at {position} while {id} is still running"
 
 
 class TerminalMissing(Rule, code="LC103", severity=Severity.ERROR):
-    """The body ended without `response.completed`, `response.incomplete` or `response.failed`.
+    """The stream ends without `response.completed`, `response.incomplete` or `response.failed`.
 
-    Impact: codex 'stream closed before response.completed'; openai-python RuntimeError; agents
-        ModelBehaviorError; litellm APIConnectionError; silent truncation in openai-node, langchain,
-        pydantic-ai (usage 0); AI SDK finishReason other/interrupted.
-    Bad: …, text~, EOF
-    Good: …, text~, text=, part-0.0, item-0, completed
-    Fine: a client that hung up itself; the stream ended right after an `error` event (LC104).
-    Source: Open Responses, Streaming/state machine; openai-python get_final_response.
-    Fix: always end with a terminal event, also on errors.
+    Impact: openai-python raises RuntimeError ("Didn't receive a `response.completed` event."), openai-agents
+        ModelBehaviorError, litellm APIConnectionError. openai-node, langchain-openai and pydantic-ai (with usage
+        0) take the truncated answer without a word; the AI SDK reports the finish reason 'other' or 'interrupted'.
+        By reading, Codex fails with 'stream closed before response.completed' (openai/codex#41340,
+        router-for-me/CLIProxyAPI#1407).
+    Bad: …, text=, part-0.0, item-0, EOF
+    Good: …, text=, part-0.0, item-0, completed, EOF
+    Fine: A client that hung up by itself. A stream that ended right after an `error` event is rule LC104.
+    Source: Open Responses specification, section 'Streaming', paragraph 'State Machine events'; openai-python
+        3.54.0, openai/lib/streaming/responses/_responses.py, ResponseStream.get_final_response; 642 recorded
+        OpenAI streams, without exception.
+    Fix: end every stream with a terminal event; when something fails, with response.failed.
     """
 
     message = "the stream ended after {events} events without completed, incomplete or failed"
 
 
 class ErrorWithoutFailed(Rule, code="LC104", severity=Severity.NOTE):
-    """An `error` event ended the stream, and no `response.failed` followed it.
+    """The stream ends after an `error` event, without `response.failed`.
 
-    Impact: all clients stop at `error` already; only final snapshot is lost.
-    Bad: …, error, EOF
-    Good: …, error, failed
-    Fine: widely done; a note only.
-    Source: Open Responses, Errors: an error is followed by response.failed.
-    Fix: send response.failed with the same error after it.
+    Impact: No tested client fails for lack of it: all of them stop at the error event already. What is lost is the
+        final snapshot of the response.
+    Bad: created, in_progress, error, EOF
+    Good: created, in_progress, error, failed, EOF
+    Fine: Clients stop at the error event anyway; hence only a note.
+    Source: Open Responses specification, section 'Errors': any error incurred while streaming is followed by
+        response.failed.
+    Fix: send response.failed with the same error after the error event.
     """
 
     message = "the error event at {position} is not followed by response.failed"
 
 
 class TerminalRepeated(Rule, code="LC105", severity=Severity.WARNING):
-    """A second terminal event.
+    """A second terminal event follows the first.
 
-    Impact: pydantic-ai adds usage twice (2 becomes 4).
-    Bad: …, completed, completed
-    Good: …, completed
-    Source: openai-python lifecycle.
-    Fix: send exactly one terminal event.
+    Impact: pydantic-ai counts the usage twice.
+    Bad: …, item-0, completed, completed
+    Good: …, item-0, completed
+    Source: Open Responses specification, section 'State machines'; 642 recorded OpenAI streams, without exception:
+        exactly one terminal event, and it is the last event.
+    Fix: send exactly one of response.completed, response.incomplete and response.failed.
     """
 
     message = "second terminal event {type} at {position}"
 
 
 class EventAfterTerminal(Rule, code="LC106", severity=Severity.ERROR):
-    """An event follows the terminal event of its response.
+    """An event comes after the terminal event of its response.
 
-    Impact: text doubled in openai-openai-python and openai-node snapshots, langchain, pydantic-ai,
-        litellm; AI SDK 'text part not found'.
-    Bad: …, completed, text~
-    Good: …, item-0, completed
-    Fine: `error` after `response.failed` (Azure sends it), `response.steer.*` on a WebSocket.
-    Source: Open Responses, State machines (terminal).
-    Fix: stop the stream after the terminal event.
+    Impact: A late text delta doubles text in the snapshots of openai-python and openai-node and in the answers of
+        langchain-openai, pydantic-ai and litellm; the AI SDK emits an error part 'text part … not found'.
+        openai-agents is unharmed.
+    Bad: …, text=, part-0.0, item-0, completed, text~
+    Good: …, text=, part-0.0, item-0, completed
+    Fine: `error` after `response.failed` (Azure sends it, maximhq/bifrost#6419), and `response.steer.*` on a
+        WebSocket, which belongs to the socket.
+    Source: Open Responses specification, section 'State machines'; 642 recorded OpenAI streams, without exception:
+        the terminal event is the last event.
+    Fix: send nothing after the terminal event except `[DONE]` and comments.
     """
 
     message = "{type} at {position} comes after {terminal}"
 
 
 class LifecycleOrder(Rule, code="LC107", severity=Severity.WARNING):
-    """`response.queued` or `response.in_progress` comes too late or twice.
+    """`response.queued` or `response.in_progress` comes too late or a second time.
 
-    Impact: none fails; UI state jumps back.
-    Bad: created, item+0, in_progress
-    Good: created, queued, in_progress, item+0, …
-    Source: Open Responses, lifecycle queued -> in_progress.
-    Fix: order: created, queued?, in_progress?, items.
+    Impact: No tested client fails. A user interface that shows the status jumps back to an earlier one.
+    Bad: created, item+0{message}, in_progress, …
+    Good: created, in_progress, item+0{message}, …
+    Source: Open Responses specification, section 'Streaming', paragraph 'State Machine events' (queued, then
+        in_progress); 642 recorded OpenAI streams, without exception: exactly one response.in_progress.
+    Fix: send response.queued, if at all, and then response.in_progress right after response.created.
     """
 
-    message = "{type} at {position} after {later}"
+    message = "{type} at {position} comes after {later}"
 
 
 class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
-    """A response completed without a single item.
+    """The response completed without a single output item.
 
-    Impact: agents/AI SDK: empty answer treated as final.
+    Impact: No tested client fails; openai-agents and the AI SDK take the empty answer as final. Reported in
+        raullenchai/Rapid-MLX#866.
     Bad: created, in_progress, completed<out=0>
-    Good: created, in_progress, item+0, …, completed<out=1>
-    Source: recorded OpenAI streams: never; Rapid-MLX#866.
-    Fix: emit at least an empty message, or response.incomplete/failed.
+    Good: created, in_progress, item+0{message}, item-0, completed<out=1>
+    Fine: A resumed response, whose items came before this capture began.
+    Source: No recorded OpenAI stream completes without an item.
+    Fix: emit at least an empty message item, or end with response.incomplete or response.failed.
     """
 
-    message = "response completed without any output item"
+    message = "the response completed without any output item"
 
     on = ("response.completed",)
 
@@ -133,12 +151,14 @@ class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
 class OpenAtIncomplete(Rule, code="LC109", severity=Severity.NOTE):
     """The response ended incomplete while items were still open.
 
-    Impact: codex loses the partial message; others keep deltas.
-    Bad: …, text~, incomplete
-    Good: …, text~, text=, part-0.0, item-0{incomplete}, incomplete
-    Fine: by its nature; OpenAI closes them first, others do not.
-    Source: Open Responses, Items are state machines (incomplete is a terminal item status).
-    Fix: close text, part and item (status incomplete) first, as OpenAI does.
+    Impact: By reading, Codex loses the partial message, because it takes messages only from
+        response.output_item.done. The other clients keep what the deltas brought.
+    Bad: …, part+0.0[output_text], text~, incomplete
+    Good: …, part+0.0[output_text], text~, text=, part-0.0, item-0{status:incomplete}, incomplete
+    Fine: Other servers than OpenAI's leave the items open; hence only a note.
+    Source: Open Responses specification, section 'Items are state machines': `incomplete` is a terminal status of
+        an item.
+    Fix: close the text, the part and the item (with status incomplete) before response.incomplete, as OpenAI does.
     """
 
     message = "{open} item(s) still open when the response ended incomplete"

@@ -3,61 +3,71 @@
 from responses_tap.protocol.agreement import matched_output
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.grammar import LAST_STAGE
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
 
 
 class TextDoneMissing(Rule, code="MD301", severity=Severity.ERROR):
-    """A text part is closed, and `response.output_text.done` never came.
+    """An output_text part is closed, but `response.output_text.done` never came.
 
-    Impact: no tested client crashes or loses text; by reading: openai-python stream() has no event with
-        `parsed` structured output, langchain responses/v1 block gets no id, consumers waiting for the
-        final text see nothing.
-    Bad: item+0, part+0.0, text~, part-0.0, item-0
-    Good: part+0.0, text~, text=, part-0.0
-    Fine: a part still open when the stream was cut or failed.
-    Source: Open Responses, Items are streamable (2): deltas end with <type>.done; openai-python
-        ResponseTextDoneEvent; ogx#5309.
-    Fix: emit output_text.done with the full text and logprobs before content_part.done.
+    Impact: No tested client crashes or loses text. By reading: openai-python's stream() has no event with the
+        `parsed` structured output, blocks of langchain-openai's responses/v1 format get no id, and whoever waits
+        for the final text waits in vain. Reported in ogx-ai/ogx#5309.
+    Bad: item+0{message}, part+0.0[output_text], text~, part-0.0, item-0
+    Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
+    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
+        event of their content type; openai-python 3.54.0, openai/types/responses/response_text_done_event.py,
+        class ResponseTextDoneEvent.
+    Fix: emit output_text.done, with the full text and logprobs, before content_part.done.
     """
 
     message = "output_text part {where} closed at {position} without response.output_text.done"
 
 
 class ReasoningTextDoneMissing(Rule, code="MD302", severity=Severity.WARNING):
-    """A reasoning part is closed, and `response.reasoning_text.done` never came.
+    """A reasoning_text part is closed, but `response.reasoning_text.done` never came.
 
-    Impact: none tested.
-    Bad: part+, rt~, part-
-    Good: part+0.0, rt~, rt=, part-0.0
-    Source: Open Responses, same; openai-python.
-    Fix: emit reasoning_text.done.
+    Impact: No tested client fails; it breaks the specification.
+    Bad: item+0{reasoning}, part+0.0[reasoning_text], rt~, part-0.0, item-0
+    Good: item+0{reasoning}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0
+    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
+        event of their content type; openai-python 3.54.0,
+        openai/types/responses/response_reasoning_text_done_event.py, class ResponseReasoningTextDoneEvent.
+    Fix: emit reasoning_text.done, with the full text, before content_part.done.
     """
 
     message = "reasoning_text part {where} closed at {position} without response.reasoning_text.done"
 
 
 class RefusalDoneMissing(Rule, code="MD303", severity=Severity.ERROR):
-    """A refusal part is closed, and `response.refusal.done` never came.
+    """A refusal part is closed, but `response.refusal.done` never came.
 
-    Impact: langchain takes the refusal only from refusal.done: refusal lost.
-    Bad: part+[refusal], refusal~, part-
-    Good: part+[refusal], refusal~, refusal=, part-
-    Source: Open Responses, same.
-    Fix: emit refusal.done.
+    Impact: langchain-openai takes the refusal only from response.refusal.done and loses it.
+    Bad: item+0{message}, part+0.0[refusal], refusal~, part-0.0, item-0
+    Good: item+0{message}, part+0.0[refusal], refusal~, refusal=, part-0.0, item-0
+    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
+        event of their content type; openai-python 3.54.0, openai/types/responses/response_refusal_done_event.py,
+        class ResponseRefusalDoneEvent.
+    Fix: emit refusal.done, with the full refusal, before content_part.done.
     """
 
     message = "refusal part {where} closed at {position} without response.refusal.done"
 
 
 class SummaryTextDoneMissing(Rule, code="MD304", severity=Severity.WARNING):
-    """A summary part is closed, and `response.reasoning_summary_text.done` never came.
+    """A summary part is closed, but `response.reasoning_summary_text.done` never came.
 
-    Impact: none tested.
-    Bad: sp+, st~, sp-
-    Good: sp+, st~, st=, sp-
-    Source: openai-python; recorded OpenAI streams 71/71.
-    Fix: emit it.
+    Impact: No tested client fails; it breaks the specification.
+    Bad: item+0{reasoning}, sp+0.0, st~, sp-0.0, item-0
+    Good: item+0{reasoning}, sp+0.0, st~, st=, sp-0.0, item-0
+    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Source: openai-python 3.54.0, openai/types/responses/response_reasoning_summary_text_done_event.py, class
+        ResponseReasoningSummaryTextDoneEvent; 71 of 71 recorded summary texts.
+    Fix: emit reasoning_summary_text.done, with the full text, before reasoning_summary_part.done.
     """
 
     message = "summary part {where} closed at {position} without response.reasoning_summary_text.done"
@@ -66,73 +76,128 @@ class SummaryTextDoneMissing(Rule, code="MD304", severity=Severity.WARNING):
 class PartNotClosed(Rule, code="MD305", severity=Severity.ERROR):
     """An item is done while one of its parts is still open.
 
-    Impact: no tested client crashes; AI SDK with store=true keeps the reasoning part open until
-        item.done.
-    Bad: part+, text~, text=, item-
-    Good: part+, text~, text=, part-, item-
-    Source: Open Responses, Items are streamable (2): part is then closed with content_part.done.
-    Fix: emit content_part.done / reasoning_summary_part.done.
+    Impact: No tested client crashes; it breaks the specification. The AI SDK with store=true keeps the reasoning
+        part open until the item is done.
+    Bad: item+0{message}, part+0.0[output_text], text~, text=, item-0
+    Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
+    Source: Open Responses specification, section 'Items are streamable', point 2: the part is then closed with
+        response.content_part.done.
+    Fix: emit content_part.done (for a summary reasoning_summary_part.done, for a command shell_call_command.done)
+        before output_item.done.
     """
 
     message = "{kind} {where} is still open when its item is closed at {position}"
 
 
 class ItemNotClosed(Rule, code="MD306", severity=Severity.ERROR):
-    """The response completed, and an item was never done.
+    """The response completed, but `response.output_item.done` never came for one of its items.
 
-    Impact: codex shows nothing and runs no tool (CLIProxyAPI#4860); AI SDK never emits the tool call
-        (finishReason stop); agents refill fails when output is empty.
-    Bad: item+0, …, completed
-    Good: item+0, …, item-0, completed
-    Fine: a response that ended failed or incomplete, or was cut.
-    Source: Open Responses, Items are streamable (3); codex sse/responses.rs uses only item.done.
-    Fix: emit output_item.done with the final item.
+    Impact: The AI SDK never emits the tool call and reports the finish reason 'stop'. By reading, Codex shows
+        nothing and runs no tool (router-for-me/CLIProxyAPI#4860), and openai-agents cannot refill an empty
+        `output`. For messages and reasoning no tested client fails.
+    Bad: item+0{function_call}, args~0, args=0, completed<out=1>
+    Good: item+0{function_call}, args~0, args=0, item-0, completed<out=1>
+    Fine: A response that failed or was cut. One that ended incomplete is rule LC109.
+    Source: Open Responses specification, section 'Items are streamable', point 3: the item is closed with
+        response.output_item.done.
+    Fix: emit output_item.done with the finished item before the terminal event.
     """
 
     message = "output_index {output_index} ({have}) has no response.output_item.done before response.completed"
 
 
 class ValueDoneMissing(Rule, code="MD307", severity=Severity.WARNING):
-    """A call is done, and the event with its whole arguments, input or code never came.
+    """A call is done, but the event with its whole arguments, input or code never came.
 
-    Impact: no tested client fails; AI SDK code_interpreter needs code.done to emit the call,
-        pydantic-ai mcp args stay unclosed JSON.
-    Bad: item+0{function_call}, args~, item-
-    Good: item+0{function_call}, args~, args=, item-
-    Fine: an empty value; patches without a diff.
-    Source: openai-python ResponseFunctionCallArgumentsDoneEvent …; recorded OpenAI streams 142/142.
-    Fix: emit function_call_arguments.done (custom_tool_call_input.done, code.done,
-        mcp_call_arguments.done).
+    Impact: No tested client fails on function calls. By reading, the AI SDK needs code_interpreter_call_code.done
+        to emit a code interpreter call, and the MCP arguments of pydantic-ai stay unclosed JSON.
+    Bad: item+0{function_call}, args~0, item-0
+    Good: item+0{function_call}, args~0, args=0, item-0
+    Fine: A call whose value is empty, and apply_patch_call, where not every operation has a diff.
+    Source: openai-python 3.54.0, openai/types/responses/response_function_call_arguments_done_event.py, class
+        ResponseFunctionCallArgumentsDoneEvent, and its siblings; for function calls 642 recorded OpenAI streams,
+        without exception.
+    Fix: emit function_call_arguments.done (custom_tool_call_input.done, mcp_call_arguments.done,
+        code_interpreter_call_code.done) before output_item.done.
     """
 
     message = "{have} {output_index} closed at {position} without {missing}"
 
 
-class DeltasMissing(Rule, code="MD309", severity=Severity.WARNING):
-    """A text came whole, without a single delta.
+class ProgressUnfinished(Rule, code="MD308", severity=Severity.NOTE):
+    """A tool call is done, and the last of its progress events never came.
 
-    Impact: AI SDK, pydantic-ai, langchain: answer text is empty; openai-openai-python and openai-node
-        final response fine.
-    Bad: part+, text='Hello', part-
-    Good: part+, text~'Hello', text='Hello', part-
-    Fine: an empty text. Arguments and inputs without deltas are a note: LM Studio and some Codex models
-        send them so.
-    Source: Open Responses, Delta events.
-    Fix: send at least one delta with the text.
+    Impact: No tested client fails; in openai-node the item's status stays at the last progress event until
+        output_item.done comes.
+    Bad: item+0{web_search_call}, ws.in_progress, ws.searching, item-0
+    Good: item+0{web_search_call}, ws.in_progress, ws.searching, ws.completed, item-0
+    Fine: Azure sends no `.completed` for web search and image generation.
+    Source: openai-python 3.54.0, docstrings of the progress events of each tool.
+    Fix: send the `.completed` (or `.failed`) event before output_item.done.
+    """
+
+    message = "{have} {output_index} closed at {position} without {missing}"
+    on = ("response.output_item.done",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A done item: did it reach the last of its stages?"""
+        if scope is None or scope.closed != event.position or not scope.progress:
+            return
+        last = LAST_STAGE.get(scope.type or "")
+        if last is not None and scope.progress < last.order and event.object("item").get("status") != "failed":
+            self.found(event.position, scope.place, missing=last.type, have=scope.type)
+
+
+class DeltasMissing(Rule, code="MD309", severity=Severity.WARNING):
+    """A text arrived whole, without a single delta.
+
+    Impact: While streaming, the AI SDK, pydantic-ai and langchain-openai deliver an empty answer. The final
+        response of openai-python and openai-node is right. Reported in Sophomoresty/gemini-web2api#57.
+    Bad: item+0{message}, part+0.0[output_text], text='Hello', part-0.0, item-0
+    Good: item+0{message}, part+0.0[output_text], text~'Hello', text='Hello', part-0.0, item-0
+    Fine: An empty text. Arguments and inputs without deltas are only a note: LM Studio and gpt-5.3-codex-spark
+        send them so (BerriAI/litellm#27792).
+    Source: Open Responses specification, section 'Streaming', paragraph 'Delta Events': all streamable objects
+        must follow this pattern.
+    Fix: send the text in at least one delta before its done event.
     """
 
     message = "the {what} of {where} ({chars} characters) arrived without any delta"
 
 
+class AnnotationsNotStreamed(Rule, code="MD310", severity=Severity.WARNING):
+    """A finished text part has annotations that were not streamed.
+
+    Impact: The AI SDK loses the sources, langchain-openai the citations, of a streamed answer.
+    Bad: text~, text=, part-0.0{annotations:2}
+    Good: text~, annotation+0, annotation+1, text=, part-0.0{annotations:2}
+    Source: openai-python 3.54.0, class ResponseOutputTextAnnotationAddedEvent; recorded OpenAI streams, where the
+        counts always agree.
+    Fix: send response.output_text.annotation.added for each annotation, before output_text.done.
+    """
+
+    message = "the final part {where} has {final} annotation(s), {streamed} were streamed"
+    on = ("response.content_part.done",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A closed part: were all its annotations streamed?"""
+        if scope is None or scope.closed != event.position or scope.excused or self._response.partial:
+            return
+        annotations = event.object("part").get("annotations")
+        if isinstance(annotations, list) and len(annotations) > scope.annotations:
+            self.found(event.position, scope.place, final=len(annotations), streamed=scope.annotations)
+
+
 class ItemNeverStreamed(Rule, code="MD311", severity=Severity.ERROR):
     """The terminal event lists an item that the stream never announced.
 
-    Impact: codex, AI SDK miss it (mcp_list_tools backfilled only by pydantic-ai).
-    Bad: created, completed<out=1>
-    Good: created, item+0, item-0, completed<out=1>
-    Fine: a resumed response.
-    Source: Open Responses, Items are streamable (1).
-    Fix: emit added/done for each item.
+    Impact: The AI SDK and, by reading, Codex never see the item; pydantic-ai makes up for it only with
+        mcp_list_tools. Reported in vllm-project/vllm#48274 and ogx-ai/ogx#5458.
+    Bad: created, in_progress, completed<out=1>
+    Good: created, in_progress, item+0{message}, item-0, completed<out=1>
+    Fine: A resumed response. Only a warning in profile azure, because of its web searches.
+    Source: Open Responses specification, section 'Items are streamable', point 1 (MUST).
+    Fix: emit output_item.added and output_item.done for every item of response.output.
     """
 
     message = "response.output[{index}] ({have}) was never announced in the stream"

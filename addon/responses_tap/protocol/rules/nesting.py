@@ -1,20 +1,25 @@
 """NS2xx: what is used was opened, in the right place."""
 
+from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.scopes import Scope
 
 
 class ItemNotOpened(Rule, code="NS201", severity=Severity.ERROR):
     """An event uses an item that no `response.output_item.added` has opened.
 
-    Impact: openai-python 3.x RuntimeError, <=2.x IndexError; openai-node OpenAIError; AI SDK
-        'text/reasoning part … not found', text empty (v6 TypeError); codex drops deltas ('without
-        active item'); langchain tool call without name; agents, pydantic-ai, litellm unharmed.
-    Bad: created, in_progress, rt~0, …
-    Good: created, in_progress, item+0, part+0.0, …
-    Fine: a resumed response, whose item was opened before this capture began.
-    Source: Open Responses, Items are streamable (1) MUST; openai-node getOutput.
-    Fix: send response.output_item.added (status in_progress, empty content) before anything else of the
+    Impact: openai-python raises RuntimeError (IndexError up to 2.x; 3.x lets a reasoning item pass), openai-node
+        raises OpenAIError. The AI SDK emits error parts 'text part … not found'; its version 6 raises TypeError on
+        reasoning. langchain-openai yields a tool call without a name. By reading, Codex drops the deltas.
+        openai-agents, pydantic-ai and litellm deliver the answer. Reported in BerriAI/litellm#41185,
+        anomalyco/opencode#40171 and ogx-ai/ogx#5458.
+    Bad: created, in_progress, part+0.0[output_text], text~, text=, part-0.0, …
+    Good: created, in_progress, item+0{message}, part+0.0[output_text], text~, text=, part-0.0, …
+    Fine: A resumed response (`starting_after`), whose item was opened before this capture began.
+    Source: Open Responses specification, section 'Items are streamable', point 1 (MUST); openai-node 7.57.0,
+        src/internal/responses/response-accumulator.ts, getOutput.
+    Fix: send response.output_item.added, with status in_progress and empty content, before any other event of the
         item.
     """
 
@@ -22,113 +27,150 @@ class ItemNotOpened(Rule, code="NS201", severity=Severity.ERROR):
 
 
 class PartNotOpened(Rule, code="NS202", severity=Severity.ERROR):
-    """A text, summary or command event uses a part that was never opened.
+    """An event uses a content part, summary part or command that was never opened.
 
-    Impact: openai-python IndexError (all versions); openai-node OpenAIError (also for summary and
-        reasoning parts); AI SDK, langchain, agents, pydantic-ai, codex unharmed.
-    Bad: item+0, text~0.0
-    Good: item+0, part+0.0, text~0.0
-    Fine: a resumed response.
-    Source: Open Responses, Items are streamable (2) MUST; openai-node getContent.
-    Fix: send response.content_part.added / reasoning_summary_part.added first.
+    Impact: openai-python raises IndexError for message parts, openai-node raises OpenAIError for message,
+        reasoning and summary parts. The AI SDK, langchain-openai, openai-agents, pydantic-ai, litellm and (by
+        reading) Codex are unharmed. Reported in Wei-Shaw/sub2api#2875.
+    Bad: item+0{message}, text~, text=, part-0.0, item-0
+    Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
+    Fine: A resumed response (`starting_after`), whose part was opened before this capture began.
+    Source: Open Responses specification, section 'Items are streamable', point 2 (MUST); openai-node 7.57.0,
+        src/internal/responses/response-accumulator.ts, getContent.
+    Fix: send response.content_part.added (for a summary response.reasoning_summary_part.added, for a command
+        response.shell_call_command.added) before the first delta.
     """
 
     message = "{type} at {position} uses {kind} {where} before its {open}"
 
 
 class ItemDoneWithoutAdded(Rule, code="NS203", severity=Severity.ERROR):
-    """An item is done that was never added.
+    """`response.output_item.done` closes an item that was never opened.
 
-    Impact: openai-node 'missing output at index'; AI SDK 'text part … not found' aborts the run
-        (litellm#37852); codex unharmed.
-    Bad: created, item-0, completed
-    Good: item+0, …, item-0
-    Fine: a resumed response.
-    Source: Open Responses, Items are streamable (1).
-    Fix: send added before done.
+    Impact: openai-node raises OpenAIError ('missing output at index'). For a message the AI SDK emits 'text part …
+        not found', which aborts the run (BerriAI/litellm#37852). By reading, Codex is unharmed.
+    Bad: created, in_progress, item-0, completed<out=1>
+    Good: created, in_progress, item+0{message}, item-0, completed<out=1>
+    Fine: A resumed response (`starting_after`), whose item was opened before this capture began.
+    Source: Open Responses specification, section 'Items are streamable', point 1 (MUST).
+    Fix: send response.output_item.added before response.output_item.done, also for an item that is complete at
+        once.
     """
 
     message = "response.output_item.done at {position} closes output_index {output_index}, which was never opened"
 
 
 class WrongItemType(Rule, code="NS204", severity=Severity.ERROR):
-    """An event belongs into an item of another type.
+    """An event belongs in an item of another type than the one at its output_index.
 
-    Impact: openai-python AssertionError/ignored; openai-node OpenAIError; langchain merges wrong
-        blocks.
-    Bad: item+0{message}, args~0
-    Good: item+0{message}, …, item+1{function_call}, args~1
-    Source: openai-node expectedOutputItemTypes; openai-python assert.
-    Fix: give each item its own output_index and send events of its own type.
+    Impact: openai-python raises AssertionError or ignores the event, openai-node raises OpenAIError,
+        langchain-openai merges the wrong blocks and yields a tool call without a name.
+    Bad: item+0{message}, …, item-0, item+1{message}, args~1, args=1, item-1
+    Good: item+0{message}, …, item-0, item+1{function_call}, args~1, args=1, item-1
+    Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateOutputItemIdentity
+        ('expected output item type'); openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState.handle_event (asserts).
+    Fix: give each item its own output_index, and send only the events of its type under it.
     """
 
-    message = "{type} at {position} belongs into a {want} item, but output_index {output_index} is a {have}"
+    message = "{type} at {position} belongs in a {want} item, but output_index {output_index} is a {have}"
 
 
 class PartTypeNotAllowed(Rule, code="NS205", severity=Severity.ERROR):
-    """A part stands in an item that cannot hold its type of content.
+    """A content part is opened in an item that cannot hold its type of content.
 
-    Impact: reasoning lost or shown as answer: AI SDK no reasoning, pydantic-ai empty thinking part;
-        openai-node OpenAIError.
-    Bad: item+0{message}, part+0.0[reasoning_text]
-    Good: item+0{reasoning}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0, item+1{message}, …
-    Source: Open Responses, Reasoning (content of the reasoning item); openapi OutputMessage.content.
-    Fix: open a separate reasoning item for reasoning_text.
+    Impact: openai-node raises OpenAIError. The other tested clients deliver the answer and lose the reasoning; one
+        that takes all content of a message for the answer shows the reasoning in it. Reported in ogx-ai/ogx#5458
+        and mudler/LocalAI#9658.
+    Bad: item+0{message}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0
+    Good: item+0{reasoning}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0
+    Source: Open Responses specification, section 'Reasoning' (`content` of the reasoning item); OpenAI API
+        reference (openai-openapi 2.3.0), schema OutputMessage, field content.
+    Fix: stream reasoning_text in a reasoning item of its own, and only output_text and refusal in the message.
     """
 
-    message = "{part} part at {position} is inside a {have} item; it belongs into a {want} item"
+    message = "{part} part at {position} is inside a {have} item; it belongs in a {want} item"
 
 
 class PartKindMismatch(Rule, code="NS206", severity=Severity.ERROR):
-    """A delta or done event writes into a part of another type.
+    """A delta or done event writes into a content part of another type.
 
-    Impact: openai-python AssertionError; openai-node OpenAIError.
-    Bad: part+0.0[refusal], text~0.0
-    Good: part+0.0[output_text], text~0.0
-    Source: openai-python assert content.type; openai-node.
-    Fix: announce the part with the type its deltas have.
+    Impact: openai-python raises AssertionError and openai-node raises OpenAIError.
+    Bad: item+0{message}, part+0.0[refusal], text~, text=, part-0.0, item-0
+    Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
+    Source: openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState.accumulate_event (assert content.type); openai-node 7.57.0,
+        src/internal/responses/response-accumulator.ts, accumulateOutputTextEvent.
+    Fix: announce the part with the type that its deltas have, and open a new part for another type.
     """
 
     message = "{type} at {position} writes into a {have} part"
 
 
 class ItemOpenedTwice(Rule, code="NS207", severity=Severity.ERROR):
-    """An item is added a second time.
+    """`response.output_item.added` comes a second time for the same item.
 
-    Impact: openai-python >=3 RuntimeError (AssertionError before), openai-node 7 OpenAIError; AI SDK,
-        agents, langchain, pydantic-ai unharmed.
-    Bad: item+0, item+0
-    Good: item+0, …, item-0
-    Source: openai-python 'Duplicate response output index'; openai-node.
-    Fix: send added once.
+    Impact: openai-python raises RuntimeError (AssertionError in 2.x), openai-node 7 raises OpenAIError. The AI
+        SDK, openai-agents, langchain-openai, pydantic-ai and litellm are unharmed.
+    Bad: item+0{message}, item+0{message}, part+0.0[output_text], …, item-0
+    Good: item+0{message}, part+0.0[output_text], …, item-0
+    Source: openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
+        ResponseStreamState.accumulate_event ('Duplicate response output index'); openai-node 7.57.0,
+        src/internal/responses/response-accumulator.ts, with the same error.
+    Fix: send response.output_item.added once for each item.
     """
 
     message = "response.output_item.added repeated at {position} for output_index {output_index}"
 
 
 class PartOpenedTwice(Rule, code="NS208", severity=Severity.ERROR):
-    """A part is opened a second time.
+    """A content part, summary part or command is opened a second time.
 
-    Impact: by reading: openai-node OpenAIError; openai-python adds a second part, text lands in the
-        first.
-    Bad: part+0.0, part+0.0
-    Good: part+0.0, …, part-0.0
-    Source: openai-node validateArrayAppend.
-    Fix: send it once.
+    Impact: openai-node raises OpenAIError ('missing content at index'). By reading, openai-python adds a second
+        part to its snapshot, and the text lands in the first.
+    Bad: item+0{message}, part+0.0[output_text], part+0.0[output_text], text~, text=, part-0.0, item-0
+    Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
+    Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateArrayAppend.
+    Fix: send the opening event once for each part.
     """
 
     message = "{open} repeated at {position} for {where}"
 
 
-class ItemClosedTwice(Rule, code="NS210", severity=Severity.ERROR):
-    """An item is done a second time.
+class PartPrefilled(Rule, code="NS209", severity=Severity.WARNING):
+    """An item is added with content already in it, and the content is then announced again.
 
-    Impact: AI SDK error part 'text part not found'; by reading: codex hands the item on twice (tool
-        call may run twice).
-    Bad: item-0, item-0
-    Good: …, item-0
-    Source: Open Responses, terminal item state.
-    Fix: send it once.
+    Impact: openai-node 7 raises "missing content at index 0"; openai-python holds the part twice.
+    Bad: item+0{message, content:[output_text]}, part+0.0[output_text], text~, …
+    Good: item+0{message, content:[]}, part+0.0[output_text], text~, …
+    Source: Open Responses specification, section "Items are streamable" (content is empty when an item is added);
+        openai-node, response-accumulator.ts, validateArrayAppend.
+    Fix: send `content: []` in response.output_item.added, and the content by its own events.
+    """
+
+    message = "item {output_index} was added with content that the event at {position} announces again"
+    on = ("response.content_part.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A part that is opened: did its item come with content?"""
+        item = scope.parent if scope is not None else None
+        if item is None or not item.added.get("content"):
+            return
+        if known := item.findings.get(self.code):
+            known.add(event.position)
+        else:
+            item.findings[self.code] = self.found(event.position, item.place)
+
+
+class ItemClosedTwice(Rule, code="NS210", severity=Severity.ERROR):
+    """`response.output_item.done` comes a second time for the same item.
+
+    Impact: The AI SDK emits an error part 'text part … not found'. By reading, Codex hands the item on twice, so
+        that a tool call may run twice.
+    Bad: item+0{message}, …, item-0, item-0
+    Good: item+0{message}, …, item-0
+    Source: Open Responses specification, section 'Items are state machines': no updates after a terminal status.
+    Fix: send response.output_item.done once for each item.
     """
 
     message = "response.output_item.done repeated at {position} for output_index {output_index}"

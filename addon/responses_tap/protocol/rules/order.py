@@ -1,72 +1,103 @@
 """OR4xx: one thing after another."""
 
+from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.scopes import Scope
 
 
 class DeltaAfterDone(Rule, code="OR401", severity=Severity.ERROR):
-    """A delta, or a second done event, follows the done event of its text or value.
+    """A delta, or a second done event, comes after the done event of its text or value.
 
-    Impact: text doubled or cut depending on client.
-    Bad: text=, text~
-    Good: text~, text~, text=
-    Source: OR: deltas end with <type>.done.
-    Fix: send all deltas before done.
+    Impact: Clients that add up deltas and clients that take the done event get different texts: doubled for the
+        first or cut short for the second.
+    Bad: part+0.0[output_text], text~'Hel', text='Hello', text~'lo', part-0.0
+    Good: part+0.0[output_text], text~'Hel', text~'lo', text='Hello', part-0.0
+    Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
+        event of their content type.
+    Fix: send all deltas first, and then the done event once.
     """
 
-    message = "{type} at {position} after the text or value of {where} was done"
+    message = "{type} at {position} comes after the text or value of {where} was done"
 
 
 class EventAfterItemDone(Rule, code="OR402", severity=Severity.ERROR):
-    """An event of an item follows its `response.output_item.done`.
+    """An event of an item comes after the item's `response.output_item.done`.
 
-    Impact: openai-openai-python and openai-node snapshot 'Hellolo', langchain/pydantic-ai/litellm
-        double text; AI SDK 'text part not found'.
-    Bad: item-0, text~0.0
-    Good: text~, text=, part-0.0, item-0
-    Source: Open Responses, completed is terminal, no updates.
-    Fix: close the item last.
+    Impact: A late delta doubles text in the snapshots of openai-python and openai-node ('Hellolo') and in the
+        answers of langchain-openai, pydantic-ai and litellm; the AI SDK emits an error part 'text part … not
+        found'. openai-agents is unharmed.
+    Bad: …, text~'Hel', text='Hello', part-0.0, item-0, text~'lo'
+    Good: …, text~'Hel', text~'lo', text='Hello', part-0.0, item-0
+    Source: Open Responses specification, section 'Items are state machines': no updates may be made to an item
+        that is completed.
+    Fix: send response.output_item.done after all other events of the item.
     """
 
-    message = "{type} at {position} after output_item.done of {output_index}"
+    message = "{type} at {position} comes after output_item.done of output_index {output_index}"
 
 
 class DoneAfterClose(Rule, code="OR403", severity=Severity.WARNING):
-    """An event of a part follows the part's closing event.
+    """An event of a part comes after the part was closed.
 
-    Impact: none tested fails.
-    Bad: part-0.0, text=0.0
-    Good: text=, part-0.0
-    Source: Open Responses, Items are streamable (2).
-    Fix: order: text.done, part.done, item.done.
+    Impact: No tested client fails; it breaks the specification.
+    Bad: part+0.0[output_text], text~, part-0.0, text=, item-0
+    Good: part+0.0[output_text], text~, text=, part-0.0, item-0
+    Source: Open Responses specification, section 'Items are streamable', point 2.
+    Fix: send output_text.done, content_part.done and output_item.done in this order.
     """
 
-    message = "{type} at {position} after {close} of {where}"
+    message = "{type} at {position} comes after {close} of {where}"
 
 
 class ProgressOrder(Rule, code="OR404", severity=Severity.WARNING):
-    """An item's progress goes backwards.
+    """The progress of an item goes backwards.
 
-    Impact: node item status goes backwards.
-    Bad: ws.completed, ws.searching
-    Good: ws.in_progress, ws.searching, ws.completed
-    Fine: `mcp_call.in_progress` repeated after an approval.
-    Source: openai-python docstrings (in_progress, searching, completed).
-    Fix: follow the documented order.
+    Impact: No tested client fails. By reading, the item's status goes backwards in openai-node until the item is
+        done.
+    Bad: web_search_call.in_progress, web_search_call.completed, web_search_call.searching
+    Good: web_search_call.in_progress, web_search_call.searching, web_search_call.completed
+    Fine: `mcp_call.in_progress` repeated after an approval: OpenAI sends it so.
+    Source: openai-python 3.54.0, openai/types/responses/response_web_search_call_searching_event.py, class
+        ResponseWebSearchCallSearchingEvent, and its siblings; for web and file search 642 recorded OpenAI streams,
+        without exception.
+    Fix: send the progress events of an item in the documented order.
     """
 
-    message = "{type} at {position} after a later stage of output_index {output_index}"
+    message = "{type} at {position} comes after a later stage of output_index {output_index}"
 
 
 class PartsOverlap(Rule, code="OR405", severity=Severity.WARNING):
-    """A part is opened while another part of the same item is open.
+    """A part is opened while another part of the same item is still open.
 
-    Impact: index-unaware clients mix the texts.
-    Bad: part+0.0, part+0.1, part-0.0
-    Good: part+0.0, part-0.0, part+0.1, part-0.1
-    Fine: different items may interleave.
-    Source: Open Responses, Items MAY emit multiple parts, following the pattern above.
-    Fix: finish one part before the next (different items may interleave).
+    Impact: No tested client fails. A client that does not look at content_index mixes the texts of the two parts.
+    Bad: part+0.0[output_text], text~0.0, text=0.0, part+0.1[output_text], part-0.0, text~0.1, text=0.1, part-0.1
+    Good: part+0.0[output_text], text~0.0, text=0.0, part-0.0, part+0.1[output_text], text~0.1, text=0.1, part-0.1
+    Fine: Different items may interleave: an item may be opened while another is open.
+    Source: Open Responses specification, section 'Items are streamable', point 3: an item may emit multiple
+        content parts, following the pattern of point 2.
+    Fix: close one part before opening the next of the same item.
     """
 
     message = "part {where} opened at {position} while part {other} is open"
+
+
+class ItemAfterIncomplete(Rule, code="OR406", severity=Severity.NOTE):
+    """An item begins after another one has ended incomplete.
+
+    Impact: No tested client fails; it breaks the specification.
+    Bad: item+0, item-0{incomplete}, item+1
+    Good: item+0, item-0{incomplete}, incomplete
+    Source: Open Responses specification, section "Items are state machines": an incomplete item is the last one.
+    Fix: end the response with response.incomplete.
+    """
+
+    message = "item {output_index} starts at {position} after item {other} ended incomplete"
+    on = ("response.output_item.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A new item: is every earlier one whole?"""
+        for item in self._response.every_item:
+            if scope is not None and item is not scope and (item.final or {}).get("status") == "incomplete":
+                self.found(event.position, scope.place, other=item.label)
+                return

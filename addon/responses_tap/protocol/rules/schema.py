@@ -1,35 +1,44 @@
 """SC8xx: events have the fields, types and names that clients parse."""
 
+from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.grammar import TERMINALS
+from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS
 from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.shapes import LOGPROBS_SINCE, applies
 
 
 class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
     """An event lacks a field that its type requires.
 
-    Impact: output_index: openai-python RuntimeError/TypeError, openai-node OpenAIError, AI SDK drops
-        the event (llama.cpp#20607, lemonade#3607); content_index: python TypeError; item_id: AI SDK,
-        node 7; delta-only clients unharmed.
-    Bad: text~ without output_index
-    Good: text~ with item_id, output_index, content_index, delta
-    Fine: function_call_arguments.done without `name`: the API reference lists it, nobody sends it.
-    Source: openai-python/openapi/OR required lists (events.json).
-    Fix: add the field.
+    Impact: Without output_index openai-python raises RuntimeError (TypeError in 2.x), openai-node OpenAIError, and
+        the AI SDK drops the event (ggml-org/llama.cpp#20607, lemonade-sdk/lemonade#3607). Without content_index
+        openai-python raises TypeError and openai-node OpenAIError. Without item_id openai-node 7 and the AI SDK
+        fail. Clients that only read deltas are unharmed.
+    Bad: text~{sequence_number, item_id, content_index, delta, logprobs}
+    Good: text~{sequence_number, item_id, output_index, content_index, delta, logprobs}
+    Fine: `function_call_arguments.done` without `name`: the API reference requires it, and no server sends it.
+    Source: openai-python 3.54.0, openai/types/responses/response_stream_event.py, required fields of each class in
+        ResponseStreamEvent; OpenAI API reference (openai-openapi 2.3.0), schema ResponseStreamEvent.
+    Fix: add the missing fields to every event of this type.
     """
 
     message = "{type} lacks {field}"
 
 
 class LogprobsMissing(Rule, code="SC802", severity=Severity.WARNING):
-    """A text event has no logprobs.
+    """`response.output_text.delta` or `response.output_text.done` has no logprobs.
 
-    Impact: only validating decoders (pydantic validate, Rust/Go/Dart types). Off in profile
-        open-responses.
-    Bad: text= without logprobs
-    Good: text= with logprobs: []
-    Fine: streams from before July 2025; the Open Responses profile.
-    Source: openapi/openai-python required since 1.98; Open Responses optional.
-    Fix: send logprobs: [].
+    Impact: No tested client fails. Decoders that validate reject the event: pydantic with the classes of
+        openai-python did, typed ones in Rust, Go or Dart may.
+    Bad: text={sequence_number, item_id, output_index, content_index, text}
+    Good: text={sequence_number, item_id, output_index, content_index, text, logprobs:[]}
+    Fine: Streams from before July 2025. Off in profile open-responses.
+    Source: openai-python 3.54.0, openai/types/responses/response_text_done_event.py, class ResponseTextDoneEvent,
+        and response_text_delta_event.py, class ResponseTextDeltaEvent (required since openai-python 1.98);
+        optional in Open Responses.
+    Fix: send `logprobs: []` where there are none.
     """
 
     message = "{type} lacks logprobs"
@@ -38,12 +47,14 @@ class LogprobsMissing(Rule, code="SC802", severity=Severity.WARNING):
 class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
     """Events have no sequence_number.
 
-    Impact: strict decoders abort (Grok Build, OpenCode in OmniRoute#14330); no resume.
-    Bad: -
-    Good: every event counts, from 0 on
-    Fine: streams from before June 2025.
-    Source: openai-python since 1.84; Open Responses.
-    Fix: count every event.
+    Impact: No tested client fails. Strict decoders abort (diegosouzapw/OmniRoute#14330 names Grok Build and
+        OpenCode), and a client cannot resume the stream.
+    Bad: created{response}, in_progress{response}, …
+    Good: created{response, sequence_number:0}, in_progress{response, sequence_number:1}, …
+    Fine: Streams from before June 2025 in which no event has a number.
+    Source: openai-python 3.54.0, openai/types/responses/, field sequence_number of every event class (required
+        since 1.84); Open Responses, schema/events.tsp.
+    Fix: number every event with sequence_number, from 0 on.
     """
 
     message = "events have no sequence_number, the first at {position}"
@@ -52,26 +63,28 @@ class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
 class FieldType(Rule, code="SC804", severity=Severity.ERROR):
     """A field has a value of the wrong JSON type.
 
-    Impact: delta null: openai-python TypeError, openai-node prints 'null', AI SDK validation error;
-        created_at float: new-api#6822 drops the event.
-    Bad: text~{delta:null}
-    Good: text~{delta:'a'}
-    Source: openapi.
-    Fix: right JSON type.
+    Impact: With `delta: null` openai-python raises TypeError, the AI SDK emits a validation error, and the text of
+        openai-node contains 'null'.
+    Bad: text~{delta:'Hel'}, text~{delta:null}, text~{delta:'lo'}, text='Hello'
+    Good: text~{delta:'Hel'}, text~{delta:''}, text~{delta:'lo'}, text='Hello'
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema ResponseStreamEvent.
+    Fix: send the JSON type that the schema names, or leave the event out if there is nothing to send.
     """
 
     message = "{type}.{field} is {have}, expected {want}"
 
 
 class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
-    """`output_item.added` or `.done` comes without its item.
+    """`response.output_item.added` or `response.output_item.done` has no item.
 
-    Impact: openai-python <=2 AttributeError, 3.x later RuntimeError; langchain AttributeError; AI SDK
-        validation error.
-    Bad: item+0 null
-    Good: item+0{type:message, …}
-    Source: openapi OutputItem (OR schema allows null).
-    Fix: send the item.
+    Impact: openai-python 2.x raises AttributeError, 3.x RuntimeError at the item's next event
+        (openai/openai-python#3125); openai-node raises OpenAIError, langchain-openai AttributeError, and the AI
+        SDK emits a validation error.
+    Bad: item+0{null}, part+0.0[output_text], …, item-0{message}
+    Good: item+0{message}, part+0.0[output_text], …, item-0{message}
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema OutputItem; the schema of Open Responses would
+        allow null.
+    Fix: send the item object in both events.
     """
 
     message = "{type} at {position} has no usable item"
@@ -80,41 +93,177 @@ class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
 class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
     """An event has an old or a wrong name.
 
-    Impact: all clients ignore it; the scope counts as never opened (Bedrock Mantle, old vLLM).
-    Bad: reasoning_part.added
-    Good: part+0.0
-    Source: union history (events.json legacy_types), aliases.
-    Fix: use today's name.
+    Impact: openai-node raises OpenAIError ('Unhandled response stream event'). The other tested clients ignore the
+        event, so that what it opens counts as never opened. Old vLLM and Bedrock Mantle send such names.
+    Bad: item+0{reasoning}, reasoning_part.added, rt~, rt=, reasoning_part.done, item-0
+    Good: item+0{reasoning}, content_part.added, rt~, rt=, content_part.done, item-0
+    Fine: `response.reasoning.delta` and `response.reasoning.done`: Open Responses names them so.
+    Source: openai-python 1.66.0 to 3.54.0, openai/types/responses/response_stream_event.py: the names in the union
+        ResponseStreamEvent over time.
+    Fix: use the name that the message gives.
     """
 
-    message = "{type} is an old or wrong name of {today}"
+    message = "{type} is an old or wrong name for {today}"
 
 
 class UnknownEvent(Rule, code="SC807", severity=Severity.NOTE):
-    """An event type that no specification names.
+    """An event has a type that no specification names.
 
-    Impact: openai-node stream() throws 'Unhandled response stream event'; strict unions reject; others
-        ignore.
-    Bad: foo.bar
-    Good: vendor:event
-    Fine: the vendor's own events (`vendor:name`); new ones of OpenAI that this release does not know
-        yet.
-    Source: Open Responses, Extending streaming events (vendor: prefix).
-    Fix: prefix with vendor:.
+    Impact: openai-node's responses.stream() raises OpenAIError ('Unhandled response stream event'), and decoders
+        with a closed list of types reject it. The other tested clients ignore it.
+    Bad: created, in_progress, trace_event, item+0{message}, …
+    Good: created, in_progress, acme:trace_event, item+0{message}, …
+    Fine: Prefixed events are legal, and OpenAI adds types that this release does not know; hence only a note. A
+        warning in profile open-responses.
+    Source: Open Responses specification, section 'Extending streaming events': event types of one's own must have
+        the implementor's prefix.
+    Fix: put the implementor's name and a colon before event types of your own.
     """
 
     message = "unknown event type {type}"
 
 
-class StrayErrorMember(Rule, code="SC809", severity=Severity.ERROR):
-    """An event that is not an error has a top-level `error` member.
+class UnknownItem(Rule, code="SC808", severity=Severity.NOTE):
+    """An item type that no specification names.
 
-    Impact: openai-python, openai-node and all users of them raise APIError here.
-    Bad: failed{error:{..}}
-    Good: failed{response:{error:{..}}}
-    Fine: an `error: null`.
-    Source: openai-node/openai-python Stream: any truthy data.error raises.
-    Fix: put it into response.error.
+    Impact: Strict unions reject the event; pydantic-ai warns; others ignore the item.
+    Bad: item+0{thought_bubble}
+    Good: item+0{acme:thought_bubble}
+    Fine: the vendor's own items (`vendor:name`); new ones of OpenAI that this release does not know yet.
+    Source: Open Responses specification, section "Extending items".
+    Fix: prefix the type with the vendor's name, and give the item an id and a status.
+    """
+
+    message = "unknown item type {have}"
+    on = ("response.output_item.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A new item: is its type known?"""
+        if scope is not None and scope.type is not None and scope.type not in KNOWN_ITEMS:
+            self.found_once(event.position, have=scope.type)
+
+
+class StrayErrorMember(Rule, code="SC809", severity=Severity.ERROR):
+    """An event that is not an `error` event has a top-level `error` member.
+
+    Impact: openai-python, openai-node and all clients built on them raise APIError at this event
+        (openai/codex#24973).
+    Bad: created, in_progress, failed{response, error:{code, message}}
+    Good: created, in_progress, failed{response:{error:{code, message}}}
+    Fine: `error: null`.
+    Source: openai-python 3.54.0, openai/_streaming.py, Stream.__stream__; openai-node 7.57.0,
+        src/core/streaming.ts: both raise on any true `error` member.
+    Fix: put the error into response.error.
     """
 
     message = "{type} at {position} has a top-level error member"
+
+
+class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
+    """The response in `response.created` or in the terminal event lacks required fields.
+
+    Impact: In created, the AI SDK reports a type error without id, created_at and model. In completed, Codex
+        cannot parse a response without id. Typed decoders (async-openai, Grok Build) reject either.
+    Bad: created{response:{}}
+    Good: created{response:{id, object, created_at, model, output, …}}
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema Response, required; Open Responses,
+        ResponseResource.
+    Fix: send the full response object in every lifecycle event, with null where there is no value.
+    """
+
+    message = "the response in {type} lacks {fields}"
+    on = ("response.created", *TERMINALS)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A first or last snapshot: is it whole?"""
+        snapshot = event.object("response")
+        missing = [field for field in self._response.required if field not in snapshot]
+        if missing and "response" in event.data:
+            self.found(event.position, type=event.type, fields=", ".join(missing))
+
+
+class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
+    """An item lacks fields that its type requires.
+
+    Impact: Without `summary` in a reasoning item, Codex drops all later deltas
+        (agentclientprotocol/codex-acp#266); without `content` in a message, openai-python and openai-node fail.
+    Bad: item+0{reasoning, id}
+    Good: item+0{reasoning, id, summary:[]}
+    Fine: fields that OpenAI itself leaves out of an item that is only just added, such as a search's action.
+    Source: OpenAI API reference (openai-openapi 2.3.0), the item schemas; Open Responses: all fields that are not
+        nullable, with zero values.
+    Fix: fill the fields with zero values (`[]`, `""`) when the item is added.
+    """
+
+    message = "{have} item {output_index} in {type} lacks {fields}"
+    on = ("response.output_item.added", "response.output_item.done")
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """An item: is it whole?"""
+        item = event.object("item")
+        wanted = ITEM_FIELDS.get(scope.type or "") if scope is not None else None
+        if scope is None or wanted is None or not item:
+            return
+        fields = wanted.added if event.type == "response.output_item.added" else wanted.done
+        missing = [field for field in fields if field not in item]
+        if not missing:
+            return
+        if known := scope.findings.get(self.code):
+            known.add(event.position)
+        else:
+            scope.findings[self.code] = self.found(
+                event.position, scope.place, have=scope.type, type=event.type, fields=", ".join(missing)
+            )
+
+
+class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
+    """A part of an item lacks fields that its type requires.
+
+    Impact: By reading: openai-node fails at annotation.added on a part without annotations; strict decoders reject
+        the event.
+    Bad: part+0.0{type, text}
+    Good: part+0.0{type, text, annotations:[], logprobs:[]}
+    Fine: `logprobs` in streams from before July 2025.
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema OutputTextContent.
+    Fix: send `annotations: []` and `logprobs: []` where there are none.
+    """
+
+    message = "{part} part {where} in {type} lacks {fields}"
+    on = ("response.content_part.added", "response.content_part.done", "response.reasoning_summary_part.added",
+          "response.reasoning_summary_part.done")  # fmt: skip
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A part: is it whole?"""
+        part = event.object("part")
+        fields = PART_FIELDS.get(str(part.get("type")), ())
+        if part.get("type") == "output_text" and applies(self._response, LOGPROBS_SINCE):
+            fields = (*fields, "logprobs")
+        missing = [field for field in fields if field not in part]
+        if scope is None or not missing:
+            return
+        if known := scope.findings.get(self.code):
+            known.add(event.position)
+        else:
+            scope.findings[self.code] = self.found(
+                event.position, scope.place, part=part["type"], type=event.type, fields=", ".join(missing)
+            )
+
+
+class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
+    """An `error` event says nothing: it has neither `message` nor `error.message`.
+
+    Impact: Clients show an empty error.
+    Bad: error{}
+    Good: error{code, message, param}
+    Source: openai-python 3.54.0, class ResponseErrorEvent (flat); Open Responses, ErrorStreamingEvent (nested).
+        Both shapes are right.
+    Fix: send code and message, flat or in `error`.
+    """
+
+    message = "the error event at {position} has neither message nor error.message"
+    on = ("error",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """An error: does it say what happened?"""
+        if not event.data.get("message") and not event.object("error").get("message"):
+            self.found(event.position)

@@ -2,36 +2,40 @@
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.objects import STATUSES
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
 
 
 class ResponseStatusMismatch(Rule, code="ST701", severity=Severity.ERROR):
-    """A lifecycle event carries the status of another one.
+    """A lifecycle event carries a response status that contradicts the event's type.
 
-    Impact: truncated answers taken as complete (vLLM/agentic-api#273); openai-node/pydantic-ai keep
-        in_progress.
-    Bad: completed<status incomplete>
-    Good: completed<status completed>
-    Source: Open Responses, State machines; openai-python.
-    Fix: use response.incomplete (or status completed).
+    Impact: Truncated answers are taken for complete ones (vllm-project/agentic-api#273). With status in_progress
+        in response.completed, openai-node and pydantic-ai keep the response as in progress.
+    Bad: …, item-0, completed<status:incomplete>
+    Good: …, item-0, completed<status:completed>
+    Fine: `response.created` may carry queued, and `response.failed` may carry cancelled.
+    Source: Open Responses specification, section 'Streaming', paragraph 'State Machine events', and section 'State
+        machines'.
+    Fix: set response.status to what the event says, or send the event that fits the status.
     """
 
     message = "{type} at {position} carries status {have}, expected {want}"
 
 
 class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
-    """A response is called completed though it was cut short.
+    """The response is called completed, although it was cut short.
 
-    Impact: agents act on half answers.
-    Bad: item-{incomplete}, completed
-    Good: item-{incomplete}, incomplete
-    Source: Open Responses, incomplete item => incomplete response; ollama#17239, unsloth#10177,
-        omlx#2817.
-    Fix: emit response.incomplete with reason max_output_tokens.
+    Impact: Agents act on half an answer. Reported in ollama/ollama#17239, unslothai/unsloth#10177,
+        jundot/omlx#2817 and ai-dynamo/dynamo#12182.
+    Bad: …, text~, text=, part-0.0, item-0{status:incomplete}, completed
+    Good: …, text~, text=, part-0.0, item-0{status:incomplete}, incomplete
+    Source: Open Responses specification, section 'Items are state machines': a response with an incomplete item
+        must be incomplete.
+    Fix: emit response.incomplete with incomplete_details.reason max_output_tokens.
     """
 
-    message = "response completed although {why}"
+    message = "the response completed although {why}"
 
     on = ("response.completed",)
 
@@ -48,13 +52,13 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
 
 
 class IncompleteWithoutReason(Rule, code="ST703", severity=Severity.WARNING):
-    """`response.incomplete` gives no reason.
+    """`response.incomplete` does not say why the response is incomplete.
 
-    Impact: AI SDK finishReason 'stop'; pydantic-ai finish None.
-    Bad: incomplete<reason null>
-    Good: incomplete<reason max_output_tokens>
-    Source: openai-python IncompleteDetails.
-    Fix: max_output_tokens or content_filter.
+    Impact: The AI SDK reports the finish reason 'stop', as if the answer were whole; pydantic-ai reports None.
+    Bad: …, item-0, incomplete<reason:null>
+    Good: …, item-0, incomplete<reason:max_output_tokens>
+    Source: openai-python 3.54.0, openai/types/responses/response.py, class IncompleteDetails, field reason.
+    Fix: set response.incomplete_details.reason to max_output_tokens or content_filter.
     """
 
     message = "response.incomplete without incomplete_details.reason"
@@ -71,15 +75,18 @@ class IncompleteWithoutReason(Rule, code="ST703", severity=Severity.WARNING):
 class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
     """`response.failed` does not say what failed.
 
-    Impact: codex 'response.failed event received', langchain 'Response … failed.' — cause lost, no
-        retry decision (codex#24973).
-    Bad: failed<error null>
-    Good: failed<error{code,message}>
-    Source: openai-python ResponseError.
-    Fix: fill response.error (not a top-level error).
+    Impact: The cause is lost, and clients cannot decide whether to try again: langchain-openai raises 'Response …
+        failed.', by reading Codex reports 'response.failed event received' (openai/codex#24973).
+    Bad: created, in_progress, failed<error:null>
+    Good: created, in_progress, failed<error:{code, message}>
+    Fine: A failed event whose response has the status cancelled.
+    Source: openai-python 3.54.0, openai/types/responses/response_error.py, class ResponseError, fields code and
+        message.
+    Fix: fill response.error with code and message, inside the response object and not at the top level of the
+        event.
     """
 
-    message = "response.failed without error.{fields}"
+    message = "response.failed lacks {fields} in response.error"
 
     on = ("response.failed",)
 
@@ -91,19 +98,40 @@ class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
             self.found(event.position, fields=", ".join(missing))
 
 
+class CompletedWithError(Rule, code="ST705", severity=Severity.WARNING):
+    """`response.completed` carries an error, or a reason for being incomplete.
+
+    Impact: All tested clients ignore the error and take the answer for whole.
+    Bad: completed<error{code, message}>
+    Good: failed<error{code, message}>
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema Response: `error` and `incomplete_details` are null
+        in a completed response; recorded OpenAI streams, without exception.
+    Fix: end with response.failed, or with response.incomplete, instead.
+    """
+
+    message = "response.completed carries {field}"
+    on = ("response.completed",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A completed response: does it say otherwise itself?"""
+        for field in ("error", "incomplete_details"):
+            if event.object("response").get(field):
+                self.found(event.position, field=field)
+
+
 class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
     """An item is done with a status that is not final.
 
-    Impact: no tested client fails. Exempt image generating, web searching, function_call with caller.
-    Bad: item-{in_progress}
-    Good: item-{completed}
-    Fine: image_generation_call `generating` and web_search_call `searching` (Azure), function_call
-        `in_progress` when a program is its caller (OpenAI).
-    Source: Open Responses, item states.
-    Fix: completed or incomplete.
+    Impact: No tested client fails; it breaks the specification.
+    Bad: item+0{message, status:in_progress}, …, item-0{status:in_progress}
+    Good: item+0{message, status:in_progress}, …, item-0{status:completed}
+    Fine: image_generation_call `generating` and web_search_call `searching` (Azure sends them), and calls made by
+        a program (with `caller`), which OpenAI leaves `in_progress`. Off in profile azure.
+    Source: Open Responses specification, section 'Items are state machines'.
+    Fix: set the item's status to completed or incomplete in output_item.done.
     """
 
-    message = "output_item.done {output_index} has status {status}"
+    message = "output_item.done of item {output_index} has status {status}"
 
     on = ("response.output_item.done",)
     _final = frozenset({"completed", "incomplete", "failed", None})
@@ -115,20 +143,74 @@ class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
         status = item.get("status")
         if not isinstance(status, str | None) or status in self._final or item.get("caller"):
             return
-        if scope is None or (scope.type, status) not in self._also:
-            self.found(event.position, scope.place if scope else None, status=status)
+        if scope is None or (scope.type, status) in self._also:
+            return
+        if status in STATUSES.get(scope.type or "", (status,)):  # another one is ST708's
+            self.found(event.position, scope.place, status=status)
+
+
+class ItemStatusUnexpected(Rule, code="ST707", severity=Severity.NOTE):
+    """An item is added with another status than `in_progress`.
+
+    Impact: No tested client fails.
+    Bad: item+0{message, completed}, part+0.0, text~, …
+    Good: item+0{message, in_progress}, part+0.0, text~, …
+    Fine: outputs of tools, and searches of some servers, which arrive whole; OpenAI adds some messages so, too.
+    Source: Open Responses specification, section "Items are streamable": the first event has status in_progress.
+    Fix: add an item `in_progress`, and complete it in output_item.done.
+    """
+
+    message = "output_item.added {output_index} has status {status}"
+    on = ("response.output_item.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A new item: is it in progress?"""
+        status = event.object("item").get("status")
+        known = STATUSES.get((scope.type if scope else None) or "", (status,))
+        if scope is not None and isinstance(status, str) and status != "in_progress" and status in known:
+            self.found(event.position, scope.place, status=status)
+
+
+class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
+    """An item has a status that its type does not know.
+
+    Impact: Strict decoders (Rust, Go, Dart) reject the event; no other tested client fails.
+    Bad: item-0{message, done}
+    Good: item-0{message, completed}
+    Source: OpenAI API reference (openai-openapi 2.3.0), the status enum of each item schema.
+    Fix: use a status of the enum.
+    """
+
+    message = "status {status} in {type} is not one of {allowed} for {have}"
+    on = ("response.output_item.added", "response.output_item.done")
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """An item: is its status one of its type's?"""
+        status = event.object("item").get("status")
+        allowed = STATUSES.get(scope.type or "") if scope is not None else None
+        if scope is None or allowed is None or not isinstance(status, str) or status in allowed:
+            return
+        if self.code not in scope.findings:
+            scope.findings[self.code] = self.found(
+                event.position,
+                scope.place,
+                status=status,
+                type=event.type,
+                allowed=", ".join(allowed),
+                have=scope.type,
+            )
 
 
 class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
     """A finished response has no usage.
 
-    Impact: 0 tokens accounted in agents, pydantic-ai, langchain; codex context meter stays 0; codex
-        fails when usage lacks its integers Warning at completed, note at incomplete, nothing at failed.
-    Bad: completed<usage null>
-    Good: completed<usage{input_tokens,output_tokens,total_tokens}>
-    Fine: response.failed.
-    Source: openapi Response.usage; OmniRoute#6906.
-    Fix: fill usage (input/output/total and both details).
+    Impact: openai-agents, pydantic-ai and langchain-openai account for no tokens. By reading, the context meter of
+        Codex stays at 0, and Codex fails on a usage without its integers. Reported in diegosouzapw/OmniRoute#6906.
+    Bad: …, item-0, completed<usage:null>
+    Good: …, item-0, completed<usage:{input_tokens, output_tokens, total_tokens, …}>
+    Fine: Only a note for `response.incomplete`, and no finding for `response.failed`.
+    Source: OpenAI API reference (openai-openapi 2.3.0), schemas Response (field usage) and ResponseUsage.
+    Fix: fill response.usage with input, output and total tokens and both details.
     """
 
     message = "{type} has no usage"

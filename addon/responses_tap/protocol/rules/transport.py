@@ -5,66 +5,74 @@ from responses_tap.protocol.rules.rule import Rule
 
 
 class EventNameMismatch(Rule, code="TR901", severity=Severity.ERROR):
-    """The SSE event name and the type in its data differ.
+    """The name in the `event:` line differs from the type in the data.
 
-    Impact: clients dispatching on event: miss it.
-    Bad: event: message / type=r.created
-    Good: event: response.created / type=response.created
-    Source: OR: event field MUST match type.
-    Fix: same string.
+    Impact: Clients that dispatch on the event name miss the event. No tested client fails: openai-python and
+        openai-node look only for the names `error` and `thread.*`.
+    Bad: event: message, data: {"type":"response.created",…}
+    Good: event: response.created, data: {"type":"response.created",…}
+    Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses' (MUST
+        match); 642 recorded OpenAI streams, without exception.
+    Fix: write the event's type into the event: line.
     """
 
     message = "SSE event {event} at {position} carries type {type}"
 
 
 class EventNameMissing(Rule, code="TR902", severity=Severity.NOTE):
-    """Events come without an `event:` line.
+    """Events have no `event:` line.
 
-    Impact: billion-context#549 class of parsers see no events.
-    Bad: data only
-    Good: event: response.created / data: {…}
-    Fine: legal SSE; OpenRouter, OGX and others do it.
-    Source: Open Responses, same.
-    Fix: send event:.
+    Impact: No tested client fails. Clients that dispatch on the event name see no events
+        (ranxianglei/billion-context#549).
+    Bad: data: {"type":"response.created",…}
+    Good: event: response.created, data: {"type":"response.created",…}
+    Fine: It is legal SSE, and OpenRouter sends none either; hence only a note.
+    Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses' (the event
+        field MUST match the type); 642 recorded OpenAI streams, without exception.
+    Fix: send an event: line with the event's type before each data: line.
     """
 
     message = "events have no event: line, the first at {position}"
 
 
 class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
-    """A frame's data is not JSON.
+    """The data of a frame is not JSON.
 
-    Impact: openai-python JSONDecodeError, node SyntaxError; codex/litellm skip.
-    Bad: data: {..
-    Good: one complete JSON object in each frame
-    Source: Open Responses, data JSON-encoded.
-    Fix: one object per event.
+    Impact: openai-python raises JSONDecodeError and openai-node raises an exception; both end the stream. litellm
+        and (by reading) Codex skip the event.
+    Bad: data: {"type":"keepalive","sequence_number":4
+    Good: data: {"type":"keepalive","sequence_number":4}
+    Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses': data
+        objects are JSON-encoded.
+    Fix: write one complete JSON object into each frame.
     """
 
     message = "data at {position} is not JSON: {detail}"
 
 
 class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
-    """A frame's data is JSON, but no object with a type.
+    """The data of a frame is JSON, but not an object with a type.
 
-    Impact: AttributeError in Python clients.
-    Bad: data: []
-    Good: data: {"type":"response.created",…}
-    Source: OR.
-    Fix: -.
+    Impact: openai-python and clients built on it (langchain-openai, pydantic-ai) raise AttributeError, openai-node
+        raises OpenAIError.
+    Bad: data: ["keepalive"]
+    Good: data: {"type":"keepalive","sequence_number":4}
+    Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses': the type
+        is in the event body.
+    Fix: send one JSON object with a `type` in each frame, and use a comment line to keep the connection alive.
     """
 
     message = "data at {position} is {detail}, expected an object with a type"
 
 
 class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
-    """A frame is not UTF-8.
+    """The data of a frame is not valid UTF-8.
 
-    Impact: openai-python UnicodeDecodeError; others show U+FFFD.
-    Bad: split multi-byte char per frame
-    Good: whole events encoded at once
-    Source: WHATWG SSE.
-    Fix: encode whole events.
+    Impact: openai-python raises UnicodeDecodeError. Other clients show the replacement character U+FFFD.
+    Bad: text~ with the first byte of 'é', text~ with its second byte
+    Good: text~ with both bytes of 'é'
+    Source: WHATWG HTML 9.2.6, event stream interpretation: streams are decoded as UTF-8.
+    Fix: split texts between characters, not between bytes, and encode each event as a whole.
     """
 
     message = "{detail} of the data at {position} is not UTF-8"
@@ -73,11 +81,15 @@ class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
 class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
     """`[DONE]` comes before the terminal event.
 
-    Impact: openai-openai-python and openai-node never see completed -> LC103 effects.
-    Bad: text~, [DONE], completed
-    Good: …, completed, [DONE]
-    Source: openai-python/openai-node stop at [DONE].
-    Fix: terminal event first.
+    Impact: openai-python and openai-node stop reading at `[DONE]` and never see the end, with the effects of
+        LC103: openai-python raises RuntimeError, openai-node returns a response in progress.
+    Bad: …, item-0, [DONE], completed
+    Good: …, item-0, completed, [DONE]
+    Fine: `[DONE]` after an `error` event.
+    Source: openai-python 3.54.0, openai/_streaming.py, Stream.__stream__; openai-node 7.57.0,
+        src/core/streaming.ts; Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP
+        Responses'.
+    Fix: send the terminal event first and `[DONE]`, if at all, last.
     """
 
     message = "[DONE] after event {after}, before any terminal event"
@@ -86,42 +98,44 @@ class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
 class DoneMarkerMissing(Rule, code="TR909", severity=Severity.NOTE):
     """The stream does not end with `[DONE]`.
 
-    Impact: cLIProxyAPI#5028: proxies that insist answer 502.
-    Bad: completed, EOF
-    Good: …, completed, [DONE]
-    Fine: everywhere but under the Open Responses profile: OpenAI never sends it.
-    Source: Open Responses, MUST (OpenAI never sends it).
-    Fix: only for profile open-responses.
+    Impact: No tested client needs it. Some proxies demand it and answer 502 without it
+        (router-for-me/CLIProxyAPI#5028).
+    Bad: …, item-0, completed, EOF
+    Good: …, item-0, completed, [DONE], EOF
+    Fine: In all profiles but open-responses, where it is a warning.
+    Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses' (MUST);
+        OpenAI never sends it.
+    Fix: send `data: [DONE]` after the terminal event, if you claim to keep to Open Responses.
     """
 
-    message = "no [DONE] at the end"
+    message = "the stream does not end with [DONE]"
 
 
 class DataAfterDoneMarker(Rule, code="TR910", severity=Severity.WARNING):
     """Events follow `[DONE]`.
 
-    Impact: never read (opencode#40171).
-    Bad: [DONE], ping
-    Good: …, completed, [DONE], end of body
-    Source: openai-python/openai-node.
-    Fix: end the body.
+    Impact: No client fails, but openai-python and openai-node never read them (anomalyco/opencode#40171).
+    Bad: …, completed, [DONE], ping, EOF
+    Good: …, completed, [DONE], EOF
+    Source: openai-python 3.54.0, openai/_streaming.py, Stream.__stream__; openai-node 7.57.0,
+        src/core/streaming.ts: both stop reading at `[DONE]`.
+    Fix: end the body after `[DONE]`.
     """
 
-    message = "event at {position} after [DONE]"
+    message = "event at {position} comes after [DONE]"
 
 
 class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
-    r"""The last event is not ended by a blank line.
+    """The last event is not ended by a blank line.
 
-    Impact: wHATWG parsers drop it: completed lost An error in a recording of live traffic, a note in a
-        file (editors trim files: one real OpenAI fixture ends so). The tail counts as an event if its
-        JSON is complete. A stream that has no terminal event gives LC103 only: no TR911, no TR903 for
-        its tail.
-    Bad: …completed EOF
-    Good: …completed, blank line, end of body
-    Fine: a file whose end an editor trimmed: a note there.
-    Source: WHATWG SSE: dispatch on blank line.
-    Fix: finish with \n\n.
+    Impact: Parsers that keep to WHATWG HTML drop the event, openai-python and the AI SDK among them: the terminal
+        event is lost, with the effects of LC103. openai-node reads it.
+    Bad: …, completed (no blank line), EOF
+    Good: …, completed (and a blank line), EOF
+    Fine: Only a note in a file, whose end an editor may have trimmed. A stream without a terminal event is rule
+        LC103.
+    Source: WHATWG HTML 9.2.6, event stream interpretation: an event is dispatched at a blank line.
+    Fix: finish every event, also the last, with a blank line (two line feeds).
     """
 
     message = "the event at {position} is not followed by an empty line"
@@ -130,11 +144,25 @@ class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
 class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
     """An `event:` line comes without data.
 
-    Impact: openai-python JSONDecodeError aborts the stream.
-    Bad: event: ping
-    Good: : ping
-    Source: WHATWG: not dispatched; openai-python decoder dispatches it.
-    Fix: use a comment line ': ping'.
+    Impact: openai-python raises JSONDecodeError and openai-node an exception; both end the stream.
+    Bad: event: ping, blank line
+    Good: : ping, blank line
+    Source: WHATWG HTML 9.2.6, event stream interpretation: an event without data is not dispatched; openai-python
+        3.54.0, openai/_streaming.py, dispatches it.
+    Fix: send a comment line (`: ping`) to keep the connection alive.
     """
 
     message = "SSE event {event} after event {after} has no data"
+
+
+class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
+    """A keepalive is dressed as a response event, without that event's fields.
+
+    Impact: Strict decoders abort (diegosouzapw/OmniRoute#14330).
+    Bad: {type:response.in_progress} every 15 seconds
+    Good: a comment line `: ping` every 15 seconds
+    Source: diegosouzapw/OmniRoute#14330; WHATWG HTML 9.2.7, which advises a comment line as keepalive.
+    Fix: send a comment line instead.
+    """
+
+    message = "keepalive {type} at {position} is a response event without its response"

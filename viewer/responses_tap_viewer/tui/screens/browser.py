@@ -53,7 +53,12 @@ class Browser(Screen[None]):
         super().__init__()
         self._source = Source(path)
         self._export = export
-        self._pane: type[Pane] = StreamsPane
+        self._streams, self._timeline, self._detail = StreamsPane(), TimelinePane(), DetailPane()
+        self._panes: tuple[Pane, ...] = (self._streams, self._timeline, self._detail)
+        self._pane: Pane = self._streams
+        """The one that the person is in."""
+        self._title, self._welcome = TitleBar(id="title"), Welcome(id="welcome")
+        self._status = Static(id="status", markup=False)
         self._subject: Subject | None = None
         self._shown: tuple[object, ...] = ()
         """What the detail pane shows."""
@@ -62,14 +67,14 @@ class Browser(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """All panes; `_arrange` chooses among them."""
-        yield TitleBar(id="title")
-        yield Welcome(id="welcome")
+        yield self._title
+        yield self._welcome
         with Container(id="panes"):
-            yield StreamsPane()
+            yield self._streams
             with Container(id="below"):
-                yield TimelinePane()
-                yield DetailPane()
-        yield Static(id="status", markup=False)
+                yield self._timeline
+                yield self._detail
+        yield self._status
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
@@ -81,18 +86,6 @@ class Browser(Screen[None]):
     async def on_unmount(self) -> None:
         """Close the recording."""
         await self._source.close()
-
-    @property
-    def _streams(self) -> StreamsPane:
-        return self.query_one(StreamsPane)
-
-    @property
-    def _timeline(self) -> TimelinePane:
-        return self.query_one(TimelinePane)
-
-    @property
-    def _detail(self) -> DetailPane:
-        return self.query_one(DetailPane)
 
     # Following the recording
 
@@ -131,15 +124,15 @@ class Browser(Screen[None]):
         streams, trouble = self._streams, self._source.trouble
         is_empty = not len(streams.catalogue)
         streams.renew()
-        self.query_one(TitleBar).show(self._source.path, streams.catalogue.totals())
-        welcome, panes, status = (self.query_one(name) for name in ("#welcome", "#panes", "#status"))
+        self._title.show(self._source.path, streams.catalogue.totals())
+        panes = self.query_one("#panes")
         if is_empty:
-            self.query_one(Welcome).show(self._source.path, trouble)
+            self._welcome.show(self._source.path, trouble)
         elif not panes.display:
             self._go(self._pane)
-        welcome.display, panes.display = is_empty, not is_empty
-        self.query_one("#status", Static).update(f" {MISSING} {printable(trouble)}")
-        status.display = bool(trouble) and not is_empty
+        self._welcome.display, panes.display = is_empty, not is_empty
+        self._status.update(f" {MISSING} {printable(trouble)}")
+        self._status.display = bool(trouble) and not is_empty
 
     def on_stream_selected(self, message: StreamSelected) -> None:
         """Another stream is under the cursor, or the same one has changed."""
@@ -189,38 +182,37 @@ class Browser(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Remember the pane that the person is in, however they got there."""
-        for widget in event.widget.ancestors:
-            if isinstance(widget, Pane):
-                self._pane = type(widget)
+        for pane in self._panes:
+            if pane in event.widget.ancestors:
+                self._pane = pane
                 self._arrange()
 
     def _arrange(self) -> None:
-        width = self.size.width
+        width, panes = self.size.width, self._panes
         count = 3 if width >= _THREE_PANES else 2 if width >= _TWO_PANES else 1
-        first = min(_PANES.index(self._pane), len(_PANES) - count)
-        shown = _PANES[first : first + count]
-        for pane in _PANES:
-            self.query_one(pane).display = pane in shown
+        first = min(panes.index(self._pane), len(panes) - count)
+        for pane in panes:
+            pane.display = pane in panes[first : first + count]
         below = self.query_one("#below")
-        below.display = shown != (StreamsPane,)
-        below.set_class(count == len(_PANES), "-side-by-side")
+        below.display = self._timeline.display or self._detail.display
+        below.set_class(count == len(panes), "-side-by-side")
 
-    def _go(self, pane: type[Pane]) -> None:
+    def _go(self, pane: Pane) -> None:
         self._pane = pane
         self._arrange()
-        self.query_one(pane).lines.focus()
+        pane.lines.focus()
 
     def action_turn_pane(self, step: int) -> None:
         """To the next pane."""
-        self._go(_PANES[(_PANES.index(self._pane) + step) % len(_PANES)])
+        self._go(self._panes[(self._panes.index(self._pane) + step) % len(self._panes)])
 
     def action_back(self) -> None:
         """To the pane that one came from."""
-        self._go(_PANES[max(0, _PANES.index(self._pane) - 1)])
+        self._go(self._panes[max(0, self._panes.index(self._pane) - 1)])
 
     def on_chosen(self, message: Chosen) -> None:
         """From a stream to its timeline, from a row to what is behind it."""
-        self._go(TimelinePane if self._pane is StreamsPane else DetailPane)
+        self._go(self._timeline if self._pane is self._streams else self._detail)
 
     # What the keys do
 
@@ -234,7 +226,7 @@ class Browser(Screen[None]):
             return
         if (line := timeline.find_finding(step, from_end=from_end)) is not None:
             timeline.lines.jump_to(line)
-            self._go(TimelinePane)
+            self._go(timeline)
         elif (index := streams.catalogue.next_faulty(streams.lines.cursor, step)) is not None:
             self._find_in = (streams.catalogue.id_at(index), step)
             streams.lines.jump_to(index)
@@ -255,7 +247,7 @@ class Browser(Screen[None]):
         self._detail.turn_to(tab)
         self._read_detail()
         if not self._detail.display:
-            self._go(DetailPane)
+            self._go(self._detail)
 
     @work
     async def action_export(self) -> None:
@@ -266,6 +258,3 @@ class Browser(Screen[None]):
         written = await self.app.push_screen_wait(ExportScreen(stream.id, self._export))
         if written is not None:
             self.notify(printable(f"Written to {written}"), markup=False)
-
-
-_PANES: tuple[type[Pane], ...] = (StreamsPane, TimelinePane, DetailPane)

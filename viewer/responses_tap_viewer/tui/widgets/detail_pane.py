@@ -1,5 +1,8 @@
 """What is behind the row under the cursor: its event or finding, the request, the answer, the bytes."""
 
+import asyncio
+
+from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
@@ -14,14 +17,15 @@ class DetailPane(Pane):
     """A page of text, and the tabs that choose it."""
 
     def __init__(self) -> None:
-        super().__init__(id="detail-pane")
+        super().__init__(Lines(id="detail", cursor=False), id="detail-pane")
+        self._tabs = Static(id="tabs")
         self.tab = TABS[0]
         self._page: list[Line] = []
 
     def compose(self) -> ComposeResult:
         """The tabs, and the text."""
-        yield Static(id="tabs")
-        yield Lines(id="detail", cursor=False)
+        yield self._tabs
+        yield self.lines
 
     def on_mount(self) -> None:
         """Draw the tabs."""
@@ -37,20 +41,24 @@ class DetailPane(Pane):
                 (f"▐{number} {name}▌", "bold $text-primary") if name == tab else (f" {number} {name} ", "")
             )
             tabs.append(f"[{style} @click=screen.turn_to('{name}')]{text}[/]")
-        self.query_one("#tabs", Static).update(Content.from_markup("".join(tabs)))
+        self._tabs.update(Content.from_markup("".join(tabs)))
 
     def show(self, page: list[Line], *, is_same: bool) -> None:
         """Show a page, from its beginning or, where it is the same one as before, where it was scrolled to."""
         self._page = page
-        text = WrappedText(page, self.lines.text_width)
+        self._wrap(is_same=is_same)
+
+    def on_resize(self) -> None:
+        """Wrap the page anew."""
+        self._wrap(is_same=True)
+
+    @work(exclusive=True)
+    async def _wrap(self, *, is_same: bool) -> None:
+        text = await asyncio.to_thread(WrappedText, self._page, self.lines.text_width)
         if is_same:
             self.lines.renew(text, 0)
         else:
             self.lines.open(text)
-
-    def on_resize(self) -> None:
-        """Wrap the page anew."""
-        self.lines.renew(WrappedText(self._page, self.lines.text_width), 0)
 
 
 class WrappedText:

@@ -2,7 +2,7 @@
 
 from textual.app import App
 from textual.content import Content
-from textual.screen import ActiveBinding
+from textual.binding import ActiveBinding
 from textual.widgets import Static
 
 _PALETTE = "command_palette"

@@ -9,10 +9,20 @@ from responses_tap_viewer.tui.widgets.lines import Lines
 class Pane(Vertical):
     """A list with its title."""
 
-    @property
-    def lines(self) -> Lines:
-        """The list in it."""
-        return self.query_one(Lines)
+    def __init__(self, lines: Lines, *, id: str) -> None:  # noqa: A002 - as all widgets call it
+        super().__init__(id=id)
+        self.lines = lines
+        self._seen = 0
+
+    def see_all(self) -> None:
+        """Take none of the lines that there are now for a new one."""
+        self._seen = len(self.lines.source)
+
+    def count_new(self) -> int:
+        """How many lines there are below those that have been in sight, or that were there at first."""
+        lines = self.lines
+        self._seen = min(max(self._seen, lines.in_sight.stop), len(lines.source))
+        return len(lines.source) - self._seen
 
     def entitle(self, *words: str) -> None:
         """Set the title; empty words are left out."""

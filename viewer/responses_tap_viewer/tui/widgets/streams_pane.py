@@ -26,15 +26,15 @@ class StreamsPane(Pane):
     """The streams of the recording, the newest last."""
 
     def __init__(self) -> None:
-        super().__init__(id="streams-pane")
+        super().__init__(Lines(id="streams"), id="streams-pane")
+        self._head = Static(id="streams-head", markup=False)
         self.catalogue = Catalogue()
         self._selected: Summary | None = None
-        self._seen = 0
 
     def compose(self) -> ComposeResult:
         """The names of the columns, and the list."""
-        yield Static(id="streams-head", markup=False)
-        yield Lines(id="streams")
+        yield self._head
+        yield self.lines
 
     def on_resize(self) -> None:
         """Choose the columns anew."""
@@ -55,6 +55,7 @@ class StreamsPane(Pane):
         if not isinstance(shown, StreamLines) or shown.catalogue is not self.catalogue:
             self._selected = None
             lines.open(StreamLines(self.catalogue), last)
+            self.see_all()
         else:
             follows = lines.at_end and lines.has_focus
             cursor = last if self._selected is None else self.catalogue.index_of(self._selected.id)
@@ -69,10 +70,8 @@ class StreamsPane(Pane):
         self._select()
 
     def _select(self) -> None:
-        if self.lines.at_end:
-            self._seen = len(self.catalogue)
-        new = len(self.catalogue) - self._seen
-        self.entitle("Streams", str(len(self.catalogue) or ""), f"▼ {new} new" if new > 0 else "")
+        new = self.count_new()
+        self.entitle("Streams", str(len(self.catalogue) or ""), f"▼ {new} new" if new else "")
         self._draw_head()
         summary = self.catalogue[self.lines.cursor] if len(self.catalogue) else None
         if summary is not None and summary != self._selected:
@@ -81,7 +80,7 @@ class StreamsPane(Pane):
 
     def _draw_head(self) -> None:
         cells = [fit(column.title, width, right=column.right) for column, width in columns(self.lines.text_width)]
-        self.query_one("#streams-head", Static).update(" " + " ".join(cells))
+        self._head.update(" " + " ".join(cells))
 
 
 class StreamLines:

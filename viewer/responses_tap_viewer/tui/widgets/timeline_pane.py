@@ -19,17 +19,18 @@ class TimelinePane(Pane):
     """The rows of the selected stream."""
 
     def __init__(self) -> None:
-        super().__init__(id="timeline-pane")
+        super().__init__(Lines(id="timeline"), id="timeline-pane")
         self.follower: Follower | None = None
         self._stream: Summary | None = None
         self._times = Times.START
         self._mark: Mark | None = None
         """That of the row under the cursor."""
-        self._seen = 0
+        self._is_read = False
+        """Whether the stream has been read to its end once, and what comes now is new."""
 
     def compose(self) -> ComposeResult:
         """The list."""
-        yield Lines(id="timeline")
+        yield self.lines
 
     @property
     def rows(self) -> list[Row]:
@@ -43,7 +44,7 @@ class TimelinePane(Pane):
         full = self.follower is not None and self.follower.full
         self.follower = Follower(stream.id, full=full) if stream is not None else None
         self._mark = None
-        self._seen = 0
+        self._is_read = False
         self.lines.open(self._row_lines([]))
         self._select()
 
@@ -75,6 +76,9 @@ class TimelinePane(Pane):
         lines.renew(self._row_lines(rows), self._find(rows))
         if follows:
             lines.move_to(len(rows) - 1)
+        if not self._is_read:
+            self.see_all()
+            self._is_read = follower.caught_up
         self._select()
 
     def find_finding(self, step: int, *, from_end: bool = False) -> int | None:
@@ -117,8 +121,6 @@ class TimelinePane(Pane):
 
     def _select(self) -> None:
         rows, cursor = self.rows, self.lines.cursor
-        if self.lines.at_end:
-            self._seen = len(rows)
         self._entitle()
         row = rows[cursor] if cursor < len(rows) else None
         self._mark = None if row is None else _mark(row)
@@ -128,14 +130,14 @@ class TimelinePane(Pane):
         if self._stream is None:
             self.entitle("Timeline")
             return
-        new = len(self.rows) - self._seen
+        new = self.count_new()
         follower = self.follower
         self.entitle(
             f"Stream {self._stream.id}",
             self._stream.state,
             self._times.value,
             "unfolded" if follower is not None and follower.full else "",
-            f"▼ {new} new" if new > 0 and self._is_open else "",
+            f"▼ {new} new" if new else "",
             "" if follower is None or follower.caught_up else "reading …",
         )
 

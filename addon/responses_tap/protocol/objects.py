@@ -1,0 +1,75 @@
+"""The objects inside events: which fields a response, an item and a part must have, and which statuses are known.
+
+Sources: openai-openapi 2.3.0 (`Response.required`, the item schemas, `OutputTextContent`). Of an item that is only
+just added, no more is asked for than every item of its type had in 642 recorded OpenAI streams.
+"""
+
+from typing import NamedTuple
+
+RESPONSE_FIELDS = (
+    "id", "object", "created_at", "status", "error", "incomplete_details", "instructions", "metadata", "model",
+    "output", "parallel_tool_calls", "temperature", "tool_choice", "tools", "top_p",
+)  # fmt: skip
+
+OPEN_RESPONSES_FIELDS = ("id", "object", "created_at", "status", "error", "incomplete_details", "model", "output")
+"""What the Open Responses profile asks of a response."""
+
+
+class ItemFields(NamedTuple):
+    """The fields of an item type, beside `type`; call_id is rule ID513's."""
+
+    added: tuple[str, ...]
+    done: tuple[str, ...]
+    """In output_item.done and in the terminal event."""
+
+
+def _same(*fields: str) -> ItemFields:
+    return ItemFields(fields, fields)
+
+
+ITEM_FIELDS = {
+    "message": _same("id", "role", "content", "status"),
+    "reasoning": _same("id", "summary"),
+    # Their id is optional (openapi FunctionToolCall): calls are matched by call_id.
+    "function_call": _same("name", "arguments"),
+    "custom_tool_call": _same("name", "input"),
+    "web_search_call": ItemFields(("id", "status"), ("id", "status", "action")),
+    "file_search_call": _same("id", "status", "queries"),
+    "code_interpreter_call": _same("id", "status", "code", "container_id"),
+    "image_generation_call": ItemFields(("id", "status"), ("id", "status", "result")),
+    "mcp_call": _same("id", "name", "arguments", "server_label"),
+    "mcp_list_tools": _same("id", "server_label", "tools"),
+    "mcp_approval_request": _same("id", "name", "arguments", "server_label"),
+    "local_shell_call": _same("id", "action", "status"),
+    "shell_call": _same("id", "action", "status"),
+    "apply_patch_call": _same("id", "operation", "status"),
+    "computer_call": _same("id", "status"),
+}
+
+PART_FIELDS = {
+    "output_text": ("text", "annotations"),
+    "refusal": ("refusal",),
+    "reasoning_text": ("text",),
+    "summary_text": ("text",),
+}
+
+_ENDS = ("in_progress", "completed", "incomplete")
+STATUSES = {
+    "message": _ENDS,
+    "reasoning": _ENDS,
+    "function_call": _ENDS,
+    "custom_tool_call": _ENDS,
+    "computer_call": _ENDS,
+    "local_shell_call": _ENDS,
+    "web_search_call": ("in_progress", "searching", "completed", "failed"),
+    "file_search_call": ("in_progress", "searching", "completed", "incomplete", "failed"),
+    "code_interpreter_call": ("in_progress", "interpreting", "completed", "incomplete", "failed"),
+    "image_generation_call": ("in_progress", "generating", "completed", "failed"),
+}
+"""The statuses of each item type (openapi's enums); types that are not here have none, or any."""
+
+KNOWN_ITEMS = frozenset(ITEM_FIELDS) | {
+    "compaction", "computer_call_output", "custom_tool_call_output", "function_call_output",
+    "local_shell_call_output", "mcp_approval_response", "program", "program_output", "shell_call_output",
+    "apply_patch_call_output", "tool_search_call", "tool_search_output", "additional_tools",
+}  # fmt: skip
