@@ -103,7 +103,7 @@ class _Judge:
         self._lifecycle.finish(cut=cut)
         if self.response.terminal is None:
             self._nesting.finish(self.response.state, None)
-        self._sequence.finish()
+        self._sequence.finish(self.ledger.findings)
 
 
 class Checker:

@@ -1,14 +1,19 @@
 """The sequence numbers of a response: all events have one, from 0 on, each one more than the last."""
 
+from functools import partial
 from typing import Any
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Finding, Report
+from responses_tap.protocol.findings import Finding, Report, Severity
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.shapes import NUMBERS_SINCE, applies
 
 _MOST_EXPECTED = 8
 """Numbers held possible at once, after as many events without a readable one."""
+
+
+_STRUCTURE = ("LC", "NS", "MD", "OR", "AG")
+"""The groups whose findings can say why a number is out of order."""
 
 
 class Sequence:
@@ -19,6 +24,7 @@ class Sequence:
         self._report = report
         self._last: int | None = None
         self._expected: set[int] = set()
+        self._skipped: set[int] = set()
         self._unnumbered: list[int] = []
         self._found: dict[str, Finding] = {}
 
@@ -35,20 +41,31 @@ class Sequence:
             if number and not self._unnumbered and event.type == "response.created":
                 self._count("ID512", event, number=number)
         elif number not in self._expected:
-            self._count("ID510" if number <= last else "ID511", event, before=last, after=number)
-            # One wrong number is one break: the next may go on from it, or as if it had been right.
-            self._expected = {number + 1, last + 2}
-            self._last = number
+            self._break(event, last, number)
             return
         self._expected = {number + 1}
+        self._last = number
+
+    def _break(self, event: Event, last: int, number: int) -> None:
+        self._count("ID510" if number <= last else "ID511", event, before=last, after=number)
+        if number in self._skipped:
+            # Not lost but late: the numbers go on where they had got to.
+            self._skipped.discard(number)
+            if not self._skipped:
+                self._report.withdraw(self._found.pop("ID511", None))
+            return
+        self._skipped.update(range(last + 1, min(number, last + _MOST_EXPECTED)))
+        # One wrong number is one break: the next may go on from it, or as if it had been right.
+        self._expected = {number + 1, last + 2}
         self._last = number
 
     def skip(self) -> None:
         """An event that has no number, or none that could be read, may have used one up."""
         self._expected |= {number + 1 for number in self._expected if len(self._expected) < _MOST_EXPECTED}
 
-    def finish(self) -> None:
-        """Tell of the events without a number, if this stream's should have one."""
+    def finish(self, findings: list[Finding]) -> None:
+        """Tell of the events without a number, if this stream's should have one; `findings` are the others'."""
+        self._explain([f for f in findings if f.code.startswith(_STRUCTURE) and f.severity is not Severity.NOTE])
         missing = self._unnumbered
         if not missing or not (self._response.numbered or applies(self._response, NUMBERS_SINCE)):
             return
@@ -56,8 +73,23 @@ class Sequence:
         for position in missing[1:]:
             found.add(position)
 
+    def _explain(self, others: list[Finding]) -> None:
+        """One break beside a structural defect is the same event, lost, doubled or moved: no second defect."""
+        for code in ("ID510", "ID511"):
+            known = self._found.get(code)
+            if known is None or known.position is None or known.count > 1 or not others:
+                continue
+
+            nearest = min(others, key=partial(_distance, known.position))
+            nearest.remark(known.text)
+            self._report.withdraw(known)
+
     def _count(self, code: str, event: Event, **facts: Any) -> None:
         if known := self._found.get(code):
             known.add(event.position)
         else:
             self._found[code] = self._report(code, event.position, **facts)
+
+
+def _distance(position: int, finding: Finding) -> int:
+    return abs((position if finding.position is None else finding.position) - position)
