@@ -10,115 +10,37 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from responses_tap.protocol.events import Event, parse, today
-from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.grammar import ROWS
-from responses_tap.protocol.lifecycle import Lifecycle
-from responses_tap.protocol.nesting import Nesting
-from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
-from responses_tap.protocol.rules import DISPATCH, RULES, Rule
+from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.findings import Finding, Severity, order
+from responses_tap.protocol.judge import Judge, Ledger
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.sequence import Sequence
-from responses_tap.protocol.shapes import Shapes
 from responses_tap.protocol.sse import Decoder, Frame
-from responses_tap.protocol.transport import Transport
+from responses_tap.protocol.transport import Head, Transport
 
 RULES_VERSION = "2026-11"
 """Recorded with every verdict, so that `recheck` knows an old one."""
 
 
-class Ledger:
-    """Keeps the findings of one response, worded and weighed by a profile."""
-
-    def __init__(self, profile: Profile, response: int) -> None:
-        self._profile = profile
-        self.response = response
-        self.findings: list[Finding] = []
-
-    def __call__(
-        self,
-        code: str,
-        position: int | None,
-        scope: dict[str, int] | None = None,
-        *,
-        missing: str | None = None,
-        severity: Severity | None = None,
-        **facts: Any,
-    ) -> Finding:
-        """Make a finding and keep it, unless the profile switches its rule off."""
-        rule = RULES[code]
-        place = scope or {}
-        where = ".".join(str(n) for n in place.values())
-        text = rule.message.format_map(
-            {"position": position, "where": where, "missing": missing, **place, **facts}
-        )
-        weight = severity or self._profile.severity(code, rule.severity)
-        finding = Finding(
-            code, rule.name, weight or Severity.NOTE, position, text, place, missing, response=self.response
-        )
-        if weight is not None:
-            self.findings.append(finding)
-        return finding
-
-    def withdraw(self, finding: Finding | None) -> None:
-        """Take a finding back."""
-        if finding is not None and finding in self.findings:
-            self.findings.remove(finding)
-
-
-class _Judge:
-    """Everything that judges one response."""
-
-    def __init__(self, response: Response, profile: Profile) -> None:
-        self.response = response
-        self.ledger = Ledger(profile, response.index)
-        self._lifecycle = Lifecycle(response, self.ledger)
-        self._nesting = Nesting(response, self.ledger)
-        self._shapes = Shapes(response, self.ledger)
-        self._sequence = Sequence(response, self.ledger)
-        self._rules: dict[type[Rule], Rule] = {}
-
-    def apply(self, event: Event) -> None:
-        row = event.row
-        self._shapes.apply(event)
-        self._sequence.apply(event)
-        if row is None and (name := today(event.type)):
-            row = ROWS[name]
-        if not self._lifecycle.apply(event, row) or row is None:
-            return
-        scope = self._nesting.apply(event, row)
-        if event.position == self.response.terminal:
-            self._nesting.finish(self.response.state, event.position)
-        for rule in DISPATCH.get(row.type, ()):
-            if rule not in self._rules:
-                self._rules[rule] = rule(self.response, self.ledger)
-            self._rules[rule].check(event, scope)
-
-    def skip(self) -> None:
-        """An event came that could not be read."""
-        self._sequence.skip()
-        self.response.lose()
-
-    def finish(self, *, cut: bool = False) -> None:
-        self._lifecycle.finish(cut=cut)
-        if self.response.terminal is None:
-            self._nesting.finish(self.response.state, None)
-        self._sequence.finish(self.ledger.findings)
+_NO_HEAD = Head()
 
 
 class Checker:
     """Checks one body, frame by frame.
 
     `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
-    `resumed` that a client attached itself again to a background response (`starting_after`).
+    `resumed` that a client attached itself again to a background response (`starting_after`); `head` is what the
+    HTTP answer says of itself.
     """
 
-    def __init__(self, profile: str = DEFAULT_PROFILE, *, live: bool = False, resumed: bool = False) -> None:
+    def __init__(
+        self, profile: str = DEFAULT_PROFILE, *, live: bool = False, resumed: bool = False, head: Head = _NO_HEAD
+    ) -> None:
         self.profile = PROFILES[profile]
         self._resumed = resumed
-        self._judges: list[_Judge] = []
+        self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
-        self._transport = Transport(self._body, live=live)
+        self._transport = Transport(self._body, head, live=live)
         self._finished = False
 
     @property
@@ -132,10 +54,13 @@ class Checker:
         found = [*self._body.findings]
         for judge in self._judges:
             found += judge.ledger.findings
-        return sorted(found, key=_order)
+        return sorted(found, key=order)
 
-    def feed(self, frame: Frame) -> Event | None:
-        """Take one frame; its event, None for a comment, `[DONE]` or a cut tail that is no event."""
+    def feed(self, frame: Frame, at_ns: int | None = None) -> Event | None:
+        """Take one frame; its event, None for a comment, `[DONE]` or a cut tail that is no event.
+
+        `at_ns` is its arrival in nanoseconds since the request, where that is known.
+        """
         if frame.is_done_marker:
             self._transport.marker(self._current().response)
             return None
@@ -158,7 +83,7 @@ class Checker:
         if event.type is None:
             judge.skip()
         else:
-            judge.apply(event)
+            judge.apply(event, at_ns)
         return event
 
     def finish(self, *, cut: bool = False) -> list[Finding]:
@@ -175,17 +100,17 @@ class Checker:
                     self._transport.finish(self._judges[-1].response)
         return self.findings
 
-    def _current(self) -> _Judge:
+    def _current(self) -> Judge:
         return self._judges[-1] if self._judges else self._next()
 
-    def _next(self) -> _Judge:
+    def _next(self) -> Judge:
         resumed = self._resumed and not self._judges
         response = Response(len(self._judges), resumed=resumed, required=self.profile.response_fields)
-        judge = _Judge(response, self.profile)
+        judge = Judge(response, self.profile)
         self._judges.append(judge)
         return judge
 
-    def _judge_of(self, event: Event) -> _Judge:
+    def _judge_of(self, event: Event) -> Judge:
         """The response that `event` belongs to: a new one at a created with another id after a terminal event."""
         judge = self._current()
         response = judge.response
@@ -246,7 +171,3 @@ def frame_of(event: Mapping[str, Any]) -> Frame:
     data = json.dumps(dict(event)).encode()
     name = event.get("type")
     return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)
-
-
-def _order(finding: Finding) -> tuple[int, float, str]:
-    return finding.response, float("inf") if finding.position is None else finding.position, finding.code

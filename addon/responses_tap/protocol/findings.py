@@ -83,6 +83,11 @@ class Finding:
         }
 
 
+def order(finding: Finding) -> tuple[int, float, str]:
+    """What findings are sorted by: response and position; those about the end come last."""
+    return finding.response, float("inf") if finding.position is None else finding.position, finding.code
+
+
 class Report(Protocol):
     """How the parts of the checker report: the rule's code, the place, and the facts that its message names."""
 

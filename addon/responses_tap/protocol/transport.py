@@ -1,6 +1,6 @@
 """The frames of an event stream: names that match, data that is JSON, a proper end."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding, Report, Severity
@@ -10,11 +10,19 @@ from responses_tap.protocol.sse import Frame
 _FAULTS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905"}
 
 
+class Head(NamedTuple):
+    """What the head of the HTTP answer says; None where it is not known."""
+
+    status: int | None = None
+    content_type: str | None = None
+
+
 class Transport:
     """The frames of one body, beside the events in them."""
 
-    def __init__(self, report: Report, *, live: bool) -> None:
+    def __init__(self, report: Report, head: Head, *, live: bool) -> None:
         self._report = report
+        self._head = head
         self._live = live
         self._found: dict[str, Finding] = {}
         self.marked = False
@@ -24,6 +32,8 @@ class Transport:
     def event(self, frame: Frame, event: Event) -> None:
         """A frame that carries data."""
         position = event.position
+        if position == event.response == 0:
+            self._judge_head()
         if event.fault is not None:
             self._report(_FAULTS[event.fault.kind], position, detail=event.fault.detail)
         if frame.event is None:
@@ -32,6 +42,13 @@ class Transport:
             self._count("TR901", position, event=frame.event, type=event.type)
         if self.marked:
             self._count("TR910", position)
+
+    def _judge_head(self) -> None:
+        status, content_type = self._head
+        if status is not None and not 200 <= status < 300:  # noqa: PLR2004 - HTTP's successes
+            self._report("TR907", None, status=status)
+        if content_type is not None and content_type.partition(";")[0].strip().lower() != "text/event-stream":
+            self._report("TR906", None, have=content_type)
 
     def nothing(self, frame: Frame, response: Response | None) -> None:
         """A frame without data: a comment, or an `event:` line alone."""

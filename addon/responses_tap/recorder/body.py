@@ -35,6 +35,8 @@ class EventBody:
         self._shape = hashlib.sha256()
         self._latest_type: str | None = None
         self._published: list[Finding] = []
+        self.terminal_type: str | None = None
+        """The type of the terminal event that the last response has reached."""
         self.fault: str | None = None
         """What the checker stumbled over: its findings are not all, the facts are."""
 
@@ -48,12 +50,6 @@ class EventBody:
         """The state of the last response: open, completed, incomplete, failed or truncated."""
         responses = self._checker.responses
         return responses[-1].state if responses else "open"
-
-    @property
-    def terminal_type(self) -> str | None:
-        """The type of the terminal event that the last response has reached."""
-        responses = self._checker.responses
-        return responses[-1].terminal_type if responses else None
 
     @property
     def findings(self) -> list[Finding]:
@@ -82,9 +78,11 @@ class EventBody:
 
     def feed(self, data: bytes, at_ns: int, chunk: int) -> None:
         """Take decoded bytes that came with this chunk, `at_ns` after the stream's start."""
-        self._unframed += data
-        for frame in self._decoder.feed(data):
-            del self._unframed[: len(frame.raw)]
+        frames = self._decoder.feed(data)
+        if self._unframed or len(frames) != 1 or len(frames[0].raw) != len(data):  # nearly every chunk is a frame
+            self._unframed += data
+            del self._unframed[: sum(len(frame.raw) for frame in frames)]
+        for frame in frames:
             self._write(frame, at_ns, chunk)
 
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
@@ -154,6 +152,8 @@ class EventBody:
         if event is not None and event.type != self._latest_type:
             self._latest_type = event.type
             self._shape.update(f"{event.type}\n".encode(errors="replace"))
+            responses = self._checker.responses
+            self.terminal_type = responses[-1].terminal_type if responses else None
         return event
 
     def _unchecked(self, frame: Frame) -> Event | None:

@@ -22,6 +22,10 @@ class Kind(IntEnum):
     END = 4
 
 
+_KINDS = {int(kind): kind for kind in Kind}
+"""A look-up for the hot path, several times as fast as `Kind(1)`."""
+
+
 class Message(NamedTuple):
     """One thing that happened to a flow."""
 
@@ -75,7 +79,7 @@ def _messages(content: bytes) -> Iterator[Message]:
     while at < len(content):
         kind, flow, at_ns, size = _MESSAGE_HEAD.unpack_from(content, at)
         at += _MESSAGE_HEAD.size
-        yield Message(Kind(kind), flow, at_ns, content[at : at + size])
+        yield Message(_KINDS[kind], flow, at_ns, content[at : at + size])
         at += size
 
 

@@ -94,8 +94,8 @@ def _rule_lines(code: str) -> list[Line]:
     text = rule.page()
     named = {
         "What": text.what,
-        "Impact": text.impact,
         "Fix": text.fix,
+        "Impact": text.impact,
         "Bad": text.bad,
         "Good": text.good,
         "Fine when": text.fine,

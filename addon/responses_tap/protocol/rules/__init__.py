@@ -9,11 +9,13 @@ from responses_tap.protocol.rules import (
     order,
     schema,
     status,
+    timing,
     transport,
+    websocket,
 )
 from responses_tap.protocol.rules.rule import DISPATCH, RULES, Page, Rule
 
-GROUPS = (lifecycle, nesting, missing, order, identity, agreement, status, schema, transport)
+GROUPS = (lifecycle, nesting, missing, order, identity, agreement, status, schema, transport, websocket, timing)
 """The groups in the order of their numbers: LC1xx, NS2xx, MD3xx, …."""
 
 __all__ = ["DISPATCH", "GROUPS", "RULES", "Page", "Rule"]

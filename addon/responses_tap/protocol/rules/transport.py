@@ -78,6 +78,32 @@ class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
     message = "{detail} of the data at {position} is not UTF-8"
 
 
+class ContentType(Rule, code="TR906", severity=Severity.ERROR):
+    """An event stream is not declared as one.
+
+    Impact: By reading: browsers and several SDKs refuse to read it as a stream.
+    Bad: Content-Type: application/json
+    Good: Content-Type: text/event-stream; charset=utf-8
+    Source: Open Responses specification, section "Streaming": Content-Type MUST be text/event-stream.
+    Fix: send `Content-Type: text/event-stream`.
+    """
+
+    message = "the Content-Type of the event stream is {have}"
+
+
+class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
+    """An event stream comes with an HTTP error.
+
+    Impact: By reading: no SDK reads the body of an error as a stream.
+    Bad: HTTP 429 with an event stream
+    Good: HTTP 429 with `{"error":{code, message}}` as JSON
+    Source: Open Responses specification, section "Errors".
+    Fix: answer with JSON where there is no stream, and with HTTP 200 where there is one.
+    """
+
+    message = "HTTP {status} with an event stream"
+
+
 class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
     """`[DONE]` comes before the terminal event.
 

@@ -57,6 +57,8 @@ class Browser(Screen[None]):
         self._panes: tuple[Pane, ...] = (self._streams, self._timeline, self._detail)
         self._pane: Pane = self._streams
         """The one that the person is in."""
+        self._below = Container(self._timeline, self._detail, id="below")
+        self._lists = Container(self._streams, self._below, id="panes")
         self._title, self._welcome = TitleBar(id="title"), Welcome(id="welcome")
         self._status = Static(id="status", markup=False)
         self._subject: Subject | None = None
@@ -69,22 +71,19 @@ class Browser(Screen[None]):
         """All panes; `_arrange` chooses among them."""
         yield self._title
         yield self._welcome
-        with Container(id="panes"):
-            yield self._streams
-            with Container(id="below"):
-                yield self._timeline
-                yield self._detail
+        yield self._lists
         yield self._status
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         """Begin to follow the recording."""
-        for name in ("#welcome", "#panes", "#status"):
-            self.query_one(name).display = False
+        for widget in (self._welcome, self._lists, self._status):
+            widget.display = False
         self._follow()
 
     async def on_unmount(self) -> None:
-        """Close the recording."""
+        """Close the recording, when nobody reads it any more."""
+        self.workers.cancel_node(self)
         await self._source.close()
 
     # Following the recording
@@ -125,12 +124,11 @@ class Browser(Screen[None]):
         is_empty = not len(streams.catalogue)
         streams.renew()
         self._title.show(self._source.path, streams.catalogue.totals())
-        panes = self.query_one("#panes")
         if is_empty:
             self._welcome.show(self._source.path, trouble)
-        elif not panes.display:
+        elif not self._lists.display:
             self._go(self._pane)
-        self._welcome.display, panes.display = is_empty, not is_empty
+        self._welcome.display, self._lists.display = is_empty, not is_empty
         self._status.update(f" {MISSING} {printable(trouble)}")
         self._status.display = bool(trouble) and not is_empty
 
@@ -193,9 +191,8 @@ class Browser(Screen[None]):
         first = min(panes.index(self._pane), len(panes) - count)
         for pane in panes:
             pane.display = pane in panes[first : first + count]
-        below = self.query_one("#below")
-        below.display = self._timeline.display or self._detail.display
-        below.set_class(count == len(panes), "-side-by-side")
+        self._below.display = self._timeline.display or self._detail.display
+        self._below.set_class(count == len(panes), "-side-by-side")
 
     def _go(self, pane: Pane) -> None:
         self._pane = pane

@@ -1,8 +1,8 @@
 """The last line of the screen: the main keys."""
 
 from textual.app import App
-from textual.content import Content
 from textual.binding import ActiveBinding
+from textual.content import Content
 from textual.widgets import Static
 
 _PALETTE = "command_palette"

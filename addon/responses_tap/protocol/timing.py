@@ -1,0 +1,47 @@
+"""When events arrived: streams that did not stream, and silences that clients give up on.
+
+The clock is the caller's: arrival times are handed in with the frames, in nanoseconds since the request.
+"""
+
+from responses_tap.protocol.events import Event
+from responses_tap.protocol.findings import Report
+from responses_tap.protocol.grammar import Role
+
+_SILENCE_NS = 300_000_000_000
+"""Codex gives up on a stream after this long without a byte (stream_idle_timeout_ms)."""
+_ENOUGH_DELTAS = 20
+_WAITED_NS = 1_000_000_000
+_BURST = 0.05
+"""A whole stream within this part of the time that it was waited for has been held back somewhere."""
+
+
+class Timing:
+    """The arrival times of one response."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._first: int | None = None
+        self._last = 0
+        self._deltas: list[int] = []
+        self._silent = False
+
+    def apply(self, event: Event, at_ns: int) -> None:
+        """An event that arrived at this time."""
+        if self._first is None:
+            self._first = at_ns
+        elif at_ns - self._last >= _SILENCE_NS and not self._silent:
+            self._silent = True
+            self._report("TM002", event.position, seconds=round((at_ns - self._last) / 1e9))
+        self._last = at_ns
+        if event.row is not None and event.row.role is Role.DELTA:
+            self._deltas.append(at_ns)
+
+    def finish(self) -> None:
+        """No more events will come: did they stream?"""
+        if self._first is None or len(self._deltas) < _ENOUGH_DELTAS or self._first < _WAITED_NS:
+            return
+        took = self._last - self._first
+        if took <= self._first * _BURST:
+            self._report(
+                "TM001", None, deltas=len(self._deltas), ms=round(took / 1e6), waited=round(self._first / 1e9, 1)
+            )
