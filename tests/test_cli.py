@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import click
 import pytest
@@ -198,3 +199,42 @@ def test_colour_is_for_terminals_only() -> None:
     assert "\x1b" not in run("check", NO_TEXT_DONE).stdout
     plain = CliRunner(env={"NO_COLOR": "1"}).invoke(main, ["check", NO_TEXT_DONE], color=True)
     assert "\x1b" not in plain.stdout
+
+
+def test_auto_chooses_a_profile_and_says_why(tmp_path: Path) -> None:
+    azure = tmp_path / "azure.sse"
+    azure.write_text(Path(CLEAN_TEXT).read_text().replace('"background"', '"content_filters":[],"background"'))
+    assert (
+        "profile azure: the response has content_filters" in run("check", str(azure), "--profile", "auto").stdout
+    )
+    report = json.loads(run("check", CLEAN_TEXT, "--profile", "auto", "--format", "json").stdout)
+    assert report["profile"] == "auto"
+    assert report["streams"][0]["profile"] == "openai"
+
+
+def test_junit_fails_a_case_for_each_broken_response() -> None:
+    result = run("check", CLEAN_TEXT, NO_TEXT_DONE, "nowhere.sse", "--format", "junit")
+    suite = ET.fromstring(result.stdout).find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "1", "1")
+    (failure,) = suite.iter("failure")
+    assert "line 29: MD301 text-done-missing" in (failure.text or "")
+
+
+def test_sarif_places_findings_in_the_file_and_explains_every_rule() -> None:
+    log = json.loads(run("check", NO_TEXT_DONE, "nowhere.sse", "--format", "sarif").stdout)
+    (sarif,) = log["runs"]
+    assert log["version"] == "2.1.0"
+    assert {rule["id"] for rule in sarif["tool"]["driver"]["rules"]} == set(RULES)
+    (result,) = sarif["results"]
+    assert sarif["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "MD301"
+    place = result["locations"][0]["physicalLocation"]
+    lines = Path(NO_TEXT_DONE).read_text().splitlines()
+    assert "response.content_part.done" in lines[place["region"]["startLine"] - 1]
+    assert not sarif["invocations"][0]["executionSuccessful"]
+
+
+def test_github_annotations_name_file_and_line() -> None:
+    result = run("check", NO_TEXT_DONE, "--format", "github")
+    assert result.stdout.startswith(f"::error file={NO_TEXT_DONE},line=29,title=MD301 text-done-missing::")
+    assert len(result.stdout.splitlines()) == 1

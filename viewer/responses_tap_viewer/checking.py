@@ -1,19 +1,24 @@
 """Checks everything that a person points at: files, recordings, folders, standard input."""
 
+import itertools
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.formats import Foreign
 from responses_tap.formats.raw import read_frames
 from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.events import parse
 from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
-from responses_tap.store import Recording, StreamRow
+from responses_tap.protocol.transport import Head
+from responses_tap.store import StreamRow
 from responses_tap_viewer.streams import (
     UnusableInput,
     file_frames,
@@ -57,6 +62,9 @@ class Checked:
     findings: tuple[Finding, ...]
     lines: Mapping[int, int]
     """In which line of the file, from 1, the event of each finding's position stands; the end's is at -1."""
+    profile: str
+    why: str = ""
+    """Why this profile, where it was chosen (`--profile auto`)."""
 
     def line(self, finding: Finding) -> int:
         """The line of the file that shows a finding."""
@@ -85,6 +93,16 @@ def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | Un
             yield error
 
 
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A body to check, and what is known about it beside its bytes."""
+
+    source: str
+    frames: Iterable[tuple[Frame, int | None]]
+    """Each with its arrival in nanoseconds since the request, where that is known."""
+    row: StreamRow | None = None
+
+
 def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput]:
     if path == "-":
         yield from _check_stdin(options)
@@ -96,9 +114,7 @@ def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput
         if is_recording(file):
             yield from _check_recording(file, id_, options)
         else:
-            yield from _check_frames(
-                path, None, file_frames(file), Checker(options.profile, resumed=options.resumed), options
-            )
+            yield from _check_body(_Body(path, ((frame, None) for frame in file_frames(file))), options)
 
 
 def _split(path: str) -> tuple[Path, int | None]:
@@ -109,9 +125,8 @@ def _split(path: str) -> tuple[Path, int | None]:
 
 
 def _check_stdin(options: Options) -> Iterator[Checked]:
-    checker = Checker(options.profile, resumed=options.resumed)
     try:
-        yield from _check_frames("-", None, read_frames(sys.stdin.buffer), checker, options)
+        yield from _check_body(_Body("-", ((frame, None) for frame in read_frames(sys.stdin.buffer))), options)
     except Foreign as error:
         raise UnusableInput("-", f"(standard input) {error}") from error
 
@@ -124,35 +139,71 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
                 raise UnusableInput(
                     str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has"
                 )
-            yield from _check_row(str(path), recording, row, options)
+            frames = ((frame, at_ns) for frame, at_ns, _ in recording.frames(row.id))
+            found = list(_check_body(_Body(str(path), frames, row), options))
+            yield from found or [_unanswered(str(path), row, options)]
 
 
-def _check_row(source: str, recording: Recording, row: StreamRow, options: Options) -> Iterator[Checked]:
-    resumed = options.resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
-    checker = Checker(options.profile, live=True, resumed=resumed)
-    frames = (frame for frame, _, _ in recording.frames(row.id))
-    cut = row.ended_by in ("client", "recorder") or row.state == "open"
-    found = list(_check_frames(source, row.id, frames, checker, options, cut=cut))
-    yield from found or [Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {})]
+def _unanswered(source: str, row: StreamRow, options: Options) -> Checked:
+    """A request whose answer was no event stream."""
+    profile = options.profile if options.profile != AUTO else choose(row.url, {})[0]
+    return Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile)
 
 
-def _check_frames(
-    source: str, id_: int | None, frames: Iterable[Frame], checker: Checker, options: Options, *, cut: bool = False
-) -> Iterator[Checked]:
+def _check_body(body: _Body, options: Options) -> Iterator[Checked]:
+    frames = iter(body.frames)
+    name, why, frames = _profile(body, frames, options)
+    checker = _checker(body.row, name, options)
     lines: list[array[int]] = []
     line = 1
-    for frame in frames:
-        event = checker.feed(frame)
+    for frame, at_ns in frames:
+        event = checker.feed(frame, at_ns)
         if event is not None:
             if event.response == len(lines):
                 lines.append(array("Q"))
             lines[event.response].append(line + frame.raw[: frame.raw.find(b"data")].count(b"\n"))
         line += frame.raw.count(b"\n")
+    row = body.row
+    cut = row is not None and (row.ended_by in ("client", "recorder") or row.state == "open")
     findings = [finding for finding in checker.finish(cut=cut) if options.keeps(finding)]
     for response in checker.responses:
         mine = tuple(finding for finding in findings if finding.response == response.index)
         at = lines[response.index] if response.index < len(lines) else array("Q")
-        places = {f.position: at[f.position] for f in mine if f.position is not None} | {-1: line}
         yield Checked(
-            source, id_, response.index, response.id, response.model, response.state, response.events, mine, places
+            body.source,
+            row.id if row else None,
+            response.index,
+            response.id,
+            response.model,
+            response.state,
+            response.events,
+            mine,
+            {f.position: at[f.position] for f in mine if f.position is not None} | {-1: line},
+            name,
+            why,
         )
+
+
+def _checker(row: StreamRow | None, profile: str, options: Options) -> Checker:
+    if row is None:
+        return Checker(profile, resumed=options.resumed)
+    resumed = options.resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
+    content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
+    return Checker(profile, live=True, resumed=resumed, head=Head(row.status, content_type))
+
+
+def _profile(
+    body: _Body, frames: Iterator[tuple[Frame, int | None]], options: Options
+) -> tuple[str, str, Iterator[tuple[Frame, int | None]]]:
+    """The profile to check with, why, and the frames, of which the first may have been looked at."""
+    if options.profile != AUTO:
+        return options.profile, "", frames
+    looked_at = []
+    response: dict[str, Any] = {}
+    for frame, at_ns in frames:
+        looked_at.append((frame, at_ns))
+        if frame.data:
+            response = parse(frame.data).object("response")
+            break
+    name, why = choose(body.row.url if body.row else "", response)
+    return name, why, itertools.chain(looked_at, frames)

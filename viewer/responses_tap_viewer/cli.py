@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
+from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
 
 UNUSABLE = 2
 """The exit status for unusable input, as for wrong usage."""
@@ -179,10 +179,10 @@ def show(stream: str, full: bool, format_: str) -> None:
 @click.argument("paths", metavar="PATH…", nargs=-1, required=True)
 @click.option(
     "--profile",
-    type=click.Choice(list(PROFILES)),
+    type=click.Choice([*PROFILES, AUTO]),
     default=DEFAULT_PROFILE,
     show_default=True,
-    help="Whose rules: they change severities.",
+    help="Whose rules: they change severities; auto chooses by host and response.",
 )
 @click.option("--select", multiple=True, metavar="CODES", help="Only rules whose codes begin so (NS,MD3).")
 @click.option("--ignore", multiple=True, metavar="CODES", help="Not the rules whose codes begin so.")

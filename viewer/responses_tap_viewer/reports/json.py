@@ -78,5 +78,6 @@ def _checked(checked: Checked) -> dict[str, Any]:
         "model": checked.model,
         "state": checked.state,
         "events": checked.events,
+        **({"profile": checked.profile, "profile_reason": checked.why} if checked.why else {}),
         "findings": [finding_object(finding) for finding in checked.findings],
     }

@@ -23,6 +23,8 @@ def checked_lines(checked: Checked) -> Iterator[str]:
     name += f" [{checked.index}]" if checked.index else ""
     words = [checked.response_id, checked.model, checked.state, f"{checked.events} events"]
     yield f"{_verdict_glyph(checked)} {name}  " + " · ".join(shorten(word) for word in words if word)
+    if checked.why:
+        yield f"  profile {checked.profile}: {checked.why}"
     for finding in checked.findings:
         yield f"  {finding_line(finding)}"
         if finding.severity is not Severity.NOTE:
