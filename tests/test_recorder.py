@@ -17,8 +17,10 @@ import pytest
 import zstandard
 
 from responses_tap.recorder import Feeder, FindingMade, Notice, StreamFinished, StreamStarted, Tap, Trouble
+from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Answer, End, Request
 from responses_tap.store import RecordingError, open_recording
+from responses_tap.store.writer import Writer
 
 from .conftest import RECORDINGS
 from .upstream import ended, eventually, facts_hold, rows
@@ -300,6 +302,41 @@ def test_odd_json_does_not_stop_the_recorder(feeder: Feeder, db: Path, notices: 
     assert [row.state for row in rows(db)] == ["truncated", "completed"]
     assert _body(db) == odd
     assert not any(isinstance(notice, Trouble) for notice in notices)
+
+
+def test_a_rule_that_fails_costs_findings_but_no_facts(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object, event: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("responses_tap.protocol.sequence.Sequence.apply", fail)
+    writer = Writer(db)
+    stream = LiveStream.begin(request(), writer, "openai")
+    stream.answer(Answer(200, SSE))
+    for part in pieces(CLEAN, 100):
+        stream.chunk(part, 5)
+    stream.end(SERVER, 6)
+    notices = stream.publish()
+    writer.commit()
+    assert [notice.message for notice in notices if isinstance(notice, Trouble)] == [
+        "the findings of stream 1 are not all: RuntimeError('planted')"
+    ]
+    with open_recording(db) as recording:
+        facts_hold(recording, 1, CLEAN)
+        assert [event.position for event in recording.events(1)] == list(range(13))
+    writer.close()
+
+
+def test_a_stream_that_cannot_be_recorded_does_not_stop_the_others(
+    feeder: Feeder, db: Path, notices: list[Notice]
+) -> None:
+    broken = feeder.open(request(), time.monotonic_ns())
+    broken.answer(Answer(200, [("Content-Type", 7)]))  # type: ignore[list-item]
+    broken.chunk(CLEAN)
+    broken.end(SERVER)
+    play(feeder, [CLEAN])
+    feeder.close()
+    assert [(row.state, row.ended_by) for row in rows(db)] == [("truncated", "recorder"), ("completed", "server")]
+    assert sum(isinstance(notice, Trouble) for notice in notices) == 1
 
 
 def test_a_listener_that_fails_does_not_stop_the_recorder(db: Path) -> None:

@@ -33,7 +33,7 @@ _COMMIT_SECONDS = 0.05
 _RETRY_SECONDS = 0.5
 _LAST_TRIES = 20
 _NICENESS = 10
-_REST = 2.0
+_REST = 5.0
 """Pause after each batch, in times of the work that it was: the traffic goes first, and two processors are often
 the two halves of one core, so that niceness alone does not keep this process from slowing the proxy down."""
 _MOST_WAITING = 300
@@ -126,8 +126,7 @@ class Worker:
             try:
                 self._dispatch(message)
             except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
-                self._flows.pop(message.flow, None)
-                self._out.send(Trouble(f"a stream cannot be recorded further: {error!r}"))
+                self._drop(message.flow, repr(error))
         if len(self._waiting) < _MOST_WAITING:
             self._rested = time.monotonic() + _REST * (time.monotonic() - start)
 
@@ -172,6 +171,15 @@ class Worker:
             stream.end(End.decode(message.payload), at_ns)
             self._writer.set_meta(self._meta_key(message.flow), None)
             self._forget(message.flow)
+
+    def _drop(self, flow: int, fault: str) -> None:
+        self._out.send(Trouble(f"a stream cannot be recorded further: {fault}"))
+        stream = self._flows.pop(flow, None)
+        self._starts.pop(flow, None)
+        if isinstance(stream, LiveStream):
+            self._dirty.pop(stream.id, None)
+            self._writer.set_stream(stream.id, _LEFT | {"end_reason": f"the recorder failed: {fault}"})
+            self._writer.set_meta(self._meta_key(flow), None)
 
     def _forget(self, flow: int) -> None:
         del self._flows[flow], self._starts[flow]

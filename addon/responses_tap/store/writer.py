@@ -48,11 +48,6 @@ class Writer:
         self._chunks: list[ChunkRow] = []
         self._events: list[EventRow] = []
 
-    @property
-    def has_rows(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self._statements or self._chunks or self._events)
-
     @cached_property
     def mask_key(self) -> bytes:
         """The key of this recording's masks, 32 random bytes."""

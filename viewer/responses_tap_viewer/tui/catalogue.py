@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from responses_tap.store import Recording, StreamRow
 
-PAGE = 500
+PAGE = 1000
 """Streams read in one statement."""
 
 

@@ -1,11 +1,15 @@
 """Follows one stream: its rows, page by page while it is read, and on while it is recorded."""
 
+import time
+
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.store import EventRow, Recording
 from responses_tap.timeline import Entry, Row, Timeline
 
 _PAGE = 1000
-"""Events read at once: some 10 ms of work."""
+"""Events read in one statement: some 10 ms of work."""
+_MOMENT = 0.04
+"""Seconds of reading, after which others may ask the recording for something."""
 
 
 class Follower:
@@ -23,7 +27,15 @@ class Follower:
         self._version: int | None = None
 
     def advance(self, recording: Recording) -> bool:
-        """Read one page more; whether there is still more to read."""
+        """Read on for a moment; whether there is still more to read."""
+        until = time.monotonic() + _MOMENT
+        while (more := self._read_page(recording)) and time.monotonic() < until:
+            pass
+        self.caught_up = not more
+        self.rows = [*self._timeline.rows, *(() if more else self._timeline.end())]
+        return more
+
+    def _read_page(self, recording: Recording) -> bool:
         version = recording.data_version()
         page = list(recording.events(self.stream_id, self._next_n, _PAGE))
         if version != self._version:
@@ -36,9 +48,7 @@ class Follower:
                 return True
         self._timeline.extend(_entries(page))
         self._next_n += len(page)
-        self.caught_up = len(page) < _PAGE
-        self.rows = [*self._timeline.rows, *(self._timeline.end() if self.caught_up else ())]
-        return not self.caught_up
+        return len(page) == _PAGE
 
 
 def frame_of(raw: bytes) -> Frame:

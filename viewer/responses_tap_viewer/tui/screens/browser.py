@@ -106,7 +106,9 @@ class Browser(Screen[None]):
         streams = self._streams
         catalogue = streams.catalogue
         ids = await self._source.read(Recording.stream_ids)
-        is_new = catalogue.set_ids(ids or [])
+        if ids is None:
+            return
+        is_new = catalogue.set_ids(ids)
         stale = catalogue.stale(streams.lines.in_sight)
         catalogue.put(await self._source.read(lambda recording: read_each(recording, stale)) or [])
         if not is_new and not catalogue.totals().open:

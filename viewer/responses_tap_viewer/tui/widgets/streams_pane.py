@@ -73,7 +73,10 @@ class StreamsPane(Pane):
         new = self.count_new()
         self.entitle("Streams", str(len(self.catalogue) or ""), f"▼ {new} new" if new else "")
         self._draw_head()
-        summary = self.catalogue[self.lines.cursor] if len(self.catalogue) else None
+        if not len(self.catalogue):
+            self._selected = None
+            return
+        summary = self.catalogue[self.lines.cursor]
         if summary is not None and summary != self._selected:
             self._selected = summary
             self.post_message(StreamSelected(summary))

@@ -1,0 +1,280 @@
+"""Planted defects: each takes the events of a correct stream, breaks one thing, and knows its name.
+
+A mutation is a function (events, random) → the broken events, or None where the stream has no place for it.
+"""
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+type Event = dict[str, Any]
+type Mutate = Callable[[list[Event], random.Random], list[Event] | None]
+type Change = Callable[[Event], bool]
+"""Changes one event in place; False where it does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One kind of defect."""
+
+    name: str
+    codes: frozenset[str]
+    """The rules that name it; several, where the place decides."""
+    mutate: Mutate
+
+
+MUTATIONS: list[Mutation] = []
+
+
+def _add(name: str, codes: str, mutate: Mutate) -> None:
+    MUTATIONS.append(Mutation(name, frozenset(codes.split()), mutate))
+
+
+def _at(events: list[Event], types: str) -> list[int]:
+    names = {f"response.{name}" for name in types.split()}
+    return [n for n, event in enumerate(events) if event["type"] in names]
+
+
+def _drop(types: str, codes: str) -> None:
+    def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        places = _at(events, types)
+        if not places:
+            return None
+        del events[rnd.choice(places)]
+        return events
+
+    _add(f"drop {types.split(maxsplit=1)[0]}", codes, mutate)
+
+
+def _double(types: str, codes: str) -> None:
+    def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        places = _at(events, types)
+        if not places:
+            return None
+        n = rnd.choice(places)
+        events.insert(n + 1, copy.deepcopy(events[n]))
+        return events
+
+    _add(f"double {types.split(maxsplit=1)[0]}", codes, mutate)
+
+
+def _delay(type_: str, behind: str, codes: str) -> None:
+    """Move an event behind the next one of another type, of the same item."""
+
+    def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        places = _at(events, type_)
+        rnd.shuffle(places)
+        for n in places:
+            for later in range(n + 1, len(events)):
+                same = events[later].get("output_index") in (None, events[n].get("output_index"))
+                if events[later]["type"] == f"response.{behind}" and same:
+                    events.insert(later, events.pop(n))
+                    return events
+        return None
+
+    _add(f"{type_} behind {behind}", codes, mutate)
+
+
+def _change(name: str, types: str, codes: str, change: Change) -> None:
+    def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        places = _at(events, types)
+        rnd.shuffle(places)
+        return events if any(change(events[n]) for n in places) else None
+
+    _add(name, codes, mutate)
+
+
+def _field(field: str, value: Callable[[Any], Any]) -> Change:
+    def change(event: Event) -> bool:
+        if field in event:
+            event[field] = value(event[field])
+        return field in event
+
+    return change
+
+
+def _without(*path: str, only: str = "") -> Change:
+    def change(event: Event) -> bool:
+        holder = event
+        for key in path[:-1]:
+            holder = holder.get(key) or {}
+        if only and holder.get("type") != only:
+            return False
+        return holder.pop(path[-1], None) is not None
+
+    return change
+
+
+def _inside(holder: str, field: str, value: Callable[[Any], Any], only: str = "") -> Change:
+    def change(event: Event) -> bool:
+        inner = event.get(holder) or {}
+        if not inner.get(field) or (only and inner.get("type") != only) or inner.get("caller"):
+            return False
+        inner[field] = value(inner[field])
+        return True
+
+    return change
+
+
+def _snapshot(field: str, value: Any) -> Change:
+    def change(event: Event) -> bool:
+        event["response"][field] = value
+        return True
+
+    return change
+
+
+def _output(edit: Callable[[list[Event]], list[Event]], least: int = 1) -> Change:
+    def change(event: Event) -> bool:
+        output = event["response"]["output"]
+        if len(output) < least:
+            return False
+        event["response"]["output"] = edit(output)
+        return True
+
+    return change
+
+
+def _other_text(item: Event) -> bool:
+    if item.get("type") == "message" and item["content"] and "text" in item["content"][0]:
+        item["content"][0]["text"] += "x"
+    elif item.get("type") == "function_call":
+        item["arguments"] += " "
+    else:
+        return False
+    return True
+
+
+def _part_of_type(type_: str, field: str) -> Change:
+    def change(event: Event) -> bool:
+        if event["part"].get("type") != "output_text":
+            return False
+        event["part"] = {"type": type_, field: ""}
+        return True
+
+    return change
+
+
+_INNER = "output_text.delta function_call_arguments.delta output_text.done content_part.added content_part.done"
+_VALUE_DONE = (
+    "function_call_arguments.done custom_tool_call_input.done mcp_call_arguments.done code_interpreter_call_code.done"
+)
+_TERMINAL = "completed incomplete failed"
+_PART_ADDED = "content_part.added reasoning_summary_part.added"
+_PART_DONE = "content_part.done reasoning_summary_part.done"
+
+_drop("created", "LC101")
+_drop(_TERMINAL, "LC103")
+_drop("output_item.added", "NS201 NS203")
+_drop("output_item.done", "MD306 LC109")
+_drop(_PART_ADDED, "NS202")
+_drop(_PART_DONE, "MD305")
+_drop("output_text.done", "MD301")
+_drop("refusal.done", "MD303")
+_drop("reasoning_text.done", "MD302")
+_drop("reasoning_summary_text.done", "MD304")
+_drop(_VALUE_DONE, "MD307")
+_drop("output_text.delta reasoning_summary_text.delta", "AG601 MD309")
+_drop("function_call_arguments.delta mcp_call_arguments.delta", "AG604 MD309")
+
+_double("created", "LC102")
+_double("in_progress", "LC107")
+_double(_TERMINAL, "LC105")
+_double("output_item.added", "NS207")
+_double("output_item.done", "NS210")
+_double(_PART_ADDED, "NS208")
+_double(_PART_DONE, "OR403")
+_double(f"output_text.done reasoning_summary_text.done {_VALUE_DONE}", "OR401")
+_double("output_text.delta function_call_arguments.delta", "AG601 AG604")
+
+_delay("output_text.done", "content_part.done", "OR403")
+_delay("output_text.done", "output_item.done", "OR402")
+_delay("content_part.done", "output_item.done", "OR402")
+_delay("output_text.delta", "output_text.done", "OR401")
+_delay("output_text.delta", "output_item.done", "OR402")
+_delay("content_part.added", "output_text.delta", "NS202")
+_delay("output_item.added", "content_part.added", "NS201")
+_delay("output_item.added", "function_call_arguments.delta", "NS201")
+_delay("in_progress", "output_item.added", "LC107")
+
+_change("another done text", "output_text.done reasoning_summary_text.done", "AG601 MD309 AG602",
+        _field("text", lambda text: f"{text}x"))  # fmt: skip
+_change("another delta", "output_text.delta", "AG601", _field("delta", lambda text: f"{text}x"))
+_change("empty arguments", "function_call_arguments.done", "AG604", _field("arguments", lambda _: ""))
+_change("another part text", "content_part.done", "AG602", _inside("part", "text", lambda text: f"{text}x"))
+_change("another item text", "output_item.done", "AG603", lambda event: _other_text(event["item"]))
+_change("another final text", "completed", "AG605",
+        lambda event: any(_other_text(item) for item in event["response"]["output"]))  # fmt: skip
+_change("empty output", "completed", "AG606", _output(lambda _: []))
+_change("other order", "completed", "AG607", _output(lambda output: output[::-1], least=2))
+_change("an item lost at the end", "completed", "AG607", _output(lambda output: output[1:], least=2))
+_change(
+    "an item more at the end",
+    "completed",
+    "MD311",
+    _output(lambda output: [*output, {"type": "message", "id": "more", "role": "assistant", "content": []}]),
+)
+
+_change("another response id", "completed", "ID501", _snapshot("id", "resp_other"))
+_change("another status", "completed", "ST701", _snapshot("status", "incomplete"))
+_change("a wrong first status", "created", "ST701", _snapshot("status", "completed"))
+_change("no usage", "completed", "ST709", _snapshot("usage", None))
+_change("an error in completed", "completed", "ST705", _snapshot("error", {"code": "x", "message": "y"}))
+_change("another model", "completed", "ID516", _snapshot("model", "other"))
+_change("a stray error", "completed", "SC809", lambda event: event.setdefault("error", {"message": "x"}) is not None)
+
+_change("another item id", "output_item.done", "ID502", _inside("item", "id", lambda _: "other"))
+_change("another call_id", "output_item.done", "ID514", _inside("item", "call_id", lambda _: "other", "function_call"))
+_change("no call_id", "output_item.added", "ID513", _inside("item", "call_id", lambda _: "", "function_call"))
+_change("another name", "output_item.done", "AG610", _inside("item", "name", lambda _: "other", "function_call"))
+_change("an open status", "output_item.done", "ST706", _inside("item", "status", lambda _: "in_progress", "message"))
+_change("an unknown status", "output_item.done", "ST708", _inside("item", "status", lambda _: "ready", "message"))
+_change("another item_id", _INNER, "ID503", _field("item_id", lambda _: "other"))
+
+_change("no output_index", _INNER, "SC801", _without("output_index"))
+_change("no content_index", "output_text.delta content_part.added", "SC801", _without("content_index"))
+_change("no item_id", _INNER, "SC801", _without("item_id"))
+_change("no item", "output_item.added", "SC805", _field("item", lambda _: None))
+_change("a null delta", "output_text.delta function_call_arguments.delta", "SC804", _field("delta", lambda _: None))
+_change("an index as text", _INNER, "SC804", _field("output_index", str))
+_change("no logprobs", "output_text.done", "SC802", _without("logprobs"))
+_change("no response id", "created", "SC810 SC801", _without("response", "id"))
+_change("no content", "output_item.added", "SC811", _without("item", "content", only="message"))
+_change("an old name", "content_part.added", "SC806", _field("type", lambda _: "response.reasoning_part.added"))
+_change("no number", _INNER, "SC803", _without("sequence_number"))
+_change("a number back", _INNER, "ID510", _field("sequence_number", lambda number: max(0, number - 2)))
+_change("a number ahead", _INNER, "ID511", _field("sequence_number", lambda number: number + 5))
+
+_change("another index inside", "output_text.delta", "ID506 ID503 NS204", _field("output_index", lambda k: k + 1))
+_change("a gap of items", "output_item.added", "ID507", _field("output_index", lambda k: k + 3))
+_change("another index at the end", "output_item.done", "ID506", _field("output_index", lambda k: k + 1))
+_change("a gap of parts", "content_part.added", "ID508", _field("content_index", lambda k: k + 1))
+_change("a refusal with text", "content_part.added", "NS206", _part_of_type("refusal", "refusal"))
+_change("reasoning in a message", "content_part.added", "NS205", _part_of_type("reasoning_text", "text"))
+
+
+def plant(events: list[Event], mutation: Mutation, rnd: random.Random, *, renumber: bool) -> list[Event] | None:
+    """The stream with one defect; with `renumber`, as a server would number what it sends."""
+    broken = mutation.mutate(copy.deepcopy(events), rnd)
+    if broken is None or broken == events:
+        return None
+    if renumber and "number" not in mutation.name and "sequence_number" in events[0]:
+        for n, event in enumerate(broken):
+            event["sequence_number"] = n
+    return broken
+
+
+def planted(streams: list[list[Event]], each: int, seed: int) -> Iterator[tuple[Mutation, list[Event], list[Event]]]:
+    """Up to `each` defects of every kind in randomly chosen streams: (mutation, correct, broken)."""
+    rnd = random.Random(seed)
+    for mutation in MUTATIONS:
+        found = 0
+        for events in rnd.sample(streams, len(streams)):
+            broken = plant(events, mutation, rnd, renumber=rnd.random() < 0.5)
+            if broken is not None:
+                yield mutation, events, broken
+                found += 1
+            if found == each:
+                break

@@ -1,0 +1,59 @@
+"""No miss and no cascade: a planted defect is found, by its name, and hardly anything else with it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from responses_tap import check
+
+from .conftest import CLEAN, events_of
+from .mutations import MUTATIONS, Event, Mutation, plant, planted
+
+# Without its first event, a background response is what a client that attached itself again gets: no defect.
+_SAMPLES = [events_of(path) for path in CLEAN if path.stem not in ("background", "resumed")]
+
+
+def found(correct: list[Event], broken: list[Event]) -> list[str]:
+    """The codes that the defect adds."""
+    before = {finding.code for finding in check(correct).findings}
+    return [finding.code for finding in check(broken).findings if finding.code not in before]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: m.name)
+def test_a_planted_defect_is_found_by_its_name(mutation: Mutation) -> None:
+    cases = [case for case in planted(_SAMPLES, 6, seed=1) if case[0] is mutation]
+    assert cases
+    for _, correct, broken in cases:
+        codes = found(correct, broken)
+        assert mutation.codes & set(codes), codes
+        assert len(codes) <= 3, codes
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(_SAMPLES), st.sampled_from(MUTATIONS), st.randoms(use_true_random=False), st.booleans())
+def test_no_stream_hides_a_defect(correct: list[Event], mutation: Mutation, rnd: Any, renumber: bool) -> None:
+    broken = plant(correct, mutation, rnd, renumber=renumber)
+    assume(broken is not None)
+    assert found(correct, broken or [])
+
+
+def test_on_real_streams_nearly_every_defect_is_found_and_named(
+    corpus: list[tuple[dict[str, Any], bytes]],
+) -> None:
+    streams = []
+    for entry, body in corpus:
+        if entry["origin"] == "openai" and entry["real"] is True and not entry["edited"]:
+            lines = [line[6:] for line in body.decode().splitlines() if line.startswith("data: {")]
+            events = [json.loads(line) for line in lines]
+            if events[0]["type"] == "response.created" and sum(e["type"] == "response.created" for e in events) == 1:
+                streams.append(events)
+    cases = [(mutation, found(correct, broken)) for mutation, correct, broken in planted(streams, 12, seed=2)]
+    missed = [mutation.name for mutation, codes in cases if not codes]
+    misnamed = [(mutation.name, codes) for mutation, codes in cases if codes and not mutation.codes & set(codes)]
+    assert len(cases) > 700
+    assert len(missed) <= 0.005 * len(cases), missed
+    assert len(missed) + len(misnamed) <= 0.02 * len(cases), misnamed
+    assert sum(len(codes) for _, codes in cases) <= 1.35 * len(cases)
