@@ -68,7 +68,7 @@ def _delay(type_: str, behind: str, codes: str) -> None:
         rnd.shuffle(places)
         for n in places:
             for later in range(n + 1, len(events)):
-                same = events[later].get("output_index") in (None, events[n].get("output_index"))
+                same = events[n].get("output_index") in (None, events[later].get("output_index"))
                 if events[later]["type"] == f"response.{behind}" and same:
                     events.insert(later, events.pop(n))
                     return events

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from responses_tap import RULES_VERSION
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.demo import record_samples
@@ -80,8 +82,7 @@ def test_bytes_that_are_no_text_survive_in_a_trace() -> None:
     sample = RECORDINGS / "broken/TR905-not-utf8.sse"
     (stream,) = json.loads(export(str(sample), "--format", "json"))["streams"]
     joined = b"".join(
-        frame["raw"].encode() if "raw" in frame else base64.b64decode(frame["raw_base64"])
-        for frame in stream["frames"]
+        frame["raw"].encode() if "raw" in frame else base64.b64decode(frame["raw_base64"]) for frame in stream["frames"]
     )
     assert joined == sample.read_bytes()
 
@@ -129,3 +130,23 @@ def test_a_stream_that_is_not_there_is_one_line(recording: Path) -> None:
     result = CliRunner().invoke(main, ["show", f"{recording}#99"])
     assert result.exit_code == 2
     assert "has no stream 99" in result.stderr
+
+
+def test_recheck_renews_findings_and_touches_no_fact(recording: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    shutil.copy(recording, old)
+    with open_db(old) as connection:
+        before = connection.execute("SELECT * FROM events ORDER BY stream, n").fetchall()
+        connection.execute("DELETE FROM findings WHERE code = 'MD301'")
+        connection.execute("UPDATE verdicts SET rules = '2020-01'")
+        connection.commit()
+    result = CliRunner().invoke(main, ["recheck", str(old)])
+    assert result.exit_code == 0, result.stderr
+    assert "stream 2: NS201, NS205 → MD301, NS201, NS205" in result.stdout
+    assert "6 streams checked again" in result.stdout
+    with open_db(old) as connection:
+        assert connection.execute("SELECT * FROM events ORDER BY stream, n").fetchall() == before
+        stored = set(connection.execute("SELECT stream, code, position, message, count FROM findings"))
+        assert connection.execute("SELECT DISTINCT rules FROM verdicts").fetchall() == [(RULES_VERSION,)]
+    with open_db(recording) as connection:
+        assert stored == set(connection.execute("SELECT stream, code, position, message, count FROM findings"))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, RadioSet
+from textual.widgets import Input
 
 from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui.screens.export import ExportScreen
@@ -119,9 +119,7 @@ async def test_the_mouse_selects_and_opens(four: Recorder) -> None:
         await screen.until(lambda: screen.row == "finding NS201")
 
 
-async def test_x_writes_the_stream_to_a_file(
-    four: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_x_writes_the_stream_to_a_file(four: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with browsing(four) as screen:
         await screen.press("x")
@@ -132,10 +130,8 @@ async def test_x_writes_the_stream_to_a_file(
         await screen.press("x")
         await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
         assert screen.app.screen.query_one(Input).value == "responses-tap-stream-4-2.md"
-        screen.app.screen.query_one(RadioSet).focus()
-        await screen.press("down", "down", "enter")
+        await screen.press("shift+tab", "down", "down")
         await screen.until(lambda: screen.app.screen.query_one(Input).value == "responses-tap-stream-4.sse")
-        screen.app.screen.query_one(Input).focus()
         await screen.press("enter")
         await screen.until((tmp_path / "responses-tap-stream-4.sse").exists)
 

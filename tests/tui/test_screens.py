@@ -55,9 +55,7 @@ async def test_the_field_that_a_finding_names_is_marked(recorder: Recorder) -> N
     recorder.add((RECORDINGS / "broken" / "ID503-item-id-mismatch.sse").read_bytes())
     async with browsing(recorder) as screen:
         await screen.press("n", "enter", "end")
-        await screen.until(
-            lambda: any('"item_id"' in line and "◂ ✖ ID503" in line for line in screen.text.split("\n"))
-        )
+        await screen.until(lambda: any('"item_id"' in line and "◂ ✖ ID503" in line for line in screen.text.split("\n")))
 
 
 async def test_hostile_text_is_shown_and_not_obeyed(recorder: Recorder) -> None:

@@ -12,13 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 from responses_tap.formats import Foreign
 from responses_tap.formats.raw import read_frames
 from responses_tap.protocol.checker import Checker
-from responses_tap.protocol.events import parse
+from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
 from responses_tap.protocol.transport import Head
-from responses_tap.store import StreamRow
+from responses_tap.store import Recording, StreamRow
 from responses_tap_viewer.streams import (
     UnusableInput,
     file_frames,
@@ -93,14 +93,49 @@ def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | Un
             yield error
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """A body to check, and what is known about it beside its bytes."""
+type _Arrivals = Iterator[tuple[Frame, int | None]]
+"""Frames, each with its arrival in nanoseconds since the request, where that is known."""
 
-    source: str
-    frames: Iterable[tuple[Frame, int | None]]
-    """Each with its arrival in nanoseconds since the request, where that is known."""
-    row: StreamRow | None = None
+
+def check_recorded(
+    recording: Recording, row: StreamRow, profile: str, *, resumed: bool = False
+) -> tuple[Checker, "Lines"]:
+    """Check a recorded stream as the recorder does it live; the finished checker, and where its events stand."""
+    resumed = resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
+    content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
+    checker = Checker(profile, live=True, resumed=resumed, head=Head(row.status, content_type))
+    lines = _feed(checker, ((frame, at_ns) for frame, at_ns, _ in recording.frames(row.id)))
+    checker.finish(cut=row.ended_by in ("client", "recorder") or row.state == "open")
+    return checker, lines
+
+
+class Lines:
+    """In which line of a body, from 1, each event stands."""
+
+    def __init__(self) -> None:
+        self._starts: list[array[int]] = []
+        self._line = 1
+
+    def add(self, frame: Frame, event: Event | None) -> None:
+        """Take the next frame of the body."""
+        if event is not None:
+            if event.response == len(self._starts):
+                self._starts.append(array("Q"))
+            before = frame.raw[: frame.raw.find(b"data")]
+            self._starts[event.response].append(self._line + before.count(b"\n"))
+        self._line += frame.raw.count(b"\n")
+
+    def of(self, findings: Iterable[Finding]) -> dict[int, int]:
+        """The lines of the findings' positions; the body's last line is at -1."""
+        places = {f.position: self._starts[f.response][f.position] for f in findings if f.position is not None}
+        return places | {-1: self._line}
+
+
+def _feed(checker: Checker, frames: _Arrivals) -> Lines:
+    lines = Lines()
+    for frame, at_ns in frames:
+        lines.add(frame, checker.feed(frame, at_ns))
+    return lines
 
 
 def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput]:
@@ -114,7 +149,7 @@ def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput
         if is_recording(file):
             yield from _check_recording(file, id_, options)
         else:
-            yield from _check_body(_Body(path, ((frame, None) for frame in file_frames(file))), options)
+            yield from _check_file(path, file_frames(file), options)
 
 
 def _split(path: str) -> tuple[Path, int | None]:
@@ -126,9 +161,17 @@ def _split(path: str) -> tuple[Path, int | None]:
 
 def _check_stdin(options: Options) -> Iterator[Checked]:
     try:
-        yield from _check_body(_Body("-", ((frame, None) for frame in read_frames(sys.stdin.buffer))), options)
+        yield from _check_file("-", read_frames(sys.stdin.buffer), options)
     except Foreign as error:
         raise UnusableInput("-", f"(standard input) {error}") from error
+
+
+def _check_file(source: str, frames: Iterator[Frame], options: Options) -> Iterator[Checked]:
+    profile, why, frames = _profile(options, "", frames)
+    checker = Checker(profile, resumed=options.resumed)
+    lines = _feed(checker, ((frame, None) for frame in frames))
+    checker.finish()
+    yield from _results(source, None, checker, lines, options, why)
 
 
 def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked]:
@@ -136,74 +179,47 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
         rows = recording.streams() if id_ is None else [recording.stream(id_)]
         for row in rows:
             if row is None:
-                raise UnusableInput(
-                    str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has"
-                )
-            frames = ((frame, at_ns) for frame, at_ns, _ in recording.frames(row.id))
-            found = list(_check_body(_Body(str(path), frames, row), options))
-            yield from found or [_unanswered(str(path), row, options)]
+                raise UnusableInput(str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has")
+            frames = (frame for frame, _, _ in recording.frames(row.id))
+            profile, why, _ = _profile(options, row.url, frames)
+            checker, lines = check_recorded(recording, row, profile, resumed=options.resumed)
+            if checker.responses:
+                yield from _results(str(path), row.id, checker, lines, options, why)
+            else:  # its answer was no event stream
+                yield Checked(str(path), row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile, why)
 
 
-def _unanswered(source: str, row: StreamRow, options: Options) -> Checked:
-    """A request whose answer was no event stream."""
-    profile = options.profile if options.profile != AUTO else choose(row.url, {})[0]
-    return Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile)
-
-
-def _check_body(body: _Body, options: Options) -> Iterator[Checked]:
-    frames = iter(body.frames)
-    name, why, frames = _profile(body, frames, options)
-    checker = _checker(body.row, name, options)
-    lines: list[array[int]] = []
-    line = 1
-    for frame, at_ns in frames:
-        event = checker.feed(frame, at_ns)
-        if event is not None:
-            if event.response == len(lines):
-                lines.append(array("Q"))
-            lines[event.response].append(line + frame.raw[: frame.raw.find(b"data")].count(b"\n"))
-        line += frame.raw.count(b"\n")
-    row = body.row
-    cut = row is not None and (row.ended_by in ("client", "recorder") or row.state == "open")
-    findings = [finding for finding in checker.finish(cut=cut) if options.keeps(finding)]
+def _results(
+    source: str, id_: int | None, checker: Checker, lines: Lines, options: Options, why: str
+) -> Iterator[Checked]:
+    findings = [finding for finding in checker.findings if options.keeps(finding)]
     for response in checker.responses:
         mine = tuple(finding for finding in findings if finding.response == response.index)
-        at = lines[response.index] if response.index < len(lines) else array("Q")
         yield Checked(
-            body.source,
-            row.id if row else None,
+            source,
+            id_,
             response.index,
             response.id,
             response.model,
             response.state,
             response.events,
             mine,
-            {f.position: at[f.position] for f in mine if f.position is not None} | {-1: line},
-            name,
+            lines.of(mine),
+            checker.profile.name,
             why,
         )
 
 
-def _checker(row: StreamRow | None, profile: str, options: Options) -> Checker:
-    if row is None:
-        return Checker(profile, resumed=options.resumed)
-    resumed = options.resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
-    content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
-    return Checker(profile, live=True, resumed=resumed, head=Head(row.status, content_type))
-
-
-def _profile(
-    body: _Body, frames: Iterator[tuple[Frame, int | None]], options: Options
-) -> tuple[str, str, Iterator[tuple[Frame, int | None]]]:
+def _profile(options: Options, url: str, frames: Iterator[Frame]) -> tuple[str, str, Iterator[Frame]]:
     """The profile to check with, why, and the frames, of which the first may have been looked at."""
     if options.profile != AUTO:
         return options.profile, "", frames
     looked_at = []
     response: dict[str, Any] = {}
-    for frame, at_ns in frames:
-        looked_at.append((frame, at_ns))
+    for frame in frames:
+        looked_at.append(frame)
         if frame.data:
             response = parse(frame.data).object("response")
             break
-    name, why = choose(body.row.url if body.row else "", response)
+    name, why = choose(url, response)
     return name, why, itertools.chain(looked_at, frames)

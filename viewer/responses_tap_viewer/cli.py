@@ -92,9 +92,7 @@ def demo(no_ui: bool) -> None:
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
-def record(
-    ctx: click.Context, upstream: str | None, listen: str, db: Path | None, command: tuple[str, ...]
-) -> None:
+def record(ctx: click.Context, upstream: str | None, listen: str, db: Path | None, command: tuple[str, ...]) -> None:
     """Record what a client and the API say to each other.
 
     With a COMMAND: run it with OPENAI_BASE_URL set to the recorder, and pass its exit status on. Without: print
@@ -238,9 +236,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     show_default=True,
     help="A bug report, the whole trace, or the body alone.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]"
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]")
 def export(streams: tuple[str, ...], format_: str, output: Path | None) -> None:
     """Export streams: as a bug report, as a trace, as the body alone.
 
@@ -262,9 +258,7 @@ def export(streams: tuple[str, ...], format_: str, output: Path | None) -> None:
 
 @main.command()
 @click.argument("stream")
-@click.option(
-    "--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="Where to listen.  [default: a free port]"
-)
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="Where to listen.  [default: a free port]")
 @click.option(
     "--speed",
     type=click.FloatRange(min=0),
@@ -290,6 +284,25 @@ def replay(stream: str, listen: str, speed: float, chunks: str) -> None:
     from responses_tap_viewer.commands import run_replay
 
     run_replay(stream, _address(listen), speed, chunks)
+
+
+@main.command()
+@click.argument("db", type=_DB, required=False)
+@click.option("--profile", type=click.Choice(list(PROFILES)), help="Whose rules.  [default: as recorded]")
+def recheck(db: Path | None, profile: str | None) -> None:
+    """Renew the findings of a recording by today's rules.
+
+    What was recorded is not touched: only findings and verdicts are made anew.
+
+    \b
+    Examples:
+      responses-tap recheck
+      responses-tap recheck mine.db --profile azure
+    """
+    from responses_tap_viewer.commands import run_recheck
+    from responses_tap_viewer.streams import default_recording
+
+    _print(run_recheck(db or default_recording(), profile))
 
 
 @main.command()

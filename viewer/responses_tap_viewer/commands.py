@@ -2,11 +2,12 @@
 
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking import Checked, Options, check_paths
 from responses_tap_viewer.cli import FOUND, UNUSABLE
@@ -48,6 +49,22 @@ def _at_once(result: Checked | UnusableInput, format_: str) -> Iterable[str]:
 
 def _fails(checked: Checked, fail_on: Severity) -> bool:
     return any(finding.severity.rank <= fail_on.rank for finding in checked.findings)
+
+
+def run_recheck(db: Path, profile: str | None) -> Iterator[str]:
+    """Renew the findings of a recording; a line for each stream whose findings are others now, and one in all."""
+    from responses_tap_viewer.rechecking import recheck
+    from responses_tap_viewer.streams import open_existing
+
+    open_existing(db).close()
+    streams = changed = 0
+    for id_, before, after in recheck(db, profile):
+        streams += 1
+        codes = [sorted(finding.code for finding in findings) for findings in (before, after)]
+        if codes[0] != codes[1]:
+            changed += 1
+            yield f"stream {id_}: {', '.join(codes[0]) or 'nothing'} → {', '.join(codes[1]) or 'nothing'}"
+    yield f"{text.counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed"
 
 
 def run_replay(name: str, listen: tuple[str, int], speed: float, chunks: str) -> None:

@@ -74,9 +74,7 @@ class ReplayServer:
     ) -> None:
         self._server = _Server(listen, _Handler)
         self._server.playbacks, self._server.speed = dict(playbacks), speed
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_POLL,), name="replay", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), name="replay", daemon=True)
 
     @property
     def url(self) -> str:

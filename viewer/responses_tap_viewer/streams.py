@@ -132,9 +132,7 @@ def recorded_stream(recording: Recording, row: StreamRow) -> Stream:
         Entry(event.n, frame, event.position, event.response, at_ns, chunk)
         for event, (frame, at_ns, chunk) in zip(recording.events(row.id), frames, strict=True)
     ]
-    return Stream(
-        str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id)
-    )
+    return Stream(str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id))
 
 
 def _recorded(path: Path, id_: int | None) -> Stream:

@@ -58,9 +58,7 @@ def _environment(stream: Stream) -> Iterator[str]:
         yield f"- Answer: HTTP {row.status}{encoding}; {row.event_count} events, state *{row.state}*"
         if row.ended_by:
             yield f"- Ended by: {row.ended_by} ({_text(row.end_reason or 'no reason known')})"
-        yield from (
-            f"- Server: `{_text(value)}`" for name, value in row.response_headers if name.lower() == "server"
-        )
+        yield from (f"- Server: `{_text(value)}`" for name, value in row.response_headers if name.lower() == "server")
     else:
         yield f"- File: `{_text(stream.name.rpartition('/')[2])}`, {len(stream.entries)} frames"
     yield f"- Checked by responses-tap {version('responses-tap')}, rules {RULES_VERSION}"

@@ -56,7 +56,8 @@ def list_lines(rows: Iterable[StreamRow]) -> Iterator[str]:
     yield f"{'id':>5}  {'time':<19} {'model':<22} {'status':>6} {'state':<11} {'events':>6}  verdict"
     for row in rows:
         glyph = row_glyph(row)
-        found = f"{row.errors} ✖ {row.warnings} ▲  {row.first_code}" if row.errors or row.warnings else ""
+        counts = [counted(n, noun) for n, noun in ((row.errors, "error"), (row.warnings, "warning")) if n]
+        found = f"{', '.join(counts)}, first {row.first_code}" if counts else ""
         yield (
             f"{row.id:>5}  {row.started_at[:19]:<19} {shorten(row.model or '', 22):<22} {row.status or '':>6}"
             f" {row.state:<11} {row.event_count:>6}  {glyph} {found}".rstrip()

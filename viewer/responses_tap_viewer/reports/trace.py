@@ -61,9 +61,7 @@ def _recorded(row: StreamRow) -> dict[str, Any]:
             "status": row.status,
             "headers": row.response_headers,
             "content_encoding": row.content_encoding,
-            "body": None
-            if row.response_body is None
-            else _json_or_text(row.response_body.decode(errors="replace")),
+            "body": None if row.response_body is None else _json_or_text(row.response_body.decode(errors="replace")),
         },
         "model": row.model,
         "response_id": row.response_id,

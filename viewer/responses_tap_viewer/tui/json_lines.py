@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 from responses_tap_viewer.tui.spans import Line, Role
 
-_TOKEN = re.compile(
-    r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>:)?|(?P<number>-?\d[\d.eE+-]*)|(?P<word>[a-zA-Z]+)'
-)
+_TOKEN = re.compile(r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>:)?|(?P<number>-?\d[\d.eE+-]*)|(?P<word>[a-zA-Z]+)')
 _TOP_KEY = re.compile(r'  "([^"\\]+)":')
 _NO_MARKS: Mapping[str, str] = {}
 

@@ -172,9 +172,7 @@ def _request_page(stream: StreamRow) -> list[Line]:
 
 
 def _answer_page(stream: StreamRow) -> list[Line]:
-    tokens = [
-        f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None
-    ]
+    tokens = [f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None]
     ended = " ".join(word for word in (stream.ended_by, stream.end_reason and f"({stream.end_reason})") if word)
     facts = {
         "Status": "" if stream.status is None else str(stream.status),
@@ -196,11 +194,7 @@ def _answer_page(stream: StreamRow) -> list[Line]:
         *(_labelled(label, text) for label, text in facts.items() if text),
         [],
         *_header_lines(stream.response_headers),
-        *(
-            [[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))]
-            if stream.response_body
-            else ()
-        ),
+        *([[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))] if stream.response_body else ()),
     ]
 
 

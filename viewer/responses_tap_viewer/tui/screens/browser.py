@@ -45,7 +45,7 @@ class Browser(Screen[None]):
         Binding("N", "find(-1)", "Previous finding, back into earlier streams", show=False),
         Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
         Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
-        *(Binding(str(i), f"turn_to('{tab}')", f"Show the {tab}", show=False) for i, tab in enumerate(TABS, 1)),
+        *(Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False) for i, tab in enumerate(TABS, 1)),
         Binding("x", "export", "Export", tooltip="Write the stream to a file"),
     ]
 

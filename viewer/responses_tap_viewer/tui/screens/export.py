@@ -10,12 +10,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, RadioButton, RadioSet
+from textual.widgets import Input, Label
 
 from responses_tap.store import RecordingError
 from responses_tap.timeline import MISSING, printable
 from responses_tap_viewer.exporting import FORMATS, write_whole
 from responses_tap_viewer.streams import UnusableInput
+from responses_tap_viewer.tui.messages import Chosen, CursorMoved
+from responses_tap_viewer.tui.spans import Line
+from responses_tap_viewer.tui.widgets.lines import Lines
 
 type ExportText = Callable[[int, str], str]
 """A stream's id and one of FORMATS → the file's text; bytes that are no UTF-8 as lone surrogates."""
@@ -31,36 +34,36 @@ class ExportScreen(ModalScreen[Path | None]):
         self._stream_id = stream_id
         self._export = export
         self._format = next(iter(FORMATS))
+        self._formats = Lines(id="formats")
 
     def compose(self) -> ComposeResult:
         """The formats, the name, what went wrong."""
         with Vertical(id="dialog") as dialog:
             dialog.border_title = f"Export stream {self._stream_id}"
-            with RadioSet():
-                for name, what in FORMATS.items():
-                    yield RadioButton(f"{name:5} {what}", value=name == self._format)
+            yield self._formats
             yield Input(self._proposal())
-            yield Label("Enter writes, Tab changes the format, Escape goes back", id="hint")
+            yield Label("Enter writes, Tab goes to the formats, Escape back", id="hint")
             yield Label(id="trouble", markup=False)
 
     def on_mount(self) -> None:
         """The proposed name will do, mostly."""
+        self._formats.open(FormatLines())
         self.query_one(Input).focus()
 
-    @on(RadioSet.Changed)
-    def take_format(self, event: RadioSet.Changed) -> None:
+    def on_cursor_moved(self, message: CursorMoved) -> None:
         """Propose a name for that format, unless the person has given one of their own."""
         entry = self.query_one(Input)
         was_proposed = entry.value == self._proposal()
-        self._format = list(FORMATS)[event.index]
+        self._format = list(FORMATS)[message.lines.cursor]
         if was_proposed:
             entry.value = self._proposal()
 
     @on(Input.Submitted)
-    async def write(self, event: Input.Submitted) -> None:
+    @on(Chosen)
+    async def write(self) -> None:
         """Write the file and close; or say why not, and stay."""
         try:
-            path = await asyncio.to_thread(self._write, event.value)
+            path = await asyncio.to_thread(self._write, self.query_one(Input).value)
         except (UnusableInput, RecordingError) as error:
             self.query_one("#trouble", Label).update(f"{MISSING} {printable(str(error))}")
         else:
@@ -77,3 +80,15 @@ class ExportScreen(ModalScreen[Path | None]):
         name = f"responses-tap-stream-{self._stream_id}"
         candidates = (Path(f"{name}{suffix}.{self._format}") for suffix in ("", *(f"-{n}" for n in range(2, 100))))
         return str(next((path for path in candidates if not path.exists()), Path(f"{name}.{self._format}")))
+
+
+class FormatLines:
+    """The formats, one a line."""
+
+    def __len__(self) -> int:
+        return len(FORMATS)
+
+    def line(self, index: int, width: int) -> Line:
+        """A format, and what it holds."""
+        name, what = list(FORMATS.items())[index]
+        return [(f" {name:6}", "strong"), (what, "plain")]

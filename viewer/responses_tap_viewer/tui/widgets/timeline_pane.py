@@ -25,6 +25,8 @@ class TimelinePane(Pane):
         self._times = Times.START
         self._mark: Mark | None = None
         """That of the row under the cursor."""
+        self._told: tuple[object, ...] = ()
+        """What the last RowSelected was about: while a long stream is read, there is no need to repeat it."""
         self._is_read = False
         """Whether the stream has been read to its end once, and what comes now is new."""
 
@@ -60,7 +62,7 @@ class TimelinePane(Pane):
         self._entitle()
 
     async def advance(self, source: Source) -> bool:
-        """Read a page more, in the thread of `source`; whether there is still more to read."""
+        """Read on for a moment, in the thread of `source`; whether there is still more to read."""
         follower = self.follower
         return follower is not None and bool(await source.read(follower.advance))
 
@@ -124,7 +126,10 @@ class TimelinePane(Pane):
         self._entitle()
         row = rows[cursor] if cursor < len(rows) else None
         self._mark = None if row is None else _mark(row)
-        self.post_message(RowSelected(row, _event_of(rows, cursor)))
+        told = (self._stream, self._mark, row and (row.kind, row.count, row.subject))
+        if told != self._told:
+            self._told = told
+            self.post_message(RowSelected(row, _event_of(rows, cursor)))
 
     def _entitle(self) -> None:
         if self._stream is None:
