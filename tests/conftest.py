@@ -17,8 +17,7 @@ BROKEN = sorted((RECORDINGS / "broken").glob("[A-Z][A-Z][0-9][0-9][0-9]-*.sse"))
 def body(*events: dict[str, Any]) -> bytes:
     """An event stream of these events."""
     return b"".join(
-        f"event: {event['type']}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
-        for event in events
+        f"event: {event['type']}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode() for event in events
     )
 
 

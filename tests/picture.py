@@ -1,6 +1,6 @@
 """Draws the README's picture: the terminal UI on the demo's recording, as the program itself shows it.
 
-    uv run python tests/picture.py
+uv run python tests/picture.py
 """
 
 import asyncio

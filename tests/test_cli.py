@@ -113,9 +113,7 @@ def test_standard_input_and_folders_are_checked() -> None:
         (b'data: {"id":"c","object":"chat.completion.chunk","choices":[]}\n\n', "Chat Completions"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_the_rest_is_still_checked(
-    tmp_path: Path, content: bytes, words: str
-) -> None:
+def test_bad_input_is_one_clear_line_and_the_rest_is_still_checked(tmp_path: Path, content: bytes, words: str) -> None:
     bad = tmp_path / "bad.sse"
     bad.write_bytes(content)
     result = run("check", str(bad), NO_TEXT_DONE, "--format", "json")
@@ -180,9 +178,7 @@ def test_every_command_has_help_with_an_example() -> None:
         assert f"responses-tap {name}" in result.stdout.partition("Examples:")[2], name
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["check", CLEAN_TEXT], ["list"], ["show", CLEAN_TEXT], ["rules"]]
-)
+@pytest.mark.parametrize("arguments", [["--help"], ["check", CLEAN_TEXT], ["list"], ["show", CLEAN_TEXT], ["rules"]])
 def test_quick_commands_import_neither_proxy_nor_terminal_ui(arguments: list[str]) -> None:
     code = (
         "import atexit, sys\n"
@@ -204,9 +200,7 @@ def test_colour_is_for_terminals_only() -> None:
 def test_auto_chooses_a_profile_and_says_why(tmp_path: Path) -> None:
     azure = tmp_path / "azure.sse"
     azure.write_text(Path(CLEAN_TEXT).read_text().replace('"background"', '"content_filters":[],"background"'))
-    assert (
-        "profile azure: the response has content_filters" in run("check", str(azure), "--profile", "auto").stdout
-    )
+    assert "profile azure: the response has content_filters" in run("check", str(azure), "--profile", "auto").stdout
     report = json.loads(run("check", CLEAN_TEXT, "--profile", "auto", "--format", "json").stdout)
     assert report["profile"] == "auto"
     assert report["streams"][0]["profile"] == "openai"

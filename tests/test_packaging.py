@@ -39,8 +39,6 @@ def test_the_wheel_holds_all_modules_and_samples(tmp_path: Path) -> None:
 
 
 def test_the_library_alone_needs_no_proxy_and_no_terminal() -> None:
-    code = (
-        "import responses_tap, sys; print(*({'mitmproxy', 'textual', 'click', 'sqlite_utils'} & set(sys.modules)))"
-    )
+    code = "import responses_tap, sys; print(*({'mitmproxy', 'textual', 'click', 'sqlite_utils'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -224,9 +224,7 @@ def test_error_answers_are_kept(feeder: Feeder, db: Path) -> None:
     ("status", "state"), [("completed", "completed"), ("incomplete", "incomplete"), ("?", "completed")]
 )
 def test_an_answer_without_stream_is_kept(feeder: Feeder, db: Path, status: str, state: str) -> None:
-    answer = json.dumps(
-        {"id": "resp_9", "status": status, "usage": {"input_tokens": 3, "output_tokens": 4}}
-    ).encode()
+    answer = json.dumps({"id": "resp_9", "status": status, "usage": {"input_tokens": 3, "output_tokens": 4}}).encode()
     play(
         feeder,
         [gzip.compress(answer)],
@@ -383,9 +381,7 @@ def workers() -> list[int]:
     """The worker processes that this process has started."""
     lines = subprocess.run(["ps", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     fields = [line.split(None, 2) for line in lines.splitlines()]
-    return [
-        int(pid) for pid, parent, args in fields if int(parent) == os.getpid() and "responses_tap.recorder" in args
-    ]
+    return [int(pid) for pid, parent, args in fields if int(parent) == os.getpid() and "responses_tap.recorder" in args]
 
 
 def kill_worker() -> None:
@@ -424,9 +420,7 @@ def test_a_worker_killed_with_everything_unwritten(feeder: Feeder, db: Path) -> 
     assert _body(db) == CLEAN
 
 
-def test_a_stream_that_a_dead_worker_cannot_pass_on_is_ended(
-    feeder: Feeder, db: Path, notices: list[Notice]
-) -> None:
+def test_a_stream_that_a_dead_worker_cannot_pass_on_is_ended(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, [*SSE, ("Content-Encoding", "gzip")]))
     wire = gzip.compress(CLEAN, 0)
@@ -480,9 +474,7 @@ def test_streams_of_a_killed_machine_are_closed_by_the_next_recorder(db: Path) -
     proxy = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROXY), str(db)], stdout=subprocess.PIPE)
     assert proxy.stdout is not None
     assert proxy.stdout.readline() == b"fed\n"
-    children = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(proxy.pid)], capture_output=True, check=True
-    ).stdout
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(proxy.pid)], capture_output=True, check=True).stdout
     proxy.send_signal(signal.SIGSTOP)  # or it would replace its worker
     os.kill(int(children), signal.SIGKILL)
     proxy.kill()
@@ -494,9 +486,7 @@ def test_streams_of_a_killed_machine_are_closed_by_the_next_recorder(db: Path) -
 
 
 def test_the_worker_needs_neither_mitmproxy_nor_textual() -> None:
-    script = (
-        "import sys, responses_tap.recorder.worker; print({'mitmproxy', 'textual', 'click'} & set(sys.modules))"
-    )
+    script = "import sys, responses_tap.recorder.worker; print({'mitmproxy', 'textual', 'click'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "mitmproxy" not in done.stdout
     assert "textual" not in done.stdout

@@ -13,8 +13,7 @@ def turn(name: str, **extra: Any) -> list[bytes]:
     events = events_of(RECORDINGS / "clean/text.sse")
     text = json.dumps([event | extra for event in events])
     return [
-        json.dumps(event).encode()
-        for event in json.loads(text.replace("resp_1", name).replace("msg_1", f"m_{name}"))
+        json.dumps(event).encode() for event in json.loads(text.replace("resp_1", name).replace("msg_1", f"m_{name}"))
     ]
 
 

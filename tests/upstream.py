@@ -31,9 +31,7 @@ class Upstream:
                     while (line := self.rfile.readline()) not in (b"\r\n", b""):
                         head.append(line)
                     outer.requests.append(b"".join(head))
-                    sizes = [
-                        int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")
-                    ]
+                    sizes = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")]
                     self.rfile.read(sum(sizes))
                     name = request_line.split()[1].decode().partition("?")[0].strip("/").split("/")[0]
                     scripts[name](self.connection)

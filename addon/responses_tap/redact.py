@@ -66,9 +66,7 @@ def mask(secret: str, key: bytes) -> str:
 
 def mask_headers(headers: Iterable[tuple[str, str]], key: bytes) -> list[tuple[str, str]]:
     """The headers with their secrets masked, by name, or by what a value looks like."""
-    return [
-        (name, mask(value, key) if _is_secret_header(name) else _mask_text(value, key)) for name, value in headers
-    ]
+    return [(name, mask(value, key) if _is_secret_header(name) else _mask_text(value, key)) for name, value in headers]
 
 
 def mask_url(url: str, key: bytes) -> str:

@@ -96,9 +96,7 @@ def render(rows: Iterable[Row]) -> Iterator[str]:
 def _finding_lines(finding: Finding) -> list[str]:
     head = f"{'':15}{GLYPHS[finding.severity]} {finding.code} {finding.name}: "
     message = printable(finding.message)
-    return textwrap.wrap(
-        message, _WIDTH, initial_indent=head, subsequent_indent=f"{'':17}", break_on_hyphens=False
-    )
+    return textwrap.wrap(message, _WIDTH, initial_indent=head, subsequent_indent=f"{'':17}", break_on_hyphens=False)
 
 
 def label(row: Row) -> str:
@@ -196,9 +194,7 @@ class Timeline:
             text = entry.frame.raw.decode(errors="replace").strip()
             kind = "[DONE]" if entry.frame.is_done_marker else "comment" if entry.frame.complete else "cut off"
             shown = text if self._full else shorten(text)
-            return Row(
-                "comment", kind, n=entry.n, response=entry.response, at_ns=entry.at_ns, subject=printable(shown)
-            )
+            return Row("comment", kind, n=entry.n, response=entry.response, at_ns=entry.at_ns, subject=printable(shown))
         return Row(
             "event",
             printable(event.type or "not an event"),
@@ -227,9 +223,7 @@ def depth_of(type_: str | None) -> int:
 
 def _missing(finding: Finding) -> Iterator[Row]:
     if finding.missing:
-        yield Row(
-            "missing", finding.missing, depth_of(finding.missing), response=finding.response, finding=finding
-        )
+        yield Row("missing", finding.missing, depth_of(finding.missing), response=finding.response, finding=finding)
 
 
 def _finding_row(finding: Finding, depth: int = 0) -> Row:

@@ -117,9 +117,7 @@ async def bare(upstream_port: str) -> None:
 
     master = Master(Options())
     master.addons.add(*default_addons(), Stream())
-    master.options.update(
-        mode=[f"reverse:http://127.0.0.1:{upstream_port}"], listen_host="127.0.0.1", listen_port=0
-    )
+    master.options.update(mode=[f"reverse:http://127.0.0.1:{upstream_port}"], listen_host="127.0.0.1", listen_port=0)
     await master.run()
 
 

@@ -10,11 +10,6 @@ import click
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
 
-UNUSABLE = 2
-"""The exit status for unusable input, as for wrong usage."""
-FOUND = 1
-"""The exit status for findings at or above --fail-on."""
-
 CHECK_FORMATS = ("text", "json", "junit", "sarif", "github")
 _SEVERITIES = [str(severity) for severity in Severity]
 _DB = click.Path(path_type=Path, dir_okay=False)
@@ -25,7 +20,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         from responses_tap.store import RecordingError
-        from responses_tap_viewer.streams import UnusableInput
+        from responses_tap_viewer.streams import UNUSABLE, UnusableInput
 
         try:
             return super().invoke(ctx)

@@ -10,9 +10,11 @@ import click
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking import Checked, Options, check_paths
-from responses_tap_viewer.cli import FOUND, UNUSABLE
 from responses_tap_viewer.reports import github, json, junit, sarif, text
-from responses_tap_viewer.streams import UnusableInput, find_stream
+from responses_tap_viewer.streams import UNUSABLE, UnusableInput, find_stream
+
+FOUND = 1
+"""The exit status for findings at or above --fail-on."""
 
 
 def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, format_: str) -> int:

@@ -22,6 +22,10 @@ if not SAMPLES.is_dir():  # a checkout keeps them at its top
 _SUFFIXES = (".sse", ".db", ".sqlite", ".sqlite3")
 
 
+UNUSABLE = 2
+"""The exit status for unusable input, as for wrong usage."""
+
+
 class UnusableInput(Exception):  # noqa: N818 - it is about the input, and the person's to mend
     """A path or a name that leads to no stream; the message is one line: what, where, what to do."""
 

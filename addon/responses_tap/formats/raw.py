@@ -67,9 +67,7 @@ def _refuse_other_streams(frames: list[Frame]) -> None:
     if any(event.type is not None for event in events):
         return
     if any(event.data.get("object") == "chat.completion.chunk" for event in events):
-        raise Foreign(
-            'is a Chat Completions stream; expected events of the Responses API (`"type": "response.…"`)'
-        )
+        raise Foreign('is a Chat Completions stream; expected events of the Responses API (`"type": "response.…"`)')
     if not any(event.data for event in events) and all(event.fault for event in events):
         return  # every event is damaged: that is for the rules to say
     raise Foreign('has events without a type; expected events of the Responses API (`"type": "response.…"`)')

@@ -259,8 +259,7 @@ def _others() -> list[Row]:
 
 
 ROWS: dict[str, Row] = {
-    row.type: row
-    for row in (*_lifecycle(), *_items(), *_parts(), *_values(), *_commands(), *_progress(), *_others())
+    row.type: row for row in (*_lifecycle(), *_items(), *_parts(), *_values(), *_commands(), *_progress(), *_others())
 }
 
 ALIASES = {

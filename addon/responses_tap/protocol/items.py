@@ -136,9 +136,7 @@ class Items:
         """A part whose content belongs into an item of another type (rule NS205)."""
         want = " or ".join(sorted(CONTENTS[part.type or ""].items))
         part.tainted = True
-        part.findings["NS205"] = self._report(
-            "NS205", position, part.place, part=part.type, have=item.type, want=want
-        )
+        part.findings["NS205"] = self._report("NS205", position, part.place, part=part.type, have=item.type, want=want)
 
     def _collide(self, known: Scope, key: int | None, type_: str | None, id_: str | None, event: Event) -> Scope:
         item = self._response.new_item(key, type_, id_)

@@ -37,9 +37,7 @@ class Ledger:
         rule = RULES[code]
         place = scope or {}
         where = ".".join(str(n) for n in place.values())
-        text = rule.message.format_map(
-            {"position": position, "where": where, "missing": missing, **place, **facts}
-        )
+        text = rule.message.format_map({"position": position, "where": where, "missing": missing, **place, **facts})
         weight = severity or self._profile.severity(code, rule.severity)
         finding = Finding(
             code, rule.name, weight or Severity.NOTE, position, text, place, missing, response=self.response

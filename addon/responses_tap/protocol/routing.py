@@ -85,9 +85,7 @@ class Router:
                 item.key = key
                 self._response.items[key] = item
             return
-        item.findings["ID506"] = self._report(
-            "ID506", position, item.place, id=item.id, before=item.key, after=key
-        )
+        item.findings["ID506"] = self._report("ID506", position, item.place, id=item.id, before=item.key, after=key)
 
     def _other_id(self, item: Scope, event: Event) -> None:
         if item.id is None:
@@ -98,7 +96,5 @@ class Router:
         if known:
             known.add(event.position)
         else:
-            item.findings["ID503"] = self._report(
-                "ID503", event.position, item.place, id=item.id, other=event.item_id
-            )
+            item.findings["ID503"] = self._report("ID503", event.position, item.place, id=item.id, other=event.item_id)
         item.other_ids.add(event.item_id or "")

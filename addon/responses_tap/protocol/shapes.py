@@ -77,9 +77,7 @@ class Shapes:
         if applies(self._response, LOGPROBS_SINCE):
             self._count("SC802", event)
 
-    def _count(
-        self, code: str, event: Event, problem: Problem | None = None, family: str = "", **facts: Any
-    ) -> None:
+    def _count(self, code: str, event: Event, problem: Problem | None = None, family: str = "", **facts: Any) -> None:
         type_ = event.type or ""
         if problem is not None:
             facts |= problem._asdict()

@@ -36,9 +36,7 @@ class WorkerProcess:
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
             self.bury()
-            raise RecordingError(
-                self._first.message if isinstance(self._first, Trouble) else "recorder: no answer"
-            )
+            raise RecordingError(self._first.message if isinstance(self._first, Trouble) else "recorder: no answer")
 
     @property
     def is_alive(self) -> bool:

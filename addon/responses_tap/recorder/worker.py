@@ -134,9 +134,7 @@ class Worker:
         if message.kind is Kind.REQUEST:
             request = Request.decode(message.payload)
             self._starts[message.flow] = message.at_ns
-            self._flows[message.flow] = (
-                self._begin(message.flow, request) if request.expected else Candidate(message)
-            )
+            self._flows[message.flow] = self._begin(message.flow, request) if request.expected else Candidate(message)
             return
         flow = self._flows.get(message.flow)
         if isinstance(flow, Candidate):

@@ -29,9 +29,7 @@ def check_schema(db: Database, path: Path) -> None:
     if not applied:
         raise RecordingError(f"{path} is no recording (an SQLite file with other tables); {_ADVICE}")
     if newer := applied - {migration.name for migration in migrations._migrations}:  # noqa: SLF001
-        raise RecordingError(
-            f"{path} was written by a newer responses-tap (schema {max(newer)}); upgrade to read it"
-        )
+        raise RecordingError(f"{path} was written by a newer responses-tap (schema {max(newer)}); upgrade to read it")
 
 
 def is_empty(db: Database, path: Path) -> bool:

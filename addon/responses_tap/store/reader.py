@@ -166,8 +166,7 @@ _BODIES = ("request_body", "response_body")
 _ELSEWHERE = {
     # An open stream's counts stand in no column, which would have to be rewritten with every batch.
     "event_count": "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)",
-    "last_byte_ns": "coalesce(s.last_byte_ns, "
-    "(SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))",
+    "last_byte_ns": "coalesce(s.last_byte_ns, (SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))",
     "rules": "v.rules",
     "profile": "v.profile",
     "errors": "coalesce(v.error, 0)",

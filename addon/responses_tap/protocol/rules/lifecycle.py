@@ -140,11 +140,7 @@ class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A completed response: has it items?"""
-        if (
-            not self._response.every_item
-            and not event.object("response").get("output")
-            and not self._response.resumed
-        ):
+        if not self._response.every_item and not event.object("response").get("output") and not self._response.resumed:
             self.found(event.position)
 
 
