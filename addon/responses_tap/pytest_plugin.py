@@ -79,4 +79,7 @@ def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401
     dumped = event.model_dump(mode="json", exclude_unset=True)
     if not isinstance(dumped, Mapping):
         raise TypeError(f"{type(event).__name__} is no event of a stream")
+    response = dumped.get("response")
+    if isinstance(response, dict) and isinstance(created_at := response.get("created_at"), float):
+        response["created_at"] = int(created_at)  # the SDK makes a float of it, whatever came
     return dumped
