@@ -4,7 +4,7 @@ from typing import Any
 
 from responses_tap.protocol.agreement import compare_item, value_of
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Report, Severity
 from responses_tap.protocol.grammar import (
     COMMAND,
     CONTENTS,
@@ -162,9 +162,19 @@ class Items:
         if done is None or item.excused or not done.known:
             return
         value = item.children.get((VALUE.name, done.part))
-        unfinished = value is None or value.done is None
-        if unfinished and ((value is not None and value.pieces) or value_of(final)):
-            item.findings["MD307"] = self._report("MD307", position, item.place, missing=done.type, have=item.type)
+        if value is not None and value.done is not None:
+            return
+        # A call that has neither deltas nor a done event, only its item, is how some servers send all of them.
+        streamed = value is not None and bool(value.pieces)
+        if streamed or value_of(final):
+            item.findings["MD307"] = self._report(
+                "MD307",
+                position,
+                item.place,
+                missing=done.type,
+                severity=None if streamed else Severity.NOTE,
+                have=item.type,
+            )
 
 
 def _string(data: dict[str, Any], field: str) -> str | None:

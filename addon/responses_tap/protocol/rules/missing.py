@@ -113,7 +113,8 @@ class ValueDoneMissing(Rule, code="MD307", severity=Severity.WARNING):
         to emit a code interpreter call, and the MCP arguments of pydantic-ai stay unclosed JSON.
     Bad: item+0{function_call}, args~0, item-0
     Good: item+0{function_call}, args~0, args=0, item-0
-    Fine: A call whose value is empty, and apply_patch_call, where not every operation has a diff.
+    Fine: A call whose value is empty, and apply_patch_call, where not every operation has a diff. A call that has no
+        deltas either, only its item, is a note.
     Source: openai-python 3.54.0, openai/types/responses/response_function_call_arguments_done_event.py, class
         ResponseFunctionCallArgumentsDoneEvent, and its siblings; for function calls 642 recorded OpenAI streams,
         without exception.
