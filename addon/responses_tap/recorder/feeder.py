@@ -30,6 +30,7 @@ _MESSAGE_COST = 200
 """Bytes that a message takes in the queue besides its payload."""
 _BATCH_SECONDS = 0.01
 """How long messages are gathered before they are sent."""
+_IDLE_ROUNDS = 100
 _BATCH_BYTES = 2**17
 """A batch is handled in one go, while the worker does not look at the pipe."""
 _MOST_STARTS = 5
@@ -137,10 +138,14 @@ class Feeder:
             _log.exception("a notice could not be shown: %s", notice)
 
     def _run(self) -> None:
+        idle = 0
         while not self._has_stopped:
             self._stirred.wait()
             self._closing.wait(_BATCH_SECONDS)
-            self._stirred.clear()
+            # Going to sleep for good only after a while: to be woken costs the proxy more than to be asked again.
+            idle = 0 if self._queue else idle + 1
+            if idle > _IDLE_ROUNDS:
+                self._stirred.clear()
             try:
                 self._send_queue()
                 if self._closing.is_set() and not self._queue and self._worker.finish(_CLOSE_SECONDS):
