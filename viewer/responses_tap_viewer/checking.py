@@ -105,7 +105,7 @@ def check_recorded(
     content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
     checker = Checker(profile, live=True, resumed=resumed, head=Head(row.status, content_type))
     lines = _feed(checker, ((frame, at_ns) for frame, at_ns, _ in recording.frames(row.id)))
-    checker.finish(cut=row.ended_by in ("client", "recorder") or row.state == "open")
+    checker.finish(cut=row.ended_by in ("client", "recorder", "unknown") or row.state == "open")
     return checker, lines
 
 

@@ -99,7 +99,7 @@ class EventBody:
         """Take over from a worker that has died, by the rows that it wrote."""
         for row in recording.events(self._stream):
             for frame in self._decoder.feed(row.raw):
-                self._check(frame)
+                self._check(frame, row.at_ns)
         self._unframed += recording.tail(self._stream)
         self._decoder.feed(bytes(self._unframed))
         self._has_tail_row = bool(self._unframed)
@@ -121,7 +121,7 @@ class EventBody:
 
     def _write(self, frame: Frame, at_ns: int, chunk: int) -> None:
         n = self._frames
-        event = self._check(frame)
+        event = self._check(frame, at_ns)
         if event is None:
             row = EventRow(self._stream, n, None, at_ns, chunk, None, None, None, None, None, None, 0, frame.raw)
         else:
@@ -142,10 +142,10 @@ class EventBody:
             )
         self._writer.add_event(row)
 
-    def _check(self, frame: Frame) -> Event | None:
+    def _check(self, frame: Frame, at_ns: int) -> Event | None:
         self._frames += 1
         try:
-            event = self._checker.feed(frame)
+            event = self._checker.feed(frame, at_ns)
         except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
             self.fault = self.fault or repr(error)
             event = self._unchecked(frame)

@@ -4,6 +4,7 @@ from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.transport import Head
 from responses_tap.recorder.body import EventBody, looks_like_events
 from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.heads import answer_columns, field, json_object, request_columns
@@ -41,6 +42,7 @@ class LiveStream:
         self._names_model = True
         self._fault: str | None = None
         self._status: int | None = None
+        self._content_type: str | None = None
         self._coding = ContentDecoder(None)
         self._chunks = 0
         self._wire_size = 0
@@ -140,13 +142,15 @@ class LiveStream:
 
     def _take_head(self, answer: Answer) -> None:
         self._status = answer.status
+        self._content_type = field(answer.headers, "content-type")
         self._coding = ContentDecoder(field(answer.headers, "content-encoding"))
-        if (field(answer.headers, "content-type") or "").lower().startswith("text/event-stream"):
+        if (self._content_type or "").lower().startswith("text/event-stream"):
             self._events = self._event_body()
 
     def _event_body(self) -> EventBody:
         resumed = "starting_after" in parse_qs(urlsplit(self._url).query)
-        return EventBody(self.id, self._writer, Checker(self._profile, live=True, resumed=resumed))
+        head = Head(self._status, self._content_type)
+        return EventBody(self.id, self._writer, Checker(self._profile, live=True, resumed=resumed, head=head))
 
     def _final_state(self, end: End) -> str:
         if self._status is None or not 200 <= self._status < 300:  # noqa: PLR2004 (HTTP's successes)
