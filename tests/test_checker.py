@@ -201,3 +201,26 @@ def test_a_prefix_fed_live_is_judged_as_the_prefix_alone(sample: Path, length: i
         live.findings  # noqa: B018 - looking must not change the verdict
     whole = check(b"".join(frame.raw for frame in frames))
     assert [f.facts() for f in live.finish()] == [f.facts() for f in whole.findings]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"[" * 100_000,
+        b'"\\ud800"',
+        b"1e400",
+        b"123456789012345678901234567890",
+        b"-1",
+        b"NaN",
+        b'"\xff\xfe"',
+        b"null",
+        b"[[]]",
+    ],
+)
+@pytest.mark.parametrize("field", ["output_index", "item_id", "delta", "sequence_number", "type"])
+def test_monstrous_values_crash_nothing(field: str, value: bytes) -> None:
+    sample = (RECORDINGS / "clean/text.sse").read_bytes()
+    event = b'data: {"type":"response.output_text.delta","' + field.encode() + b'":' + value + b"}\n\n"
+    report = check(sample.replace(b"event: response.output_text.done", event + b"event: response.output_text.done"))
+    assert report.findings
+    assert all(finding.message for finding in report.findings)

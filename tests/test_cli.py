@@ -1,6 +1,7 @@
 """The commands as a person or a script runs them: output, exit status, and one clear line for bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from responses_tap.protocol.rules import RULES
+from responses_tap_viewer import checking
 from responses_tap_viewer.cli import main
 
 from .conftest import RECORDINGS
@@ -110,6 +112,9 @@ def test_standard_input_and_folders_are_checked() -> None:
         (b"<html><body>502 Bad Gateway</body></html>", "is HTML"),
         (b'{"error": {"message": "no key"}}', "an error answer in JSON"),
         (b"hello\n", "has no `data:` line"),
+        ("data: {}\n\n".encode("utf-16"), "is UTF-16"),
+        (b'data: {"type":"respon', "has no whole event"),
+        (b'data: {"a":1}\n\n', "events without a type"),
         (b'data: {"id":"c","object":"chat.completion.chunk","choices":[]}\n\n', "Chat Completions"),
     ],
 )
@@ -232,3 +237,29 @@ def test_github_annotations_name_file_and_line() -> None:
     result = run("check", NO_TEXT_DONE, "--format", "github")
     assert result.stdout.startswith(f"::error file={NO_TEXT_DONE},line=29,title=MD301 text-done-missing::")
     assert len(result.stdout.splitlines()) == 1
+
+
+def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.sse"
+    os.mkfifo(pipe)
+    result = run("check", str(pipe))
+    assert result.exit_code == 2
+    assert "is no regular file" in result.stderr
+
+
+def test_many_large_files_are_checked_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_MUCH_BYTES", 1)
+    result = run("check", str(RECORDINGS / "broken"), "nowhere.sse", "--format", "json")
+    alone = [run("check", str(path), "--format", "json").stdout for path in sorted((RECORDINGS / "broken").iterdir())]
+    streams = [stream for text in alone for stream in json.loads(text)["streams"]]
+    report = json.loads(result.stdout)
+    assert report["streams"] == streams
+    assert [error["source"] for error in report["errors"]] == ["nowhere.sse"]
+    assert result.exit_code == 2
+
+
+def test_one_enormous_line_is_a_finding_not_a_crash(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.sse"
+    huge.write_bytes(b"data: {" + b"x" * (20 << 20) + b"}\n\n" + Path(CLEAN_TEXT).read_bytes())
+    report = json.loads(run("check", str(huge), "--format", "json").stdout)
+    assert [finding["code"] for finding in report["streams"][0]["findings"]] == ["TR902", "TR903"]

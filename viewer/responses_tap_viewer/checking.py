@@ -4,7 +4,9 @@ import itertools
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +29,9 @@ from responses_tap_viewer.streams import (
     open_existing,
     readable,
 )
+
+_MUCH_BYTES = 32 << 20
+"""From so many bytes in several files on, starting more processes pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,41 @@ def known_codes(prefixes: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | UnusableInput]:
-    """Every response below `paths`, in order; what cannot be read comes out as the error it is."""
+    """Every response below `paths`, in order; what cannot be read comes out as the error it is.
+
+    Much work in several files is spread over the processors.
+    """
+    files = list(_files(paths))
+    sizes = [Path(file).stat().st_size for file in files if isinstance(file, str) and Path(file).is_file()]
+    check = partial(_check_one, options=options)
+    if len(sizes) > 1 and sum(sizes) >= _MUCH_BYTES:
+        with ProcessPoolExecutor() as pool:
+            yield from itertools.chain.from_iterable(pool.map(check, files))
+    else:
+        yield from itertools.chain.from_iterable(map(check, files))
+
+
+def _files(paths: Iterable[str]) -> Iterator[str | UnusableInput]:
+    """The paths with each folder replaced by what is below it."""
     for path in paths:
-        try:
-            yield from _check_path(path, options)
-        except UnusableInput as error:
-            yield error
+        if path != "-" and Path(path).is_dir():
+            try:
+                yield from map(str, files_below(Path(path)))
+            except UnusableInput as error:
+                yield error
+        else:
+            yield path
+
+
+def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | UnusableInput]:
+    if isinstance(path, UnusableInput):
+        return [path]
+    found: list[Checked | UnusableInput] = []
+    try:
+        found.extend(_check_path(path, options))
+    except UnusableInput as error:
+        found.append(error)
+    return found
 
 
 type _Arrivals = Iterator[tuple[Frame, int | None]]
@@ -138,18 +172,16 @@ def _feed(checker: Checker, frames: _Arrivals) -> Lines:
     return lines
 
 
-def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput]:
+def _check_path(path: str, options: Options) -> Iterator[Checked]:
     if path == "-":
         yield from _check_stdin(options)
-    elif Path(path).is_dir():
-        yield from check_paths([str(file) for file in files_below(Path(path))], options)
+        return
+    file, id_ = _split(path)
+    readable(file)
+    if is_recording(file):
+        yield from _check_recording(file, id_, options)
     else:
-        file, id_ = _split(path)
-        readable(file)
-        if is_recording(file):
-            yield from _check_recording(file, id_, options)
-        else:
-            yield from _check_file(path, file_frames(file), options)
+        yield from _check_file(path, file_frames(file), options)
 
 
 def _split(path: str) -> tuple[Path, int | None]:
@@ -171,6 +203,8 @@ def _check_file(source: str, frames: Iterator[Frame], options: Options) -> Itera
     checker = Checker(profile, resumed=options.resumed)
     lines = _feed(checker, ((frame, None) for frame in frames))
     checker.finish()
+    if not checker.responses:
+        raise UnusableInput(source, "has no whole event; expected an event stream (`data: {…}` and a blank line)")
     yield from _results(source, None, checker, lines, options, why)
 
 

@@ -30,9 +30,12 @@ class UnusableInput(Exception):  # noqa: N818 - it is about the input, and the p
     """A path or a name that leads to no stream; the message is one line: what, where, what to do."""
 
     def __init__(self, source: str, message: str) -> None:
-        super().__init__(f"{source} {message}".strip())
+        super().__init__(source, message)
         self.source = source
         self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.message}".strip()
 
 
 @dataclass(slots=True)

@@ -39,6 +39,8 @@ def _refuse_foreign(pieces: Iterator[bytes]) -> Iterator[bytes]:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:512]
     if not start:
         raise Foreign(f"is empty; {_EXPECTED}")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Foreign("is UTF-16; an event stream is UTF-8")
     if b"\x00" in head[:4096]:
         raise Foreign(f"is binary; {_EXPECTED}")
     if start[:1] == b"<":
