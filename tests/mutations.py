@@ -166,7 +166,7 @@ _PART_ADDED = "content_part.added reasoning_summary_part.added"
 _PART_DONE = "content_part.done reasoning_summary_part.done"
 
 _drop("created", "LC101")
-_drop(_TERMINAL, "LC103")
+_drop(_TERMINAL, "LC103 LC104")
 _drop("output_item.added", "NS201 NS203")
 _drop("output_item.done", "MD306 LC109")
 _drop(_PART_ADDED, "NS202")

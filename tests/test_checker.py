@@ -46,6 +46,7 @@ def test_the_done_marker_is_missed_only_where_a_specification_demands_it() -> No
         ("ogx-1.5.0-reasoning", [("NS201", 2), ("NS205", 2), ("MD301", 17), ("ID505", 21)]),
         ("ogx-1.5.0-preamble", [("ID505", 8), ("MD301", 13), ("MD306", 15)]),
         ("ogx-1.5.0-parallel", [("ID505", 6)]),
+        ("openai-several-mcp-servers", [("MD306", 22), ("MD306", 22)]),
     ],
 )
 def test_real_servers_are_told_what_they_do_wrong(name: str, expected: list[tuple[str, int]]) -> None:
