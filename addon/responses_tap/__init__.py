@@ -13,14 +13,26 @@ The data flows one way: bytes → frames → events → scopes and rules → fin
     assert report.ok, report.findings
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from responses_tap.protocol.checker import RULES_VERSION, Checker, Report, check
-from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.sse import Decoder, Frame
-
 if TYPE_CHECKING:
+    from responses_tap.protocol.checker import RULES_VERSION, Checker, Report, check
+    from responses_tap.protocol.findings import Finding, Severity
+    from responses_tap.protocol.sse import Decoder, Frame
     from responses_tap.store import open_recording
+
+_HOMES = {
+    "RULES_VERSION": "protocol.checker",
+    "Checker": "protocol.checker",
+    "Report": "protocol.checker",
+    "check": "protocol.checker",
+    "Finding": "protocol.findings",
+    "Severity": "protocol.findings",
+    "Decoder": "protocol.sse",
+    "Frame": "protocol.sse",
+    "open_recording": "store",
+}
 
 __all__ = [
     "RULES_VERSION",
@@ -36,9 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as PEP 562 has it
-    # Checking a stream needs no database: sqlite-utils is imported for those who read a recording.
-    if name == "open_recording":
-        from responses_tap.store import open_recording
-
-        return open_recording
+    # Each name is imported when it is asked for: `--help` needs no checker, and checking needs no database.
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

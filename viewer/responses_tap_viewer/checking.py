@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.formats import Foreign
@@ -20,7 +20,6 @@ from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
 from responses_tap.protocol.transport import Head
-from responses_tap.store import Recording, StreamRow
 from responses_tap_viewer.streams import (
     UnusableInput,
     file_frames,
@@ -29,6 +28,9 @@ from responses_tap_viewer.streams import (
     open_existing,
     readable,
 )
+
+if TYPE_CHECKING:
+    from responses_tap.store import Recording, StreamRow
 
 _MUCH_BYTES = 32 << 20
 """From so many bytes in several files on, starting more processes pays."""
@@ -132,7 +134,7 @@ type _Arrivals = Iterator[tuple[Frame, int | None]]
 
 
 def check_recorded(
-    recording: Recording, row: StreamRow, profile: str, *, resumed: bool = False
+    recording: "Recording", row: "StreamRow", profile: str, *, resumed: bool = False
 ) -> tuple[Checker, "Lines"]:
     """Check a recorded stream as the recorder does it live; the finished checker, and where its events stand."""
     resumed = resumed or "starting_after" in parse_qs(urlsplit(row.url).query)

@@ -19,7 +19,7 @@ class _Commands(click.Group):
     """The group of commands: examples keep their lines, and unusable input is one line and status 2."""
 
     def invoke(self, ctx: click.Context) -> object:
-        from responses_tap.store import RecordingError
+        from responses_tap.errors import RecordingError
         from responses_tap_viewer.streams import UNUSABLE, UnusableInput
 
         try:

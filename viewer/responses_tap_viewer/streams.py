@@ -4,15 +4,19 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from responses_tap.errors import RecordingError
 from responses_tap.formats import Foreign
 from responses_tap.formats.raw import SQLITE_MAGIC, read_frames
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
-from responses_tap.store import ChunkRow, Recording, RecordingError, StreamRow, open_recording
 from responses_tap.timeline import Entry
+
+if TYPE_CHECKING:
+    from responses_tap.store import ChunkRow, Recording, StreamRow
 
 DEFAULT_RECORDING = Path("recordings/responses.db")
 SAMPLES = Path(__file__).with_name("recordings")
@@ -48,11 +52,11 @@ class Stream:
     """Its id in the recording, None for a file."""
     index: int | None = None
     """Which response of the file was asked for, None for all of it."""
-    row: StreamRow | None = None
+    row: "StreamRow | None" = None
     """What the recording knows beside the body, None for a file."""
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    chunks: list[ChunkRow] = field(default_factory=list)
+    chunks: "list[ChunkRow]" = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -71,10 +75,13 @@ def default_recording() -> Path:
     return Path(os.environ.get("RESPONSES_TAP_DB") or DEFAULT_RECORDING)
 
 
-def open_existing(path: Path) -> Recording:
+def open_existing(path: Path) -> "Recording":
     """Open a recording that must be there already; UnusableInput where there is none."""
     if not path.exists():
         raise UnusableInput(str(path), "does not exist; `responses-tap record -- COMMAND` makes a recording")
+    # A file of one stream needs no database: sqlite-utils is imported only here, which halves the start.
+    from responses_tap.store import open_recording
+
     try:
         return open_recording(path)
     except RecordingError as error:
@@ -132,7 +139,7 @@ def file_frames(path: Path) -> Iterator[Frame]:
         raise UnusableInput(str(path), f"cannot be read ({error.strerror})") from error
 
 
-def recorded_stream(recording: Recording, row: StreamRow) -> Stream:
+def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
     """A stream of an open recording, with its frames and the findings it was recorded with."""
     frames = recording.frames(row.id)
     entries = [

@@ -1,6 +1,6 @@
 """One SQLite file of recorded streams: `writer` fills it, `reader` reads it, `migrations` is its schema."""
 
-from responses_tap.store.migrations import RecordingError
+from responses_tap.errors import RecordingError
 from responses_tap.store.reader import Recording, open_recording
 from responses_tap.store.rows import ChunkRow, EventRow, StreamRow
 

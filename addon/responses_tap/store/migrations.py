@@ -5,13 +5,11 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
+from responses_tap.errors import RecordingError
+
 migrations = Migrations("responses-tap")
 
 _ADVICE = "name a file that `record` wrote"
-
-
-class RecordingError(Exception):
-    """A recording cannot be opened, read or written. The message is one line: what, where, what to do."""
 
 
 @migrations()

@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
+from responses_tap.errors import RecordingError
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Decoder, Frame
-from responses_tap.store.migrations import RecordingError, check_schema
+from responses_tap.store.migrations import check_schema
 from responses_tap.store.rows import ChunkRow, EventRow, Headers, StreamRow
 
 _PAGE = 1000

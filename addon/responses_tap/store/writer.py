@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from responses_tap.errors import RecordingError
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.store.migrations import RecordingError, check_schema, is_empty, migrations
+from responses_tap.store.migrations import check_schema, is_empty, migrations
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
 

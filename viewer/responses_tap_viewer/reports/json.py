@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
-from responses_tap.store import StreamRow
 from responses_tap_viewer.checking import Checked
 from responses_tap_viewer.streams import UnusableInput
+
+if TYPE_CHECKING:
+    from responses_tap.store import StreamRow
 
 VERSION = 1
 
@@ -31,12 +33,12 @@ def check_report(results: Sequence[Checked | UnusableInput], profile: str) -> st
     )
 
 
-def stream_list(rows: Sequence[StreamRow]) -> str:
+def stream_list(rows: "Sequence[StreamRow]") -> str:
     """The streams of a recording, as `list` prints them."""
     return dumps([stream_summary(row) for row in rows])
 
 
-def stream_summary(row: StreamRow) -> dict[str, Any]:
+def stream_summary(row: "StreamRow") -> dict[str, Any]:
     """One stream in a line."""
     return {
         "id": row.id,

@@ -6,14 +6,17 @@ import re
 import shlex
 from collections.abc import Iterator
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
-from responses_tap.store import StreamRow
 from responses_tap.timeline import GLYPHS, printable, render, timeline
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.streams import Stream
+
+if TYPE_CHECKING:
+    from responses_tap.store import StreamRow
 
 _MOST_ROWS = 400
 """Rows of a timeline shown: GitHub refuses an issue of more than 65,536 characters."""
@@ -102,7 +105,7 @@ def _timeline(stream: Stream) -> Iterator[str]:
     yield from _fenced("text", "\n".join(shown))
 
 
-def _request(row: StreamRow) -> Iterator[str]:
+def _request(row: "StreamRow") -> Iterator[str]:
     yield "<details><summary>Request (secrets masked)</summary>"
     yield ""
     head = "\n".join(f"{name}: {value}" for name, value in row.request_headers)

@@ -4,13 +4,15 @@ import base64
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from responses_tap.protocol.checker import RULES_VERSION
-from responses_tap.store import StreamRow
 from responses_tap.timeline import Entry
 from responses_tap_viewer.reports.json import dumps, finding_object
 from responses_tap_viewer.streams import Stream
+
+if TYPE_CHECKING:
+    from responses_tap.store import StreamRow
 
 VERSION = 1
 
@@ -46,7 +48,7 @@ def _stream(stream: Stream) -> dict[str, Any]:
     }
 
 
-def _recorded(row: StreamRow) -> dict[str, Any]:
+def _recorded(row: "StreamRow") -> dict[str, Any]:
     return {
         "started_at": row.started_at,
         "route": row.route,
