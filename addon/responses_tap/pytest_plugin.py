@@ -15,7 +15,7 @@ import pytest
 from responses_tap.protocol.checker import Checker, frame_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.protocol.sse import Frame, decode
 from responses_tap.timeline import Entry, render, timeline
 
 
@@ -55,10 +55,7 @@ def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - told apart below
     if body is None:
         yield from (frame_of(_plain(event)) for event in stream)
         return
-    decoder = Decoder()
-    yield from decoder.feed(body)
-    if (tail := decoder.finish()) is not None:
-        yield tail
+    yield from decode([body])
 
 
 def _body(stream: Any) -> bytes | None:  # noqa: ANN401

@@ -2,12 +2,12 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from responses_tap.formats import Foreign
 from responses_tap.protocol.events import parse
-from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.protocol.sse import Frame, decode
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 _PIECE = 1 << 20
@@ -20,18 +20,10 @@ _EXPECTED = "expected an event stream (`data: {…}` lines)"
 def read_frames(file: BinaryIO) -> Iterator[Frame]:
     """The frames of the event stream in `file`; Foreign where it is something else."""
     pieces = iter(lambda: file.read(_PIECE), b"")
-    frames = _decode(_refuse_foreign(pieces))
+    frames = decode(_refuse_foreign(pieces))
     first = list(itertools.islice(frames, _LOOK_AT))
     _refuse_other_streams(first)
     return itertools.chain(first, frames)
-
-
-def _decode(pieces: Iterable[bytes]) -> Iterator[Frame]:
-    decoder = Decoder()
-    for piece in pieces:
-        yield from decoder.feed(piece)
-    if (tail := decoder.finish()) is not None:
-        yield tail
 
 
 def _refuse_foreign(pieces: Iterator[bytes]) -> Iterator[bytes]:

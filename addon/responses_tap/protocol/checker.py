@@ -6,7 +6,7 @@ with code of their own (rules/). The same object runs live in the recorder, on f
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from responses_tap.protocol.findings import Finding, Severity, order
 from responses_tap.protocol.judge import Judge, Ledger
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.protocol.sse import Frame, decode
 from responses_tap.protocol.transport import Head, Transport
 
 RULES_VERSION = "2026-11"
@@ -155,15 +155,8 @@ def check(
     """
     if isinstance(body, str):
         body = body.encode()
-    frames = _cut(body) if isinstance(body, bytes) else (frame_of(event) for event in body)
+    frames = decode([body]) if isinstance(body, bytes) else (frame_of(event) for event in body)
     return check_frames(frames, profile, resumed=resumed)
-
-
-def _cut(body: bytes) -> Iterator[Frame]:
-    decoder = Decoder()
-    yield from decoder.feed(body)
-    if (tail := decoder.finish()) is not None:
-        yield tail
 
 
 def frame_of(event: Mapping[str, Any]) -> Frame:

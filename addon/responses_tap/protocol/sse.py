@@ -6,6 +6,7 @@ stay in `Frame.raw`, so that the frames of a body, joined, are that body byte fo
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 DONE_MARKER = b"[DONE]"
@@ -83,6 +84,15 @@ class Decoder:
             self._first = False
             text = raw.removeprefix(_BOM)
         return _parse(raw, text, complete=complete)
+
+
+def decode(chunks: Iterable[bytes]) -> Iterator[Frame]:
+    """The frames of a whole body, its unfinished tail included."""
+    decoder = Decoder()
+    for chunk in chunks:
+        yield from decoder.feed(chunk)
+    if (tail := decoder.finish()) is not None:
+        yield tail
 
 
 def _parse(raw: bytes, text: bytes, *, complete: bool) -> Frame:

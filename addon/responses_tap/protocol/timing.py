@@ -22,7 +22,7 @@ class Timing:
         self._report = report
         self._first: int | None = None
         self._last = 0
-        self._deltas: list[int] = []
+        self._deltas = 0
         self._silent = False
 
     def apply(self, event: Event, at_ns: int) -> None:
@@ -34,14 +34,12 @@ class Timing:
             self._report("TM002", event.position, seconds=round((at_ns - self._last) / 1e9))
         self._last = at_ns
         if event.row is not None and event.row.role is Role.DELTA:
-            self._deltas.append(at_ns)
+            self._deltas += 1
 
     def finish(self) -> None:
         """No more events will come: did they stream?"""
-        if self._first is None or len(self._deltas) < _ENOUGH_DELTAS or self._first < _WAITED_NS:
+        if self._first is None or self._deltas < _ENOUGH_DELTAS or self._first < _WAITED_NS:
             return
         took = self._last - self._first
         if took <= self._first * _BURST:
-            self._report(
-                "TM001", None, deltas=len(self._deltas), ms=round(took / 1e6), waited=round(self._first / 1e9, 1)
-            )
+            self._report("TM001", None, deltas=self._deltas, ms=round(took / 1e6), waited=round(self._first / 1e9, 1))

@@ -30,6 +30,7 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
         jundot/omlx#2817 and ai-dynamo/dynamo#12182.
     Bad: …, text~, text=, part-0.0, item-0{status:incomplete}, completed
     Good: …, text~, text=, part-0.0, item-0{status:incomplete}, incomplete
+    Fine: More output tokens than max_output_tokens: the server then counts something else, as xAI does with reasoning.
     Source: Open Responses specification, section 'Items are state machines': a response with an incomplete item
         must be incomplete.
     Fix: emit response.incomplete with incomplete_details.reason max_output_tokens.
@@ -47,7 +48,8 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
                 return
         limit = event.object("response").get("max_output_tokens")
         used = (self._response.usage or {}).get("output_tokens")
-        if isinstance(limit, int) and isinstance(used, int) and used >= limit > 0:
+        # A limit cuts at the limit; where more was used, it was not what ended the answer.
+        if isinstance(limit, int) and isinstance(used, int) and used == limit > 0:
             self.found(event.position, why=f"{used} output tokens reach max_output_tokens {limit}")
 
 
