@@ -1,6 +1,7 @@
 """No miss and no cascade: a planted defect is found, by its name, and hardly anything else with it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -57,3 +58,27 @@ def test_on_real_streams_nearly_every_defect_is_found_and_named(
     assert len(missed) <= 0.005 * len(cases), missed
     assert len(missed) + len(misnamed) <= 0.02 * len(cases), misnamed
     assert sum(len(codes) for _, codes in cases) <= 1.35 * len(cases)
+
+
+def _frames(events: list[Event]) -> list[bytes]:
+    return [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in events]
+
+
+@pytest.mark.parametrize(
+    ("code", "damage"),
+    [
+        ("TR901", lambda frames, n: frames[n].replace(b"event: ", b"event: x.")),
+        ("TR902", lambda frames, n: frames[n].partition(b"\n")[2]),
+        ("TR903", lambda frames, n: frames[n].rstrip()[:-5] + b"\n\n"),
+        ("TR904", lambda frames, n: frames[n].partition(b"data: ")[0] + b"data: []\n\n"),
+        ("TR908", lambda frames, n: b"data: [DONE]\n\n" + frames[n]),
+        ("TR912", lambda frames, n: frames[n].partition(b"\n")[0] + b"\n\n"),
+    ],
+)
+def test_a_damaged_frame_is_one_finding(code: str, damage: Callable[[list[bytes], int], bytes]) -> None:
+    for events in _SAMPLES:
+        frames = _frames(events)
+        for n in range(1, len(frames) - 1):
+            found = check(b"".join([*frames[:n], damage(frames, n), *frames[n + 1 :]])).findings
+            assert code in {finding.code for finding in found}
+            assert len(found) <= 2, [finding.message for finding in found]

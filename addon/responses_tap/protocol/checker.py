@@ -25,6 +25,12 @@ RULES_VERSION = "2026-11"
 _NO_HEAD = Head()
 
 
+_LOSSES = ("TR903", "TR904", "TR912")
+"""The rules that tell of an event that was sent and could not be read."""
+_MISSED = ("NS201", "NS202", "NS203", "MD", "AG601", "AG602", "AG603", "AG604")
+"""What the grammar says where one event is not there."""
+
+
 class Checker:
     """Checks one body, frame by frame.
 
@@ -96,9 +102,24 @@ class Checker:
             self._finished = True
             if self._judges:
                 self._judges[-1].finish(cut=cut)
+                self._explain_losses()
                 if not cut:
                     self._transport.finish(self._judges[-1].response)
         return self.findings
+
+    def _explain_losses(self) -> None:
+        """An event that could not be read may be the one that the grammar misses: then that is no second defect."""
+        for lost in self._body.findings:
+            if lost.code not in _LOSSES:
+                continue
+            at = lost.position if lost.position is not None else lost.evidence[0] + 1
+            ledger = self._judges[lost.response].ledger
+            for follow_up in (_MISSED, ("ID511",)):
+                missed = [f for f in ledger.findings if f.code.startswith(follow_up) and _at(f) >= at]
+                if missed:
+                    nearest = min(missed, key=_at)
+                    lost.remark(f"hence, perhaps, {nearest.code}: {nearest.text}")
+                    ledger.withdraw(nearest)
 
     def _current(self) -> Judge:
         return self._judges[-1] if self._judges else self._next()
@@ -164,3 +185,7 @@ def frame_of(event: Mapping[str, Any]) -> Frame:
     data = json.dumps(dict(event)).encode()
     name = event.get("type")
     return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)
+
+
+def _at(finding: Finding) -> float:
+    return float("inf") if finding.position is None else finding.position

@@ -53,7 +53,10 @@ class Transport:
     def nothing(self, frame: Frame, response: Response | None) -> None:
         """A frame without data: a comment, or an `event:` line alone."""
         if frame.event is not None and frame.complete:
-            self._report("TR912", None, event=frame.event, after=response.events - 1 if response else None)
+            after = response.events - 1 if response else -1
+            found = self._report("TR912", None, event=frame.event, after=after)
+            found.response = response.index if response else 0
+            found.evidence.append(after)
 
     def marker(self, response: Response) -> None:
         """`data: [DONE]`."""
