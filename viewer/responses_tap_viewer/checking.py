@@ -5,33 +5,37 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
-from responses_tap.formats import Foreign
-from responses_tap.formats.raw import read_frames
+from responses_tap.formats.imported import Imported, Skipped, Taken
+from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
-from responses_tap.protocol.sse import Frame
 from responses_tap.protocol.transport import Head
 from responses_tap_viewer.streams import (
+    PassedOver,
     UnusableInput,
-    file_frames,
+    checker_of,
     files_below,
     is_recording,
     open_existing,
+    passed_over,
     readable,
+    telling,
 )
 
 if TYPE_CHECKING:
     from responses_tap.store import Recording, StreamRow
 
+CAPTURED = "captured"
+"""How the source of a stream ends whose bytes are as they came over the wire."""
 _MUCH_BYTES = 32 << 20
 """From so many bytes in several files on, starting more processes pays."""
 
@@ -106,12 +110,18 @@ def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | Un
         yield from itertools.chain.from_iterable(map(check, files))
 
 
+class _Below(str):
+    """A path that was found below a folder, where other files may lie, too."""
+
+    __slots__ = ()
+
+
 def _files(paths: Iterable[str]) -> Iterator[str | UnusableInput]:
     """The paths with each folder replaced by what is below it."""
     for path in paths:
         if path != "-" and Path(path).is_dir():
             try:
-                yield from map(str, files_below(Path(path)))
+                yield from (_Below(found) for found in files_below(Path(path)))
             except UnusableInput as error:
                 yield error
         else:
@@ -125,12 +135,8 @@ def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | Un
     try:
         found.extend(_check_path(path, options))
     except UnusableInput as error:
-        found.append(error)
+        found.append(passed_over(error, Path(path)) if isinstance(path, _Below) else error)
     return found
-
-
-type _Arrivals = Iterator[tuple[Frame, int | None]]
-"""Frames, each with its arrival in nanoseconds since the request, where that is known."""
 
 
 def check_recorded(
@@ -139,8 +145,9 @@ def check_recorded(
     """Check a recorded stream as the recorder does it live; the finished checker, and where its events stand."""
     resumed = resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
     content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
-    checker = Checker(profile, live=True, resumed=resumed, head=Head(row.status, content_type))
-    lines = _feed(checker, ((frame, at_ns) for frame, at_ns, _ in recording.frames(row.id)))
+    live = row.source.endswith(CAPTURED)
+    checker = Checker(profile, live=live, resumed=resumed, head=Head(row.status, content_type))
+    lines = _feed(checker, (Taken(frame, at_ns) for frame, at_ns, _ in recording.frames(row.id)))
     checker.finish(cut=row.ended_by in ("client", "recorder", "unknown") or row.state == "open")
     return checker, lines
 
@@ -152,14 +159,15 @@ class Lines:
         self._starts: list[array[int]] = []
         self._line = 1
 
-    def add(self, frame: Frame, event: Event | None) -> None:
+    def add(self, taken: Taken, event: Event | None) -> None:
         """Take the next frame of the body."""
+        frame, line = taken.frame, taken.line
         if event is not None:
             if event.response == len(self._starts):
                 self._starts.append(array("Q"))
-            before = frame.raw[: frame.raw.find(b"data")]
-            self._starts[event.response].append(self._line + before.count(b"\n"))
-        self._line += frame.raw.count(b"\n")
+            before = frame.raw[: frame.raw.find(b"data")] if line is None else b""
+            self._starts[event.response].append((line or self._line) + before.count(b"\n"))
+        self._line = self._line + frame.raw.count(b"\n") if line is None else line
 
     def of(self, findings: Iterable[Finding]) -> dict[int, int]:
         """The lines of the findings' positions; the body's last line is at -1."""
@@ -167,23 +175,25 @@ class Lines:
         return places | {-1: self._line}
 
 
-def _feed(checker: Checker, frames: _Arrivals) -> Lines:
+def _feed(checker: Checker, frames: Iterable[Taken]) -> Lines:
     lines = Lines()
-    for frame, at_ns in frames:
-        lines.add(frame, checker.feed(frame, at_ns))
+    for taken in frames:
+        lines.add(taken, checker.feed(taken.frame, taken.at_ns))
     return lines
 
 
-def _check_path(path: str, options: Options) -> Iterator[Checked]:
+def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput]:
     if path == "-":
-        yield from _check_stdin(options)
+        with telling("-", "(standard input) "):
+            yield from _check_file("-", sys.stdin.buffer, options)
         return
     file, id_ = _split(path)
     readable(file)
     if is_recording(file):
         yield from _check_recording(file, id_, options)
     else:
-        yield from _check_file(path, file_frames(file), options)
+        with telling(path), file.open("rb") as opened:
+            yield from _check_file(path, opened, options)
 
 
 def _split(path: str) -> tuple[Path, int | None]:
@@ -193,21 +203,32 @@ def _split(path: str) -> tuple[Path, int | None]:
     return Path(path), None
 
 
-def _check_stdin(options: Options) -> Iterator[Checked]:
-    try:
-        yield from _check_file("-", read_frames(sys.stdin.buffer), options)
-    except Foreign as error:
-        raise UnusableInput("-", f"(standard input) {error}") from error
+def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Checked | UnusableInput]:
+    index = 0
+    for found in recognise(file).streams:
+        if isinstance(found, Skipped):
+            yield UnusableInput(source, str(found)) if found.fault else PassedOver(source, str(found))
+            continue
+        for checked in _check_imported(source, found, options):
+            yield replace(checked, index=index)
+            index += 1
 
 
-def _check_file(source: str, frames: Iterator[Frame], options: Options) -> Iterator[Checked]:
-    profile, why, frames = _profile(options, "", frames)
-    checker = Checker(profile, resumed=options.resumed)
-    lines = _feed(checker, ((frame, None) for frame in frames))
-    checker.finish()
-    if not checker.responses:
-        raise UnusableInput(source, "has no whole event; expected an event stream (`data: {…}` and a blank line)")
-    yield from _results(source, None, checker, lines, options, why)
+def _check_imported(source: str, imported: Imported, options: Options) -> Iterator[Checked]:
+    profile, why, frames = _profile(options, imported.request.url, imported.frames)
+    checker = checker_of(imported, profile, resumed=options.resumed)
+    lines = _feed(checker, frames)
+    checker.finish(cut=imported.cut)
+    if checker.responses:
+        # Events alone say nothing of what ended the stream around them.
+        kept = options if imported.framed else replace(options, ignore=(*options.ignore, "TR909"))
+        yield from _results(source, None, checker, lines, kept, why)
+    elif imported.answer.body is not None:
+        state = "completed" if imported.answer.is_success else "http-error"
+        yield Checked(source, None, 0, None, None, state, 0, (), {}, profile, why)
+    else:
+        expected = "expected an event stream (`data: {…}` and a blank line)"
+        raise UnusableInput(source, f"{imported.place} has no whole event; {expected}".lstrip())
 
 
 def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked]:
@@ -216,7 +237,7 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
         for row in rows:
             if row is None:
                 raise UnusableInput(str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has")
-            frames = (frame for frame, _, _ in recording.frames(row.id))
+            frames = (Taken(frame) for frame, _, _ in recording.frames(row.id))
             profile, why, _ = _profile(options, row.url, frames)
             checker, lines = check_recorded(recording, row, profile, resumed=options.resumed)
             if checker.responses:
@@ -246,16 +267,16 @@ def _results(
         )
 
 
-def _profile(options: Options, url: str, frames: Iterator[Frame]) -> tuple[str, str, Iterator[Frame]]:
+def _profile(options: Options, url: str, frames: Iterator[Taken]) -> tuple[str, str, Iterator[Taken]]:
     """The profile to check with, why, and the frames, of which the first may have been looked at."""
     if options.profile != AUTO:
         return options.profile, "", frames
     looked_at = []
     response: dict[str, Any] = {}
-    for frame in frames:
-        looked_at.append(frame)
-        if frame.data:
-            response = parse(frame.data).object("response")
+    for taken in frames:
+        looked_at.append(taken)
+        if taken.frame.data:
+            response = parse(taken.frame.data).object("response")
             break
     name, why = choose(url, response)
     return name, why, itertools.chain(looked_at, frames)

@@ -2,17 +2,18 @@
 
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
+from responses_tap_viewer import diff_command, recording_commands
+from responses_tap_viewer.recording_commands import DB, print_lines, read_filter
 
 CHECK_FORMATS = ("text", "json", "junit", "sarif", "github")
 _SEVERITIES = [str(severity) for severity in Severity]
-_DB = click.Path(path_type=Path, dir_okay=False)
 
 
 class _Commands(click.Group):
@@ -50,6 +51,17 @@ def main(ctx: click.Context) -> None:
         ctx.color = False
 
 
+for _command in (
+    diff_command.diff,
+    recording_commands.list_,
+    recording_commands.recheck,
+    recording_commands.rm,
+    recording_commands.prune,
+    recording_commands.clients,
+):
+    main.add_command(_command)
+
+
 @main.command()
 @click.option("--no-ui", is_flag=True, help="Print what was recorded instead of opening the terminal UI.")
 def demo(no_ui: bool) -> None:
@@ -81,7 +93,7 @@ def demo(no_ui: bool) -> None:
 )
 @click.option(
     "--db",
-    type=_DB,
+    type=DB,
     envvar="RESPONSES_TAP_DB",
     help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
 )
@@ -106,7 +118,7 @@ def record(ctx: click.Context, upstream: str | None, listen: str, db: Path | Non
 
 
 @main.command()
-@click.argument("db", type=_DB, required=False)
+@click.argument("db", type=DB, required=False)
 def view(db: Path | None) -> None:
     """Browse a recording in the terminal; also while it is being written.
 
@@ -118,28 +130,6 @@ def view(db: Path | None) -> None:
     from responses_tap_viewer.streams import default_recording
 
     _look(db or default_recording())
-
-
-@main.command("list")
-@click.argument("db", type=_DB, required=False)
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def list_(db: Path | None, format_: str) -> None:
-    """List the streams of a recording.
-
-    \b
-    Examples:
-      responses-tap list
-      responses-tap list mine.db --format json
-    """
-    from responses_tap_viewer.reports import json, text
-    from responses_tap_viewer.streams import default_recording, open_existing
-
-    with open_existing(db or default_recording()) as recording:
-        rows = recording.streams()
-    if format_ == "json":
-        click.echo(json.stream_list(rows), nl=False)
-    else:
-        _print(text.list_lines(rows))
 
 
 @main.command()
@@ -165,7 +155,7 @@ def show(stream: str, full: bool, format_: str) -> None:
     if format_ == "json":
         click.echo(trace.trace([found]), nl=False)
     else:
-        _print(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
+        print_lines(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
 
 
 @main.command()
@@ -201,8 +191,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Check streams against the protocol.
 
-    PATH is a saved body (.sse, as `curl -N` writes it), a recording, FILE.db#ID, a folder of these, or - for
-    standard input. Exit status: 0 fine, 1 findings at or above --fail-on, 2 unusable input.
+    PATH is a saved body (.sse, as `curl -N` writes it), what `curl -i` or `-v` printed, JSON lines or an array of
+    events, a HAR, a JSON trace, a recording, FILE.db#ID, a folder of these, or - for standard input.
+    Exit status: 0 fine, 1 findings at or above --fail-on, 2 unusable input.
 
     \b
     Examples:
@@ -222,7 +213,8 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 @main.command()
-@click.argument("streams", metavar="STREAM…", nargs=-1, required=True)
+@click.argument("streams", metavar="STREAM…", nargs=-1)
+@click.option("--filter", "wanted", callback=read_filter, metavar="EXPR", help="These streams of each recording named.")
 @click.option(
     "--format",
     "format_",
@@ -232,23 +224,58 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     help="A bug report, the whole trace, or the body alone.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]")
-def export(streams: tuple[str, ...], format_: str, output: Path | None) -> None:
+def export(streams: tuple[str, ...], wanted: Filter | None, format_: str, output: Path | None) -> None:
     """Export streams: as a bug report, as a trace, as the body alone.
+
+    With --filter, STREAM is a recording, and the default one where none is named.
 
     \b
     Examples:
       responses-tap export 3 > report.md
       responses-tap export mine.db#3 --format json -o trace.json
+      responses-tap export --filter 'code:MD301 model:gpt*'
     """  # fmt: skip
     from responses_tap_viewer.exporting import export, write_whole
-    from responses_tap_viewer.streams import find_stream
+    from responses_tap_viewer.streams import find_stream, matching_streams
 
-    content = export([find_stream(name) for name in streams], format_)
+    if wanted is not None:
+        found = matching_streams(wanted, streams)
+    elif streams:
+        found = [find_stream(name) for name in streams]
+    else:
+        raise click.UsageError("name streams, or choose them with --filter")
+    content = export(found, format_)
     if output is None or str(output) == "-":
         click.echo(content, nl=False)
     else:
         write_whole(output, content)
         click.echo(f"Wrote {output} ({len(content)} bytes)", err=True)
+
+
+@main.command("import")
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True)
+@click.option(
+    "--db",
+    type=DB,
+    envvar="RESPONSES_TAP_DB",
+    help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
+)
+@click.pass_context
+def import_(ctx: click.Context, paths: tuple[str, ...], db: Path | None) -> None:
+    """Put the streams of files into a recording, secrets masked.
+
+    PATH is a saved body, what `curl -i` or `-v` printed, JSON lines or an array of events, a HAR, a JSON trace of
+    `export`, or a folder of these. What a file is, its content tells. Exit status: 0 fine, 2 unusable input.
+
+    \b
+    Examples:
+      responses-tap import devtools.har --db mine.db
+      responses-tap import trace.json captures/
+    """  # fmt: skip
+    from responses_tap_viewer.commands import run_import
+    from responses_tap_viewer.streams import default_recording
+
+    ctx.exit(run_import(paths, db or default_recording()))
 
 
 @main.command()
@@ -282,25 +309,6 @@ def replay(stream: str, listen: str, speed: float, chunks: str) -> None:
 
 
 @main.command()
-@click.argument("db", type=_DB, required=False)
-@click.option("--profile", type=click.Choice(list(PROFILES)), help="Whose rules.  [default: as recorded]")
-def recheck(db: Path | None, profile: str | None) -> None:
-    """Renew the findings of a recording by today's rules.
-
-    What was recorded is not touched: only findings and verdicts are made anew.
-
-    \b
-    Examples:
-      responses-tap recheck
-      responses-tap recheck mine.db --profile azure
-    """
-    from responses_tap_viewer.commands import run_recheck
-    from responses_tap_viewer.streams import default_recording
-
-    _print(run_recheck(db or default_recording(), profile))
-
-
-@main.command()
 @click.argument("code", required=False)
 def rules(code: str | None) -> None:
     """List the rules, or print the page of one.
@@ -314,22 +322,17 @@ def rules(code: str | None) -> None:
     from responses_tap_viewer.reports import text
 
     if code is None:
-        _print(text.rule_list())
+        print_lines(text.rule_list())
     elif (rule := RULES.get(code.upper())) is None:
         raise click.UsageError(f"there is no rule {code}; `responses-tap rules` lists them")
     else:
-        _print(text.rule_page(rule))
+        print_lines(text.rule_page(rule))
 
 
 def _look(db: Path) -> None:
     from responses_tap_viewer.commands import run_view
 
     run_view(db)
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line)
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking import Checked, Options, check_paths
 from responses_tap_viewer.reports import github, json, junit, sarif, text
-from responses_tap_viewer.streams import UNUSABLE, UnusableInput, find_stream
+from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput, find_stream
 
 FOUND = 1
 """The exit status for findings at or above --fail-on."""
@@ -21,9 +21,11 @@ def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, 
     """Check `paths`, print the verdicts, and return the exit status."""
     results: list[Checked | UnusableInput] = []
     for result in check_paths(paths, options):
-        results.append(result)
         if isinstance(result, UnusableInput):
             click.echo(f"responses-tap: {result}", err=True)
+        if isinstance(result, PassedOver):
+            continue
+        results.append(result)
         for line in _at_once(result, format_):
             click.echo(line)
     checked = [result for result in results if isinstance(result, Checked)]
@@ -35,7 +37,7 @@ def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, 
         click.echo(junit.junit(results, fail_on), nl=False)
     elif format_ == "sarif":
         click.echo(sarif.sarif(results), nl=False)
-    if len(checked) < len(results):
+    if len(checked) < len(results) or not results:
         return UNUSABLE
     return FOUND if fail_on and any(_fails(result, fail_on) for result in checked) else 0
 
@@ -51,6 +53,21 @@ def _at_once(result: Checked | UnusableInput, format_: str) -> Iterable[str]:
 
 def _fails(checked: Checked, fail_on: Severity) -> bool:
     return any(finding.severity.rank <= fail_on.rank for finding in checked.findings)
+
+
+def run_import(paths: Sequence[str], db: Path) -> int:
+    """Put the streams of files into a recording, say what each file was, and return the exit status."""
+    from responses_tap_viewer.importing import import_paths
+
+    imported = failed = 0
+    for result in import_paths(paths, db):
+        if isinstance(result, str):
+            imported += 1
+            click.echo(result)
+        else:
+            failed += not isinstance(result, PassedOver)
+            click.echo(f"responses-tap: {result}", err=True)
+    return UNUSABLE if failed or not imported else 0
 
 
 def run_recheck(db: Path, profile: str | None) -> Iterator[str]:

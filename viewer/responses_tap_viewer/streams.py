@@ -1,21 +1,26 @@
 """Finds the streams that a person names: in a recording, in a file, below a folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.errors import RecordingError
-from responses_tap.formats import Foreign
-from responses_tap.formats.raw import SQLITE_MAGIC, read_frames
+from responses_tap.formats import Damaged, Foreign
+from responses_tap.formats.imported import Imported, Skipped
+from responses_tap.formats.raw import SQLITE_MAGIC
+from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.protocol.sse import Frame
+from responses_tap.protocol.transport import Head
 from responses_tap.timeline import Entry
 
 if TYPE_CHECKING:
+    from responses_tap.filters import Filter
     from responses_tap.store import ChunkRow, Recording, StreamRow
 
 DEFAULT_RECORDING = Path("recordings/responses.db")
@@ -24,6 +29,8 @@ if not SAMPLES.is_dir():  # a checkout keeps them at its top
     SAMPLES = Path(__file__).parents[2] / "recordings"
 
 _SUFFIXES = (".sse", ".db", ".sqlite", ".sqlite3")
+_OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt")
+"""What other files are called, too: below a folder these are passed over where they hold no stream."""
 
 
 UNUSABLE = 2
@@ -40,6 +47,14 @@ class UnusableInput(Exception):  # noqa: N818 - it is about the input, and the p
 
     def __str__(self) -> str:
         return f"{self.source} {self.message}".strip()
+
+
+class NoStream(UnusableInput):
+    """A file that is something else."""
+
+
+class PassedOver(UnusableInput):
+    """What is none of our business, and was not named by the person: told, but no failure."""
 
 
 @dataclass(slots=True)
@@ -120,23 +135,39 @@ def readable(path: Path) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """The streams and recordings below a folder, by name; UnusableInput where there are none."""
-    found = sorted(p for p in folder.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+    """The files below a folder that may be streams and recordings, by name; UnusableInput where there are none."""
+    suffixes = _SUFFIXES + _OTHER_SUFFIXES
+    found = sorted(p for p in folder.rglob("*") if p.suffix in suffixes and p.is_file())
     if not found:
-        raise UnusableInput(str(folder), f"holds no stream (looked for {', '.join(_SUFFIXES)})")
+        raise UnusableInput(str(folder), f"holds no stream (looked for {', '.join(suffixes)})")
     return found
 
 
-def file_frames(path: Path) -> Iterator[Frame]:
-    """The frames in a file; UnusableInput where it is no event stream."""
-    readable(path)
+def passed_over(error: UnusableInput, path: Path) -> UnusableInput:
+    """What is to be told of a file that was found below a folder: one that may well be foreign is no failure."""
+    if isinstance(error, NoStream) and path.suffix in _OTHER_SUFFIXES:
+        return PassedOver(error.source, f"is passed over: it {error.message}")
+    return error
+
+
+@contextmanager
+def telling(source: str, words: str = "") -> Iterator[None]:
+    """What is wrong with a file while it is read, as UnusableInput."""
     try:
-        with path.open("rb") as file:
-            yield from read_frames(file)
+        yield
+    except Damaged as error:
+        raise UnusableInput(source, f"{words}{error}") from error
     except Foreign as error:
-        raise UnusableInput(str(path), str(error)) from error
+        raise NoStream(source, f"{words}{error}") from error
     except OSError as error:
-        raise UnusableInput(str(path), f"cannot be read ({error.strerror})") from error
+        raise UnusableInput(source, f"{words}cannot be read ({error.strerror})") from error
+
+
+def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Checker:
+    """The checker for a stream out of a file, by what the file tells of its request and answer."""
+    resumed = resumed or "starting_after" in parse_qs(urlsplit(imported.request.url).query)
+    head = Head(imported.answer.status, imported.answer.field("content-type"))
+    return Checker(profile, live=imported.live, resumed=resumed, head=head)
 
 
 def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
@@ -147,6 +178,20 @@ def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
         for event, (frame, at_ns, chunk) in zip(recording.events(row.id), frames, strict=True)
     ]
     return Stream(str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id))
+
+
+def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[Stream]:
+    """The streams that a filter lets pass, of these recordings or of the default one; UnusableInput for none."""
+    found = []
+    for path in map(Path, recordings) if recordings else [default_recording()]:
+        with open_existing(path) as recording:
+            for row in recording.matching(wanted):
+                whole = recording.stream(row.id)
+                if whole is not None:  # else it was taken out in between
+                    found.append(recorded_stream(recording, whole))
+    if not found:
+        raise UnusableInput("", f"no stream matches {wanted}; `responses-tap list` shows what there is")
+    return found
 
 
 def _recorded(path: Path, id_: int | None) -> Stream:
@@ -164,29 +209,57 @@ def _recorded(path: Path, id_: int | None) -> Stream:
 
 
 def _from_file(path: str, index: int | None) -> Stream:
-    stream = check_file(Path(path), DEFAULT_PROFILE)
-    count = 1 + max((entry.response for entry in stream.entries), default=0)
+    streams = check_file(Path(path), DEFAULT_PROFILE)
+    counts = [1 + max((entry.response for entry in stream.entries), default=0) for stream in streams]
+    count = sum(counts)
     if index is None:
         if count > 1:
             raise UnusableInput(path, f"has {count} responses; name one ({path}#0 … {path}#{count - 1})")
-        return stream
+        return streams[0]
     if index >= count:
         raise UnusableInput(path, f"has {count} response(s), counted from 0; there is no {index}")
+    response = index
+    while response >= counts[0]:
+        response -= counts.pop(0)
+    stream = streams[-len(counts)]
     return replace(
         stream,
         index=index,
-        entries=[entry for entry in stream.entries if entry.response == index],
-        findings=[finding for finding in stream.findings if finding.response == index],
+        entries=[entry for entry in stream.entries if entry.response == response],
+        findings=[finding for finding in stream.findings if finding.response == response],
     )
 
 
-def check_file(path: Path, profile: str) -> Stream:
-    """The stream in a file, checked, with its frames kept."""
-    checker = Checker(profile)
+def check_file(path: Path, profile: str) -> list[Stream]:
+    """The streams in a file, checked, with their frames kept; UnusableInput where there are none."""
+    readable(path)
+    streams = []
+    skipped = []
+    with telling(str(path)), path.open("rb") as file:
+        for found in recognise(file).streams:
+            if isinstance(found, Skipped):
+                skipped.append(str(found))
+            else:
+                streams.append(_checked(path, found, profile))
+    if not streams:
+        raise UnusableInput(str(path), f"has no stream: {'; '.join(skipped)}")
+    return streams
+
+
+def _checked(path: Path, imported: Imported, profile: str) -> Stream:
+    checker = checker_of(imported, profile)
     entries = []
     response = 0
-    for n, frame in enumerate(file_frames(path)):
-        event = checker.feed(frame)
+    for n, taken in enumerate(imported.frames):
+        event = checker.feed(taken.frame, taken.at_ns)
         response = response if event is None else event.response
-        entries.append(Entry(n, frame, None if event is None else event.position, response))
-    return Stream(str(path), entries=entries, findings=checker.finish())
+        position = None if event is None else event.position
+        entries.append(Entry(n, taken.frame, position, response, taken.at_ns, taken.chunk))
+    chunks = _chunks(imported) if imported.pieces else []
+    return Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut), chunks=chunks)
+
+
+def _chunks(imported: Imported) -> "list[ChunkRow]":
+    from responses_tap.store import ChunkRow
+
+    return [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.pieces)]

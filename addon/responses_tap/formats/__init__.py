@@ -3,3 +3,7 @@
 
 class Foreign(Exception):  # noqa: N818 - it names what the file is
     """A file or text that is no recorded stream; the message is one line: what it is and what was expected."""
+
+
+class Damaged(Foreign):
+    """A file that is of one of the formats, but breaks somewhere."""

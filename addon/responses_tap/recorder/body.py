@@ -83,13 +83,13 @@ class EventBody:
             self._unframed += data
             del self._unframed[: sum(len(frame.raw) for frame in frames)]
         for frame in frames:
-            self._write(frame, at_ns, chunk)
+            self.take(frame, at_ns, chunk)
 
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
         if (tail := self._decoder.finish()) is not None:
             self._unframed.clear()
-            self._write(tail, at_ns, chunk)
+            self.take(tail, at_ns, chunk)
         try:
             self._checker.finish(cut=cut and self.terminal_type is None)
         except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
@@ -119,7 +119,8 @@ class EventBody:
             self._published = findings
         return new
 
-    def _write(self, frame: Frame, at_ns: int, chunk: int) -> None:
+    def take(self, frame: Frame, at_ns: int, chunk: int) -> None:
+        """Take one frame, already cut out of the body."""
         n = self._frames
         event = self._check(frame, at_ns)
         if event is None:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
+from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.store.migrations import check_schema
@@ -145,6 +146,24 @@ class Recording:
             stream_id,
         )
         return [_finding(row) for row in rows]
+
+    def codes(self, first_id: int, last_id: int) -> dict[int, tuple[str, ...]]:
+        """The codes of the findings of the streams from `first_id` to `last_id`, where there are any."""
+        found: dict[int, tuple[str, ...]] = {}
+        rows = self._rows(
+            "SELECT DISTINCT stream, code FROM findings WHERE stream BETWEEN ? AND ? ORDER BY stream, code",
+            first_id,
+            last_id,
+        )
+        for stream_id, code in rows:
+            found[stream_id] = (*found.get(stream_id, ()), code)
+        return found
+
+    def matching(self, wanted: Filter) -> list[StreamRow]:
+        """The streams that a filter lets pass, ascending, without their bodies."""
+        rows = self.streams()
+        codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
+        return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
 
     def _stream_rows(self, sql: str, **parameters: int) -> list[StreamRow]:
         try:

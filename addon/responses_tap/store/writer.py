@@ -23,6 +23,11 @@ type Value = str | bytes | int | None
 _LOCK_OFFSET = 2**62
 """The byte whose lock says that a writer is at work: far beyond those that SQLite locks itself."""
 _BUSY_SECONDS = 5.0
+_NEXT_ID = (
+    "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
+)
+_TABLES_OF_STREAMS = ("chunks", "events", "tails", "findings", "verdicts")
+"""Besides `streams` itself; their column `stream` says whose a row is."""
 _INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -44,7 +49,7 @@ class Writer:
         except RecordingError:
             self._db.close()
             raise
-        self._next_id: int = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM streams").fetchone()[0]
+        self._next_id: int = self._db.execute(_NEXT_ID).fetchone()[0]
         self._statements: list[tuple[str, tuple[Value, ...]]] = []
         self._chunks: list[ChunkRow] = []
         self._events: list[EventRow] = []
@@ -110,6 +115,29 @@ class Writer:
         counts = [sum(finding.severity == severity for finding in findings) for severity in Severity]
         verdict = (stream_id, rules, profile, *counts, first_code(findings))
         self._statements.append(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdict))
+
+    def remove_streams(self, ids: Iterable[int]) -> None:
+        """Take streams out of the file, with all that belongs to them, and give their space back, at once.
+
+        Their ids are not used again. RecordingError where it cannot be done.
+        """
+        gone = [(stream_id,) for stream_id in ids]
+        connection = self._db.conn
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for table in _TABLES_OF_STREAMS:
+                connection.executemany(f"DELETE FROM {table} WHERE stream = ?", gone)  # noqa: S608 (ours)
+            connection.executemany("DELETE FROM streams WHERE id = ?", gone)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", (self._next_id - 1,))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise RecordingError(f"nothing was removed from {self.path} ({error})") from error
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.Error as error:
+            raise RecordingError(f"the streams are out of {self.path}, but not their space ({error})") from error
 
     def commit(self) -> None:
         """Write all collected rows; on sqlite3.Error nothing is written and they are kept for another try."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from responses_tap.filters import Filter
 from responses_tap.store import Recording, StreamRow
 
 PAGE = 1000
@@ -18,34 +19,52 @@ class Summary(NamedTuple):
     started_at: str
     model: str
     route: str
-    path: str
-    """The path of its URL."""
+    url: str
+    host: str
     status: int | None
     state: str
-    first_ns: int | None
-    took_ns: int | None
-    events: int
+    ended_by: str | None
+    response_id: str | None
+    first_byte_ns: int | None
+    end_ns: int | None
+    last_ns: int | None
+    """The end, or the last byte so far."""
+    event_count: int
     errors: int
     warnings: int
+    notes: int
     first_code: str
+    codes: tuple[str, ...]
+    """Of all its findings."""
+
+    @property
+    def path(self) -> str:
+        """The path of its URL."""
+        return urlsplit(self.url).path
 
     @classmethod
-    def of(cls, row: StreamRow) -> Self:
-        """The summary of a recorded stream."""
+    def of(cls, row: StreamRow, codes: tuple[str, ...] = ()) -> Self:
+        """The summary of a recorded stream with findings of these codes."""
         return cls(
             row.id,
             row.started_at,
             row.model or "",
             row.route,
-            urlsplit(row.url).path,
+            row.url,
+            row.host,
             row.status,
             row.state,
+            row.ended_by,
+            row.response_id,
             row.first_byte_ns,
+            row.end_ns,
             row.end_ns if row.end_ns is not None else row.last_byte_ns,
             row.event_count,
             row.errors,
             row.warnings,
+            row.notes,
             row.first_code or "",
+            codes,
         )
 
 
@@ -61,26 +80,45 @@ class Totals(NamedTuple):
 
 
 class Catalogue:
-    """All streams by their number in the list; a summary is None until it has been read."""
+    """The streams that the filter lets pass, by their number in the list.
 
-    def __init__(self) -> None:
+    A summary is None until it has been read; while there is a filter, an unread stream is not in the list.
+    """
+
+    def __init__(self, wanted: Filter | None = None) -> None:
+        self.wanted = wanted or Filter()
+        self.shown: list[int] = []
+        """The ids of the listed streams, ascending; another list whenever they change."""
         self._ids: list[int] = []
         self._summaries: dict[int, Summary] = {}
         self._unread: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.shown)
 
     def __getitem__(self, index: int) -> Summary | None:
-        return self._summaries.get(self._ids[index])
+        return self._summaries.get(self.shown[index])
+
+    def get(self, stream_id: int) -> Summary | None:
+        """What is known of a stream."""
+        return self._summaries.get(stream_id)
+
+    def choose(self, wanted: Filter) -> None:
+        """List the streams that this filter lets pass."""
+        self.wanted = wanted
+        self.shown = [stream_id for stream_id in self._ids if self._passes(stream_id)] if wanted else self._ids
+
+    def _passes(self, stream_id: int) -> bool:
+        summary = self._summaries.get(stream_id)
+        return summary is not None and self.wanted.matches(summary, summary.codes)
 
     def id_at(self, index: int) -> int:
         """The id of the stream in that line."""
-        return self._ids[index]
+        return self.shown[index]
 
     def index_of(self, stream_id: int) -> int:
         """The line of a stream, or, where it has gone, of the one after it."""
-        return bisect_left(self._ids, stream_id)
+        return bisect_left(self.shown, stream_id)
 
     def set_ids(self, ids: list[int]) -> bool:
         """Take the ids that there are now, ascending; whether they are others than before."""
@@ -91,6 +129,7 @@ class Catalogue:
             del self._summaries[gone]
         self._ids = ids
         self._unread = known - self._summaries.keys()
+        self.choose(self.wanted)
         return True
 
     def reread(self) -> None:
@@ -99,13 +138,16 @@ class Catalogue:
 
     def put(self, summaries: Iterable[Summary]) -> None:
         """Take what has been read."""
-        for summary in summaries:
-            self._summaries[summary.id] = summary
-            self._unread.discard(summary.id)
+        changed = {summary.id: summary for summary in summaries}
+        self._summaries |= changed
+        self._unread -= changed.keys()
+        if self.wanted and changed:
+            passing = {stream_id for stream_id in changed if self._passes(stream_id)}
+            self.shown = sorted(set(self.shown) - changed.keys() | passing)
 
     def stale(self, in_sight: Iterable[int]) -> list[int]:
         """The ids of what may have changed and matters: open streams, and those in the lines in sight."""
-        seen = {self._ids[index] for index in in_sight if index < len(self._ids)}
+        seen = {self.shown[index] for index in in_sight if index < len(self.shown)}
         return sorted(seen | {summary.id for summary in self._summaries.values() if summary.state == "open"})
 
     def before_unread(self) -> int | None:
@@ -140,7 +182,9 @@ class Catalogue:
 
 def read_page(recording: Recording, before_id: int) -> list[Summary]:
     """The last streams below an id."""
-    return [Summary.of(row) for row in recording.streams(limit=PAGE, before_id=before_id)]
+    rows = recording.streams(limit=PAGE, before_id=before_id)
+    codes = recording.codes(rows[0].id, rows[-1].id) if rows else {}
+    return [Summary.of(row, codes.get(row.id, ())) for row in rows]
 
 
 def read_each(recording: Recording, ids: Iterable[int]) -> list[Summary]:
@@ -152,4 +196,4 @@ def _each(recording: Recording, ids: Iterable[int]) -> Iterator[Summary]:
     for stream_id in ids:
         for row in recording.streams(limit=1, after_id=stream_id - 1):
             if row.id == stream_id:
-                yield Summary.of(row)
+                yield Summary.of(row, recording.codes(row.id, row.id).get(row.id, ()))

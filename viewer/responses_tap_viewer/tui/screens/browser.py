@@ -21,6 +21,7 @@ from responses_tap_viewer.tui.pages import TABS, Subject, page
 from responses_tap_viewer.tui.screens.export import ExportScreen, ExportText
 from responses_tap_viewer.tui.source import Change, Source
 from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
+from responses_tap_viewer.tui.widgets.filter_line import FilterLine
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.pane import Pane
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
@@ -42,6 +43,7 @@ class Browser(Screen[None]):
         Binding("shift+tab", "turn_pane(-1)", "Previous pane", show=False),
         Binding("escape", "back", "Back to the pane before", show=False),
         Binding("n", "find(1)", "Finding", tooltip="Next finding, on into later streams"),
+        Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the streams"),
         Binding("N", "find(-1)", "Previous finding, back into earlier streams", show=False),
         Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
         Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
@@ -93,7 +95,7 @@ class Browser(Screen[None]):
         while True:
             change = await self._source.check()
             if change is Change.OPENED:
-                self._streams.catalogue = Catalogue()
+                self._streams.catalogue = Catalogue(self._streams.catalogue.wanted)
                 self._timeline.open(None)
             if change in (Change.OPENED, Change.WRITTEN):
                 await self._read_streams()
@@ -123,9 +125,11 @@ class Browser(Screen[None]):
 
     def _show_state(self) -> None:
         streams, trouble = self._streams, self._source.trouble
-        is_empty = not len(streams.catalogue)
+        totals = streams.catalogue.totals()
+        is_empty = not totals.streams
         streams.renew()
-        self._title.show(self._source.path, streams.catalogue.totals())
+        self._clear_unless_selected()
+        self._title.show(self._source.path, totals)
         if is_empty:
             self._welcome.show(self._source.path, trouble)
         elif not self._lists.display:
@@ -133,6 +137,10 @@ class Browser(Screen[None]):
         self._welcome.display, self._lists.display = is_empty, not is_empty
         self._status.update(f" {MISSING} {printable(trouble)}")
         self._status.display = bool(trouble) and not is_empty
+
+    def _clear_unless_selected(self) -> None:
+        if self._streams.selected is None and self._timeline.follower is not None:
+            self._timeline.open(None)
 
     def on_stream_selected(self, message: StreamSelected) -> None:
         """Another stream is under the cursor, or the same one has changed."""
@@ -207,7 +215,24 @@ class Browser(Screen[None]):
 
     def action_back(self) -> None:
         """To the pane that one came from."""
-        self._go(self._panes[max(0, self._panes.index(self._pane) - 1)])
+        if self._pane is not self._streams or not self._streams.clear_filter():
+            self._go(self._panes[max(0, self._panes.index(self._pane) - 1)])
+
+    def action_filter(self) -> None:
+        """Choose among the streams."""
+        if self._lists.display:
+            self._pane = self._streams
+            self._arrange()
+            self._streams.ask_filter()
+
+    def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
+        """List the streams that the filter lets pass."""
+        self._streams.choose(message.wanted)
+        self._clear_unless_selected()
+
+    def on_filter_line_left(self) -> None:
+        """Back to the list."""
+        self._go(self._streams)
 
     def on_chosen(self, message: Chosen) -> None:
         """From a stream to its timeline, from a row to what is behind it."""

@@ -7,12 +7,14 @@ from typing import NamedTuple
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import CUT, GLYPHS, OK
+from responses_tap.timeline import CUT, GLYPHS, OK, shorten
 from responses_tap_viewer.tui.catalogue import Catalogue, Summary
 from responses_tap_viewer.tui.messages import CursorMoved, StreamSelected
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Span, fit
+from responses_tap_viewer.tui.widgets.filter_line import FilterLine
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
@@ -30,11 +32,29 @@ class StreamsPane(Pane):
         self._head = Static(id="streams-head", markup=False)
         self.catalogue = Catalogue()
         self._selected: Summary | None = None
+        self._filter = FilterLine()
 
     def compose(self) -> ComposeResult:
-        """The names of the columns, and the list."""
+        """The names of the columns, the list, and a line for its filter."""
         yield self._head
         yield self.lines
+        yield self._filter
+
+    def ask_filter(self) -> None:
+        """Let the person write a filter."""
+        self._filter.open()
+
+    def clear_filter(self) -> bool:
+        """Take the filter away; whether there was one."""
+        self._filter.clear()
+        return bool(self.catalogue.wanted)
+
+    def choose(self, wanted: Filter) -> None:
+        """List the streams that this filter lets pass; none of them counts as new."""
+        self.catalogue.choose(wanted)
+        self.renew(may_follow=False)
+        self.see_all()
+        self._select()
 
     def on_resize(self) -> None:
         """Choose the columns anew."""
@@ -45,7 +65,7 @@ class StreamsPane(Pane):
         """The stream under the cursor."""
         return self._selected
 
-    def renew(self) -> None:
+    def renew(self, *, may_follow: bool = True) -> None:
         """Show the catalogue as it is now: at first its newest stream.
 
         The cursor stays on its stream, and follows new ones only while the person is at the last line of the list.
@@ -57,7 +77,7 @@ class StreamsPane(Pane):
             lines.open(StreamLines(self.catalogue), last)
             self.see_all()
         else:
-            follows = lines.at_end and lines.has_focus
+            follows = may_follow and lines.at_end and lines.has_focus
             cursor = last if self._selected is None else self.catalogue.index_of(self._selected.id)
             lines.renew(StreamLines(self.catalogue), max(0, min(cursor, last)))
             if follows:
@@ -71,9 +91,14 @@ class StreamsPane(Pane):
 
     def _select(self) -> None:
         new = self.count_new()
-        self.entitle("Streams", str(len(self.catalogue) or ""), f"▼ {new} new" if new else "")
+        count = len(self.catalogue)
+        if self.catalogue.wanted:
+            shown = f"{count} of {self.catalogue.totals().streams}"
+            self.entitle("Streams", shorten(str(self.catalogue.wanted)), shown, f"▼ {new} new" if new else "")
+        else:
+            self.entitle("Streams", str(count or ""), f"▼ {new} new" if new else "")
         self._draw_head()
-        if not len(self.catalogue):
+        if not count:
             self._selected = None
             return
         summary = self.catalogue[self.lines.cursor]
@@ -91,16 +116,16 @@ class StreamLines:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._count = len(catalogue)
+        self._ids = catalogue.shown
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._ids)
 
     def line(self, index: int, width: int) -> Line:
         """One stream, in the columns for that width."""
-        summary = self.catalogue[index]
+        summary = self.catalogue.get(self._ids[index])
         if summary is None:
-            return [(fit(str(self.catalogue.id_at(index)), _ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]
+            return [(fit(str(self._ids[index]), _ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]
         line: Line = []
         for column, cells in columns(width):
             text, role = column.cell(summary)
@@ -186,9 +211,9 @@ _COLUMNS = (
     Column("route", _route, 12, from_width=120, share=20),
     Column("http", _status, 4, from_width=100, right=True),
     Column("state", _state, 10, from_width=76),
-    Column("first s", lambda summary: _seconds(summary.first_ns), 7, from_width=100, right=True),
-    Column("took s", lambda summary: _seconds(summary.took_ns), 8, from_width=70, right=True),
-    Column("events", lambda summary: (str(summary.events), "plain"), 6, right=True),
+    Column("first s", lambda summary: _seconds(summary.first_byte_ns), 7, from_width=100, right=True),
+    Column("took s", lambda summary: _seconds(summary.last_ns), 8, from_width=70, right=True),
+    Column("events", lambda summary: (str(summary.event_count), "plain"), 6, right=True),
     Column("verdict", _verdict, 7),
     Column("first finding", _first_finding, 12),
 )

@@ -1,0 +1,248 @@
+"""The one filter language, for the list of streams, `list`, `export` and whatever else chooses among streams.
+
+    model:gpt* errors>0 code:MD*,NS201 -state:completed "two words"
+
+Terms stand side by side, and all of them must hold. A term is a field with a value, or a word that must be found in
+the model, the URL, the response's id or a finding's code. `-` before a term turns it round. In a value `,` means "or",
+`*` any characters and `?` any one; quotes hold what would end it. Case does not matter. An empty filter lets all pass.
+"""
+
+import fnmatch
+import operator
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+type Text = Callable[["Filtered"], str | None]
+type Number = Callable[["Filtered"], float | None]
+
+
+class FilterError(ValueError):
+    """A filter that cannot be read; the message is one line: what was expected, and where (counted from 1)."""
+
+    def __init__(self, position: int, expected: str) -> None:
+        super().__init__(position, expected)
+        self.position = position
+        """The 0-based place in the text."""
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return f"at {self.position + 1}: expected {self.expected}"
+
+
+class Filtered(Protocol):
+    """What a filter looks at in a stream; `StreamRow` has it, and what the terminal UI keeps of one."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def model(self) -> str | None: ...  # noqa: D102
+    @property
+    def url(self) -> str: ...  # noqa: D102
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def route(self) -> str: ...  # noqa: D102
+    @property
+    def status(self) -> int | None: ...  # noqa: D102
+    @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def ended_by(self) -> str | None: ...  # noqa: D102
+    @property
+    def response_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def first_byte_ns(self) -> int | None: ...  # noqa: D102
+    @property
+    def end_ns(self) -> int | None: ...  # noqa: D102
+    @property
+    def event_count(self) -> int | None: ...  # noqa: D102
+    @property
+    def errors(self) -> int: ...  # noqa: D102
+    @property
+    def warnings(self) -> int: ...  # noqa: D102
+    @property
+    def notes(self) -> int: ...  # noqa: D102
+
+
+class Field(NamedTuple):
+    """What a term can ask about; neither `text` nor `number`: the codes of the findings."""
+
+    meaning: str
+    text: Text | None = None
+    number: Number | None = None
+
+
+def _seconds(ns: int | None) -> float | None:
+    return None if ns is None else ns / 1e9
+
+
+FIELDS = {
+    "id": Field("the stream's number", number=lambda row: row.id),
+    "model": Field("the model", text=lambda row: row.model),
+    "host": Field("host and port of the API", text=lambda row: row.host),
+    "url": Field("the URL of the request", text=lambda row: row.url),
+    "route": Field("sse or websocket", text=lambda row: row.route),
+    "status": Field("the HTTP status", number=lambda row: row.status),
+    "state": Field("open, completed, incomplete, failed, truncated or http-error", text=lambda row: row.state),
+    "ended_by": Field("server, client, network, recorder or unknown", text=lambda row: row.ended_by),
+    "response_id": Field("the response's id", text=lambda row: row.response_id),
+    "first": Field("seconds until the first byte", number=lambda row: _seconds(row.first_byte_ns)),
+    "took": Field("seconds until the end", number=lambda row: _seconds(row.end_ns)),
+    "events": Field("how many events", number=lambda row: row.event_count),
+    "errors": Field("how many errors", number=lambda row: row.errors),
+    "warnings": Field("how many warnings", number=lambda row: row.warnings),
+    "notes": Field("how many notes", number=lambda row: row.notes),
+    "code": Field("the code of a finding"),
+}
+"""Every field by its name."""
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    ":": operator.eq,
+    "=": operator.eq,
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+_FIELD = re.compile(r"([A-Za-z_]+)(:|=|>=|<=|>|<)")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_BARE = re.compile(r'[^\s",]+')
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_PLAIN = re.compile(r"[\w.*?/@+:<>=\[\]()#%&-]+", re.ASCII)
+"""Text that needs no quotes."""
+_IN_WORDS: tuple[Text, ...] = (lambda row: row.model, lambda row: row.url, lambda row: row.response_id)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One condition: a word, where `field` is empty, or a field with a comparison and its values."""
+
+    field: str
+    operator: str
+    values: tuple[str, ...]
+    """One of them is enough."""
+    negated: bool = False
+
+    def __str__(self) -> str:
+        values = ",".join(map(_written, self.values))
+        if not self.field and _FIELD.match(values):
+            values = ",".join(map(_quoted, self.values))
+        elif not self.field and values.startswith("-"):
+            values = _quoted(self.values[0]) + values[len(_written(self.values[0])) :]
+        return f"{'-' * self.negated}{self.field}{self.operator}{values}"
+
+    def matches(self, row: Filtered, codes: Collection[str]) -> bool:
+        """Whether a stream with findings of these codes meets it."""
+        return self._holds(row, codes) is not self.negated
+
+    def _holds(self, row: Filtered, codes: Collection[str]) -> bool:
+        if not self.field:
+            texts = (*(read(row) or "" for read in _IN_WORDS), *codes)
+            return any(pattern.match(text) for pattern in self._patterns for text in texts)
+        field = FIELDS[self.field]
+        if field.number is not None:
+            number, compare = field.number(row), _OPERATORS[self.operator]
+            return number is not None and any(compare(number, wanted) for wanted in self._numbers)
+        texts = (*codes,) if field.text is None else (field.text(row) or "",)
+        return any(pattern.match(text) for pattern in self._patterns for text in texts)
+
+    @cached_property
+    def _numbers(self) -> list[float]:
+        return [float(value) for value in self.values]
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        around = "" if self.field else "*"
+        globs = [f"{around}{value}{around}".replace("[", "[[]") for value in self.values]
+        return [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in globs]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter that has been read; `str` writes it so that `parse` reads the same."""
+
+    terms: tuple[Term, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.terms))
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def matches(self, row: Filtered, codes: Collection[str]) -> bool:
+        """Whether it lets a stream pass whose findings have these codes."""
+        return all(term.matches(row, codes) for term in self.terms)
+
+
+def parse(text: str) -> Filter:
+    """Read a filter; FilterError says where it cannot be read."""
+    return Filter(tuple(_terms(text)))
+
+
+def _terms(text: str) -> Iterator[Term]:
+    at = _next(text, 0)
+    while at < len(text):
+        negated = text[at] == "-"
+        at += negated
+        name = operator_ = ""
+        if found := _FIELD.match(text, at):
+            name, operator_ = found[1].lower(), found[2]
+            _check_field(name, operator_, at)
+            begin = found.end()
+        else:
+            begin = at
+        values, at = _values(text, begin, name)
+        yield Term(name, operator_, values, negated)
+        at = _next(text, at)
+
+
+def _next(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _check_field(name: str, operator_: str, at: int) -> None:
+    if name not in FIELDS:
+        raise FilterError(at, f"a field ({', '.join(FIELDS)}), or quotes around the word")
+    if operator_ != ":" and FIELDS[name].number is None:
+        raise FilterError(at + len(name), f"{name}: (only numbers are compared)")
+
+
+def _values(text: str, at: int, name: str) -> tuple[tuple[str, ...], int]:
+    values = []
+    while True:
+        value, end = _value(text, at, name)
+        values.append(value)
+        if not text.startswith(",", end):
+            if end < len(text) and not text[end].isspace():
+                raise FilterError(end, "a space or , after the value")
+            return tuple(values), end
+        at = end + 1
+
+
+def _value(text: str, at: int, name: str) -> tuple[str, int]:
+    is_number = bool(name) and FIELDS[name].number is not None
+    if text.startswith('"', at) and not is_number:
+        quoted = _QUOTED.match(text, at)
+        if quoted is None:
+            raise FilterError(len(text), 'a closing "')
+        return re.sub(r"(?s)\\(.)", r"\1", quoted[1]), quoted.end()
+    bare = _BARE.match(text, at)
+    if is_number and (bare is None or not _NUMBER.fullmatch(bare[0])):
+        raise FilterError(at, f"a number for {name}")
+    if bare is None:
+        raise FilterError(at, f"a value for {name}" if name else "a word")
+    return bare[0], bare.end()
+
+
+def _written(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,150 @@
+"""What curl prints with `-i` (the answer's head before its body) and `-v` (its own lines with `* `, `> `, `< `)."""
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from responses_tap.formats import Foreign
+from responses_tap.formats.imported import Answer, Imported, Request, Taken
+from responses_tap.formats.raw import looks_like_events, sifted
+from responses_tap.protocol.sse import decode
+
+_STATUS = re.compile(rb"(?:< )?(HTTP/\d(?:\.\d)?) (\d{3})\b")
+_REQUEST = re.compile(rb"> ([A-Z]+) (\S+) (HTTP/\d(?:\.\d)?)\s*$")
+_SENT = re.compile(rb">(?: |\r?\n|$)")
+_NOTE = re.compile(rb"\*(?: |\r?\n|$)|[{}] \[\d+ bytes data\]|Note: Unnecessary use of -X")
+"""How curl's own lines begin, wherever they stand."""
+_METER = re.compile(
+    rb"\s*% Total\s+% Received.*|\s+Dload\s+Upload.*"
+    rb"|(?:\s*(?:[\d.kMG]+\s+){4,9}[\d:-]{8}(?:\s+[\d:-]{8}){2}\s+\d+[kMG]?)+"
+)
+"""The progress meter, on stderr where stdout is no terminal; the body may follow it in the same line."""
+_LEFT = re.compile(rb"\* Connection #\d+ to host \S+ left intact\s*$")
+"""curl -v says this behind a body even where that ends within a line."""
+
+
+def is_curl(start: bytes) -> bool:
+    """Whether a text that begins so is curl's."""
+    return any(pattern.match(start) for pattern in (_STATUS, _SENT, _NOTE, _METER))
+
+
+def read(lines: Iterable[bytes]) -> Iterator[Imported]:
+    """The answers in these lines, one after the other; Foreign where there is none."""
+    text = _Text(lines)
+    found = 0
+    while (head := _head(text)) is not None:
+        body = _body(text)
+        found += 1
+        yield _imported(head, body, text, f"answer {found}")
+        for _ in body:  # what the reader has left of it
+            pass
+    if not found:
+        raise Foreign("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
+
+
+class _Text:
+    """Lines without curl's notes, numbered, the latest of which can be put back."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = iter(lines)
+        self._back: list[bytes] = []
+        self.number = 0
+        """The number of the latest line, from 1."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        while True:
+            line = self._back.pop() if self._back else next(self._lines)
+            self.number += 1
+            if (meter := _METER.match(line)) is not None:
+                line = line[meter.end() :]
+                if not line.strip():
+                    continue
+            if _NOTE.match(line) is None:
+                return line
+
+    def put_back(self, line: bytes) -> None:
+        """Have this line, the latest, once more."""
+        self._back.append(line)
+        self.number -= 1
+
+
+@dataclass
+class _Head:
+    """The head of a request, as far as curl -v shows it, and of its answer."""
+
+    request: Request = field(default_factory=Request)
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    status: int | None = None
+    received: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _head(text: _Text) -> _Head | None:
+    """The next head, of several without a body between them the last; None at the end."""
+    head = _Head()
+    in_answer = False
+    for line in text:
+        if request := _REQUEST.match(line):
+            method, target, version = (group.decode(errors="replace") for group in request.groups())
+            head, in_answer = _Head(Request(method, target, version)), False
+        elif _SENT.match(line):
+            head.sent += _header(line[2:])
+        elif status := _STATUS.match(line):
+            head.status, head.received, in_answer = int(status[2]), [], True
+        elif in_answer and line.strip() in (b"", b"<"):
+            if not _is_interim(text):
+                return head
+            in_answer = False
+        elif in_answer:
+            head.received += _header(line.removeprefix(b"< "))
+        elif line.strip():
+            raise Foreign(f"has a line {text.number} that is none of curl's; expected `HTTP/1.1 200 OK` or `> POST …`")
+    return head if head.status is not None else None
+
+
+def _header(line: bytes) -> list[tuple[str, str]]:
+    name, colon, value = line.decode(errors="replace").partition(":")
+    return [(name.strip(), value.strip())] if colon else []
+
+
+def _is_interim(text: _Text) -> bool:
+    """Whether another head follows at once: after `100 Continue`, a proxy's answer, a redirection."""
+    for line in text:
+        text.put_back(line)
+        return _begins_head(line)
+    return False
+
+
+def _begins_head(line: bytes) -> bool:
+    """Whether a line is the first of a request's or an answer's head."""
+    return bool(_STATUS.match(line) or _REQUEST.match(line))
+
+
+def _body(text: _Text) -> Iterator[bytes]:
+    for line in text:
+        if _begins_head(line):
+            text.put_back(line)
+            return
+        yield _LEFT.sub(b"", line)
+
+
+def _imported(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Imported:
+    host = next((value for name, value in head.sent if name.lower() == "host"), "")
+    url = f"https://{host}{head.request.url}" if host and head.request.url.startswith("/") else head.request.url
+    request = replace(head.request, url=url, headers=tuple(head.sent))
+    answer = Answer(head.status, tuple(head.received))
+    first = next(body, b"")
+    body = itertools.chain([first], body)
+    if not answer.is_event_stream and not looks_like_events(first):
+        return Imported(iter(()), place, request, replace(answer, body=b"".join(body)))
+    frames = sifted(_taken(body, text))
+    return Imported(frames, place, request, answer)
+
+
+def _taken(body: Iterator[bytes], text: _Text) -> Iterator[Taken]:
+    for frame in decode(body):
+        lines = frame.raw[max(0, frame.raw.find(b"data")) :].count(b"\n")
+        yield Taken(frame, line=text.number - lines + 1)

@@ -1,0 +1,116 @@
+"""HAR 1.2: the requests that a browser or a proxy has kept, some of whose answers are event streams."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from responses_tap.formats import Foreign
+from responses_tap.formats.imported import Answer, End, Headers, Imported, Request, Skipped, Taken
+from responses_tap.formats.raw import looks_like_events, sifted
+from responses_tap.protocol.sse import decode
+
+_NAMED = 5
+"""Entries that are named one by one where they are passed over."""
+
+
+def is_har(document: object) -> bool:
+    """Whether a JSON document is a HAR."""
+    return isinstance(document, dict) and isinstance(document.get("log"), dict) and "entries" in document["log"]
+
+
+def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
+    """The event streams among the entries; Foreign where there are none."""
+    entries = document["log"]["entries"]
+    if not isinstance(entries, list) or not entries:
+        raise Foreign("is a HAR without entries")
+    passed = []
+    found = False
+    for n, entry in enumerate(entries):
+        try:
+            result = _read_entry(entry, f"entry {n}")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            result = Skipped(f"entry {n}", f"is damaged ({type(error).__name__}: {error})", fault=True)
+        if result is None:
+            passed.append(n)
+        else:
+            found = True
+            yield result
+    if not found:
+        raise Foreign(f"is a HAR whose entries ({len(entries)}) have no event stream of the Responses API")
+    if passed:
+        yield Skipped(_listed(passed), "no event stream", fault=False)
+
+
+def _listed(numbers: list[int]) -> str:
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    return f"entries {', '.join(map(str, numbers[:_NAMED]))}{more}:"
+
+
+def _read_entry(entry: dict[str, Any], place: str) -> Imported | Skipped | None:
+    """The stream of one entry, None where it has nothing to do with this API."""
+    request, answer = _request(entry), _answer(entry["response"])
+    content = entry["response"].get("content") or {}
+    ours = urlsplit(request.url).path.endswith("/responses")
+    is_stream = answer.is_event_stream or str(content.get("mimeType")).lower().startswith("text/event-stream")
+    if not ours and not is_stream:
+        return None
+    if entry.get("_webSocketMessages"):
+        return Skipped(place, "is a WebSocket, whose messages cannot be read from a HAR yet", fault=True)
+    try:
+        body = _body(content)
+    except binascii.Error as error:
+        return Skipped(place, f"has content that is no base64 ({error})", fault=True)
+    if body is None:
+        return Skipped(place, "has no response body; save the HAR with content", fault=True)
+    if not is_stream and not looks_like_events(body):
+        return Imported(iter(()), place, request, Answer(answer.status, answer.headers, body), _end(entry))
+    return _stream(body, Imported(iter(()), place, request, answer, _end(entry)))
+
+
+def _stream(body: bytes, facts: Imported) -> Imported | Skipped:
+    try:
+        return replace(facts, frames=sifted(Taken(frame, line=1) for frame in decode([body])))
+    except Foreign as error:
+        return Skipped(facts.place, str(error), fault=False)
+
+
+def _body(content: dict[str, Any]) -> bytes | None:
+    text = content.get("text")
+    if not isinstance(text, str) or not text:
+        return None
+    if content.get("encoding") == "base64":
+        return base64.b64decode("".join(text.split()), validate=True)
+    return text.encode(errors="replace")
+
+
+def _request(entry: dict[str, Any]) -> Request:
+    request = entry["request"]
+    posted = (request.get("postData") or {}).get("text")
+    return Request(
+        str(request["method"]),
+        str(request["url"]),
+        str(request.get("httpVersion") or ""),
+        _headers(request),
+        posted if isinstance(posted, str) and posted else None,
+        str(entry["startedDateTime"]) if entry.get("startedDateTime") else None,
+    )
+
+
+def _answer(response: dict[str, Any]) -> Answer:
+    status = response.get("status")
+    return Answer(status if isinstance(status, int) and status > 0 else None, _headers(response))
+
+
+def _headers(message: dict[str, Any]) -> Headers:
+    # HTTP/2's pseudo headers (`:authority`) are no headers.
+    pairs = ((str(header["name"]), str(header["value"])) for header in message.get("headers") or ())
+    return tuple((name, value) for name, value in pairs if not name.startswith(":"))
+
+
+def _end(entry: dict[str, Any]) -> End:
+    """A HAR tells when the answer was whole, not when its events came."""
+    took = entry.get("time")
+    return End(at_ns=round(took * 1e6) if isinstance(took, int | float) and took >= 0 else None)

@@ -1,0 +1,92 @@
+"""Our own JSON trace, as `export --format json` writes it: every frame, time and fact of its streams."""
+
+import base64
+import json
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from responses_tap.formats import Foreign
+from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
+from responses_tap.protocol.sse import Decoder
+
+VERSION = 1
+_NAME = "responses-tap trace"
+
+
+def is_trace(document: object) -> bool:
+    """Whether a JSON document is a trace."""
+    return isinstance(document, dict) and document.get("format") == _NAME
+
+
+def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
+    """The streams of a trace; Foreign where it is of a version that this one does not know."""
+    if document.get("version") != VERSION:
+        raise Foreign(f"is a trace of version {document.get('version')!r}, this program reads {VERSION}; upgrade it")
+    streams = document.get("streams")
+    if not isinstance(streams, list) or not streams:
+        raise Foreign("is a trace without streams")
+    for n, stream in enumerate(streams):
+        try:
+            imported = _read_stream(stream, f"stream {n}")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            yield Skipped(f"stream {n}", f"is damaged ({type(error).__name__}: {error})", fault=True)
+        else:
+            yield imported
+
+
+def _read_stream(stream: dict[str, Any], place: str) -> Imported | Skipped:
+    if stream.get("route") == "websocket":
+        return Skipped(place, "is a WebSocket, which cannot be read from a trace yet", fault=True)
+    # The frames are looked at now, so that a damaged one is told with its stream.
+    frames = list(_frames(stream["frames"]))
+    end = End(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
+    pieces = tuple(Piece(p["at_ns"], p["wire_size"], p["offset"], p["size"]) for p in stream.get("chunks", ()))
+    live = "request" in stream
+    request, answer = (_request(stream), _answer(stream["response"])) if live else (Request(), Answer())
+    return Imported(iter(frames), place, request, answer, end, pieces, live=live)
+
+
+def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:
+    decoder = Decoder()
+    waiting: deque[dict[str, Any]] = deque()
+    # A frame that ends in a lone CR comes out one later: what goes in and out is paired by its order.
+    for entry in frames:
+        waiting.append(entry)
+        for frame in decoder.feed(_raw(entry)):
+            origin = waiting.popleft()
+            yield Taken(frame, origin["at_ns"], origin["chunk"], 1)
+    if waiting and (last := decoder.finish()) is not None:
+        yield Taken(last, waiting[0]["at_ns"], waiting[0]["chunk"], 1)
+
+
+def _raw(frame: dict[str, Any]) -> bytes:
+    if "raw" in frame:
+        return str(frame["raw"]).encode()
+    return base64.b64decode(frame["raw_base64"], validate=True)
+
+
+def _request(stream: dict[str, Any]) -> Request:
+    request = stream["request"]
+    return Request(
+        request["method"],
+        request["url"],
+        request["http_version"],
+        _headers(request["headers"]),
+        _text(request["body"]),
+        stream["started_at"],
+    )
+
+
+def _answer(response: dict[str, Any]) -> Answer:
+    body = _text(response["body"])
+    return Answer(response["status"], _headers(response["headers"]), None if body is None else body.encode())
+
+
+def _headers(pairs: list[list[str]]) -> Headers:
+    return tuple((name, value) for name, value in pairs)
+
+
+def _text(body: object) -> str | None:
+    """A body as text: the trace shows JSON as JSON."""
+    return body if body is None or isinstance(body, str) else json.dumps(body, ensure_ascii=False)

@@ -1,0 +1,119 @@
+"""The filter language: what it lets pass, what it refuses and where, and that what it writes it reads."""
+
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from responses_tap.filters import FIELDS, Filter, FilterError, Term, parse
+
+_TEXTS = [name for name, field in FIELDS.items() if field.number is None]
+_NUMBERS = [name for name, field in FIELDS.items() if field.number is not None]
+
+
+class Row(NamedTuple):
+    id: int = 3
+    model: str | None = "gpt-5.1"
+    url: str = "http://localhost:8321/v1/responses"
+    host: str = "localhost:8321"
+    route: str = "sse"
+    status: int | None = 200
+    state: str = "completed"
+    ended_by: str | None = "server"
+    response_id: str | None = "resp_[1]"
+    first_byte_ns: int | None = 250_000_000
+    end_ns: int | None = 2_000_000_000
+    event_count: int | None = 13
+    errors: int = 2
+    warnings: int = 0
+    notes: int = 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "  ", "model:gpt*", "MODEL:GPT-5.1", "model:x,gpt-?.1", 'model:"gpt-5.1"', "errors>0", "errors>=2 errors<3",
+        "errors:2", "errors=1,2", "status<=200", "code:MD*", "code:ns201,md301", "-code:ST*", "-state:open",
+        "host:localhost:8321", "id:3", "ended_by:client,server", "first<0.5 took>1.5", "gpt", "8321", "RESP_[1]", "md3",
+        "nothing,gpt", '"v1/resp"', "gpt*5", "-nothing", 'route:sse "localhost:8321"', "response_id:*[1]", "--x",
+    ],
+)  # fmt: skip
+def test_it_lets_pass(text: str) -> None:
+    assert parse(text).matches(Row(), ("MD301", "NS201"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model:gpt", "model:claude*", "errors>2", "-errors>0", "code:MD", "-code:MD*", "state:complete", "nothing",
+        "gpt nothing", "-gpt", "id:4", "status>=400", "response_id:resp_1", "state:open,failed",
+    ],
+)  # fmt: skip
+def test_it_holds_back(text: str) -> None:
+    assert not parse(text).matches(Row(), ("MD301", "NS201"))
+
+
+def test_what_is_not_there_compares_with_nothing() -> None:
+    row = Row(model=None, status=None, response_id=None, end_ns=None)
+    for text in ("status>=0", "status<1000", "took>0", "model:?*"):
+        assert not parse(text).matches(row, ())
+    for text in ('model:""', "-status>=0", "-code:*"):
+        assert parse(text).matches(row, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("errors>", "at 8: expected a number for errors"),
+        ("gpt errors>many", "at 12: expected a number for errors"),
+        ("model:", "at 7: expected a value for model"),
+        ("model:a,", "at 9: expected a value for model"),
+        ("model>a", "at 6: expected model: (only numbers are compared)"),
+        ("-", "at 2: expected a word"),
+        ('model:"gpt', 'at 11: expected a closing "'),
+        ('"a"b', "at 4: expected a space or , after the value"),
+        ("modl:a", f"at 1: expected a field ({', '.join(FIELDS)}), or quotes around the word"),
+    ],
+)
+def test_it_says_where_it_cannot_be_read_and_what_was_expected(text: str, message: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        parse(text)
+    assert str(caught.value) == message
+
+
+_values = st.lists(st.text(), min_size=1, max_size=3).map(tuple)
+_numbers = st.lists(st.from_regex(r"[0-9]{1,20}(\.[0-9]{1,3})?", fullmatch=True), min_size=1, max_size=2).map(tuple)
+_operators = st.sampled_from([":", "=", ">", "<", ">=", "<="])
+_terms = st.one_of(
+    st.builds(Term, st.just(""), st.just(""), _values, st.booleans()),
+    st.builds(Term, st.sampled_from(_TEXTS), st.just(":"), _values, st.booleans()),
+    st.builds(Term, st.sampled_from(_NUMBERS), _operators, _numbers, st.booleans()),
+)
+
+
+@given(st.lists(_terms, max_size=4).map(lambda terms: Filter(tuple(terms))))
+def test_what_it_writes_it_reads(written: Filter) -> None:
+    assert parse(str(written)) == written
+    assert written.matches(Row(), ("MD301",)) in (True, False)
+
+
+def _check(text: str) -> Any:
+    try:
+        read = parse(text)
+    except FilterError as error:
+        assert 0 <= error.position <= len(text)  # noqa: PT017
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+    else:
+        assert parse(str(read)) == read
+        assert read.matches(Row(), ()) in (True, False)
+
+
+@given(st.text())
+def test_any_text_is_a_filter_or_an_error(text: str) -> None:
+    _check(text)
+
+
+@given(st.text(alphabet=' -:,"\\*?<>=[].0123modelcodeerrors\n'))
+def test_so_is_any_text_that_nearly_is_one(text: str) -> None:
+    _check(text)

@@ -1,0 +1,103 @@
+"""`/`: the list of streams, chosen from as one types."""
+
+import pytest
+from textual.widgets import Input
+
+from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
+
+from .conftest import MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
+
+
+def ids(screen: Screen) -> list[int]:
+    return screen.streams.catalogue.shown
+
+
+async def write(screen: Screen, text: str) -> None:
+    await screen.press("slash")
+    await screen.until(lambda: isinstance(screen.app.focused, Input))
+    await screen.press(*text)
+
+
+async def test_it_filters_as_one_types_and_enter_keeps_it(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await write(screen, "errors>0")
+        await screen.is_at(4)
+        await screen.shows("errors>0 · 2 of 4")
+        assert ids(screen) == [2, 4]
+        await screen.press(*"code:MD*")  # letters that are keys elsewhere
+        await screen.until(lambda: screen.app.focused.value == "errors>0code:MD*")
+        await screen.shows("expected a number for errors")
+        assert ids(screen) == [2, 4]
+        screen.app.focused.value = "errors>0 code:MD*"
+        await screen.is_at(2)
+        await screen.shows("errors>0 code:MD* · 1 of 4")
+        assert "expected" not in screen.text
+        await screen.press("enter")
+        await screen.until(lambda: screen.focus == "streams")
+        await screen.shows("errors>0 code:MD* · 1 of 4")
+        await screen.press("slash")
+        await screen.until(lambda: isinstance(screen.app.focused, Input))
+        assert screen.app.focused.value == "errors>0 code:MD*"
+
+
+async def test_escape_clears_it_there_and_in_the_list(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        for leave in (("escape",), ("enter", "escape")):
+            await write(screen, "model:olla*")
+            await screen.is_at(2)
+            await screen.press(*leave)
+            await screen.until(lambda: ids(screen) == [1, 2, 3, 4] and screen.focus == "streams")
+            await screen.is_at(2)
+            assert not screen.streams.query_one(Input).value
+            await screen.press("end")
+
+
+async def test_an_error_keeps_the_line_open_and_the_filter_before(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await write(screen, "status>")
+        await screen.shows("at 8: expected a number for status")
+        await screen.press("enter")
+        await screen.pilot.pause()
+        assert isinstance(screen.app.focused, Input)
+        await screen.press("3", "9", "9")
+        await screen.is_at(3)
+        assert ids(screen) == [3]
+
+
+async def test_where_nothing_matches_nothing_is_shown_or_exported(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await write(screen, "nothing")
+        await screen.until(lambda: ids(screen) == [] and screen.timeline.follower is None)
+        await screen.shows("nothing · 0 of 4")
+        await screen.press("enter", "x", "n", "down")
+        assert screen.selected is None
+        await screen.press("escape")
+        await screen.is_at(4)
+
+
+async def test_new_streams_join_where_they_match(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await write(screen, "code:MD301")
+        await screen.is_at(2)
+        await screen.press("enter")
+        four.add(SEED)
+        await screen.shows("code:MD301 · 2 of 5")
+        four.add(SEED)
+        await screen.until(lambda: ids(screen) == [2, 5, 6])
+        opened = four.start()
+        four.writer.commit()
+        await screen.shows("3 of 7")
+        four.finish(opened, four.feed(opened, SEED))
+        four.writer.commit()
+        await screen.until(lambda: ids(screen) == [2, 5, 6, 7])
+
+
+@pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW], ids=["wide", "medium", "narrow"])
+async def test_it_fits_every_width(four: Recorder, size: tuple[int, int]) -> None:
+    async with browsing(four, size) as screen:
+        await screen.press("enter")
+        await write(screen, "errors>0 [b]")
+        await screen.shows("errors>0 [b]")
+        assert screen.browser.query_one(StreamsPane).display
+        await screen.press("backspace", "backspace", "backspace", "enter")
+        await screen.shows("2 of 4")

@@ -1,0 +1,116 @@
+"""How to point each known client at the recorder, as a table."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+BASE_URL = "http://127.0.0.1:8090/v1"
+"""What `record` prints where nothing else was asked for."""
+
+
+class Client(NamedTuple):
+    """A client, and the way to it."""
+
+    title: str
+    honours_environment: bool
+    """Whether OPENAI_BASE_URL is enough, so that `record -- COMMAND` needs nothing else."""
+    how: str
+    """Lines to set or to write; `{url}` is the base URL that `record` prints."""
+    proxy: str
+    """How it takes a proxy and its CA."""
+    encodings: str
+    """The content encodings that it asks for."""
+
+
+_PYTHON_PROXY = "HTTPS_PROXY and SSL_CERT_FILE (REQUESTS_CA_BUNDLE is not read)"
+_NODE_PROXY = "NODE_EXTRA_CA_CERTS for the CA; Node 20 ignores HTTPS_PROXY: use the base URL"
+_PYTHON_ENCODINGS, _NODE_ENCODINGS = "gzip, deflate", "br, gzip, deflate"
+_EXPORT = "export OPENAI_BASE_URL={url}"
+
+CLIENTS = {
+    "openai-python": Client(
+        "openai for Python",
+        True,
+        f'{_EXPORT}\n# or in the code:\nclient = OpenAI(base_url="{{url}}")',
+        _PYTHON_PROXY,
+        _PYTHON_ENCODINGS,
+    ),
+    "openai-agents": Client("OpenAI Agents SDK for Python", True, _EXPORT, _PYTHON_PROXY, _PYTHON_ENCODINGS),
+    "langchain-openai": Client(
+        "LangChain's OpenAI package",
+        True,
+        f'{_EXPORT}\n# or in the code:\nChatOpenAI(model="…", base_url="{{url}}", use_responses_api=True)',
+        _PYTHON_PROXY,
+        _PYTHON_ENCODINGS,
+    ),
+    "pydantic-ai": Client(
+        "Pydantic AI",
+        True,
+        f'{_EXPORT}\n# and use the Responses API:\nAgent("openai-responses:…")',
+        _PYTHON_PROXY,
+        _PYTHON_ENCODINGS,
+    ),
+    "openai-node": Client(
+        "openai for Node", False, 'const client = new OpenAI({{ baseURL: "{url}" }})', _NODE_PROXY, _NODE_ENCODINGS
+    ),
+    "ai-sdk": Client(
+        "Vercel AI SDK",
+        False,
+        'const openai = createOpenAI({{ baseURL: "{url}" }})\nstreamText({{ model: openai.responses("…"), … }})',
+        _NODE_PROXY,
+        _NODE_ENCODINGS,
+    ),
+    "codex": Client(
+        "Codex CLI",
+        False,
+        "codex -c openai_base_url={url}   # tries a WebSocket first, then POSTs\n"
+        "# or in ~/.codex/config.toml:\n"
+        'model_provider = "tap"\n'
+        "[model_providers.tap]\n"
+        'name = "responses-tap"\n'
+        'base_url = "{url}"\n'
+        'wire_api = "responses"\n'
+        'env_key = "OPENAI_API_KEY"',
+        "HTTPS_PROXY, and SSL_CERT_FILE or CODEX_CA_CERTIFICATE",
+        "none",
+    ),
+    "curl": Client(
+        "curl",
+        False,
+        "curl -sN {url}/responses \\\n"
+        '  -H "Authorization: Bearer $OPENAI_API_KEY" -H "Content-Type: application/json" \\\n'
+        '  -d \'{{"model": "…", "input": "Say hello", "stream": true}}\'',
+        "--proxy URL and --cacert FILE, or HTTPS_PROXY and SSL_CERT_FILE",
+        "none (ask with --compressed)",
+    ),
+}
+"""Every client by its name, as `clients NAME` takes it."""
+
+
+def find_client(name: str) -> Client | None:
+    """The client of that name, or the only one whose name holds it; None where there is none or more than one."""
+    name = name.lower()
+    if name in CLIENTS:
+        return CLIENTS[name]
+    found = [client for key, client in CLIENTS.items() if name in key or name in client.title.lower()]
+    return found[0] if len(found) == 1 else None
+
+
+def client_list() -> Iterator[str]:
+    """A line for each client."""
+    for name, client in CLIENTS.items():
+        way = "OPENAI_BASE_URL is enough" if client.honours_environment else "has to be told"
+        yield f"{name:<17} {client.title:<29} {way}"
+    yield ""
+    yield "`responses-tap clients NAME` prints how."
+
+
+def client_page(client: Client, url: str = BASE_URL) -> Iterator[str]:
+    """How to point a client at the recorder."""
+    yield client.title
+    yield ""
+    yield from (f"  {line}" for line in client.how.format(url=url).splitlines())
+    yield ""
+    if client.honours_environment:
+        yield "Under `responses-tap record -- COMMAND` nothing needs to be set."
+    yield f"The address is the default one of `record`, which prints its own. Content encodings: {client.encodings}."
+    yield f"As a proxy with a CA: {client.proxy}."

@@ -1,0 +1,337 @@
+"""Two streams, normalised and aligned: what is missing, extra, moved, reordered or of another shape.
+
+Scope by scope (response, items, parts): the children are matched by type and order, then the scope's own events,
+together with where its matched children begin and end, are aligned as two sequences. What is left over on both
+sides has moved; on one side, it is missing or extra. A scope without a partner is one difference, not one an event.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from responses_tap.timeline import Entry
+from responses_tap_viewer.outline import Scope, Step, outline
+from responses_tap_viewer.shape import Field, differing
+from responses_tap_viewer.streams import Stream, UnusableInput
+
+
+class Kind(StrEnum):
+    """The ways to differ."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    MOVED = "moved"
+    REORDERED = "reordered"
+    SHAPE = "shape"
+
+
+GLYPHS = {Kind.MISSING: "<", Kind.EXTRA: ">", Kind.MOVED: "~", Kind.REORDERED: "~", Kind.SHAPE: "≠"}
+SAME = "="
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference. Positions are the numbers of events in their response, 0-based."""
+
+    kind: Kind
+    what: str
+    """event, item or part: what is missing, extra, moved or reordered."""
+    type: str
+    """The type of that; of a shape, the event types that share it, comma-separated."""
+    scope: str
+    """Where: the label of the scope around it."""
+    a: tuple[int, ...] = ()
+    """The positions in A of all events that it is about; empty where A has none."""
+    b: tuple[int, ...] = ()
+    after: int | None = None
+    """In the stream that lacks it: the matched event before the place where it would stand."""
+    before: int | None = None
+    """And the one after that place."""
+    detail: str = ""
+    """More words on the place."""
+    events: tuple[str, ...] = ()
+    """The events of a whole item or part, runs of deltas as `type × n`."""
+    fields: tuple[Field, ...] = ()
+    """What is different in a shape."""
+
+
+class Pair(NamedTuple):
+    """One row side by side: the steps that belong together, None where a side has none."""
+
+    glyph: str
+    a: Step | None
+    b: Step | None
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What came out."""
+
+    differences: list[Difference] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    """All steps of both streams, in A's order; what only B has stands at its place in B."""
+
+
+def compare_streams(a: Stream, b: Stream) -> Comparison:
+    """Compare two streams that a person named; UnusableInput where one holds no event."""
+    for stream in (a, b):
+        if all(entry.position is None for entry in stream.entries):
+            raise UnusableInput(stream.name, "holds no event to compare")
+    return compare(a.entries, b.entries)
+
+
+def compare(a: Iterable[Entry], b: Iterable[Entry]) -> Comparison:
+    """Compare two streams, given as their frames."""
+    roots = outline(a), outline(b)
+    aligner = _Aligner()
+    aligner.scope(*roots)
+    differences = sorted((*aligner.differences, *aligner.shapes()), key=_place)
+    return Comparison(differences, aligner.rows(roots[0].all_steps, roots[1].all_steps))
+
+
+def described(step: Step) -> str:
+    """A step in words: its type, and how many deltas it folds."""
+    return step.type if step.count == 1 else f"{step.type} × {step.count}"
+
+
+type _Key = tuple[str, int]
+type _Matched = tuple[Scope, Scope]
+
+
+class _Token(NamedTuple):
+    """An element of a scope's sequence: an event of its own, or where one of its children begins or ends."""
+
+    key: _Key
+    at: Step
+    bound: str = ""
+    """In words, which child begins or ends here; empty for an event."""
+
+    @property
+    def label(self) -> str:
+        return self.bound or self.at.type
+
+
+class _Aligner:
+    def __init__(self) -> None:
+        self.differences: list[Difference] = []
+        self._partners: dict[int, tuple[str, Step]] = {}
+        """By the serial of a step of A: the glyph, and the step of B that belongs to it."""
+        self._matched: list[tuple[Step, Step]] = []
+        self._unmatched: set[str] = set()
+        """The types of items and parts that one side lacks: snapshots that lack them too say nothing new."""
+
+    def scope(self, a: Scope, b: Scope) -> None:
+        """Align two scopes that belong together, and all that is in them."""
+        pairs = _children(a.children, b.children)
+        stable = self._reordered(a, pairs)
+        self._whole(Kind.MISSING, a, [pair[0] for pair in pairs])
+        self._whole(Kind.EXTRA, b, [pair[1] for pair in pairs])
+        self._sequence(a, b, stable)
+        for pair in pairs:
+            self.scope(*pair)
+
+    def shapes(self) -> list[Difference]:
+        """The differences in shape: the fields that the same event types have differently are one."""
+        places: dict[tuple[object, ...], list[tuple[Field, Step, Step]]] = defaultdict(list)
+        for a, b in self._matched:
+            for found in differing(a.shape, b.shape):
+                if found.path[-1].strip("[]") not in self._unmatched:
+                    # A field that one side lacks is one difference, whatever the other has there.
+                    key = found if found.a and found.b else (found.path, found.a is None)
+                    places[key].append((found, a, b))
+        groups: dict[tuple[str, ...], list[list[tuple[Field, Step, Step]]]] = defaultdict(list)
+        for place in places.values():
+            groups[tuple(dict.fromkeys(a.type for _, a, _ in place))].append(place)
+        return [_shape_difference(types, found) for types, found in groups.items()]
+
+    def rows(self, a: Sequence[Step], b: Sequence[Step]) -> list[Pair]:
+        """Both streams side by side."""
+        different = {id(x) for x, y in self._matched if any(differing(x.shape, y.shape))}
+        partners = {id(partner) for _, partner in self._partners.values()}
+        alone = [Pair(">", None, step) for step in b if id(step) not in partners]
+        rows: list[Pair] = []
+        for step in a:
+            if step.serial not in self._partners:
+                rows.append(Pair("<", step, None))
+                continue
+            glyph, partner = self._partners[step.serial]
+            while glyph == SAME and alone and alone[0].b and alone[0].b.serial < partner.serial:
+                rows.append(alone.pop(0))
+            rows.append(Pair("≠" if glyph == SAME and id(step) in different else glyph, step, partner))
+        return rows + alone
+
+    def _reordered(self, parent: Scope, pairs: Sequence[_Matched]) -> list[_Matched]:
+        """The pairs that stand in the same order on both sides; the others become differences."""
+        stable = _in_order(pairs)
+        kept = {id(a) for a, _ in stable}
+        for a, b in pairs:
+            if id(a) not in kept:
+                self._add(Kind.REORDERED, a.kind, a.type, parent, a.all_steps, b.all_steps)
+        return stable
+
+    def _whole(self, kind: Kind, parent: Scope, matched: Iterable[Scope]) -> None:
+        """The children of one side that the other has none for, each with all that is in it."""
+        known = set(map(id, matched))
+        for scope in parent.children:
+            if id(scope) not in known:
+                steps = scope.all_steps
+                sides: tuple[list[Step], list[Step]] = (steps, []) if kind is Kind.MISSING else ([], steps)
+                self._unmatched.add(scope.type)
+                where = _standing(scope, parent.children, parent.opener)
+                events = tuple(map(described, steps))
+                self._add(kind, scope.kind, scope.type, parent, *sides, detail=where, events=events)
+
+    def _sequence(self, a: Scope, b: Scope, children: Sequence[_Matched]) -> None:
+        """Align the events of two scopes, together with where their children begin and end."""
+        left, right = _tokens(a, children, 0), _tokens(b, children, 1)
+        matches = _matches([token.key for token in left], [token.key for token in right])
+        for i, j in matches:
+            self._match(SAME, left[i], right[j])
+        in_a, in_b = [i for i, _ in matches], [j for _, j in matches]
+        rest_a = sorted(set(range(len(left))).difference(in_a))
+        rest_b = sorted(set(range(len(right))).difference(in_b))
+        for i, j in _moved(left, right, rest_a, rest_b):
+            self._match(GLYPHS[Kind.MOVED], left[i], right[j])
+            detail = f"{_behind(left, i)} in A, {_behind(right, j)} in B"
+            self._add(Kind.MOVED, "event", left[i].label, a, [left[i].at], [right[j].at], detail=detail)
+        for i in rest_a:
+            self._lone(Kind.MISSING, left[i], a, right, in_b, bisect_left(in_a, i))
+        for j in rest_b:
+            self._lone(Kind.EXTRA, right[j], b, left, in_a, bisect_left(in_b, j))
+
+    def _match(self, glyph: str, a: _Token, b: _Token) -> None:
+        if not (a.bound or b.bound):
+            self._partners[a.at.serial] = (glyph, b.at)
+            self._matched.append((a.at, b.at))
+
+    def _lone(
+        self, kind: Kind, token: _Token, scope: Scope, other: Sequence[_Token], anchors: Sequence[int], at: int
+    ) -> None:
+        """An event that one side lacks; it would stand between the anchors `at - 1` and `at` of the other."""
+        if token.bound:
+            return
+        after = other[anchors[at - 1]].at.position if at else None
+        before = other[anchors[at]].at.position if at < len(anchors) else None
+        sides: tuple[list[Step], list[Step]] = ([token.at], []) if kind is Kind.MISSING else ([], [token.at])
+        self._add(kind, "event", token.at.type, scope, *sides, after=after, before=before)
+
+    def _add(
+        self, kind: Kind, what: str, type_: str, scope: Scope, a: Sequence[Step], b: Sequence[Step], **more: Any
+    ) -> None:
+        in_a, in_b = (tuple(sorted(n for step in side for n in step.positions)) for side in (a, b))
+        self.differences.append(Difference(kind, what, type_, scope.label, in_a, in_b, **more))
+
+
+def _shape_difference(types: Iterable[str], found: Sequence[Sequence[tuple[Field, Step, Step]]]) -> Difference:
+    pairs = [(a, b) for place in found for _, a, b in place]
+    return Difference(
+        Kind.SHAPE,
+        "event",
+        ", ".join(types),
+        "",
+        a=tuple(sorted({a.position for a, _ in pairs})),
+        b=tuple(sorted({b.position for _, b in pairs})),
+        fields=tuple(place[0][0] for place in found),
+    )
+
+
+def _children(a: Sequence[Scope], b: Sequence[Scope]) -> list[_Matched]:
+    """The scopes that belong together, in A's order: of one type and name first, then of one type, each by order."""
+    partners: dict[int, Scope] = {}
+    taken: set[int] = set()
+    for by_name in (True, False):
+        waiting: dict[tuple[str, str], deque[Scope]] = defaultdict(deque)
+        for scope in b:
+            if id(scope) not in taken:
+                waiting[scope.type, scope.name if by_name else ""].append(scope)
+        for scope in a:
+            found = waiting[scope.type, scope.name if by_name else ""]
+            if id(scope) not in partners and found:
+                partners[id(scope)] = found.popleft()
+                taken.add(id(partners[id(scope)]))
+    return [(scope, partners[id(scope)]) for scope in a if id(scope) in partners]
+
+
+def _in_order(pairs: Sequence[_Matched]) -> list[_Matched]:
+    """The longest run of pairs whose second scopes stand in the order of the first ones."""
+    longest: list[tuple[int, int | None]] = []
+    tails: list[int] = []
+    for index, (_, b) in enumerate(pairs):
+        at = bisect_left([pairs[tail][1].begin.serial for tail in tails], b.begin.serial)
+        longest.append((index, tails[at - 1] if at else None))
+        tails[at:] = [index, *tails[at + 1 :]]
+    kept = []
+    last = tails[-1] if tails else None
+    while last is not None:
+        kept.append(pairs[last])
+        last = longest[last][1]
+    return kept[::-1]
+
+
+def _tokens(scope: Scope, children: Sequence[_Matched], side: int) -> list[_Token]:
+    tokens = [_Token((step.type, -1), step) for step in scope.steps]
+    for n, pair in enumerate(children):
+        # A child that begins or ends with another event says so itself.
+        if pair[0].begin.type == pair[1].begin.type:
+            tokens.append(_Token(("begins", n), pair[side].begin, f"{pair[side].short} begins"))
+        if pair[0].end.type == pair[1].end.type:
+            tokens.append(_Token(("ends", n), pair[side].end, f"{pair[side].short} ends"))
+    return sorted(tokens, key=lambda token: token.at.last if token.key[0] == "ends" else token.at.serial)
+
+
+def _matches(a: Sequence[_Key], b: Sequence[_Key]) -> list[tuple[int, int]]:
+    """The indexes of the elements that both sequences have, in order."""
+    start = 0
+    while start < min(len(a), len(b)) and a[start] == b[start]:
+        start += 1
+    end = 0
+    while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
+        end += 1
+    middle = SequenceMatcher(None, a[start : len(a) - end], b[start : len(b) - end], autojunk=False)
+    inner = [
+        (start + block.a + n, start + block.b + n) for block in middle.get_matching_blocks() for n in range(block.size)
+    ]
+    return [
+        *((n, n) for n in range(start)),
+        *inner,
+        *((len(a) - n, len(b) - n) for n in range(end, 0, -1)),
+    ]
+
+
+def _moved(
+    left: Sequence[_Token], right: Sequence[_Token], rest_a: list[int], rest_b: list[int]
+) -> list[tuple[int, int]]:
+    """The elements that both sides have, in other places; they are taken out of the rests."""
+    waiting: dict[_Key, deque[int]] = defaultdict(deque)
+    for j in rest_b:
+        waiting[right[j].key].append(j)
+    pairs = [(i, waiting[left[i].key].popleft()) for i in rest_a if waiting[left[i].key]]
+    moved_a, moved_b = {i for i, _ in pairs}, {j for _, j in pairs}
+    rest_a[:] = [i for i in rest_a if i not in moved_a]
+    rest_b[:] = [j for j in rest_b if j not in moved_b]
+    return pairs
+
+
+def _behind(tokens: Sequence[_Token], index: int) -> str:
+    return f"after {tokens[index - 1].label}" if index else "first"
+
+
+def _standing(scope: Scope, siblings: Iterable[Scope], opener: Step | None) -> str:
+    """Where a scope without a partner stands, if that is not where a scope stands."""
+    words = []
+    if opener is not None and scope.begin.serial < opener.serial:
+        words.append(f"begins before {opener.type} (event {opener.position})")
+    around = [s for s in siblings if s is not scope and scope.begin.serial < s.begin.serial < scope.end.last]
+    if around:
+        words.append(f"is still open when {around[0].short} begins (event {around[0].begin.position})")
+    return " and ".join(words)
+
+
+def _place(difference: Difference) -> tuple[bool, float]:
+    """By A's positions; what A lacks, where it would stand; the shapes last."""
+    lacked = difference.b[:1] if difference.after is None else (difference.after + 0.5,)
+    return difference.kind is Kind.SHAPE, (difference.a[:1] or lacked or (0,))[0]

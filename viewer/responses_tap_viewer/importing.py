@@ -1,0 +1,213 @@
+"""`import`: puts the streams of files into a recording, secrets masked, checked as they go in."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from responses_tap.errors import RecordingError
+from responses_tap.formats import Foreign
+from responses_tap.formats.imported import Imported, Skipped
+from responses_tap.formats.recognition import recognise
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.recorder.body import EventBody
+from responses_tap.recorder.heads import answer_columns, json_object, request_columns
+from responses_tap.recorder.messages import Answer, Request
+from responses_tap.redact import mask_body
+from responses_tap.store import ChunkRow
+from responses_tap.store.rows import storable_int, storable_text
+from responses_tap.store.writer import Value, Writer
+from responses_tap_viewer.checking import CAPTURED
+from responses_tap_viewer.streams import (
+    PassedOver,
+    UnusableInput,
+    checker_of,
+    files_below,
+    is_recording,
+    passed_over,
+    readable,
+    telling,
+)
+
+_AT_ONCE = 2000
+"""Frames written in one transaction: a file of any size passes through a bounded amount of memory."""
+
+
+def import_paths(paths: Iterable[str], db: Path) -> Iterator[str | UnusableInput]:
+    """Put the streams of these files into the recording: a line for each file, and what could not be used.
+
+    RecordingError where the recording cannot be written.
+    """
+    target = _Target(db)
+    try:
+        for path in paths:
+            if not Path(path).is_dir():
+                yield from _told(Path(path), target, below=False)
+                continue
+            try:
+                found = files_below(Path(path))
+            except UnusableInput as error:
+                yield error
+                continue
+            for file in found:
+                yield from _told(file, target, below=True)
+    except sqlite3.Error as error:
+        raise RecordingError(f"cannot write {db} ({error}); give another file with --db") from error
+    finally:
+        target.close()
+
+
+class _Target:
+    """The recording, opened (and made, where there is none) for the first stream."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer: Writer | None = None
+
+    @property
+    def writer(self) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(self.path)
+        return self._writer
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | UnusableInput]:
+    """Import one file, and say what it is."""
+    ids: list[int] = []
+    kind = ""
+    try:
+        readable(path)
+        if is_recording(path):
+            raise UnusableInput(str(path), "is a recording already; open it where it is")
+        with telling(str(path)), path.open("rb") as file:
+            kind, streams = recognise(file)
+            for found in streams:
+                if isinstance(found, Skipped):
+                    yield (UnusableInput if found.fault else PassedOver)(str(path), str(found))
+                else:
+                    incoming = _Incoming(path, found, target.writer)
+                    ids.append(incoming.id)
+                    incoming.write()
+    except UnusableInput as error:
+        yield passed_over(error, path) if below else error
+    if ids:
+        yield f"{path}: {kind} → {', '.join(f'{target.path}#{id_}' for id_ in ids)}"
+
+
+class _Incoming:
+    """A stream on its way from a file into rows."""
+
+    def __init__(self, path: Path, imported: Imported, writer: Writer) -> None:
+        self._imported = imported
+        self._writer = writer
+        columns = _request_columns(path, imported, writer.mask_key)
+        self._names_model = columns["model"] is not None
+        answer = imported.answer
+        if answer.status is not None:
+            columns |= answer_columns(Answer(answer.status, list(answer.headers)), writer.mask_key)
+        self.id = writer.add_stream(columns)
+        self._events = EventBody(self.id, writer, checker_of(imported, DEFAULT_PROFILE))
+
+    def write(self) -> None:
+        """Write all of it; where the file breaks off or is damaged, what came before, and then raise what it says."""
+        imported, size = self._imported, 0
+        reason, cut = imported.end.reason, imported.cut
+        try:
+            for n, taken in enumerate(imported.frames):
+                self._events.take(taken.frame, taken.at_ns or 0, taken.chunk or 0)
+                size += len(taken.frame.raw)
+                if n % _AT_ONCE == _AT_ONCE - 1:
+                    self._writer.commit()
+        except (Foreign, OSError) as error:
+            reason, cut = f"the imported file {error}", True
+            raise
+        finally:
+            self._events.finish(0, 0, cut=cut)
+            self._add_chunks(size)
+            self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.cut))
+            if self._events.events:
+                self._events.publish(settled=True)
+            self._writer.commit()
+
+    def _add_chunks(self, size: int) -> None:
+        pieces = [tuple(piece) for piece in self._imported.pieces] or [(0, size, 0, size)]
+        for n, (at_ns, wire_size, offset, decoded) in enumerate(pieces if size or self._imported.pieces else ()):
+            self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, offset, decoded))
+
+    def _columns(self, reason: str | None, *, damaged: bool) -> dict[str, Value]:
+        """What the row says at the end of the stream."""
+        imported, events = self._imported, self._events
+        end, pieces, terminal = imported.end, imported.pieces, events.terminal_type
+        ended_by = "unknown" if damaged else end.ended_by or ("server" if terminal else None)
+        columns: dict[str, Value] = {
+            "state": end.state or self._state(),
+            "ended_by": ended_by,
+            "end_reason": reason or terminal,
+            "end_ns": end.at_ns,
+            "first_byte_ns": pieces[0].at_ns if pieces else None,
+            "last_byte_ns": pieces[-1].at_ns if pieces else None,
+            "wire_size": sum(piece.wire_size for piece in pieces) if pieces else None,
+        }
+        if not self._names_model:
+            columns["model"] = events.model
+        if imported.answer.body is None:
+            return columns | events.columns
+        return columns | _body_columns(imported.answer.body)
+
+    def _state(self) -> str:
+        if not self._imported.answer.is_success:
+            return "http-error"
+        if self._imported.answer.body is None:
+            return self._events.state if self._events.terminal_type else "truncated"
+        status = json_object(self._imported.answer.body).get("status")
+        return status if status in ("incomplete", "failed") else "completed"
+
+
+def _body_columns(body: bytes) -> dict[str, Value]:
+    """What the row says of an answer that is no event stream."""
+    answer = json_object(body)
+    usage = answer.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return {
+        "response_body": body or None,
+        "event_count": 0,
+        "response_id": storable_text(answer.get("id")),
+        "input_tokens": storable_int(usage.get("input_tokens")),
+        "output_tokens": storable_int(usage.get("output_tokens")),
+    }
+
+
+def _request_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, Value]:
+    request = imported.request
+    headers = list(request.headers)
+    # The body is decoded already, whatever its headers say.
+    facts = Request(
+        request.method,
+        request.url,
+        urlsplit(request.url).hostname or "",
+        request.http_version,
+        headers,
+        _started_at(path, request.started_at),
+        expected=True,
+        body=b"",
+    )
+    model = json_object(request.body or "").get("model")
+    return request_columns(facts, mask_key) | {
+        "model": model if isinstance(model, str) else None,
+        "request_body": mask_body(request.body, mask_key) if request.body else None,
+        "source": f"imported from {path}{', ' + CAPTURED if imported.live else ''}",
+    }
+
+
+def _started_at(path: Path, told: str | None) -> str:
+    """When the request was sent, in UTC; where the file does not tell, when the file was last changed."""
+    try:
+        time = datetime.fromisoformat(told or "")
+    except ValueError:
+        time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,210 @@
+"""A stream as the tree of its scopes, normalised: what is left when ids, times, numbers and texts are put aside.
+
+Response → items → parts, each with its own events in order. A run of deltas is one step, however the text was split;
+an event that comes before its scope was opened makes the scope all the same, so that it can be compared.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from responses_tap.protocol.events import Event, parse, today
+from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, PART, ROWS, SUMMARY, Role, Row
+from responses_tap.timeline import Entry, printable
+from responses_tap_viewer.shape import Path, Shape, add_shape
+
+_INDEXES = ("content_index", "summary_index", "command_index")
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """An event of a scope, or a run of deltas."""
+
+    type: str
+    serial: int
+    """The 0-based number of its (first) event among all events of the stream."""
+    position: int
+    """The number of that event in its response: what a person is told."""
+    depth: int
+    """0 for events of the response, 1 of an item, 2 of a part."""
+    last: int = 0
+    """The serial of its last event."""
+    count: int = 1
+    positions: list[int] = field(default_factory=list)
+    """The positions of all its events."""
+    shape: Shape = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """A response, an item or a part."""
+
+    kind: str
+    """response, item or part."""
+    type: str = ""
+    """The type of item or content, empty while no event has told it."""
+    name: str = ""
+    """The name of the tool that an item calls."""
+    ordinal: int = 1
+    """Which of its type it is in its parent, from 1."""
+    siblings: int = 1
+    """How many of its type its parent has."""
+    id: str = ""
+    """An item's id as first given, and its index likewise: what others are held against."""
+    index: int | None = None
+    opened: bool = False
+    parent: "Scope | None" = None
+    begin: Step = field(init=False)
+    """Its first step, or the first one in it."""
+    end: Step = field(init=False)
+    """The step of the last event in it."""
+    steps: list[Step] = field(default_factory=list)
+    children: "list[Scope]" = field(default_factory=list)
+    guess: str = ""
+    """The type that its inner events make likely, for an item that none has told."""
+    runs: dict[str, Step] = field(default_factory=dict)
+    """The runs of deltas, by type, that the next delta goes on."""
+
+    @property
+    def label(self) -> str:
+        """What it is, in words: `output_text part of message item 2`."""
+        if self.parent is None:
+            return "response"
+        return f"{self.short} of {self.parent.label}" if self.parent.parent else self.short
+
+    @property
+    def short(self) -> str:
+        """The same without what it is in."""
+        number = f" {self.ordinal}" if self.siblings > 1 else ""
+        return f"{self.type or 'untyped'} {self.kind}{number}"
+
+    @property
+    def opener(self) -> Step | None:
+        """The event that opens it, None where there is none."""
+        openers = (step for step in self.steps if (row := ROWS.get(step.type)) and row.role is Role.OPEN)
+        return next(openers, None)
+
+    @property
+    def all_steps(self) -> list[Step]:
+        """Its steps and those of the scopes in it, in the order of the stream."""
+        inner = (step for child in self.children for step in child.all_steps)
+        return sorted((*self.steps, *inner), key=lambda step: step.serial)
+
+
+def outline(entries: Iterable[Entry]) -> Scope:
+    """The scopes of a stream, from its frames."""
+    outliner = _Outliner()
+    for serial, (entry, event) in enumerate(_events(entries)):
+        outliner.feed(serial, entry, event)
+    _settle(outliner.root)
+    return outliner.root
+
+
+def _events(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Event]]:
+    for entry in entries:
+        if entry.position is not None and entry.frame.data:
+            yield entry, parse(entry.frame.data)
+
+
+class _Outliner:
+    def __init__(self) -> None:
+        self.root = Scope("response")
+        self._by_id: dict[tuple[int, str], Scope] = {}
+        self._by_index: dict[tuple[int, int | None], Scope] = {}
+        self._parts: dict[tuple[int, str, int], Scope] = {}
+
+    def feed(self, serial: int, entry: Entry, event: Event) -> None:
+        """Put one event into its scope."""
+        row = event.row or ROWS.get(today(event.type) or "")
+        item = self._item(entry.response, event, row)
+        part = self._part(item, event, row) if item is not None else None
+        scope = part or item or self.root
+        depth = 2 if part else 1 if item else 0
+        step = _step(scope, Step(printable(event.type or "not an event"), serial, entry.position or 0, depth), row)
+        step.last = serial
+        step.positions.append(entry.position or 0)
+        for around in (self.root, item, part):
+            if around is not None:
+                around.end = step
+                if not hasattr(around, "begin"):
+                    around.begin = step
+        add_shape(step.shape, event.data, _keys(item) if item else {})
+
+    def _item(self, response: int, event: Event, row: Row | None) -> Scope | None:
+        """The item that an event belongs to: by its id, where an item is known by it, else by its index."""
+        item = event.object("item")
+        id_, index = event.item_id or _text(item, "id"), event.output_index
+        if not id_ and index is None:
+            return None
+        opens = row is not None and row.kind is ITEM and row.role is Role.OPEN
+        scope = self._by_id.get((response, id_)) or self._by_index.get((response, index))
+        if scope is None or (opens and scope.opened):
+            scope = _child(self.root, "item")
+            self._by_index[response, index] = scope
+        scope.opened |= opens
+        scope.index = index if scope.index is None else scope.index
+        if id_ and not scope.id:
+            scope.id = id_
+            self._by_id[response, id_] = scope
+        scope.type = scope.type or _text(item, "type")
+        scope.name = scope.name or _text(item, "name")
+        if row is not None and len(row.items) == 1:
+            scope.guess = scope.guess or min(row.items)
+        return scope
+
+    def _part(self, item: Scope, event: Event, row: Row | None) -> Scope | None:
+        index = next(((name, i) for name in _INDEXES if (i := event.index(name)) is not None), None)
+        if index is None or (row is not None and row.kind not in (PART, SUMMARY, COMMAND, OUTPUT)):
+            return None
+        opens = row is not None and row.role is Role.OPEN
+        scope = self._parts.get((id(item), *index))
+        if scope is None or (opens and scope.opened):
+            scope = _child(item, "part")
+        self._parts[id(item), *index] = scope
+        scope.opened |= opens
+        scope.type = scope.type or _text(event.object("part"), "type") or (row.part if row else "")
+        return scope
+
+
+def _child(parent: Scope, kind: str) -> Scope:
+    scope = Scope(kind, parent=parent)
+    parent.children.append(scope)
+    return scope
+
+
+def _keys(item: Scope) -> dict[Path, str | int | None]:
+    return {("item_id",): item.id, ("item", "id"): item.id, ("output_index",): item.index}
+
+
+def _text(data: dict[str, Any], key: str) -> str:
+    value = data.get(key)
+    return printable(value) if isinstance(value, str) else ""
+
+
+def _step(scope: Scope, step: Step, row: Row | None) -> Step:
+    """Add a step to its scope, or to the run that it goes on; notes between deltas (annotations) end no run."""
+    is_delta = row.role is Role.DELTA if row else step.type.endswith(".delta")
+    if not is_delta:
+        if row is None or row.role is not Role.NOTE:
+            scope.runs.clear()
+    elif (run := scope.runs.get(step.type)) is not None:
+        run.count += 1
+        return run
+    else:
+        scope.runs[step.type] = step
+    scope.steps.append(step)
+    return step
+
+
+def _settle(scope: Scope) -> None:
+    """Give the types that only later events told, and the ordinals."""
+    counts: Counter[str] = Counter()
+    for child in scope.children:
+        inner = next((CONTENTS[part.type] for part in child.children if part.type in CONTENTS), None)
+        child.type = child.type or child.guess or (min(inner.items) if inner else "")
+        counts[child.type] += 1
+        child.ordinal = counts[child.type]
+        _settle(child)
+    for child in scope.children:
+        child.siblings = counts[child.type]

@@ -1,0 +1,165 @@
+"""What two streams differ in: as lines to read, side by side, and as JSON."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from responses_tap.timeline import shorten
+from responses_tap_viewer.compare import GLYPHS, Comparison, Difference, Kind, described
+from responses_tap_viewer.outline import Step
+from responses_tap_viewer.reports.json import VERSION, dumps
+from responses_tap_viewer.shape import Field
+
+_FIELDS = 6
+"""How many fields of a shape are named before the rest is counted."""
+_EVENTS = 8
+"""How many events of a whole item are named before the rest is counted."""
+_RANGES = 4
+"""How many runs of positions are named before the rest is counted."""
+
+
+def lines(comparison: Comparison, names: tuple[str, str], *, ground_truth: bool = False) -> Iterator[str]:
+    """A line a difference, and what A and B are."""
+    right = " (held to be right)" if ground_truth else ""
+    yield f"A: {names[0]}{right}"
+    yield f"B: {names[1]}"
+    for difference in comparison.differences:
+        words = _judged(difference) if ground_truth else _neutral(difference)
+        yield f"{GLYPHS[difference.kind]} {words}"
+    count = len(comparison.differences)
+    yield f"{count} difference{'' if count == 1 else 's'}" if count else "no difference"
+
+
+def side_by_side(comparison: Comparison, names: tuple[str, str], width: int) -> Iterator[str]:
+    """Two columns of aligned events in `width` terminal columns; = same, < > in one only, ≠ other shape, ~ moved."""
+    column = max((width - 3) // 2, 8)
+    yield _columns(shorten(names[0], column), " ", shorten(names[1], column), column)
+    for pair in comparison.pairs:
+        yield _columns(_cell(pair.a, column), pair.glyph, _cell(pair.b, column), column)
+
+
+def report(comparison: Comparison, names: tuple[str, str]) -> str:
+    """The differences as JSON; the command's help documents its shape."""
+    return dumps(
+        {
+            "version": VERSION,
+            "a": names[0],
+            "b": names[1],
+            "same": not comparison.differences,
+            "differences": [_object(difference) for difference in comparison.differences],
+        }
+    )
+
+
+def _object(difference: Difference) -> dict[str, Any]:
+    return {
+        "kind": str(difference.kind),
+        "what": difference.what,
+        "type": difference.type,
+        "scope": difference.scope,
+        "a": list(difference.a),
+        "b": list(difference.b),
+        "after": difference.after,
+        "before": difference.before,
+        "detail": difference.detail,
+        "events": list(difference.events),
+        "fields": [{"field": f.name, "a": f.a, "b": f.b} for f in difference.fields],
+    }
+
+
+def _neutral(difference: Difference) -> str:
+    thing = _thing(difference)
+    match difference.kind:
+        case Kind.MISSING:
+            return f"only in A: {thing} ({_all_of(difference)}){_rest(difference, 'B')}"
+        case Kind.EXTRA:
+            return f"only in B: {thing} ({_all_of(difference)}){_rest(difference, 'A')}"
+        case _:
+            return _both(difference)
+
+
+def _judged(difference: Difference) -> str:
+    """With A as what is right."""
+    thing = _thing(difference)
+    match difference.kind:
+        case Kind.MISSING:
+            return f"A sends {thing} here ({_all_of(difference)}); B does not{_rest(difference, 'B')}"
+        case Kind.EXTRA:
+            return f"B sends {thing} ({_all_of(difference)}); A does not{_rest(difference, 'A')}"
+        case _:
+            return _both(difference)
+
+
+def _both(difference: Difference) -> str:
+    places = f"(A {_ranges(difference.a)}; B {_ranges(difference.b)})"
+    if difference.kind is Kind.SHAPE:
+        return f"{difference.type} {places}: {_fields(difference.fields)}"
+    what = f"{difference.type or 'untyped'} {difference.what}"
+    if difference.kind is Kind.REORDERED:
+        return f"{what} of the {difference.scope} stands elsewhere among its siblings {places}"
+    return f"{difference.type} stands elsewhere in the {difference.scope} {places}: {difference.detail}"
+
+
+def _thing(difference: Difference) -> str:
+    if difference.what == "event":
+        return difference.type
+    within = "" if difference.scope == "response" else f" in the {difference.scope}"
+    article = "an" if difference.type[:1] in "aeiou" else "a"
+    return f"{article} {difference.type or 'untyped'} {difference.what}{within}"
+
+
+def _all_of(difference: Difference) -> str:
+    """The positions of what one side alone has; of a whole item or part, its events, too."""
+    events = [event.removeprefix("response.") for event in difference.events]
+    more = f" and {len(events) - _EVENTS} more" if len(events) > _EVENTS else ""
+    listed = f": {', '.join(events[:_EVENTS])}{more}" if events else ""
+    return _events(difference.a or difference.b) + listed
+
+
+def _rest(difference: Difference, other: str) -> str:
+    """Where the one without it would have it, and what is odd about its place."""
+    if difference.what == "event":
+        return f" ({_anchor(difference, other)})  [{difference.scope}]"
+    return f"; it {difference.detail}" if difference.detail else ""
+
+
+def _anchor(difference: Difference, other: str) -> str:
+    if difference.before is not None:
+        return f"before its event {difference.before}"
+    return f"after its event {difference.after}" if difference.after is not None else f"{other} has nothing there"
+
+
+def _fields(fields: Sequence[Field]) -> str:
+    lacks = [f.name for f in fields if f.b is None]
+    extra = [f.name for f in fields if f.a is None]
+    other = [f"{f.name} is {f.a} in A, {f.b} in B" for f in fields if f.a is not None and f.b is not None]
+    words = [f"{who} {_named(names)}" for who, names in (("B lacks", lacks), ("only B has", extra)) if names]
+    return "; ".join([*words, *other])
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FIELDS} more" if len(names) > _FIELDS else ""
+    return ", ".join(shorten(name) for name in names[:_FIELDS]) + more
+
+
+def _events(positions: Sequence[int]) -> str:
+    return f"event{'' if len(positions) == 1 else 's'} {_ranges(positions)}"
+
+
+def _ranges(positions: Sequence[int]) -> str:
+    """`2–4, 9, 11`."""
+    ordered = sorted(set(positions))
+    starts = [ordered[0], *(y for x, y in pairwise(ordered) if y != x + 1)]
+    ends = [*(x for x, y in pairwise(ordered) if y != x + 1), ordered[-1]]
+    shown = [str(s) if s == e else f"{s}–{e}" for s, e in zip(starts, ends, strict=True)]
+    return ", ".join(shown[:_RANGES]) + (", …" if len(shown) > _RANGES else "")
+
+
+def _cell(step: Step | None, column: int) -> str:
+    if step is None:
+        return ""
+    return shorten(f"{step.position:>4} {'  ' * step.depth}{described(step).removeprefix('response.')}", column)
+
+
+def _columns(left: str, glyph: str, right: str, column: int) -> str:
+    return f"{left:<{column}} {glyph} {right}".rstrip()
