@@ -10,7 +10,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 _SECRET_WORDS = frozenset(
@@ -34,24 +34,93 @@ _SECRET_HEADERS = frozenset(("chatgpt-account-id",))
 _SECRET_PARAMETERS = frozenset(
     (
         "access_token", "api-key", "api_key", "apikey", "auth", "auth_token", "authorization", "key", "token",
-        "client_secret", "password", "refresh_token", "secret", "sig", "signature", "x-api-key",
+        "client_secret", "password", "refresh_token", "secret", "sig", "signature", "x-amz-security-token",
+        "x-amz-signature", "x-api-key",
     )
 )  # fmt: skip
 """Names of query parameters with secrets."""
 
-_SECRET_IN_TEXT = re.compile(
-    # A digit tells a token from words: `Bearer authentication`, `sk-learn-contrib-package`.
-    r"\bBearer\s+(?=[a-z._~+/=-]*\d)[a-z0-9._~+/=-]{12,}"
-    r"|\b(?:sk|rk|sess|ek)-(?=[a-z_-]*\d)[\w-]{16,}"
-    r"|\b(?:gsk|hf|gh[opsur])_\w{20,}"
-    r"|\bxai-\w{20,}"
-    r"|\bAIza[\w-]{30,}"
-    r"|\bAKIA[A-Z0-9]{16}\b"
-    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}",
-    re.IGNORECASE,
+_SECRET_MEMBERS = frozenset(
+    (
+        "access_token", "api_key", "apikey", "auth_token", "authorization", "bearer_token", "client_secret",
+        "password", "refresh_token", "secret", "x_api_key",
+    )
+)  # fmt: skip
+"""Members of a JSON request body whose texts are secret, `-` written as `_`."""
+
+_TOKEN_LEADS = (
+    "ek-", "rk-", "sess-", "sk-", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "gsk_", "hf_",
+    "npm_", "nvapi-", "pplx-", "pypi-", "r8_", "rk_live_", "sk_live_", "xai-", "xoxb-", "xoxp-", "ya29.",
+)  # fmt: skip
+_NAMES_IN_TEXT = (
+    "access-token", "access_token", "api-key", "api_key", "apikey", "auth-token", "auth_token", "authorization",
+    "password", "secret",
+)  # fmt: skip
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return f"(?:{'|'.join(map(re.escape, words))})"
+
+
+_ASSIGNED = r"""\\?["']?\s*[:=]\s*\\?["']?(?:basic\s+|token\s+)?"""
+_LOOKS = tuple(
+    (kind, needles, re.compile(pattern))
+    for kind, needles, pattern in (
+        # A digit tells a token from words: `Bearer authentication`, `sk-learn-contrib-package`.
+        ("bearer token", ("bearer",), r"(?i)\bbearer\s+((?=[a-z._~+/=-]*\d)[\w.~+/=-]{12,})"),
+        ("API key", _TOKEN_LEADS, rf"\b{_one_of(_TOKEN_LEADS)}(?=[A-Za-z_-]*\d)[\w-]{{16,}}"),
+        ("Google API key", ("AIza",), r"\bAIza[\w-]{30,}"),
+        ("AWS access key", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+        ("JSON web token", ("eyJ",), r"eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"),
+        (
+            "private key",  # up to its end, or to that of the JSON text that it stands in
+            ("PRIVATE KEY-----",),
+            r"""-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^"\\]|\\[^"])*?(?:-----END [A-Z ]*KEY-----|(?=\\?"|\Z))""",
+        ),
+        ("password in a URL", ("://",), r"""://[^\s:/@"'\\]*:([^\s:/@"'\\]+)@"""),
+        ("token in a URL", ("=",), rf"""(?i)[?&]{_one_of(_SECRET_PARAMETERS)}=([^\s&"'\\‹]{{8,}})"""),
+        (
+            "named secret",
+            _NAMES_IN_TEXT,
+            rf"""(?i){_one_of(_NAMES_IN_TEXT)}{_ASSIGNED}((?=[^\s"'\\,;&]*\d)[^\s"'\\,;&‹]{{16,}})""",
+        ),
+    )
 )
+"""What a secret looks like in a text: its kind; of what the text must hold something, in this or in lower case (to look
+for that is many times as fast as the pattern); the pattern. If the pattern has a group, the group is the secret."""
 _SCHEME = re.compile(r"(?i)(bearer|basic|digest|token)\s+(?=\S)")
 _MASKED = "‹masked "
+
+
+class Secret(NamedTuple):
+    """Something in a text that looks like a secret."""
+
+    start: int
+    """Where it begins in the text, and `end` where it ends: characters."""
+    end: int
+    kind: str
+    """`API key`, `bearer token` and the like."""
+
+
+def find_secrets(text: str) -> list[Secret]:
+    """What looks like a secret in any text (a body, a frame, a message), in order and not overlapping.
+
+    What is masked already is not found. The one scanner: requests are masked by it, responses and exports flagged.
+    """
+    folded = text.lower()
+    found = [
+        Secret(*match.span(pattern.groups), kind)
+        for kind, needles, pattern in _LOOKS
+        if any(needle in text or needle in folded for needle in needles)
+        for match in pattern.finditer(text)
+    ]
+    separate: list[Secret] = []
+    for secret in sorted(found, key=lambda secret: (secret.start, -secret.end)):
+        if separate and secret.start < separate[-1].end:
+            separate[-1] = separate[-1]._replace(end=max(secret.end, separate[-1].end))
+        else:
+            separate.append(secret)
+    return separate
 
 
 def mask(secret: str, key: bytes) -> str:
@@ -64,9 +133,19 @@ def mask(secret: str, key: bytes) -> str:
     return f"{secret[:start]}{_MASKED}{fingerprint}›"
 
 
+def mask_text(text: str, key: bytes) -> str:
+    """The text with everything masked that looks like a secret."""
+    parts: list[str] = []
+    at = 0
+    for secret in find_secrets(text):
+        parts += (text[at : secret.start], mask(text[secret.start : secret.end], key))
+        at = secret.end
+    return "".join((*parts, text[at:]))
+
+
 def mask_headers(headers: Iterable[tuple[str, str]], key: bytes) -> list[tuple[str, str]]:
     """The headers with their secrets masked, by name, or by what a value looks like."""
-    return [(name, mask(value, key) if _is_secret_header(name) else _mask_text(value, key)) for name, value in headers]
+    return [(name, mask(value, key) if _is_secret_header(name) else mask_text(value, key)) for name, value in headers]
 
 
 def mask_url(url: str, key: bytes) -> str:
@@ -85,16 +164,16 @@ def mask_url(url: str, key: bytes) -> str:
 
 
 def mask_body(body: str, key: bytes) -> str:
-    """The request body with the secrets of MCP tools, and what looks like a key or token, masked.
+    """The request body with its secrets masked: members named so, those of tools, and what looks like one.
 
-    Where an MCP tool has a secret the JSON is written anew, otherwise the body stays as it was sent.
+    Where a member is masked the JSON is written anew, otherwise the body stays as it was sent.
     """
     try:
         document = json.loads(body)
-        masked = _mask_tools(document, key)
+        masked = _mask_members(document, key)
     except (ValueError, RecursionError):
-        return _mask_text(body, key)
-    return _mask_text(body if masked == document else json.dumps(masked, ensure_ascii=False), key)
+        return mask_text(body, key)
+    return mask_text(body if masked == document else json.dumps(masked, ensure_ascii=False), key)
 
 
 def _is_secret_header(name: str) -> bool:
@@ -107,24 +186,23 @@ def _is_secret_header(name: str) -> bool:
     )
 
 
-def _mask_text(text: str, key: bytes) -> str:
-    def masked(match: re.Match[str]) -> str:
-        return mask(match[0], key)
-
-    return _SECRET_IN_TEXT.sub(masked, text)
-
-
-def _mask_tools(value: Any, key: bytes) -> Any:  # noqa: ANN401 (JSON)
+def _mask_members(value: Any, key: bytes) -> Any:  # noqa: ANN401 (JSON)
     if isinstance(value, list):
-        return [_mask_tools(entry, key) for entry in value]
+        return [_mask_members(entry, key) for entry in value]
     if not isinstance(value, dict):
         return value
-    masked = {name: _mask_tools(entry, key) for name, entry in value.items()}
+    masked = {name: _mask_member(name, entry, key) for name, entry in value.items()}
     if value.get("type") == "mcp":
-        if isinstance(authorization := value.get("authorization"), str):
-            masked["authorization"] = mask(authorization, key)
         if isinstance(headers := value.get("headers"), dict):
             masked["headers"] = {name: mask(str(entry), key) for name, entry in headers.items()}
         if isinstance(url := value.get("server_url"), str):
             masked["server_url"] = mask_url(url, key)
     return masked
+
+
+def _mask_member(name: str, value: Any, key: bytes) -> Any:  # noqa: ANN401 (JSON)
+    if isinstance(value, str) and name.lower().replace("-", "_") in _SECRET_MEMBERS:
+        return mask(value, key)
+    if name == "domain_secrets" and isinstance(value, list):  # of a container's network policy
+        return [entry | {"value": mask(str(entry.get("value")), key)} for entry in value if isinstance(entry, dict)]
+    return _mask_members(value, key)
