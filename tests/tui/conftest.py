@@ -19,6 +19,7 @@ from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.tui import TapApp
 from responses_tap_viewer.tui.screens.browser import Browser
+from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
@@ -195,7 +196,7 @@ class Screen:
 async def opened(
     path: Path,
     size: tuple[int, int] = WIDE,
-    export: Callable[[int, str], str] = lambda id_, format_: f"{id_} {format_}",
+    export: Export = lambda id_, format_: f"{id_} {format_.name}".encode(),
 ) -> AsyncIterator[Screen]:
     async with TapApp(path, export=export).run_test(size=size, notifications=True) as pilot:
         yield Screen(pilot)

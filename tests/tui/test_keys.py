@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from responses_tap_viewer.export_formats import FORMATS, Format
 from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui.screens.export import ExportScreen
 from responses_tap_viewer.tui.screens.help import HelpScreen
@@ -130,14 +131,14 @@ async def test_x_writes_the_stream_to_a_file(four: Recorder, tmp_path: Path, mon
         await screen.press("x")
         await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
         assert screen.app.screen.query_one(Input).value == "responses-tap-stream-4-2.md"
-        await screen.press("shift+tab", "down", "down")
+        await screen.press("shift+tab", *["down"] * list(FORMATS).index("sse"))
         await screen.until(lambda: screen.app.screen.query_one(Input).value == "responses-tap-stream-4.sse")
         await screen.press("enter")
         await screen.until((tmp_path / "responses-tap-stream-4.sse").exists)
 
 
 async def test_a_file_that_cannot_be_written_is_told(four: Recorder, tmp_path: Path) -> None:
-    def export(id_: int, format_: str) -> str:
+    def export(id_: int, format_: Format) -> bytes:
         raise UnusableInput("stream 4", "has no [event] stream")
 
     async with opened(four.writer.path, export=export) as screen:

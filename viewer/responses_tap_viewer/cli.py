@@ -10,6 +10,7 @@ from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
 from responses_tap_viewer import diff_command, recording_commands
+from responses_tap_viewer.export_formats import FORMATS
 from responses_tap_viewer.recording_commands import DB, print_lines, read_filter
 
 CHECK_FORMATS = ("text", "json", "junit", "sarif", "github")
@@ -218,10 +219,10 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["md", "json", "sse"]),
-    default="md",
+    type=click.Choice(list(FORMATS)),
+    default=next(iter(FORMATS)),
     show_default=True,
-    help="A bug report, the whole trace, or the body alone.",
+    help="; ".join(f"{format_.name}: {format_.about}" for format_ in FORMATS.values()) + ".",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]")
 def export(streams: tuple[str, ...], wanted: Filter | None, format_: str, output: Path | None) -> None:
@@ -244,7 +245,7 @@ def export(streams: tuple[str, ...], wanted: Filter | None, format_: str, output
         found = [find_stream(name) for name in streams]
     else:
         raise click.UsageError("name streams, or choose them with --filter")
-    content = export(found, format_)
+    content = export(found, FORMATS[format_])
     if output is None or str(output) == "-":
         click.echo(content, nl=False)
     else:

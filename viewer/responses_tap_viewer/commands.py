@@ -10,6 +10,7 @@ import click
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking import Checked, Options, check_paths
+from responses_tap_viewer.export_formats import Format
 from responses_tap_viewer.reports import github, json, junit, sarif, text
 from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput, find_stream
 
@@ -110,11 +111,11 @@ def run_view(db: Path) -> None:
     from responses_tap_viewer.streams import open_existing, recorded_stream
     from responses_tap_viewer.tui.app import TapApp
 
-    def export_stream(id_: int, format_: str) -> str:
+    def export_stream(id_: int, format_: Format) -> bytes:
         with open_existing(db) as recording:
             row = recording.stream(id_)
             if row is None:
                 raise UnusableInput(str(db), f"has no stream {id_}")
-            return export([recorded_stream(recording, row)], format_).decode(errors="surrogateescape")
+            return export([recorded_stream(recording, row)], format_)
 
     TapApp(db, export=export_stream).run()

@@ -5,26 +5,16 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from responses_tap_viewer.export_formats import Format
 from responses_tap_viewer.streams import Stream, UnusableInput
 
-FORMATS = {"md": "a bug report", "json": "the whole trace", "sse": "the body alone"}
 
-
-def export(streams: Sequence[Stream], format_: str) -> bytes:
-    """The streams in one of FORMATS; UnusableInput where the format cannot hold them."""
-    if format_ == "md":
-        from responses_tap_viewer.reports.markdown import bug_report
-
-        return "\n---\n\n".join(bug_report(stream) for stream in streams).encode()
-    if format_ == "json":
-        from responses_tap_viewer.reports.trace import trace
-
-        return trace(streams).encode()
-    if len(streams) != 1:
-        raise UnusableInput("sse", "holds one stream's body; export them one by one")
-    if not streams[0].entries:
-        raise UnusableInput(streams[0].name, "has no event stream; --format md and json show its answer")
-    return streams[0].body
+def export(streams: Sequence[Stream], format_: Format) -> bytes:
+    """The streams as the content of a file; UnusableInput where the format cannot hold them."""
+    if len(streams) != 1 and not format_.bundles:
+        raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
+    content = format_.write(streams)
+    return content if isinstance(content, bytes) else content.encode()
 
 
 def write_whole(path: Path, content: bytes) -> None:

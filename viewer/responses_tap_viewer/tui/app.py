@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from responses_tap_viewer.tui.screens.browser import Browser
-from responses_tap_viewer.tui.screens.export import ExportText
+from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.screens.help import HelpScreen
 
 
@@ -22,7 +22,7 @@ class TapApp(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, path: Path, *, export: ExportText) -> None:
+    def __init__(self, path: Path, *, export: Export) -> None:
         super().__init__()
         self._path = path
         self._export = export

@@ -18,7 +18,7 @@ from responses_tap.timeline import MISSING, printable
 from responses_tap_viewer.tui.catalogue import Catalogue, read_each, read_page
 from responses_tap_viewer.tui.messages import Chosen, RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
-from responses_tap_viewer.tui.screens.export import ExportScreen, ExportText
+from responses_tap_viewer.tui.screens.export import Export, ExportScreen
 from responses_tap_viewer.tui.source import Change, Source
 from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
@@ -51,7 +51,7 @@ class Browser(Screen[None]):
         Binding("x", "export", "Export", tooltip="Write the stream to a file"),
     ]
 
-    def __init__(self, path: Path, export: ExportText) -> None:
+    def __init__(self, path: Path, export: Export) -> None:
         super().__init__()
         self._source = Source(path)
         self._export = export

@@ -14,14 +14,15 @@ from textual.widgets import Input, Label
 
 from responses_tap.store import RecordingError
 from responses_tap.timeline import MISSING, printable
-from responses_tap_viewer.exporting import FORMATS, write_whole
+from responses_tap_viewer.export_formats import FORMATS, Format
+from responses_tap_viewer.exporting import write_whole
 from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui.messages import Chosen, CursorMoved
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Lines
 
-type ExportText = Callable[[int, str], str]
-"""A stream's id and one of FORMATS → the file's text; bytes that are no UTF-8 as lone surrogates."""
+type Export = Callable[[int, Format], bytes]
+"""A stream's id and a format → the content of the file."""
 
 
 class ExportScreen(ModalScreen[Path | None]):
@@ -29,11 +30,11 @@ class ExportScreen(ModalScreen[Path | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
 
-    def __init__(self, stream_id: int, export: ExportText) -> None:
+    def __init__(self, stream_id: int, export: Export) -> None:
         super().__init__()
         self._stream_id = stream_id
         self._export = export
-        self._format = next(iter(FORMATS))
+        self._format = next(iter(FORMATS.values()))
         self._formats = Lines(id="formats")
 
     def compose(self) -> ComposeResult:
@@ -54,7 +55,7 @@ class ExportScreen(ModalScreen[Path | None]):
         """Propose a name for that format, unless the person has given one of their own."""
         entry = self.query_one(Input)
         was_proposed = entry.value == self._proposal()
-        self._format = list(FORMATS)[message.lines.cursor]
+        self._format = list(FORMATS.values())[message.lines.cursor]
         if was_proposed:
             entry.value = self._proposal()
 
@@ -73,13 +74,14 @@ class ExportScreen(ModalScreen[Path | None]):
         path = Path(name).expanduser()
         if path.exists():
             raise UnusableInput(name, "is there already; choose another name")
-        write_whole(path, self._export(self._stream_id, self._format).encode(errors="surrogateescape"))
+        write_whole(path, self._export(self._stream_id, self._format))
         return path
 
     def _proposal(self) -> str:
         name = f"responses-tap-stream-{self._stream_id}"
-        candidates = (Path(f"{name}{suffix}.{self._format}") for suffix in ("", *(f"-{n}" for n in range(2, 100))))
-        return str(next((path for path in candidates if not path.exists()), Path(f"{name}.{self._format}")))
+        suffix = self._format.suffix
+        candidates = (Path(f"{name}{number}{suffix}") for number in ("", *(f"-{n}" for n in range(2, 100))))
+        return str(next((path for path in candidates if not path.exists()), Path(f"{name}{suffix}")))
 
 
 class FormatLines:
@@ -90,5 +92,5 @@ class FormatLines:
 
     def line(self, index: int, width: int) -> Line:
         """A format, and what it holds."""
-        name, what = list(FORMATS.items())[index]
-        return [(f" {name:6}", "strong"), (what, "plain")]
+        format_ = list(FORMATS.values())[index]
+        return [(f" {format_.name:6}", "strong"), (format_.about, "plain")]

@@ -1,0 +1,54 @@
+"""The shapes in which streams leave, one table that the command line and the TUI share.
+
+A writer's module is imported when it writes: `--help` names the formats and needs none of them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from responses_tap_viewer.streams import Stream
+
+
+class Format(NamedTuple):
+    """A shape in which streams leave."""
+
+    name: str
+    """What `--format` takes."""
+    suffix: str
+    """How a file of it is called behind its stem."""
+    about: str
+    """What is in it, in a few words."""
+    bundles: bool
+    """Whether one file holds several streams."""
+    write: "Callable[[Sequence[Stream]], str | bytes]"
+    """The content of a file; UnusableInput where the format cannot hold one of the streams."""
+
+
+def _markdown(streams: "Sequence[Stream]") -> str:
+    from responses_tap_viewer.reports.markdown import bug_report
+
+    return "\n---\n\n".join(bug_report(stream) for stream in streams)
+
+
+def _json(streams: "Sequence[Stream]") -> str:
+    from responses_tap_viewer.reports.trace import trace
+
+    return trace(streams)
+
+
+def _sse(streams: "Sequence[Stream]") -> bytes:
+    from responses_tap_viewer.reports.bodies import body
+
+    return body(streams)
+
+
+FORMATS = {
+    format_.name: format_
+    for format_ in (
+        Format("md", ".md", "a bug report", True, _markdown),
+        Format("json", ".json", "the whole trace", True, _json),
+        Format("sse", ".sse", "the body alone", False, _sse),
+    )
+}
+"""All of them, by name; the first is the default."""

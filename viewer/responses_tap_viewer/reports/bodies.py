@@ -1,0 +1,13 @@
+"""The bodies of streams and nothing else, byte for byte."""
+
+from collections.abc import Sequence
+
+from responses_tap_viewer.streams import Stream, UnusableInput
+
+
+def body(streams: Sequence[Stream]) -> bytes:
+    """The one stream's body; UnusableInput where it has none."""
+    (stream,) = streams
+    if not stream.entries:
+        raise UnusableInput(stream.name, "has no event stream; --format md and json show its answer")
+    return stream.body
