@@ -70,7 +70,7 @@ _LOOKS = tuple(
         ("bearer token", ("bearer",), r"(?i)\bbearer\s+((?=[a-z._~+/=-]*\d)[\w.~+/=-]{12,})"),
         ("API key", _TOKEN_LEADS, rf"\b{_one_of(_TOKEN_LEADS)}(?=[A-Za-z_-]*\d)[\w-]{{16,}}"),
         ("Google API key", ("AIza",), r"\bAIza[\w-]{30,}"),
-        ("AWS access key", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+        ("AWS access key", ("AKIA", "ASIA"), r"(?:AKIA|ASIA)[A-Z0-9]{16}"),
         ("JSON web token", ("eyJ",), r"eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"),
         (
             "private key",  # up to its end, or to that of the JSON text that it stands in
@@ -86,8 +86,8 @@ _LOOKS = tuple(
         ),
     )
 )
-"""What a secret looks like in a text: its kind; of what the text must hold something, in this or in lower case (to look
-for that is many times as fast as the pattern); the pattern. If the pattern has a group, the group is the secret."""
+"""What a secret looks like in a text: its kind; of what the text must hold something, in any case where that is written
+in lower case (to look for it is many times as fast as the pattern); the pattern, whose group, if any, is the secret."""
 _SCHEME = re.compile(r"(?i)(bearer|basic|digest|token)\s+(?=\S)")
 _MASKED = "‹masked "
 
@@ -111,7 +111,7 @@ def find_secrets(text: str) -> list[Secret]:
     found = [
         Secret(*match.span(pattern.groups), kind)
         for kind, needles, pattern in _LOOKS
-        if any(needle in text or needle in folded for needle in needles)
+        if any(needle in (folded if needle.islower() else text) for needle in needles)
         for match in pattern.finditer(text)
     ]
     separate: list[Secret] = []
