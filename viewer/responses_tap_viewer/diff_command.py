@@ -2,8 +2,12 @@
 
 import shutil
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from responses_tap_viewer.streams import Stream
 
 
 @click.command()
@@ -45,8 +49,13 @@ def diff(ctx: click.Context, a: str, b: str, ground_truth: bool, side_by_side: b
     elif side_by_side:
         _print(difference.side_by_side(compared, names, shutil.get_terminal_size((120, 24)).columns))
     else:
-        _print(difference.lines(compared, names, ground_truth=ground_truth))
+        _print(difference.lines(compared, names, right=_sender(streams[0]) if ground_truth else None))
     ctx.exit(1 if compared.differences else 0)
+
+
+def _sender(stream: "Stream") -> str:
+    """Who sends what is held to be right, as the differences call it."""
+    return "OpenAI" if stream.row is not None and stream.row.host == "api.openai.com" else "A"
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -54,6 +54,7 @@ class Scope:
     """An item's id as first given, and its index likewise: what others are held against."""
     index: int | None = None
     opened: bool = False
+    closed: bool = False
     parent: "Scope | None" = None
     begin: Step = field(init=False)
     """Its first step, or the first one in it."""
@@ -78,6 +79,15 @@ class Scope:
         """The same without what it is in."""
         number = f" {self.ordinal}" if self.siblings > 1 else ""
         return f"{self.type or 'untyped'} {self.kind}{number}"
+
+    def gives_way(self, id_: str, type_: str) -> bool:
+        """Whether an opening event with this id and type begins another scope in its place, not this one twice."""
+        return self.opened and (self.closed or (id_, type_) != (self.id, self.type))
+
+    def mark(self, row: Row) -> None:
+        """Note what an event of its own does to it."""
+        self.opened |= row.role is Role.OPEN
+        self.closed |= row.role is Role.CLOSE
 
     @property
     def opener(self) -> Step | None:
@@ -137,17 +147,19 @@ class _Outliner:
         id_, index = event.item_id or _text(item, "id"), event.output_index
         if not id_ and index is None:
             return None
-        opens = row is not None and row.kind is ITEM and row.role is Role.OPEN
+        own = row if row is not None and row.kind is ITEM else None
+        type_ = _text(item, "type")
         scope = self._by_id.get((response, id_)) or self._by_index.get((response, index))
-        if scope is None or (opens and scope.opened):
+        if scope is None or (own is not None and own.role is Role.OPEN and scope.gives_way(id_, type_)):
             scope = _child(self.root, "item")
             self._by_index[response, index] = scope
-        scope.opened |= opens
+        if own is not None:
+            scope.mark(own)
         scope.index = index if scope.index is None else scope.index
         if id_ and not scope.id:
             scope.id = id_
             self._by_id[response, id_] = scope
-        scope.type = scope.type or _text(item, "type")
+        scope.type = scope.type or type_
         scope.name = scope.name or _text(item, "name")
         if row is not None and len(row.items) == 1:
             scope.guess = scope.guess or min(row.items)
@@ -157,13 +169,14 @@ class _Outliner:
         index = next(((name, i) for name in _INDEXES if (i := event.index(name)) is not None), None)
         if index is None or (row is not None and row.kind not in (PART, SUMMARY, COMMAND, OUTPUT)):
             return None
-        opens = row is not None and row.role is Role.OPEN
+        type_ = _text(event.object("part"), "type") or (row.part if row else "")
         scope = self._parts.get((id(item), *index))
-        if scope is None or (opens and scope.opened):
+        if scope is None or (row is not None and row.role is Role.OPEN and scope.gives_way("", type_)):
             scope = _child(item, "part")
         self._parts[id(item), *index] = scope
-        scope.opened |= opens
-        scope.type = scope.type or _text(event.object("part"), "type") or (row.part if row else "")
+        if row is not None:
+            scope.mark(row)
+        scope.type = scope.type or type_
         return scope
 
 

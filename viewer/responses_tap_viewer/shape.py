@@ -40,7 +40,12 @@ class Field(NamedTuple):
 
 def add_shape(shape: Shape, data: dict[str, Any], keys: Mapping[Path, str | int | None]) -> None:
     """Add the fields of one event to the shape of its run; `keys` are the id and the index of its item."""
+    before = {path for path in shape if len(path) == 1}
     _object(shape, (), data)
+    # What only some events of a run have is said: one delta without its item_id is a difference.
+    for path, found in shape.items():
+        if before and len(path) == 1 and (path not in before or path[0] not in data):
+            found.add("nothing")
     item = data.get("item")
     for path, own in keys.items():
         holder = data if len(path) == 1 else item

@@ -18,13 +18,12 @@ _RANGES = 4
 """How many runs of positions are named before the rest is counted."""
 
 
-def lines(comparison: Comparison, names: tuple[str, str], *, ground_truth: bool = False) -> Iterator[str]:
-    """A line a difference, and what A and B are."""
-    right = " (held to be right)" if ground_truth else ""
-    yield f"A: {names[0]}{right}"
-    yield f"B: {names[1]}"
+def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None = None) -> Iterator[str]:
+    """A line a difference, and what A and B are; `right` is who sends A, where A is held to be right."""
+    yield f"A: {names[0]}{'' if right is None else ' (held to be right)'}"
+    yield f"B: {names[1]}{'' if right is None else ' (this server)'}"
     for difference in comparison.differences:
-        words = _judged(difference) if ground_truth else _neutral(difference)
+        words = _neutral(difference) if right is None else _judged(difference, right)
         yield f"{GLYPHS[difference.kind]} {words}"
     count = len(comparison.differences)
     yield f"{count} difference{'' if count == 1 else 's'}" if count else "no difference"
@@ -75,25 +74,25 @@ def _neutral(difference: Difference) -> str:
         case Kind.EXTRA:
             return f"only in B: {thing} ({_all_of(difference)}){_rest(difference, 'A')}"
         case _:
-            return _both(difference)
+            return _both(difference, "A", "B")
 
 
-def _judged(difference: Difference) -> str:
-    """With A as what is right."""
+def _judged(difference: Difference, right: str) -> str:
+    """With A, which `right` sends, as what is right, and B as what a server sends that is being mended."""
     thing = _thing(difference)
     match difference.kind:
         case Kind.MISSING:
-            return f"A sends {thing} here ({_all_of(difference)}); B does not{_rest(difference, 'B')}"
+            return f"{right} sends {thing} here ({_all_of(difference)}); this server does not{_rest(difference, 'B')}"
         case Kind.EXTRA:
-            return f"B sends {thing} ({_all_of(difference)}); A does not{_rest(difference, 'A')}"
+            return f"this server sends {thing} ({_all_of(difference)}); {right} does not{_rest(difference, 'A')}"
         case _:
-            return _both(difference)
+            return _both(difference, right, "this server")
 
 
-def _both(difference: Difference) -> str:
+def _both(difference: Difference, a: str, b: str) -> str:
     places = f"(A {_ranges(difference.a)}; B {_ranges(difference.b)})"
     if difference.kind is Kind.SHAPE:
-        return f"{difference.type} {places}: {_fields(difference.fields)}"
+        return f"{difference.type} {places}: {_fields(difference.fields, a, b)}"
     what = f"{difference.type or 'untyped'} {difference.what}"
     if difference.kind is Kind.REORDERED:
         return f"{what} of the {difference.scope} stands elsewhere among its siblings {places}"
@@ -129,11 +128,11 @@ def _anchor(difference: Difference, other: str) -> str:
     return f"after its event {difference.after}" if difference.after is not None else f"{other} has nothing there"
 
 
-def _fields(fields: Sequence[Field]) -> str:
+def _fields(fields: Sequence[Field], a: str, b: str) -> str:
     lacks = [f.name for f in fields if f.b is None]
     extra = [f.name for f in fields if f.a is None]
-    other = [f"{f.name} is {f.a} in A, {f.b} in B" for f in fields if f.a is not None and f.b is not None]
-    words = [f"{who} {_named(names)}" for who, names in (("B lacks", lacks), ("only B has", extra)) if names]
+    other = [f"{f.name}: {a} has {f.a}, {b} {f.b}" for f in fields if f.a is not None and f.b is not None]
+    words = [f"{who} {_named(names)}" for who, names in ((f"{b} lacks", lacks), (f"only {b} has", extra)) if names]
     return "; ".join([*words, *other])
 
 
