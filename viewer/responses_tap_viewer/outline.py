@@ -105,13 +105,14 @@ class Scope:
 def outline(entries: Iterable[Entry]) -> Scope:
     """The scopes of a stream, from its frames."""
     outliner = _Outliner()
-    for serial, (entry, event) in enumerate(_events(entries)):
+    for serial, (entry, event) in enumerate(events_of(entries)):
         outliner.feed(serial, entry, event)
     _settle(outliner.root)
     return outliner.root
 
 
-def _events(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Event]]:
+def events_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Event]]:
+    """The events of a stream, with their frames: a step's serial counts these."""
     for entry in entries:
         if entry.position is not None and entry.frame.data:
             yield entry, parse(entry.frame.data)

@@ -23,10 +23,15 @@ def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None =
     yield f"A: {names[0]}{'' if right is None else ' (held to be right)'}"
     yield f"B: {names[1]}{'' if right is None else ' (this server)'}"
     for difference in comparison.differences:
-        words = _neutral(difference) if right is None else _judged(difference, right)
-        yield f"{GLYPHS[difference.kind]} {words}"
+        yield in_words(difference, right)
     count = len(comparison.differences)
     yield f"{count} difference{'' if count == 1 else 's'}" if count else "no difference"
+
+
+def in_words(difference: Difference, right: str | None = None) -> str:
+    """One difference in a line; `right` is who sends A, where A is held to be right."""
+    words = _neutral(difference) if right is None else _judged(difference, right)
+    return f"{GLYPHS[difference.kind]} {words}"
 
 
 def side_by_side(comparison: Comparison, names: tuple[str, str], width: int) -> Iterator[str]:

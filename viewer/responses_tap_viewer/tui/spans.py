@@ -63,6 +63,12 @@ def clip(line: Iterable[Span], width: int) -> Line:
     return clipped
 
 
+def padded(line: Iterable[Span], width: int) -> Line:
+    """`line`, printable, in exactly `width` cells."""
+    clipped = clip(line, width)
+    return [*clipped, (" " * (width - sum(cell_len(text) for text, _ in clipped)), "plain")]
+
+
 def wrap(line: Line, width: int) -> Iterator[Line]:
     """`line`, printable, over as many lines of `width` cells as it takes.
 

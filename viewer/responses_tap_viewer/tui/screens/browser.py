@@ -15,9 +15,12 @@ from textual.widgets import Static
 
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING, printable
+from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.catalogue import Catalogue, read_each, read_page
+from responses_tap_viewer.tui.comparison import Compared
 from responses_tap_viewer.tui.messages import Chosen, RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
+from responses_tap_viewer.tui.screens.compare import CompareScreen
 from responses_tap_viewer.tui.screens.export import Export, ExportScreen
 from responses_tap_viewer.tui.source import Change, Source
 from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
@@ -48,6 +51,8 @@ class Browser(Screen[None]):
         Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
         Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
         *(Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False) for i, tab in enumerate(TABS, 1)),
+        Binding("m", "mark", "Mark", tooltip="Mark the stream, to compare others with it"),
+        Binding("equals_sign", "compare", "Compare", key_display="=", tooltip="Compare with the marked stream"),
         Binding("x", "export", "Export", tooltip="Write the stream to a file"),
     ]
 
@@ -273,6 +278,26 @@ class Browser(Screen[None]):
         if not self._detail.display:
             self._go(self._detail)
 
+    def action_mark(self) -> None:
+        """Mark the stream under the cursor, or take the mark from it."""
+        self._streams.turn_mark()
+
+    @work(exclusive=True, group="compare")
+    async def action_compare(self) -> None:
+        """Compare the stream under the cursor with the marked one, which is held to be right."""
+        a, b = self._streams.marked, self._streams.selected
+        if a is None or b is None or a == b.id:
+            self.notify("Mark the stream that is right with m, then go to another one and press =")
+            return
+        self.notify(f"Comparing with stream {a} …", timeout=1)
+        try:
+            streams = await self._source.read(partial(_both, ids=(a, b.id)))
+            if streams is not None:
+                compared = await asyncio.to_thread(Compared, *streams)
+                self.app.push_screen(CompareScreen(streams, compared))
+        except UnusableInput as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+
     @work
     async def action_export(self) -> None:
         """Ask for a format and a file, and write it."""
@@ -282,3 +307,13 @@ class Browser(Screen[None]):
         written = await self.app.push_screen_wait(ExportScreen(stream.id, self._export))
         if written is not None:
             self.notify(printable(f"Written to {written}"), markup=False)
+
+
+def _both(recording: Recording, ids: tuple[int, int]) -> tuple[Stream, Stream]:
+    """Two streams with all their frames; UnusableInput where one has been removed."""
+    rows = [recording.stream(stream_id) for stream_id in ids]
+    match [recorded_stream(recording, row) for row in rows if row is not None]:
+        case [a, b]:
+            return a, b
+        case _:
+            raise UnusableInput("", "one of the streams has been removed from the recording")

@@ -19,6 +19,7 @@ from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 OPEN = "…"
+MARKED = "◆"
 _NS = 1e9
 _BAD_STATES = ("truncated", "http-error", "failed")
 _HTTP_ERROR = 400
@@ -31,6 +32,8 @@ class StreamsPane(Pane):
         super().__init__(Lines(id="streams"), id="streams-pane")
         self._head = Static(id="streams-head", markup=False)
         self.catalogue = Catalogue()
+        self.marked: int | None = None
+        """The id of the stream that others are compared with."""
         self._selected: Summary | None = None
         self._filter = FilterLine()
 
@@ -56,13 +59,21 @@ class StreamsPane(Pane):
         self.see_all()
         self._select()
 
+    def turn_mark(self) -> None:
+        """Mark the stream under the cursor, or take the mark from it."""
+        self._select()
+        if self._selected is not None:
+            self.marked = None if self.marked == self._selected.id else self._selected.id
+            self.renew()
+
     def on_resize(self) -> None:
         """Choose the columns anew."""
         self._draw_head()
 
     @property
     def selected(self) -> Summary | None:
-        """The stream under the cursor."""
+        """The stream under the cursor, also when the key that moved it there was the one before."""
+        self._select()
         return self._selected
 
     def renew(self, *, may_follow: bool = True) -> None:
@@ -74,12 +85,12 @@ class StreamsPane(Pane):
         shown = lines.source
         if not isinstance(shown, StreamLines) or shown.catalogue is not self.catalogue:
             self._selected = None
-            lines.open(StreamLines(self.catalogue), last)
+            lines.open(StreamLines(self.catalogue, self.marked), last)
             self.see_all()
         else:
             follows = may_follow and lines.at_end and lines.has_focus
             cursor = last if self._selected is None else self.catalogue.index_of(self._selected.id)
-            lines.renew(StreamLines(self.catalogue), max(0, min(cursor, last)))
+            lines.renew(StreamLines(self.catalogue, self.marked), max(0, min(cursor, last)))
             if follows:
                 lines.move_to(last)
         self._select()
@@ -92,11 +103,12 @@ class StreamsPane(Pane):
     def _select(self) -> None:
         new = self.count_new()
         count = len(self.catalogue)
+        words = f"{MARKED} {self.marked} marked" if self.marked is not None else "", f"▼ {new} new" if new else ""
         if self.catalogue.wanted:
             shown = f"{count} of {self.catalogue.totals().streams}"
-            self.entitle("Streams", shorten(str(self.catalogue.wanted)), shown, f"▼ {new} new" if new else "")
+            self.entitle("Streams", shorten(str(self.catalogue.wanted)), shown, *words)
         else:
-            self.entitle("Streams", str(count or ""), f"▼ {new} new" if new else "")
+            self.entitle("Streams", str(count or ""), *words)
         self._draw_head()
         if not count:
             self._selected = None
@@ -114,8 +126,9 @@ class StreamsPane(Pane):
 class StreamLines:
     """The lines of the list."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, marked: int | None) -> None:
         self.catalogue = catalogue
+        self._marked = marked
         self._ids = catalogue.shown
 
     def __len__(self) -> int:
@@ -130,6 +143,8 @@ class StreamLines:
         for column, cells in columns(width):
             text, role = column.cell(summary)
             line += [(fit(text, cells, right=column.right), role), (" ", "plain")]
+        if summary.id == self._marked:
+            line[1] = (MARKED, "label")  # behind the id
         return line
 
 
