@@ -2,9 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from responses_tap.errors import RecordingError
 from responses_tap.formats import Foreign
@@ -12,13 +10,9 @@ from responses_tap.formats.imported import Imported, Skipped
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder.body import EventBody
-from responses_tap.recorder.heads import answer_columns, json_object, request_columns
-from responses_tap.recorder.messages import Answer, Request
-from responses_tap.redact import mask_body
 from responses_tap.store import ChunkRow
-from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value, Writer
-from responses_tap_viewer.checking import CAPTURED
+from responses_tap_viewer.file_facts import end_columns, head_columns
 from responses_tap_viewer.streams import (
     PassedOver,
     UnusableInput,
@@ -105,11 +99,8 @@ class _Incoming:
     def __init__(self, path: Path, imported: Imported, writer: Writer) -> None:
         self._imported = imported
         self._writer = writer
-        columns = _request_columns(path, imported, writer.mask_key)
+        columns = head_columns(path, imported, writer.mask_key)
         self._names_model = columns["model"] is not None
-        answer = imported.answer
-        if answer.status is not None:
-            columns |= answer_columns(Answer(answer.status, list(answer.headers)), writer.mask_key)
         self.id = writer.add_stream(columns)
         self._events = EventBody(self.id, writer, checker_of(imported, DEFAULT_PROFILE))
 
@@ -141,73 +132,11 @@ class _Incoming:
 
     def _columns(self, reason: str | None, *, damaged: bool) -> dict[str, Value]:
         """What the row says at the end of the stream."""
-        imported, events = self._imported, self._events
-        end, pieces, terminal = imported.end, imported.pieces, events.terminal_type
-        ended_by = "unknown" if damaged else end.ended_by or ("server" if terminal else None)
-        columns: dict[str, Value] = {
-            "state": end.state or self._state(),
-            "ended_by": ended_by,
-            "end_reason": reason or terminal,
-            "end_ns": end.at_ns,
-            "first_byte_ns": pieces[0].at_ns if pieces else None,
-            "last_byte_ns": pieces[-1].at_ns if pieces else None,
-            "wire_size": sum(piece.wire_size for piece in pieces) if pieces else None,
-        }
+        events = self._events
+        columns = events.columns | end_columns(self._imported, events.state, events.terminal_type)
+        columns["end_reason"] = reason or columns["end_reason"]
+        if damaged:
+            columns["ended_by"] = "unknown"
         if not self._names_model:
             columns["model"] = events.model
-        if imported.answer.body is None:
-            return columns | events.columns
-        return columns | _body_columns(imported.answer.body)
-
-    def _state(self) -> str:
-        if not self._imported.answer.is_success:
-            return "http-error"
-        if self._imported.answer.body is None:
-            return self._events.state if self._events.terminal_type else "truncated"
-        status = json_object(self._imported.answer.body).get("status")
-        return status if status in ("incomplete", "failed") else "completed"
-
-
-def _body_columns(body: bytes) -> dict[str, Value]:
-    """What the row says of an answer that is no event stream."""
-    answer = json_object(body)
-    usage = answer.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    return {
-        "response_body": body or None,
-        "event_count": 0,
-        "response_id": storable_text(answer.get("id")),
-        "input_tokens": storable_int(usage.get("input_tokens")),
-        "output_tokens": storable_int(usage.get("output_tokens")),
-    }
-
-
-def _request_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, Value]:
-    request = imported.request
-    headers = list(request.headers)
-    # The body is decoded already, whatever its headers say.
-    facts = Request(
-        request.method,
-        request.url,
-        urlsplit(request.url).hostname or "",
-        request.http_version,
-        headers,
-        _started_at(path, request.started_at),
-        expected=True,
-        body=b"",
-    )
-    model = json_object(request.body or "").get("model")
-    return request_columns(facts, mask_key) | {
-        "model": model if isinstance(model, str) else None,
-        "request_body": mask_body(request.body, mask_key) if request.body else None,
-        "source": f"imported from {path}{', ' + CAPTURED if imported.live else ''}",
-    }
-
-
-def _started_at(path: Path, told: str | None) -> str:
-    """When the request was sent, in UTC; where the file does not tell, when the file was last changed."""
-    try:
-        time = datetime.fromisoformat(told or "")
-    except ValueError:
-        time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return columns

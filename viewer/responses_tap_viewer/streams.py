@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.errors import RecordingError
 from responses_tap.formats import Damaged, Foreign
-from responses_tap.formats.imported import Imported, Skipped
+from responses_tap.formats.imported import Answer, Imported, Request, Skipped
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
@@ -68,7 +68,7 @@ class Stream:
     index: int | None = None
     """Which response of the file was asked for, None for all of it."""
     row: "StreamRow | None" = None
-    """What the recording knows beside the body, None for a file."""
+    """What the recording knows beside the body; of a file, what it tells of request and answer, None where nothing."""
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     chunks: "list[ChunkRow]" = field(default_factory=list)
@@ -255,11 +255,13 @@ def _checked(path: Path, imported: Imported, profile: str) -> Stream:
         response = response if event is None else event.response
         position = None if event is None else event.position
         entries.append(Entry(n, taken.frame, position, response, taken.at_ns, taken.chunk))
-    chunks = _chunks(imported) if imported.pieces else []
-    return Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut), chunks=chunks)
-
-
-def _chunks(imported: Imported) -> "list[ChunkRow]":
+    stream = Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut))
+    if imported.request == Request() and imported.answer == Answer() and not imported.pieces:
+        return stream
+    # Most files have a body and nothing else: the modules of a recording are imported only for the others.
     from responses_tap.store import ChunkRow
+    from responses_tap_viewer.file_facts import file_row
 
-    return [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.pieces)]
+    stream.row = file_row(path, imported, checker)
+    stream.chunks = [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.pieces)]
+    return stream

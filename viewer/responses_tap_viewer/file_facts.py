@@ -1,0 +1,116 @@
+"""What a file tells of a stream beside its events, as columns of a stream's row; secrets masked."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from responses_tap.formats.imported import Imported
+from responses_tap.protocol.checker import Checker
+from responses_tap.recorder import messages
+from responses_tap.recorder.heads import answer_columns, json_object, request_columns
+from responses_tap.redact import mask_body
+from responses_tap.store import StreamRow
+from responses_tap.store.rows import storable_int, storable_text
+from responses_tap.store.writer import Value
+from responses_tap_viewer.checking import CAPTURED
+
+_KEY = secrets.token_bytes(16)
+"""What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
+
+
+def head_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, Value]:
+    """What a row says of the request, and of the head of the answer where there is one."""
+    request, answer = imported.request, imported.answer
+    # The body is decoded already, whatever its headers say.
+    facts = messages.Request(
+        request.method,
+        request.url,
+        urlsplit(request.url).hostname or "",
+        request.http_version,
+        list(request.headers),
+        _started_at(path, request.started_at),
+        expected=True,
+        body=b"",
+    )
+    model = json_object(request.body or "").get("model")
+    columns = request_columns(facts, mask_key) | {
+        "model": model if isinstance(model, str) else None,
+        "request_body": mask_body(request.body, mask_key) if request.body else None,
+        "source": f"imported from {path}{', ' + CAPTURED if imported.live else ''}",
+    }
+    if answer.status is not None:
+        columns |= answer_columns(messages.Answer(answer.status, list(answer.headers)), mask_key)
+    return columns
+
+
+def end_columns(imported: Imported, state: str, terminal: str | None) -> dict[str, Value]:
+    """What a row says of the end: `state` is that of the events, `terminal` the type of the last one's terminal."""
+    end, pieces = imported.end, imported.pieces
+    columns: dict[str, Value] = {
+        "state": end.state or _state(imported, state, terminal),
+        "ended_by": end.ended_by or ("server" if terminal else None),
+        "end_reason": end.reason or terminal,
+        "end_ns": end.at_ns,
+        "first_byte_ns": pieces[0].at_ns if pieces else None,
+        "last_byte_ns": pieces[-1].at_ns if pieces else None,
+        "wire_size": sum(piece.wire_size for piece in pieces) if pieces else None,
+    }
+    if imported.answer.body is None:
+        return columns
+    answer = json_object(imported.answer.body)
+    usage = answer.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return columns | {
+        "response_body": imported.answer.body or None,
+        "event_count": 0,
+        "response_id": storable_text(answer.get("id")),
+        "input_tokens": storable_int(usage.get("input_tokens")),
+        "output_tokens": storable_int(usage.get("output_tokens")),
+    }
+
+
+def file_row(path: Path, imported: Imported, checker: Checker) -> StreamRow:
+    """The row of a stream that stays in its file."""
+    responses = checker.responses
+    last = responses[-1] if responses else None
+    columns: dict[str, Any] = {
+        **dict.fromkeys((field.name for field in fields(StreamRow)), None),
+        **dict.fromkeys(("id", "errors", "warnings", "notes"), 0),
+        "event_count": sum(response.events for response in responses),
+        "response_id": responses[0].id if responses else None,
+        **_decoded(head_columns(path, imported, _KEY)),
+        **end_columns(imported, last.state if last else "open", last.terminal_type if last else None),
+    }
+    columns["model"] = columns["model"] or (responses[0].model if responses else None)
+    return StreamRow(**columns)
+
+
+def _decoded(columns: Mapping[str, Value]) -> dict[str, object]:
+    headers = {
+        name: tuple((key, value) for key, value in json.loads(str(columns.get(name) or "[]")))
+        for name in ("request_headers", "response_headers")
+    }
+    return {**columns, **headers}
+
+
+def _state(imported: Imported, state: str, terminal: str | None) -> str:
+    if not imported.answer.is_success:
+        return "http-error"
+    if imported.answer.body is None:
+        return state if terminal else "truncated"
+    status = json_object(imported.answer.body).get("status")
+    return status if status in ("incomplete", "failed") else "completed"
+
+
+def _started_at(path: Path, told: str | None) -> str:
+    """When the request was sent, in UTC; where the file does not tell, when the file was last changed."""
+    try:
+        time = datetime.fromisoformat(told or "")
+    except ValueError:
+        time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
