@@ -150,3 +150,71 @@ def test_recheck_renews_findings_and_touches_no_fact(recording: Path, tmp_path: 
         assert connection.execute("SELECT DISTINCT rules FROM verdicts").fetchall() == [(RULES_VERSION,)]
     with open_db(recording) as connection:
         assert stored == set(connection.execute("SELECT stream, code, position, message, count FROM findings"))
+
+
+HAR_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "entry": {"startedDateTime": str, "time": (int, float), "request": dict, "response": dict, "cache": dict},
+    "request": {
+        "method": str, "url": str, "httpVersion": str, "cookies": list, "headers": list, "queryString": list,
+        "headersSize": int, "bodySize": int,
+    },
+    "response": {
+        "status": int, "statusText": str, "httpVersion": str, "cookies": list, "headers": list, "content": dict,
+        "redirectURL": str, "headersSize": int, "bodySize": int,
+    },
+    "content": {"size": int, "mimeType": str, "text": str},
+    "timings": {"send": (int, float), "wait": (int, float), "receive": (int, float)},
+}  # fmt: skip
+"""What HAR 1.2 demands of each object."""
+
+
+def test_a_har_has_what_har_1_2_demands(recording: Path) -> None:
+    log = json.loads(export(*(f"{recording}#{n}" for n in (1, 2, 6)), SEED, "--format", "har"))["log"]
+    assert (log["version"], set(log["creator"])) == ("1.2", {"name", "version"})
+    assert len(log["entries"]) == 4
+    for entry in log["entries"]:
+        parts = {"entry": entry, "content": entry["response"]["content"]} | entry
+        for name, fields in HAR_FIELDS.items():
+            for field, type_ in fields.items():
+                assert isinstance(parts[name][field], type_), (name, field)
+        assert abs(sum(entry["timings"].values()) - entry["time"]) < 1e-6
+        assert all(set(header) == {"name", "value"} for header in entry["response"]["headers"])
+    assert "error MD301 text-done-missing at 8" in log["entries"][1]["comment"]
+
+
+def test_mitmproxy_reads_the_har(recording: Path, tmp_path: Path) -> None:
+    from mitmproxy.http import HTTPFlow
+    from mitmproxy.io import FlowReader
+
+    har = tmp_path / "a.har"
+    umlauts = tmp_path / "umlauts.sse"
+    umlauts.write_bytes((RECORDINGS / "clean/text.sse").read_bytes().replace(b"Hello", "Grüße".encode()))
+    export(f"{recording}#2", str(umlauts), "--format", "har", "-o", str(har))
+    with har.open("rb") as file:
+        first, second = (flow for flow in FlowReader(file).stream() if isinstance(flow, HTTPFlow))
+    assert first.response is not None
+    assert first.response.content == Path(SEED).read_bytes()
+    assert first.request.method == "POST"
+    assert json.loads(first.request.content or b"")["stream"] is True
+    assert second.response is not None
+    assert second.response.content == umlauts.read_bytes()
+
+
+def test_a_har_whose_body_was_changed_is_named(recording: Path, tmp_path: Path) -> None:
+    har = tmp_path / "a.har"
+    har.write_text(export(f"{recording}#2", "--format", "har").replace("\\n\\nevent:", "\\nevent:", 1))
+    result = CliRunner().invoke(main, ["check", str(har)])
+    assert result.exit_code == 2
+    assert "entry 0 is damaged (ValueError: its body has 12 frames, _responses_tap times for 13)" in result.stderr
+
+
+def test_the_heads_in_a_file_are_shown_and_exported(tmp_path: Path) -> None:
+    file = tmp_path / "curl.txt"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nserver: uvicorn\r\nset-cookie: s=planted\r\n\r\n"
+    file.write_bytes(b"> POST /v1/responses HTTP/1.1\r\n> Host: ogx\r\n> \r\n" + head + Path(SEED).read_bytes())
+    shown = CliRunner().invoke(main, ["show", str(file)]).stdout
+    assert "POST https://ogx/v1/responses" in shown
+    assert "HTTP 200" in shown
+    (stream,) = json.loads(export(str(file), "--format", "json"))["streams"]
+    assert ["server", "uvicorn"] in stream["response"]["headers"]
+    assert "planted" not in str(stream)

@@ -43,12 +43,19 @@ def _sse(streams: "Sequence[Stream]") -> bytes:
     return body(streams)
 
 
+def _har(streams: "Sequence[Stream]") -> str:
+    from responses_tap_viewer.reports.har import har
+
+    return har(streams)
+
+
 FORMATS = {
     format_.name: format_
     for format_ in (
         Format("md", ".md", "a bug report", True, _markdown),
         Format("json", ".json", "the whole trace", True, _json),
         Format("sse", ".sse", "the body alone", False, _sse),
+        Format("har", ".har", "for browsers' tools and proxies", True, _har),
     )
 }
 """All of them, by name; the first is the default."""

@@ -41,6 +41,8 @@ def head_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, V
     columns = request_columns(facts, mask_key) | {
         "model": model if isinstance(model, str) else None,
         "request_body": mask_body(request.body, mask_key) if request.body else None,
+        "mark": imported.mark,
+        "note": imported.note,
         "source": f"imported from {path}{', ' + CAPTURED if imported.live else ''}",
     }
     if answer.status is not None:

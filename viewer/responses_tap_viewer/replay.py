@@ -41,12 +41,12 @@ def playback(stream: Stream, chunks: str = "exact") -> Playback:
     row = stream.row
     if row is None:
         return Playback(HTTPStatus.OK, (("Content-Type", "text/event-stream"),), tuple(_pieces(stream, chunks)))
-    if row.status is None:
+    if row.status is None and not stream.entries:
         raise UnusableInput(stream.name, "has no answer to play: the server was never reached")
     headers = tuple((name, value) for name, value in row.response_headers if name.lower().startswith(_PASSED_ON))
     if row.response_body is not None:
-        return Playback(row.status, headers, ((row.first_byte_ns or 0, row.response_body),))
-    return Playback(row.status, headers, tuple(_pieces(stream, chunks)), cut=row.state in _UNENDING)
+        return Playback(row.status or HTTPStatus.OK, headers, ((row.first_byte_ns or 0, row.response_body),))
+    return Playback(row.status or HTTPStatus.OK, headers, tuple(_pieces(stream, chunks)), cut=row.state in _UNENDING)
 
 
 def _pieces(stream: Stream, chunks: str) -> Iterator[tuple[int, bytes]]:

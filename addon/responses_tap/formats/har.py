@@ -8,10 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Answer, End, Headers, Imported, Request, Skipped, Taken
+from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
 from responses_tap.formats.raw import looks_like_events, sifted
 from responses_tap.protocol.sse import decode
 
+CUSTOM = "_responses_tap"
+"""The field of an entry in which our export keeps what HAR has no field for."""
+CUSTOM_VERSION = 1
 _NAMED = 5
 """Entries that are named one by one where they are passed over."""
 
@@ -30,7 +33,7 @@ def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
     found = False
     for n, entry in enumerate(entries):
         try:
-            result = _read_entry(entry, f"entry {n}")
+            result = (_own if CUSTOM in entry else _read_entry)(entry, f"entry {n}")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             result = Skipped(f"entry {n}", f"is damaged ({type(error).__name__}: {error})", fault=True)
         if result is None:
@@ -68,6 +71,29 @@ def _read_entry(entry: dict[str, Any], place: str) -> Imported | Skipped | None:
     if not is_stream and not looks_like_events(body):
         return Imported(iter(()), place, request, Answer(answer.status, answer.headers, body), _end(entry))
     return _stream(body, Imported(iter(()), place, request, answer, _end(entry)))
+
+
+def _own(entry: dict[str, Any], place: str) -> Imported:
+    """A stream that our export wrote, with its times; ValueError where its body has been changed since."""
+    custom, answer = entry[CUSTOM], _answer(entry["response"])
+    if custom["version"] != CUSTOM_VERSION:
+        raise ValueError(f"{CUSTOM} is of version {custom['version']!r}; this program reads {CUSTOM_VERSION}")
+    body = _body(entry["response"]["content"]) or b""
+    frames = list(decode([body])) if custom["frames"] else []
+    if len(frames) != len(custom["frames"]):
+        raise ValueError(f"its body has {len(frames)} frames, {CUSTOM} times for {len(custom['frames'])}")
+    taken = [Taken(frame, at_ns, chunk, 1) for frame, (at_ns, chunk) in zip(frames, custom["frames"], strict=True)]
+    return Imported(
+        iter(taken),
+        place,
+        _request(entry) if custom["request"] else Request(started_at=custom["started_at"]),
+        replace(answer, body=None if frames else body or None) if custom["answer"] else Answer(),
+        End(*custom["end"] or ()),
+        tuple(Piece(*chunk) for chunk in custom["chunks"]),
+        live=bool(custom["live"]),
+        mark=custom["mark"],
+        note=custom["note"],
+    )
 
 
 def _stream(body: bytes, facts: Imported) -> Imported | Skipped:

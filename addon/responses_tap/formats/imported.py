@@ -91,6 +91,9 @@ class Imported:
     """Whether the frames are the server's: events alone (JSON lines) say nothing of `event:` lines and `[DONE]`."""
     live: bool = False
     """Whether the body is as it came over the wire: no editor has trimmed its end."""
+    mark: str | None = None
+    """What a person marked it with, and noted down about it."""
+    note: str | None = None
 
     @property
     def cut(self) -> bool:

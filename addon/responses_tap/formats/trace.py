@@ -42,9 +42,11 @@ def _read_stream(stream: dict[str, Any], place: str) -> Imported | Skipped:
     frames = list(_frames(stream["frames"]))
     end = End(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
     pieces = tuple(Piece(p["at_ns"], p["wire_size"], p["offset"], p["size"]) for p in stream.get("chunks", ()))
-    live = "request" in stream
-    request, answer = (_request(stream), _answer(stream["response"])) if live else (Request(), Answer())
-    return Imported(iter(frames), place, request, answer, end, pieces, live=live)
+    told = "request" in stream
+    request, answer = (_request(stream), _answer(stream["response"])) if told else (Request(), Answer())
+    live = bool(stream.get("live"))
+    mark, note = stream.get("mark"), stream.get("note")
+    return Imported(iter(frames), place, request, answer, end, pieces, live=live, mark=mark, note=note)
 
 
 def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:
@@ -73,20 +75,30 @@ def _request(stream: dict[str, Any]) -> Request:
         request["url"],
         request["http_version"],
         _headers(request["headers"]),
-        _text(request["body"]),
+        _text(request),
         stream["started_at"],
     )
 
 
 def _answer(response: dict[str, Any]) -> Answer:
-    body = _text(response["body"])
-    return Answer(response["status"], _headers(response["headers"]), None if body is None else body.encode())
+    if "body_base64" in response:
+        body: bytes | None = base64.b64decode(response["body_base64"], validate=True)
+    else:
+        text = _text(response)
+        body = None if text is None else text.encode()
+    return Answer(response["status"], _headers(response["headers"]), body)
 
 
 def _headers(pairs: list[list[str]]) -> Headers:
     return tuple((name, value) for name, value in pairs)
 
 
-def _text(body: object) -> str | None:
-    """A body as text: the trace shows JSON as JSON."""
-    return body if body is None or isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+def _text(message: dict[str, Any]) -> str | None:
+    """A message's body as text: the trace shows JSON as JSON."""
+    body = message.get("body_text", message["body"])
+    return body if body is None or isinstance(body, str) else compact(body)
+
+
+def compact(value: object) -> str:
+    """JSON as OpenAI's SDKs write it; ValueError for a number that JSON has not."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -112,7 +112,7 @@ def rule_page(rule: type[Rule]) -> Iterator[str]:
     page = rule.page()
     yield f"{rule.code} {rule.name} ({rule.severity})"
     yield ""
-    yield from textwrap.wrap(page.what, _WIDTH)
+    yield from textwrap.wrap(page.what, _WIDTH, break_on_hyphens=False)
     for title, text in (
         ("Which clients break", page.impact),
         ("Bad", page.bad),
@@ -124,7 +124,7 @@ def rule_page(rule: type[Rule]) -> Iterator[str]:
         if text:
             yield ""
             yield f"{title}:"
-            yield from textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+            yield from textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _verdict_glyph(checked: Checked) -> str:

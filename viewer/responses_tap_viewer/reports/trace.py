@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from responses_tap.formats.trace import VERSION, compact
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.timeline import Entry
+from responses_tap_viewer.checking import CAPTURED
 from responses_tap_viewer.reports.json import dumps, finding_object
 from responses_tap_viewer.streams import Stream
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
 
-VERSION = 1
-
 
 def trace(streams: Sequence[Stream]) -> str:
     """The streams as JSON text.
 
     Times are nanoseconds since a stream's `started_at`; a frame is text (`raw`), or base64 (`raw_base64`) where it
-    is not UTF-8. The frames of a stream, joined, are its body.
+    is not UTF-8. The frames of a stream, joined, are its body. The body of a request is a JSON value where it is JSON,
+    else text; `body_text` is it as it was sent, where `body`, written without blanks, would not be.
     """
     return dumps(
         {
@@ -52,18 +53,19 @@ def _recorded(row: "StreamRow") -> dict[str, Any]:
     return {
         "started_at": row.started_at,
         "route": row.route,
+        "live": row.source.endswith(CAPTURED),
         "request": {
             "method": row.method,
             "url": row.url,
             "http_version": row.http_version,
             "headers": row.request_headers,
-            "body": _json_or_text(row.request_body),
+            **_body(row.request_body),
         },
         "response": {
             "status": row.status,
             "headers": row.response_headers,
             "content_encoding": row.content_encoding,
-            "body": None if row.response_body is None else _json_or_text(row.response_body.decode(errors="replace")),
+            **_body(row.response_body),
         },
         "model": row.model,
         "response_id": row.response_id,
@@ -71,6 +73,8 @@ def _recorded(row: "StreamRow") -> dict[str, Any]:
         "ended_by": row.ended_by,
         "end_reason": row.end_reason,
         "end_ns": row.end_ns,
+        "mark": row.mark,
+        "note": row.note,
     }
 
 
@@ -82,10 +86,23 @@ def _frame(entry: Entry) -> dict[str, Any]:
     return {"position": entry.position, "at_ns": entry.at_ns, "chunk": entry.chunk} | raw
 
 
-def _json_or_text(text: str | None) -> object:
-    if text is None:
-        return None
+def _body(body: str | bytes | None) -> dict[str, object]:
+    """A body as what it is, JSON or text; if that does not give back each character, as it was sent, too."""
+    if isinstance(body, bytes):
+        try:
+            return _body(body.decode())
+        except UnicodeDecodeError:
+            return {"body": None, "body_base64": base64.b64encode(body).decode()}
+    value, written = _parsed(body or "")
+    if value is None:
+        return {"body": body}
+    return {"body": value} | ({} if written == body else {"body_text": body})
+
+
+def _parsed(text: str) -> tuple[object, str]:
+    """The JSON object or array in a text, and how `import` writes it again; None for another text."""
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        value = json.loads(text)
+        return (value, compact(value)) if isinstance(value, dict | list) else (None, "")
+    except (ValueError, RecursionError):
+        return None, ""
