@@ -1,39 +1,9 @@
 """What the widgets tell their screen. Of a flood of the same, only the last one counts."""
 
-from typing import TYPE_CHECKING
-
 from textual.message import Message
 
 from responses_tap.timeline import Row
 from responses_tap_viewer.tui.catalogue import Summary
-
-if TYPE_CHECKING:
-    from responses_tap_viewer.tui.widgets.lines import Lines
-
-
-class CursorMoved(Message):
-    """The cursor of a list is on another line."""
-
-    def __init__(self, lines: "Lines") -> None:
-        super().__init__()
-        self.lines = lines
-
-    @property
-    def control(self) -> "Lines":
-        """The list."""
-        return self.lines
-
-    def can_replace(self, message: Message) -> bool:
-        """Whether an older message is of no more interest."""
-        return isinstance(message, CursorMoved) and message.lines is self.lines
-
-
-class Chosen(Message):
-    """The person wants to go on into the line under the cursor."""
-
-    def __init__(self, lines: "Lines") -> None:
-        super().__init__()
-        self.lines = lines
 
 
 class StreamSelected(Message):

@@ -18,7 +18,7 @@ from responses_tap.timeline import MISSING, printable
 from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.catalogue import Catalogue, read_each, read_page
 from responses_tap_viewer.tui.comparison import Compared
-from responses_tap_viewer.tui.messages import Chosen, RowSelected, StreamSelected
+from responses_tap_viewer.tui.messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
 from responses_tap_viewer.tui.screens.compare import CompareScreen
 from responses_tap_viewer.tui.screens.export import Export, ExportScreen
@@ -26,6 +26,7 @@ from responses_tap_viewer.tui.source import Change, Source
 from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
+from responses_tap_viewer.tui.widgets.lines import Chosen
 from responses_tap_viewer.tui.widgets.pane import Pane
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane

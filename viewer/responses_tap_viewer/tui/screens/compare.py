@@ -14,9 +14,8 @@ from responses_tap.timeline import printable
 from responses_tap_viewer.reports.difference import in_words, lines
 from responses_tap_viewer.streams import Stream
 from responses_tap_viewer.tui.comparison import Compared, JsonPairLines, PairLines
-from responses_tap_viewer.tui.messages import CursorMoved
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
-from responses_tap_viewer.tui.widgets.lines import Lines
+from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 

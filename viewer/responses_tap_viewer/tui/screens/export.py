@@ -17,9 +17,8 @@ from responses_tap.timeline import MISSING, printable
 from responses_tap_viewer.export_formats import FORMATS, Format
 from responses_tap_viewer.exporting import write_whole
 from responses_tap_viewer.streams import UnusableInput
-from responses_tap_viewer.tui.messages import Chosen, CursorMoved
 from responses_tap_viewer.tui.spans import Line
-from responses_tap_viewer.tui.widgets.lines import Lines
+from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines
 
 type Export = Callable[[int, Format], bytes]
 """A stream's id and a format → the content of the file."""

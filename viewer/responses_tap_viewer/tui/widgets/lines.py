@@ -7,16 +7,41 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from responses_tap_viewer.tui.messages import Chosen, CursorMoved
 from responses_tap_viewer.tui.spans import ROLES, Line, Role, clip
 
 _CURSOR = "▌"
 """Stands before the cursor's line, which is so seen without colour, too."""
 _CONTEXT = 3
 """Lines kept in sight around a place that was jumped to."""
+
+
+class CursorMoved(Message):
+    """The cursor of a list is on another line."""
+
+    def __init__(self, lines: "Lines") -> None:
+        super().__init__()
+        self.lines = lines
+
+    @property
+    def control(self) -> "Lines":
+        """The list."""
+        return self.lines
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether an older message is of no more interest."""
+        return isinstance(message, CursorMoved) and message.lines is self.lines
+
+
+class Chosen(Message):
+    """The person wants to go on into the line under the cursor."""
+
+    def __init__(self, lines: "Lines") -> None:
+        super().__init__()
+        self.lines = lines
 
 
 class LineSource(Protocol):

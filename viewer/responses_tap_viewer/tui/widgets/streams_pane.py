@@ -12,10 +12,10 @@ from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import RULES
 from responses_tap.timeline import CUT, GLYPHS, OK, shorten
 from responses_tap_viewer.tui.catalogue import Catalogue, Summary
-from responses_tap_viewer.tui.messages import CursorMoved, StreamSelected
+from responses_tap_viewer.tui.messages import StreamSelected
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Span, fit
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
-from responses_tap_viewer.tui.widgets.lines import Lines
+from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 OPEN = "…"
