@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
-from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.http import Headers, HTTPFlow
 
@@ -156,11 +156,15 @@ def _broken_off(flow: HTTPFlow) -> End:
         return End("unknown", message, complete=False)
     if message.startswith("Client disconnected") or _has_left(flow.client_conn):
         return End("client", f"the client closed the connection ({message})", complete=False)
-    if flow.response is None and flow.server_conn.timestamp_tcp_setup is None:
+    if flow.response is None and not _was_reached(flow.server_conn):
         return End("network", f"the server was not reached ({message})", complete=False)
     if _has_left(flow.server_conn):
         return End("server", f"the server closed the connection ({message})", complete=False)
     return End(_who_reset(flow), message, complete=False)
+
+
+def _was_reached(server: Server) -> bool:
+    return bool(server.timestamp_tls_setup if server.tls else server.timestamp_tcp_setup)
 
 
 def _has_left(connection: Connection) -> bool:

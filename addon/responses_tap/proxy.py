@@ -1,22 +1,27 @@
 """Starts mitmproxy in this process, with the addon, on a thread of its own."""
 
 import asyncio
+import atexit
 import os
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from mitmproxy import ctx
 from mitmproxy.addons import default_addons
 from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.hooks import ConfigureHook
 from mitmproxy.master import Master
-from mitmproxy.options import Options
+from mitmproxy.options import CONF_BASENAME, CONF_DIR, Options
 
 from responses_tap.capture import Capture, log_notice
+from responses_tap.connections import Connections
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder import Notice
 
@@ -30,11 +35,26 @@ class CannotRecord(Exception):  # noqa: N818 (it is the name of the state, not o
     """The proxy cannot be started. The message is one line: what, where, what to do."""
 
 
+class Listener(NamedTuple):
+    """An address that the proxy listens on."""
+
+    mode: str
+    """mitmproxy's name of the mode: `reverse`, `regular`, `upstream`, …"""
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address as an origin."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
 class Proxy:
     """A recording proxy, running from construction to `close`; CannotRecord if it cannot be started.
 
-    `upstream` is a base URL such as `https://api.openai.com/v1`; paths pass unchanged. `mode` is `reverse`, or
-    another of mitmproxy's modes, which needs no upstream. `on_notice` is called on a thread of the recorder.
+    `modes` are mitmproxy's: `reverse`, alone or as `reverse@PORT`, goes to `upstream`, a base URL such as
+    `https://api.openai.com/v1`; paths pass unchanged. A mode without a port of its own takes that of `listen`.
+    `on_notice` is called on a thread of the recorder or the proxy; `options` are further ones of mitmproxy.
     mitmproxy allows one proxy at a time in a process.
     """
 
@@ -44,32 +64,34 @@ class Proxy:
         *,
         upstream: str = "",
         listen: tuple[str, int] = ("127.0.0.1", 0),
-        mode: str = "reverse",
+        modes: Sequence[str] = ("reverse",),
         profile: str = DEFAULT_PROFILE,
         on_notice: Callable[[Notice], object] = log_notice,
+        options: Mapping[str, object] | None = None,
     ) -> None:
-        self._host, self._prefix = listen[0], ""
-        strategy = "eager"
-        if mode == "reverse":
+        self._prefix = ""
+        if any(_is_bare_reverse(mode) for mode in modes):
             origin, self._prefix = _origin_and_prefix(upstream)
-            mode = f"reverse:{origin}"
-            # Connecting at once, mitmproxy hangs up without a word, and nothing to record, when the upstream is
-            # down; connecting for a request it answers 502.
-            strategy = "lazy"
+            modes = [mode.replace("reverse", f"reverse:{origin}") if _is_bare_reverse(mode) else mode for mode in modes]
         self._options = {
-            "mode": [mode],
+            "mode": list(modes),
             "listen_host": listen[0],
             "listen_port": listen[1],
+            "confdir": str(_confdir()),
             "tcp_timeout": _IDLE_SECONDS,
-            "connection_strategy": strategy,
+            "connection_strategy": "lazy" if all(map(_can_wait, modes)) else "eager",
+            **(options or {}),
         }
         self._settings = {"tap_db": str(db), "tap_profile": profile}
         self._capture = Capture(on_notice)
+        self._connections = Connections(on_notice)
         self._stop: Callable[[], object] | None = None
         self._failure: Exception | None = None
         self._settled = threading.Event()
-        self.port = 0
-        """The port that it listens on."""
+        self.listeners: list[Listener] = []
+        """Where it listens, in the order of the modes; some of mitmproxy's modes need no port."""
+        self.ca = b""
+        """The certificate that signs those of the servers towards clients, PEM."""
         self._thread = threading.Thread(target=self._run, name="responses-tap proxy", daemon=True)
         self._thread.start()
         self._settled.wait()
@@ -78,10 +100,14 @@ class Proxy:
             raise CannotRecord(str(self._failure)) from self._failure
 
     @property
+    def port(self) -> int:
+        """The port that it listens on; the first, where there are several."""
+        return self.listeners[0].port
+
+    @property
     def base_url(self) -> str:
-        """What a client takes for the API's base URL: the listener and the upstream's prefix."""
-        host = self._host or "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}{self._prefix}"
+        """What a client takes for the API's base URL: the first listener and the upstream's prefix."""
+        return self.listeners[0].url + self._prefix
 
     def __enter__(self) -> Self:
         return self
@@ -116,16 +142,22 @@ class Proxy:
         master.addons.add(
             *default_addons(),  # type: ignore[no-untyped-call]
             self._capture,
+            self._connections,
             running,
         )
-        master.options.update(**self._options)
+        try:
+            master.options.update(**self._options)
+        except OptionsError as error:
+            advice = "; give each mode a port, as in regular@8091" if "multiple servers" in str(error) else ""
+            raise CannotRecord(f"{error}{advice}") from error
         # The worker is ready before the port is opened: nothing can pass unrecorded.
         master.addons.invoke_addon_sync(self._capture, ConfigureHook(set(self._settings)))
         serving = asyncio.create_task(master.run())
         try:
             await running.event.wait()
             servers = master.addons.get("proxyserver")
-            self.port = _port(servers)
+            self.listeners = _listeners(servers)
+            self.ca = master.addons.get("tlsconfig").certstore.default_ca.to_pem()
             self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
             self._settled.set()
             await stopping.wait()
@@ -146,6 +178,30 @@ class _Running:
         self.event.set()
 
 
+@cache
+def _confdir() -> Path:
+    """Where mitmproxy finds its CA: its own folder if it has one, else a private one that ends with this process."""
+    own = Path(CONF_DIR).expanduser()
+    if (own / f"{CONF_BASENAME}-ca.pem").exists():
+        return own
+    folder = tempfile.TemporaryDirectory(prefix="responses-tap-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def _is_bare_reverse(mode: str) -> bool:
+    return mode.partition("@")[0] == "reverse"
+
+
+def _can_wait(mode: str) -> bool:
+    """Whether servers may be connected to only for a request, so that one that is down is a recorded 502.
+
+    Connecting at once, mitmproxy would hang up without a word. Modes that catch all of a machine's traffic also meet
+    protocols where the server speaks first.
+    """
+    return mode.partition("@")[0].partition(":")[0] in ("reverse", "regular", "upstream")
+
+
 def _origin_and_prefix(upstream: str) -> tuple[str, str]:
     parts = urlsplit(upstream)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -153,14 +209,20 @@ def _origin_and_prefix(upstream: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.path.rstrip("/")
 
 
-def _port(servers: Proxyserver) -> int:
-    """The port that is listened on; CannotRecord where none could be opened."""
+def _listeners(servers: Proxyserver) -> list[Listener]:
+    """Where the servers listen; CannotRecord where one could not be started."""
     for server in servers.servers:
-        if isinstance(server.last_exception, OSError):
-            cause = os.strerror(server.last_exception.errno or 0)
-            where = f"{ctx.options.listen_host}:{ctx.options.listen_port}"
+        if (failure := server.last_exception) is not None:
+            cause = os.strerror(failure.errno) if isinstance(failure, OSError) and failure.errno else str(failure)
+            mode = server.mode
+            where = f"{mode.listen_host(ctx.options.listen_host)}:{mode.listen_port(ctx.options.listen_port)}"
             raise CannotRecord(f"cannot listen on {where} ({cause}); give another address with --listen")
-    return int(servers.listen_addrs()[0][1])
+    # Without a host, mitmproxy listens on every address, by each family of addresses.
+    return [
+        Listener(server.mode.type_name, *server.listen_addrs[0][:2])
+        for server in servers.servers
+        if server.listen_addrs
+    ]
 
 
 async def _drain(servers: Proxyserver) -> None:

@@ -93,6 +93,15 @@ def demo(no_ui: bool) -> None:
     help="Where to listen; port 0 takes a free one.",
 )
 @click.option(
+    "--mode",
+    "modes",
+    metavar="MODE",
+    multiple=True,
+    default=("reverse",),
+    help="How clients connect: reverse (in front of the upstream), regular (a proxy with a CA), upstream:URL (that, "
+    "behind another proxy), or another mode of mitmproxy, each with @PORT. May be repeated.  [default: reverse]",
+)
+@click.option(
     "--db",
     type=DB,
     envvar="RESPONSES_TAP_DB",
@@ -100,22 +109,35 @@ def demo(no_ui: bool) -> None:
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
-def record(ctx: click.Context, upstream: str | None, listen: str, db: Path | None, command: tuple[str, ...]) -> None:
+def record(
+    ctx: click.Context,
+    upstream: str | None,
+    listen: str,
+    modes: tuple[str, ...],
+    db: Path | None,
+    command: tuple[str, ...],
+) -> None:
     """Record what a client and the API say to each other.
 
-    With a COMMAND: run it with OPENAI_BASE_URL set to the recorder, and pass its exit status on. Without: print
-    the line to set in another terminal, and record until Ctrl-C.
+    With a COMMAND: run it with OPENAI_BASE_URL set to the recorder (with a proxy mode: with the variables for proxy
+    and CA, of the first mode if there are several), and pass its exit status on. Without: print the lines to set in
+    another terminal, and record until Ctrl-C.
+
+    The CA is mitmproxy's in ~/.mitmproxy where it has one, otherwise one for this run only. An upstream with a CA
+    of your own is trusted by SSL_CERT_FILE.
 
     \b
     Examples:
       responses-tap record -- python my_client.py
       responses-tap record --upstream http://localhost:8321/v1 --db mine.db
+      responses-tap record --mode regular -- codex exec "say hello"
+      responses-tap record --mode reverse --mode regular@8091
     """  # fmt: skip
     from responses_tap_viewer.recording import DEFAULT_UPSTREAM, record
     from responses_tap_viewer.streams import default_recording
 
     address = _address(listen)
-    ctx.exit(record(db or default_recording(), address, upstream or DEFAULT_UPSTREAM, command))
+    ctx.exit(record(db or default_recording(), address, upstream or DEFAULT_UPSTREAM, modes, command))
 
 
 @main.command()

@@ -4,16 +4,18 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
-from responses_tap.recorder import FindingMade, Notice, StreamFinished, Trouble
+from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.timeline import GLYPHS, printable
+from responses_tap_viewer.environment import export_lines, upstream_ca, variables
 from responses_tap_viewer.reports.text import COLORS, counted
 from responses_tap_viewer.streams import UnusableInput
 
@@ -40,6 +42,8 @@ class Narrator:
                 self._streams[notice.stream] = notice
             case Trouble():
                 say(click.style(f"! {notice.message}", fg="red"))
+            case Hint():
+                say(click.style(f"! {printable(notice.message)}", fg="yellow"))
 
     def summary(self, db: Path) -> Iterator[str]:
         """What was recorded, in all."""
@@ -63,25 +67,38 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def record(db: Path, listen: tuple[str, int], upstream: str, command: Sequence[str]) -> int:
+def record(db: Path, listen: tuple[str, int], upstream: str, modes: Sequence[str], command: Sequence[str]) -> int:
     """Record until `command` ends, or until SIGINT or SIGTERM where there is none; the exit status."""
     narrator = Narrator()
+    options = {"ssl_verify_upstream_trusted_ca": upstream_ca()}
     try:
-        proxy = Proxy(db, upstream=upstream, listen=listen, on_notice=narrator)
+        proxy = Proxy(db, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options)
     except CannotRecord as error:
         raise UnusableInput("", str(error)) from error
-    with proxy:
-        say(f"Recording {upstream} to {db}")
-        if not is_loopback(listen[0]):
-            say(f"Listening beyond this machine, on {listen[0]}: anyone who reaches it can use the upstream")
+    with proxy, TemporaryDirectory(prefix="responses-tap-") as folder:
+        say(f"Recording {upstream if modes[0].partition('@')[0] == 'reverse' else ', '.join(modes)} to {db}")
+        for listener in proxy.listeners:
+            if not is_loopback(listener.host):
+                say(f"Listening beyond this machine, on {listener.host}: anyone who reaches it can use it")
+        settings = [variables(proxy, listener, Path(folder)) for listener in proxy.listeners]
         if command:
-            status = _run(command, proxy.base_url)
+            status = _run(command, settings[0] if settings else {})
         else:
-            say(f"Ready. In another terminal:\n\n  export OPENAI_BASE_URL={proxy.base_url}\n\nCtrl-C ends.")
+            _tell_ready(proxy, settings)
             status = _wait()
     for line in narrator.summary(db):
         say(line)
     return status
+
+
+def _tell_ready(proxy: Proxy, settings: Sequence[Mapping[str, str]]) -> None:
+    say("Ready. In another terminal:")
+    for listener, variables_ in zip(proxy.listeners, settings, strict=True):
+        head = (
+            "" if len(settings) == 1 and "OPENAI_BASE_URL" in variables_ else f"  # {listener.mode}: {listener.url}\n"
+        )
+        say("\n" + head + "\n".join(f"  {line}" for line in export_lines(variables_)))
+    say("\nCtrl-C ends.")
 
 
 def is_loopback(host: str) -> bool:
@@ -89,9 +106,11 @@ def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-def _run(command: Sequence[str], base_url: str) -> int:
+def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
+    if "HTTPS_PROXY" in settings and (past := os.environ.get("NO_PROXY") or os.environ.get("no_proxy")):
+        say(f"NO_PROXY is set: what it names ({past}) goes past the recorder")
     try:
-        process = subprocess.Popen(command, env={**os.environ, "OPENAI_BASE_URL": base_url})  # noqa: S603 - the user's
+        process = subprocess.Popen(command, env={**os.environ, **settings})  # noqa: S603 (the user's)
     except OSError as error:
         raise UnusableInput(command[0], f"cannot be run ({error.strerror})") from error
 

@@ -205,7 +205,14 @@ class Trouble:
     message: str
 
 
-type Notice = StreamStarted | FindingMade | StreamFinished | Trouble
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Why a connection did not come about, from which no stream can be recorded."""
+
+    message: str
+
+
+type Notice = StreamStarted | FindingMade | StreamFinished | Trouble | Hint
 """What the user of a recorder is told."""
 
 type Report = Ready | Acknowledged | Notice

@@ -1,0 +1,57 @@
+"""The environment variables that lead a client to the recorder, for its command or to be set by a person."""
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import certifi
+
+from responses_tap.proxy import Listener, Proxy
+from responses_tap_viewer.streams import UnusableInput
+
+TRUST = (
+    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",
+    "DENO_CERT", "AWS_CA_BUNDLE", "GIT_SSL_CAINFO",
+)  # fmt: skip
+"""Variables with a file of certificates to trust, each read by another runtime or library."""
+_PROXY_MODES = ("regular", "upstream")
+
+
+def variables(proxy: Proxy, listener: Listener, folder: Path) -> dict[str, str]:
+    """What leads a client to the listener. A file that they name is put into `folder`.
+
+    Of modes that no variable leads to, only the CA.
+    """
+    if listener.mode == "reverse":
+        return {"OPENAI_BASE_URL": proxy.base_url}
+    trust = dict.fromkeys(TRUST, str(_bundle(proxy.ca, folder)))
+    if listener.mode not in _PROXY_MODES:
+        return trust
+    names = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
+    # Node looks at the proxy variables only when told to, and only from version 22.21 or 24 on.
+    return dict.fromkeys(names, listener.url) | {"NODE_USE_ENV_PROXY": "1"} | trust
+
+
+def export_lines(settings: Mapping[str, str]) -> Iterator[str]:
+    """The lines that set variables in a shell; those of one value together."""
+    for value in dict.fromkeys(settings.values()):
+        names = [name for name, given in settings.items() if given == value]
+        yield "export " + " ".join(f"{name}={shlex.quote(value)}" for name in names)
+
+
+def upstream_ca() -> str | None:
+    """The file of certificates that SSL_CERT_FILE names, to trust upstreams by; None where it names none."""
+    file = os.environ.get("SSL_CERT_FILE") or None
+    if file is not None and not Path(file).is_file():
+        raise UnusableInput(file, "is named by SSL_CERT_FILE, but is no file")
+    return file
+
+
+def _bundle(ca: bytes, folder: Path) -> Path:
+    """The CA beside all that is trusted without it: what goes past the proxy needs the usual roots."""
+    files = [os.environ.get("SSL_CERT_FILE") or certifi.where(), *map(os.environ.get, TRUST)]
+    bundle = folder / "ca-bundle.pem"
+    trusted = [path.read_bytes() for file in dict.fromkeys(filter(None, files)) if (path := Path(file)).is_file()]
+    bundle.write_bytes(b"\n".join([*trusted, ca]))
+    return bundle
