@@ -127,13 +127,27 @@ def test_a_cut_stream_keeps_its_tail(feeder: Feeder, db: Path, end: End, code: s
     play(feeder, pieces(cut, 100), end=end)
     feeder.close()
     (row,) = rows(db)
-    assert (row.state, row.ended_by, row.end_reason) == ("truncated", end.ended_by, end.reason)
+    assert (row.state, row.ended_by) == ("truncated", end.ended_by)
+    assert row.end_reason == f"{end.reason}; 85 bytes into an unfinished event"
     assert row.first_code == code
     with open_recording(db) as recording:
         facts_hold(recording, row.id, cut)
         *_, last = recording.events(row.id)
         assert (last.type, last.position) == (None, None)
         assert recording.tail(row.id) == b""
+
+
+def test_a_silence_before_the_end_is_told(db: Path) -> None:
+    writer = Writer(db)
+    stream = LiveStream.begin(request(), writer, "openai")
+    stream.answer(Answer(200, SSE))
+    stream.chunk(CLEAN[:99], 5)
+    stream.end(CLIENT, 12_345_000_000)
+    stream.publish()
+    writer.commit()
+    writer.close()
+    (row,) = rows(db)
+    assert row.end_reason == "the client closed the connection; 99 bytes into an unfinished event; silent for 12.3 s"
 
 
 def test_what_has_come_is_in_the_file_while_the_stream_runs(feeder: Feeder, db: Path) -> None:

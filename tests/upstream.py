@@ -1,7 +1,10 @@
 """A real HTTP server whose answers a test writes byte by byte."""
 
+import contextlib
+import os
 import socket
 import socketserver
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +29,10 @@ class Upstream:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
+                with contextlib.suppress(OSError):  # a script may have closed the connection
+                    self._answer()
+
+            def _answer(self) -> None:
                 while request_line := self.rfile.readline():
                     head = [request_line]
                     while (line := self.rfile.readline()) not in (b"\r\n", b""):
@@ -66,6 +73,12 @@ def framed(chunk: bytes) -> bytes:
 
 def hang_up(connection: socket.socket) -> None:
     connection.shutdown(socket.SHUT_RDWR)
+
+
+def reset(connection: socket.socket) -> None:
+    """Let go of a connection as a peer does that crashed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())
 
 
 def eventually[T](condition: Callable[[], T]) -> T:

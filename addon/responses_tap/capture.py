@@ -13,13 +13,15 @@ from pathlib import Path
 
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
-from mitmproxy.connection import Connection, ConnectionState, Server
+from mitmproxy.connection import Client
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.http import Headers, HTTPFlow
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from responses_tap.endings import Sockets, end_of
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Notice, Tap, Trouble
-from responses_tap.recorder.messages import Answer, End, EndedBy, Request
+from responses_tap.recorder.messages import Answer, End, Request
 from responses_tap.store import RecordingError
 
 DEFAULT_DB = "recordings/responses.db"
@@ -41,6 +43,7 @@ class Capture:
         self._on_notice = on_notice
         self._feeder: Feeder | None = None
         self._settings: tuple[str, str] | None = None
+        self._sockets = Sockets()
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
@@ -60,6 +63,14 @@ class Capture:
             raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
         self.done()
         self._feeder, self._settings = feeder, settings
+
+    def client_connected(self, client: Client) -> None:
+        """Keep hold of the socket, to see later who closed it."""
+        self._sockets.watch(client, client)
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        """Keep hold of the socket, to see later who closed it."""
+        self._sockets.watch(data.client, data.server)
 
     def request(self, flow: HTTPFlow) -> None:
         """Begin to record where the request already shows that it is to be recorded."""
@@ -84,7 +95,7 @@ class Capture:
     def error(self, flow: HTTPFlow) -> None:
         """The flow broke off."""
         if tap := self._taps.pop(flow, None):
-            tap.end(_broken_off(flow))
+            tap.end(end_of(flow, self._sockets))
 
     def done(self) -> None:
         """Write everything that has been captured."""
@@ -146,34 +157,3 @@ def _asked(flow: HTTPFlow, *, expected: bool) -> tuple[Request, int]:
         ),
         at_ns,
     )
-
-
-def _broken_off(flow: HTTPFlow) -> End:
-    """Who ended a flow that did not come to its end, by mitmproxy's message and what is left open."""
-    assert flow.error is not None
-    message = flow.error.msg
-    if message == flow.error.KILLED_MESSAGE:
-        return End("unknown", message, complete=False)
-    if message.startswith("Client disconnected") or _has_left(flow.client_conn):
-        return End("client", f"the client closed the connection ({message})", complete=False)
-    if flow.response is None and not _was_reached(flow.server_conn):
-        return End("network", f"the server was not reached ({message})", complete=False)
-    if _has_left(flow.server_conn):
-        return End("server", f"the server closed the connection ({message})", complete=False)
-    return End(_who_reset(flow), message, complete=False)
-
-
-def _was_reached(server: Server) -> bool:
-    return bool(server.timestamp_tls_setup if server.tls else server.timestamp_tcp_setup)
-
-
-def _has_left(connection: Connection) -> bool:
-    return not connection.state & ConnectionState.CAN_READ
-
-
-def _who_reset(flow: HTTPFlow) -> EndedBy:
-    # With both connections open somebody reset an HTTP/2 stream; mitmproxy words it alike for both sides.
-    over_http2 = [side.alpn == b"h2" for side in (flow.client_conn, flow.server_conn)]
-    if over_http2 == [True, False]:
-        return "client"
-    return "server" if over_http2 == [False, True] else "unknown"

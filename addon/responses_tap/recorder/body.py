@@ -46,6 +46,11 @@ class EventBody:
         return sum(response.events for response in self._checker.responses)
 
     @property
+    def unfinished(self) -> int:
+        """How many bytes there are of an event that has not ended."""
+        return len(self._unframed)
+
+    @property
     def state(self) -> str:
         """The state of the last response: open, completed, incomplete, failed or truncated."""
         responses = self._checker.responses

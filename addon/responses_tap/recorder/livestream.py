@@ -1,6 +1,7 @@
 """One recorded request and its answer, from its first message to its last."""
 
 from collections import Counter
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.protocol.checker import Checker
@@ -23,6 +24,9 @@ from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value, Writer, first_code
 
+_SILENCE_SECONDS = 1.0
+"""A shorter silence before the end says nothing."""
+
 
 class LiveStream:
     """A stream that is being recorded. Times are given in nanoseconds since its request.
@@ -38,6 +42,7 @@ class LiveStream:
         self._notices: list[Notice] = []
         self._changed: dict[str, Value] = {}
         self._state = "open"
+        self._terminal: str | None = None
         self._is_settled = False
         self._names_model = True
         self._fault: str | None = None
@@ -103,11 +108,12 @@ class LiveStream:
             return
         self._events.feed(decoded, at_ns, n)
         if self._state == "open" and (terminal := self._events.terminal_type) is not None:
+            self._terminal = terminal
             self._settle(self._events.state, "server", terminal, at_ns)
 
     def end(self, end: End, at_ns: int) -> None:
         """Nothing more will come."""
-        reasons = [end.reason]
+        reasons = [end.reason, *self._interrupted(at_ns)]
         if end.lost:
             reasons.append(f"{end.lost} bytes were not recorded, because the recorder could not keep up")
         if self._coding.damage is not None:
@@ -117,10 +123,21 @@ class LiveStream:
             self._events.finish(self._last_byte_ns, self._chunks - 1, cut=cut)
         if self._state == "open":
             self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
+        elif self._terminal is not None and not end.complete and end.ended_by in ("server", "network"):
+            self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *reasons[1:]])
         self._is_settled = True
         self._changed |= self._measures()
         if self._events is None:
             self._changed["response_body"] = bytes(self._other) or None
+
+    def _interrupted(self, at_ns: int) -> Iterator[str]:
+        """In what the end came, and after how long a silence."""
+        if self._state == "open" and self._events is not None:
+            if self._events.unfinished:
+                yield f"{self._events.unfinished} bytes into an unfinished event"
+            silence_s = (at_ns - self._last_byte_ns) / 1e9
+            if silence_s >= _SILENCE_SECONDS:
+                yield f"silent for {silence_s:.1f} s"
 
     def publish(self) -> list[Notice]:
         """Hand the writer what has changed; the notices for the time after the commit."""

@@ -1,0 +1,109 @@
+"""Who ended a flow that broke off: what mitmproxy says of it, and what its sockets and HTTP layers know besides.
+
+mitmproxy words a reset HTTP/2 stream alike for both sides, and does not tell a connection that was reset from one
+that was closed, nor its own time-out from a client that left. Three facts beside its message decide: which side's
+failure its HTTP layer is handling, and whether the socket of that side has come to its end or to an error.
+"""
+
+import asyncio
+import re
+import weakref
+from collections.abc import Iterator
+
+from mitmproxy import ctx
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.http import HTTPFlow
+from mitmproxy.proxy.layer import Layer
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.server import ConnectionHandler
+
+from responses_tap.recorder.messages import End
+
+_STREAM_RESET = re.compile(r"stream (?:reset|closed) by client \((.*)\)")
+"""mitmproxy's words for a stream of HTTP/2 or HTTP/3 that the peer reset, whichever side that is."""
+
+
+class Sockets:
+    """What the open connections are read from; asked once a flow has broken off, when mitmproxy has let go of them."""
+
+    def __init__(self) -> None:
+        self._readers: weakref.WeakKeyDictionary[Connection, asyncio.StreamReader] = weakref.WeakKeyDictionary()
+
+    def watch(self, client: Client, connection: Connection) -> None:
+        """Keep a connection's socket; `client` is the one at whose request it was opened."""
+        handler = _handler(client)
+        io = handler.transports.get(connection) if handler is not None else None
+        if io is not None and isinstance(io.reader, asyncio.StreamReader):
+            self._readers[connection] = io.reader
+
+    def error(self, connection: Connection) -> BaseException | None:
+        """What broke the connection, such as ConnectionResetError."""
+        reader = self._readers.get(connection)
+        return reader.exception() if reader is not None else None
+
+    def is_left(self, connection: Connection) -> bool:
+        """Whether the peer has closed it."""
+        reader = self._readers.get(connection)
+        if reader is None:
+            return not connection.state & ConnectionState.CAN_READ
+        return reader.at_eof() or reader.exception() is not None
+
+
+def end_of(flow: HTTPFlow, sockets: Sockets) -> End:
+    """How a flow ended that has an error."""
+    assert flow.error is not None
+    message = flow.error.msg
+    if message == flow.error.KILLED_MESSAGE:
+        return End("unknown", message, complete=False)
+    if _is_client_at_fault(flow, message):
+        return _by_client(flow.client_conn, message, sockets)
+    return _by_server(flow.server_conn, message, sockets, answered=flow.response is not None)
+
+
+def _by_client(client: Client, message: str, sockets: Sockets) -> End:
+    if reset := _STREAM_RESET.search(message):
+        return End("client", f"the client reset the HTTP/2 stream ({reset[1]})", complete=False)
+    if sockets.is_left(client):
+        return End("client", f"the client closed the connection ({message})", complete=False)
+    # The socket is sound, so it was mitmproxy who closed it.
+    idle = ctx.options.tcp_timeout
+    return End("network", f"mitmproxy closed the connection, idle for its tcp_timeout of {idle} s", complete=False)
+
+
+def _by_server(server: Server, message: str, sockets: Sockets, *, answered: bool) -> End:
+    was_reached = server.timestamp_tls_setup if server.tls else server.timestamp_tcp_setup
+    if not answered and not was_reached:
+        return End("network", f"the server was not reached ({message})", complete=False)
+    if reset := _STREAM_RESET.search(message):
+        return End("network", f"the server's side reset the HTTP/2 stream ({reset[1]})", complete=False)
+    if isinstance(error := sockets.error(server), OSError):
+        return End("network", f"the connection to the server broke ({error.strerror or error})", complete=False)
+    if sockets.is_left(server):
+        return End("server", f"the server closed the connection ({message})", complete=False)
+    return End("server", message, complete=False)
+
+
+def _is_client_at_fault(flow: HTTPFlow, message: str) -> bool:
+    for stream in _streams(flow.client_conn):
+        if getattr(stream, "flow", None) is flow:
+            # mitmproxy sets this before it tells of a client's failure, and the server's only afterwards.
+            return bool(stream.client_state == stream.state_errored)
+    return message.startswith("Client disconnected") or not flow.client_conn.state & ConnectionState.CAN_READ
+
+
+def _streams(client: Client) -> Iterator[HttpStream]:
+    handler = _handler(client)
+    layers: list[Layer | None] = [handler.layer] if handler is not None else []
+    while layers:
+        layer = layers.pop()
+        if isinstance(layer, HttpStream):
+            yield layer
+        if isinstance(layer, HttpLayer):
+            layers += layer.streams.values()
+        elif layer is not None:  # a NextLayer calls the layer below it `layer`, the others `child_layer`
+            layers += (getattr(layer, "child_layer", None), getattr(layer, "layer", None))
+
+
+def _handler(client: Client) -> ConnectionHandler | None:
+    servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+    return servers.connections.get(client.id) if servers is not None else None
