@@ -73,16 +73,16 @@ async def test_t_turns_the_times(four: Recorder) -> None:
 
 async def test_the_tabs_show_request_answer_and_bytes(four: Recorder) -> None:
     async with browsing(four) as screen:
-        await screen.press("2")
+        await screen.press("3")
         await screen.shows(
-            "▐2 request▌", "POST http://localhost:8321/v1/responses", "Authorization: Bearer ***", '"Say hello"'
+            "▐3 request▌", "POST http://localhost:8321/v1/responses", "Authorization: Bearer ***", '"Say hello"'
         )
-        await screen.press("up", "3")
+        await screen.press("up", "4")
         await screen.is_at(3)
-        await screen.shows("▐3 answer▌", "http-error", "Incorrect API key provided")
-        await screen.press("down", "4")
+        await screen.shows("▐4 answer▌", "http-error", "Incorrect API key provided")
+        await screen.press("down", "5")
         await screen.is_at(4)
-        await screen.shows("▐4 raw▌", "frame 0", "event: response.created␊")
+        await screen.shows("▐5 raw▌", "frame 0", "event: response.created␊")
         await screen.press("1")
         await screen.shows("▐1 event▌", '"type": "response.created"')
 
@@ -114,8 +114,8 @@ async def test_the_mouse_selects_and_opens(four: Recorder) -> None:
         await screen.is_at(2)
         await screen.pilot.click("#streams", offset=(10, 1), times=2)
         await screen.until(lambda: screen.focus == "timeline")
-        await screen.pilot.click("#tabs", offset=(14, 0))
-        await screen.shows("▐2 request▌")
+        await screen.pilot.click("#tabs", offset=(12, 0))
+        await screen.shows("▐2 text▌")
         await screen.pilot.click("#keys", offset=(2, 0))
         await screen.until(lambda: screen.row == "finding NS201")
 

@@ -2,24 +2,48 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from responses_tap_viewer.tui.spans import Line, Role
 
+type Path = tuple[str | int, ...]
+"""Where a value is: keys and indexes from the outside in."""
+
 _TOKEN = re.compile(r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>:)?|(?P<number>-?\d[\d.eE+-]*)|(?P<word>[a-zA-Z]+)')
-_TOP_KEY = re.compile(r'  "([^"\\]+)":')
-_NO_MARKS: Mapping[str, str] = {}
+_KEY = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"):')
+_INDENT = 2
+_NO_MARKS: Mapping[Path, str] = {}
 
 
-def json_lines(value: object, marks: Mapping[str, str] = _NO_MARKS) -> list[Line]:
-    """`value` as JSON; the top-level keys in `marks` are pointed at with what is said of them there."""
-    lines = []
-    for text in json.dumps(value, indent=2, ensure_ascii=False).split("\n"):
-        line = _tokens(text)
-        if marks and (key := _TOP_KEY.match(text)) and key[1] in marks:
-            line.append((f"  ◂ {marks[key[1]]}", "error"))
-        lines.append(line)
+def json_lines(value: object, marks: Mapping[Path, str] = _NO_MARKS) -> list[Line]:
+    """`value` as JSON; the values at the paths in `marks` are pointed at with what is said of them there."""
+    texts = json.dumps(value, indent=_INDENT, ensure_ascii=False).split("\n")
+    lines = [_tokens(text) for text in texts]
+    if marks:
+        for line, path in zip(lines, _paths(texts), strict=True):
+            if path is not None and path in marks:
+                line.append((f"  ◂ {marks[path]}", "error"))
     return lines
+
+
+def _paths(texts: Iterable[str]) -> Iterator[Path | None]:
+    """Which value begins in each of the lines; None where one ends."""
+    path: list[str | int] = []
+    counts = [0]
+    """How many values there have been so far at each depth."""
+    for text in texts:
+        inner = text.lstrip(" ")
+        depth = (len(text) - len(inner)) // _INDENT
+        del path[max(0, depth - 1) :], counts[depth + 1 :]
+        if inner[0] in "}]":
+            yield None
+            continue
+        if depth:
+            key = _KEY.match(inner)
+            path.append(json.loads(key[1]) if key else counts[depth])
+            counts[depth] += 1
+        counts.append(0)
+        yield tuple(path)
 
 
 def _tokens(text: str) -> Line:

@@ -1,7 +1,6 @@
 """What the detail pane shows: of an event, a run, a finding; of the request, the answer, the bytes."""
 
 import json
-import re
 from typing import NamedTuple
 
 from responses_tap.protocol.events import Event, parse
@@ -10,19 +9,19 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.store import Recording, StreamRow
 from responses_tap.store.rows import Headers
 from responses_tap.timeline import GLYPHS, MISSING, Row
+from responses_tap_viewer.tui.bytes_page import hex_page, raw_lines, raw_page
 from responses_tap_viewer.tui.follower import frame_of
 from responses_tap_viewer.tui.json_lines import json_lines
+from responses_tap_viewer.tui.marks import marks
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line
+from responses_tap_viewer.tui.stats_page import stats_page
+from responses_tap_viewer.tui.text_page import text_page
 
-TABS = ("event", "request", "answer", "raw")
+TABS = ("event", "text", "request", "answer", "raw", "hex", "stats")
 
 _LABEL_WIDTH = 11
 _MOST_DELTAS = 2000
 """Deltas of a run that are joined."""
-_MOST_FRAMES = 200
-"""Frames of a run whose bytes are shown."""
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_LINE_END_GLYPHS = {"\r\n": "␍␊", "\r": "␍", "\n": "␊"}
 _NS = 1e9
 
 
@@ -38,7 +37,7 @@ class Subject(NamedTuple):
     def names(self, tab: str) -> tuple[object, ...]:
         """What its page of that tab is a page of: it is the same one, though more may be on it."""
         row = self.row
-        if row is None or tab in ("request", "answer"):
+        if row is None or tab in ("request", "answer", "stats"):
             return (self.stream_id,)
         finding = row.finding
         place = (finding.position, *finding.scope.items()) if finding is not None else ()
@@ -47,14 +46,23 @@ class Subject(NamedTuple):
 
 def page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
     """The lines of one of TABS."""
-    if tab == "raw":
-        return _raw_page(recording, subject)
+    if tab in _BYTES:
+        return _bytes_page(recording, subject, tab)
+    if tab == "text":
+        return text_page(recording, subject.stream_id, None if subject.event is None else subject.event.n)
     if tab == "event" and subject.row is not None:
         return _row_page(recording, subject.stream_id, subject.row, subject.event)
     stream = recording.stream(subject.stream_id)
     if stream is None:
         return [[("This stream has been removed from the recording.", "dim")]]
-    return _request_page(stream) if tab == "request" else _answer_page(stream)
+    return _STREAM_PAGES.get(tab, _answer_page)(recording, stream)
+
+
+def _bytes_page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
+    event = subject.event
+    if event is None or event.n is None:
+        return [[("No bytes belong to this row.", "dim")]]
+    return _BYTES[tab](recording, subject.stream_id, event.n, event.count)
 
 
 def _row_page(recording: Recording, stream_id: int, row: Row, event: Row | None) -> list[Line]:
@@ -115,32 +123,22 @@ def _event_lines(recording: Recording, stream_id: int, row: Row) -> list[Line]:
     frame = frame_of(recorded.raw)
     event = parse(frame.data) if frame.data and row.position is not None else None
     if event is None or event.fault is not None:
-        return _bytes_lines(recorded.raw)
+        return raw_lines(recorded.raw)
     about = [
         finding
         for finding in recording.findings(stream_id)
         if (finding.response, finding.position) == (row.response, row.position)
     ]
     try:
-        return [*_problem_lines(event), *json_lines(event.data, _marks(event, about))]
+        return [*_problem_lines(event), *json_lines(event.data, marks(event, about))]
     except RecursionError:
-        return _bytes_lines(recorded.raw)
+        return raw_lines(recorded.raw)
 
 
 def _problem_lines(event: Event) -> list[Line]:
     """The fields that the event lacks, which no line of its JSON can show."""
     missing = [problem.field for problem in event.problems if problem.missing]
     return [[(f"{MISSING} without {field}", "error")] for field in missing]
-
-
-def _marks(event: Event, about: list[Finding]) -> dict[str, str]:
-    """The event's fields that a finding about it names, or that are not as its type demands."""
-    marks = {problem.field: f"{problem.have}, not {problem.want}" for problem in event.problems}
-    for finding in about:
-        # Names of one word ("item", "text") are words of the messages, too.
-        named = {word for word in re.findall(r"\w+", finding.message) if "_" in word}
-        marks |= dict.fromkeys(named & event.data.keys(), f"{GLYPHS[finding.severity]} {finding.code}")
-    return marks
 
 
 def _run_page(recording: Recording, stream_id: int, row: Row) -> list[Line]:
@@ -162,7 +160,7 @@ def _run_page(recording: Recording, stream_id: int, row: Row) -> list[Line]:
     ]
 
 
-def _request_page(stream: StreamRow) -> list[Line]:
+def _request_page(_recording: Recording, stream: StreamRow) -> list[Line]:
     return [
         [(f"{stream.method} {stream.url}", "strong"), (f"  {stream.http_version}", "dim")],
         *_header_lines(stream.request_headers),
@@ -171,7 +169,7 @@ def _request_page(stream: StreamRow) -> list[Line]:
     ]
 
 
-def _answer_page(stream: StreamRow) -> list[Line]:
+def _answer_page(_recording: Recording, stream: StreamRow) -> list[Line]:
     tokens = [f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None]
     ended = " ".join(word for word in (stream.ended_by, stream.end_reason and f"({stream.end_reason})") if word)
     facts = {
@@ -213,22 +211,5 @@ def _body_lines(text: str) -> list[Line]:
         return [[(line, "plain")] for line in text.split("\n")] if text else []
 
 
-def _raw_page(recording: Recording, subject: Subject) -> list[Line]:
-    row = subject.event
-    if row is None or row.n is None:
-        return [[("No bytes belong to this row.", "dim")]]
-    lines: list[Line] = []
-    for recorded in recording.events(subject.stream_id, row.n, min(row.count, _MOST_FRAMES)):
-        size = f"frame {recorded.n}, {len(recorded.raw)} bytes, chunk {recorded.chunk}"
-        lines += [[(size, "label")], *_bytes_lines(recorded.raw)]
-    return lines
-
-
-def _bytes_lines(raw: bytes) -> list[Line]:
-    text = raw.decode(errors="backslashreplace")
-    lines: list[Line] = []
-    start = 0
-    for end in _LINE_END.finditer(text):
-        lines.append([(text[start : end.start()], "plain"), (_LINE_END_GLYPHS[end[0]], "dim")])
-        start = end.end()
-    return [*lines, [(text[start:], "plain")]] if start < len(text) else lines
+_BYTES = {"raw": raw_page, "hex": hex_page}
+_STREAM_PAGES = {"request": _request_page, "stats": stats_page}

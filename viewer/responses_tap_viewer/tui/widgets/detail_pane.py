@@ -37,7 +37,7 @@ class DetailPane(Pane):
         self.tab = tab
         tabs = []
         for number, name in enumerate(TABS, start=1):
-            text, style = (f"▐{number} {name}▌", "bold $text-primary") if name == tab else (f" {number} {name} ", "")
+            text, style = (f"▐{number} {name}▌", "bold $text-primary") if name == tab else (f" {number} {name}", "")
             tabs.append(f"[{style} @click=screen.turn_to('{name}')]{text}[/]")
         self._tabs.update(Content.from_markup("".join(tabs)))
 
