@@ -143,13 +143,22 @@ def check_recorded(
     recording: "Recording", row: "StreamRow", profile: str, *, resumed: bool = False
 ) -> tuple[Checker, "Lines"]:
     """Check a recorded stream as the recorder does it live; the finished checker, and where its events stand."""
+    checker = checker_of_row(row, profile, resumed=resumed)
+    lines = _feed(checker, (Taken(frame, at_ns) for frame, at_ns, _ in recording.frames(row.id)))
+    checker.finish(cut=was_cut(row))
+    return checker, lines
+
+
+def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> Checker:
+    """The checker for a recorded stream, by what its row says of request and answer."""
     resumed = resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
     content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
-    live = row.source.endswith(CAPTURED)
-    checker = Checker(profile, live=live, resumed=resumed, head=Head(row.status, content_type))
-    lines = _feed(checker, (Taken(frame, at_ns) for frame, at_ns, _ in recording.frames(row.id)))
-    checker.finish(cut=row.ended_by in ("client", "recorder", "unknown") or row.state == "open")
-    return checker, lines
+    return Checker(profile, live=row.source.endswith(CAPTURED), resumed=resumed, head=Head(row.status, content_type))
+
+
+def was_cut(row: "StreamRow") -> bool:
+    """Whether somebody else than the server ended it."""
+    return row.ended_by in ("client", "recorder", "unknown") or row.state == "open"
 
 
 class Lines:

@@ -1,5 +1,6 @@
 """The commands, a few lines each: what they say and take is here, what they do is in the modules they call."""
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -31,8 +32,19 @@ class _Commands(click.Group):
             ctx.exit(UNUSABLE)
         except BrokenPipeError:
             # The reader of our output (`| head`) has seen enough.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _print_no_more()
             ctx.exit(0)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _print_no_more()
+            click.echo(f"responses-tap: the output cannot be written ({error.strerror})", err=True)
+            ctx.exit(UNUSABLE)
+
+
+def _print_no_more() -> None:
+    """Send what is still in standard output's buffer nowhere: writing it at the end would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -247,18 +259,34 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     help="; ".join(f"{format_.name}: {format_.about}" for format_ in FORMATS.values()) + ".",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]")
-def export(streams: tuple[str, ...], wanted: Filter | None, format_: str, output: Path | None) -> None:
-    """Export streams: as a bug report, as a trace, as the body alone.
+@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.option("--redact-text", is_flag=True, help="Replace each character that user or model wrote; lengths stay.")
+@click.option("--structure-only", is_flag=True, help="Keep no content at all: no text, no request, no names.")
+@click.option("--mask-secrets", is_flag=True, help="Put stars where something looks like a secret.")
+def export(  # noqa: PLR0913, PLR0917 - one parameter an option
+    streams: tuple[str, ...],
+    wanted: Filter | None,
+    format_: str,
+    output: Path | None,
+    force: bool,
+    redact_text: bool,
+    structure_only: bool,
+    mask_secrets: bool,
+) -> None:
+    """Export streams: for a bug report, for another program, to see them again.
 
-    With --filter, STREAM is a recording, and the default one where none is named.
+    With --filter, STREAM is a recording, and the default one where none is named. Redacted or not, a stream shows the
+    same findings. Nothing leaves in which something looks like a secret, unless it is masked.
 
     \b
     Examples:
       responses-tap export 3 > report.md
       responses-tap export mine.db#3 --format json -o trace.json
+      responses-tap export 3 --format html --structure-only -o report.html
       responses-tap export --filter 'code:MD301 model:gpt*'
     """  # fmt: skip
     from responses_tap_viewer.exporting import export, write_whole
+    from responses_tap_viewer.redaction import Content
     from responses_tap_viewer.streams import find_stream, matching_streams
 
     if wanted is not None:
@@ -267,12 +295,13 @@ def export(streams: tuple[str, ...], wanted: Filter | None, format_: str, output
         found = [find_stream(name) for name in streams]
     else:
         raise click.UsageError("name streams, or choose them with --filter")
-    content = export(found, FORMATS[format_])
+    content = Content.STRUCTURE if structure_only else Content.NO_TEXT if redact_text else Content.WHOLE
+    written = export(found, FORMATS[format_], content, mask_secrets=mask_secrets)
     if output is None or str(output) == "-":
-        click.echo(content, nl=False)
+        click.echo(written, nl=False)
     else:
-        write_whole(output, content)
-        click.echo(f"Wrote {output} ({len(content)} bytes)", err=True)
+        write_whole(output, written, over=force)
+        click.echo(f"Wrote {output} ({len(written)} bytes)", err=True)
 
 
 @main.command("import")

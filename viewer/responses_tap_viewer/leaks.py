@@ -1,0 +1,123 @@
+"""The last look before a stream leaves: what in it looks like a secret, and where; and how to mask it."""
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from responses_tap.protocol.events import parse
+from responses_tap.protocol.sse import decode
+from responses_tap.redact import find_secrets, mask_body, mask_headers, mask_text, mask_url
+from responses_tap.timeline import Entry
+from responses_tap_viewer.rewriting import delta_texts, rewrite
+from responses_tap_viewer.streams import Stream, UnusableInput
+
+if TYPE_CHECKING:
+    from responses_tap.store import StreamRow
+
+_KEY = secrets.token_bytes(16)
+"""What is masked here was in clear in the recording: its fingerprints are those of one run."""
+_NAMED = 3
+"""Places that are named beside the first."""
+_STARRED = re.compile(r"(?<!\\)[\x21\x23-\x5b\x5d-\x7e]")
+"""What of a secret becomes a star: not what JSON would write otherwise."""
+
+
+class Leak(NamedTuple):
+    """Something in a stream that looks like a secret."""
+
+    place: str
+    """Where, in words."""
+    kind: str
+    """What it looks like: `API key`."""
+
+
+class SecretFound(UnusableInput):
+    """A stream that must not leave as it is."""
+
+    def __init__(self, stream: Stream, leaks: Sequence[Leak]) -> None:
+        first, others = leaks[0], [leak.place for leak in leaks[1:]]
+        more = f", and in {', '.join(others[:_NAMED])}{' and more' * (len(others) > _NAMED)}" if others else ""
+        super().__init__(
+            stream.name,
+            f"has what looks like a secret ({first.kind}) in {first.place}{more}; --mask-secrets masks it",
+        )
+
+
+def find_leaks(stream: Stream) -> Iterator[Leak]:
+    """Everything in the stream that looks like a secret and is not masked."""
+    if stream.row is not None:
+        yield from _in_row(stream.row)
+    if find_secrets(stream.body.decode(errors="surrogateescape")):
+        for entry in stream.entries:
+            found = find_secrets(entry.frame.raw.decode(errors="surrogateescape"))
+            yield from (Leak(_named(entry), secret.kind) for secret in found[:1])
+    for text, whole in delta_texts(stream.entries).items():
+        yield from (Leak(f"the text of the {text.type} events", secret.kind) for secret in find_secrets(whole)[:1])
+    for finding in stream.findings:
+        yield from (Leak(f"the message of {finding.code}", secret.kind) for secret in find_secrets(finding.message)[:1])
+
+
+def masked(stream: Stream) -> Stream:
+    """The stream with stars for what looks like a secret; in the request, with a fingerprint."""
+    frames = rewrite(stream.entries, lambda _path, _kind, text: _starred(text))
+    # A secret that is known by the name before it shows only in the whole frame.
+    bodies = (_starred(frame.raw.decode(errors="surrogateescape")) for frame in frames)
+    again = decode(body.encode(errors="surrogateescape") for body in bodies)
+    return replace(
+        stream,
+        row=None if stream.row is None else _masked_row(stream.row),
+        entries=[entry._replace(frame=frame) for entry, frame in zip(stream.entries, again, strict=True)],
+        findings=[replace(finding, text=_starred(finding.text)) for finding in stream.findings],
+    )
+
+
+def _starred(text: str) -> str:
+    parts = []
+    at = 0
+    for secret in find_secrets(text):
+        parts += [text[at : secret.start], _STARRED.sub("*", text[secret.start : secret.end])]
+        at = secret.end
+    return "".join((*parts, text[at:]))
+
+
+def _in_row(row: "StreamRow") -> Iterator[Leak]:
+    clean = _masked_row(row)
+    for name, place in (
+        ("url", "the URL"),
+        ("request_body", "the request body"),
+        ("response_body", "the response body"),
+        ("end_reason", "the reason of the end"),
+        ("note", "the note"),
+    ):
+        if getattr(row, name) != getattr(clean, name):
+            yield Leak(place, "by its name or its looks")
+    for name, side in (("request_headers", "request"), ("response_headers", "response")):
+        for (header, value), (_, other) in zip(getattr(row, name), getattr(clean, name), strict=True):
+            if value != other:
+                yield Leak(f"the {side} header {header}", "by its name or its looks")
+
+
+def _masked_row(row: "StreamRow") -> "StreamRow":
+    return replace(
+        row,
+        url=mask_url(row.url, _KEY),
+        request_headers=tuple(mask_headers(row.request_headers, _KEY)),
+        request_body=None if row.request_body is None else mask_body(row.request_body, _KEY),
+        response_headers=tuple(mask_headers(row.response_headers, _KEY)),
+        response_body=None if row.response_body is None else _masked_bytes(row.response_body),
+        end_reason=None if row.end_reason is None else mask_text(row.end_reason, _KEY),
+        note=None if row.note is None else mask_text(row.note, _KEY),
+    )
+
+
+def _masked_bytes(body: bytes) -> bytes:
+    return _starred(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+
+
+def _named(entry: Entry) -> str:
+    if entry.position is None:
+        return f"frame {entry.n}"
+    type_ = parse(entry.frame.data or b"").type
+    return f"event {entry.position}{f' ({type_})' if type_ else ''}"
