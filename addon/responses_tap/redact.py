@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlunsplit
+
+from responses_tap.urls import split
 
 _SECRET_WORDS = frozenset(
     (
@@ -150,7 +152,7 @@ def mask_headers(headers: Iterable[tuple[str, str]], key: bytes) -> list[tuple[s
 
 def mask_url(url: str, key: bytes) -> str:
     """The URL with the secrets of its query string and of its user part masked."""
-    parts = urlsplit(url)
+    parts = split(url)
     pairs = [pair.partition("=") for pair in parts.query.split("&")]
     query = "&".join(
         f"{name}={mask(unquote_plus(value), key)}"

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.formats.imported import Imported, Skipped, Taken
 from responses_tap.formats.recognition import recognise
@@ -19,6 +18,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.transport import Head
+from responses_tap.urls import is_resumption
 from responses_tap_viewer.streams import (
     PassedOver,
     UnusableInput,
@@ -151,7 +151,7 @@ def check_recorded(
 
 def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> Checker:
     """The checker for a recorded stream, by what its row says of request and answer."""
-    resumed = resumed or "starting_after" in parse_qs(urlsplit(row.url).query)
+    resumed = resumed or is_resumption(row.url)
     content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
     return Checker(profile, live=row.source.endswith(CAPTURED), resumed=resumed, head=Head(row.status, content_type))
 

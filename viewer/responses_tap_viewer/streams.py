@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.errors import RecordingError
 from responses_tap.formats import Damaged, Foreign
@@ -18,6 +17,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.transport import Head
 from responses_tap.timeline import Entry
+from responses_tap.urls import is_resumption
 
 if TYPE_CHECKING:
     from responses_tap.filters import Filter
@@ -29,7 +29,7 @@ if not SAMPLES.is_dir():  # a checkout keeps them at its top
     SAMPLES = Path(__file__).parents[2] / "recordings"
 
 _SUFFIXES = (".sse", ".db", ".sqlite", ".sqlite3")
-_OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt")
+_OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt", ".yaml", ".yml", ".flow", ".flows", ".mitm", ".gz")
 """What other files are called, too: below a folder these are passed over where they hold no stream."""
 
 
@@ -165,7 +165,7 @@ def telling(source: str, words: str = "") -> Iterator[None]:
 
 def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Checker:
     """The checker for a stream out of a file, by what the file tells of its request and answer."""
-    resumed = resumed or "starting_after" in parse_qs(urlsplit(imported.request.url).query)
+    resumed = resumed or is_resumption(imported.request.url)
     head = Head(imported.answer.status, imported.answer.field("content-type"))
     return Checker(profile, live=imported.live, resumed=resumed, head=head)
 

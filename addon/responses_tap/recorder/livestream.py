@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
 
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.transport import Head
@@ -23,6 +22,7 @@ from responses_tap.recorder.messages import (
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value, Writer, first_code
+from responses_tap.urls import is_resumption
 
 _SILENCE_SECONDS = 1.0
 """A shorter silence before the end says nothing."""
@@ -165,7 +165,7 @@ class LiveStream:
             self._events = self._event_body()
 
     def _event_body(self) -> EventBody:
-        resumed = "starting_after" in parse_qs(urlsplit(self._url).query)
+        resumed = is_resumption(self._url)
         head = Head(self._status, self._content_type)
         return EventBody(self.id, self._writer, Checker(self._profile, live=True, resumed=resumed, head=head))
 

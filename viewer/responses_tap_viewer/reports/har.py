@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from responses_tap.formats.har import CUSTOM, CUSTOM_VERSION
+from responses_tap.urls import split
 from responses_tap_viewer.checking import CAPTURED
 from responses_tap_viewer.reports.json import dumps
 from responses_tap_viewer.streams import Stream
@@ -52,7 +53,7 @@ def _entry(stream: Stream) -> dict[str, Any]:
 def _request(row: "StreamRow | None") -> dict[str, Any]:
     if row is None:
         return {"method": "POST", "url": _NO_URL, **_message("", ()), "queryString": [], "bodySize": _UNKNOWN}
-    query = parse_qsl(urlsplit(row.url).query, keep_blank_values=True)
+    query = parse_qsl(split(row.url).query, keep_blank_values=True)
     body = row.request_body
     posted = {} if body is None else {"postData": {"mimeType": _type(row.request_headers), "text": body}}
     return {

@@ -3,10 +3,10 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
 
 from responses_tap.filters import Filter
 from responses_tap.store import Recording, StreamRow
+from responses_tap.urls import split
 
 PAGE = 1000
 """Streams read in one statement."""
@@ -40,7 +40,7 @@ class Summary(NamedTuple):
     @property
     def path(self) -> str:
         """The path of its URL."""
-        return urlsplit(self.url).path
+        return split(self.url).path
 
     @classmethod
     def of(cls, row: StreamRow, codes: tuple[str, ...] = ()) -> Self:

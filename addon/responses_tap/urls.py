@@ -1,0 +1,22 @@
+"""The parts of a URL, whatever it is: files and clients hold some that `urlsplit` refuses (`http://[`)."""
+
+import re
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+_PARTS = re.compile(r"(?:([^:/?#]+)://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
+"""As RFC 3986, appendix B, cuts it: every text matches."""
+
+
+def split(url: str) -> SplitResult:
+    """The parts of `url`; where it is malformed, cut without judging them."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        found = _PARTS.fullmatch(url)
+        assert found is not None
+        return SplitResult(*(part or "" for part in found.groups()))
+
+
+def is_resumption(url: str) -> bool:
+    """Whether a GET of this URL asks for the rest of a background response."""
+    return "starting_after" in parse_qs(split(url).query)
