@@ -144,7 +144,7 @@ def test_curls_own_lines_are_told_from_the_body(tmp_path: Path) -> None:
     ((stream, frames),) = read(noisy)
     assert isinstance(stream, Imported)
     assert b"".join(frames) == body
-    assert (stream.request.method, stream.request.url) == ("POST", "https://localhost:8321/v1/responses")
+    assert (stream.request.method, stream.request.url) == ("POST", "http://localhost:8321/v1/responses")
     assert stream.answer.status == 200
     file = tmp_path / "curl.txt"
     file.write_bytes(noisy)
@@ -184,7 +184,7 @@ def test_a_har_names_what_it_could_not_read(tmp_path: Path) -> None:
     file.write_bytes(har(page, bare, garbled, har_entry(SEED.read_bytes()), {"request": 1}))
     result = run("check", str(file), "--format", "json")
     assert result.exit_code == 2
-    assert "entries 0: no event stream" in result.stderr
+    assert "entry 0: no event stream" in result.stderr
     assert "entry 1 has no response body" in result.stderr
     assert "entry 2 has content that is no base64" in result.stderr
     assert "entry 4 is damaged" in result.stderr

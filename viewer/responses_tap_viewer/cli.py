@@ -227,7 +227,8 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Check streams against the protocol.
 
     PATH is a saved body (.sse, as `curl -N` writes it), what `curl -i` or `-v` printed, JSON lines or an array of
-    events, a HAR, a JSON trace, a recording, FILE.db#ID, a folder of these, or - for standard input.
+    events, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a recording,
+    FILE.db#ID, a folder of these, or - for standard input.
     Exit status: 0 fine, 1 findings at or above --fail-on, 2 unusable input.
 
     \b
@@ -316,8 +317,9 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
 def import_(ctx: click.Context, paths: tuple[str, ...], db: Path | None) -> None:
     """Put the streams of files into a recording, secrets masked.
 
-    PATH is a saved body, what `curl -i` or `-v` printed, JSON lines or an array of events, a HAR, a JSON trace of
-    `export`, or a folder of these. What a file is, its content tells. Exit status: 0 fine, 2 unusable input.
+    PATH is a saved body, what `curl -i` or `-v` printed, JSON lines or an array of events (the AI SDK's chunk files),
+    a HAR, a flow file of mitmproxy, a VCR cassette (YAML or JSON), a JSON trace of `export`, any of these gzipped, or
+    a folder of them. What a file is, its content tells. Exit status: 0 fine, 2 unusable input.
 
     \b
     Examples:

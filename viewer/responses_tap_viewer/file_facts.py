@@ -3,11 +3,12 @@
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from responses_tap.formats.imported import Imported
 from responses_tap.protocol.checker import Checker
@@ -17,6 +18,7 @@ from responses_tap.redact import mask_body
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value
+from responses_tap.urls import split
 from responses_tap_viewer.checking import CAPTURED
 
 _KEY = secrets.token_bytes(16)
@@ -30,10 +32,10 @@ def head_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, V
     facts = messages.Request(
         request.method,
         request.url,
-        urlsplit(request.url).hostname or "",
+        split(request.url).hostname or "",
         request.http_version,
         list(request.headers),
-        _started_at(path, request.started_at),
+        _started_at(path, request.started_at or answer.field("date")),
         expected=True,
         body=b"",
     )
@@ -58,7 +60,7 @@ def end_columns(imported: Imported, state: str, terminal: str | None) -> dict[st
         "ended_by": end.ended_by or ("server" if terminal else None),
         "end_reason": end.reason or terminal,
         "end_ns": end.at_ns,
-        "first_byte_ns": pieces[0].at_ns if pieces else None,
+        "first_byte_ns": pieces[0].at_ns if pieces else imported.answer.at_ns,
         "last_byte_ns": pieces[-1].at_ns if pieces else None,
         "wire_size": sum(piece.wire_size for piece in pieces) if pieces else None,
     }
@@ -110,9 +112,12 @@ def _state(imported: Imported, state: str, terminal: str | None) -> str:
 
 
 def _started_at(path: Path, told: str | None) -> str:
-    """When the request was sent, in UTC; where the file does not tell, when the file was last changed."""
-    try:
-        time = datetime.fromisoformat(told or "")
-    except ValueError:
-        time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    """When the request was sent, in UTC, as ISO 8601 or HTTP's dates tell it; else, when the file was last changed."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        with suppress(ValueError, OverflowError):
+            return _utc(read(told or ""))
+    return _utc(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+
+def _utc(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

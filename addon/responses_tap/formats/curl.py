@@ -20,6 +20,8 @@ _METER = re.compile(
     rb"|(?:\s*(?:[\d.kMG]+\s+){4,9}[\d:-]{8}(?:\s+[\d:-]{8}){2}\s+\d+[kMG]?)+"
 )
 """The progress meter, on stderr where stdout is no terminal; the body may follow it in the same line."""
+_SECURE = re.compile(rb"\*.*(?:\b(?:SSL|TLS|ALPN)|https://)")
+"""What -v says of a connection that is encrypted."""
 _LEFT = re.compile(rb"\* Connection #\d+ to host \S+ left intact\s*$")
 """curl -v says this behind a body even where that ends within a line."""
 
@@ -51,6 +53,8 @@ class _Text:
         self._back: list[bytes] = []
         self.number = 0
         """The number of the latest line, from 1."""
+        self.secure: bool | None = None
+        """Whether the connection is encrypted, as the notes before it tell; None where there are none."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -65,6 +69,14 @@ class _Text:
                     continue
             if _NOTE.match(line) is None:
                 return line
+            if line.startswith(b"*"):
+                self._note(line)
+
+    def _note(self, note: bytes) -> None:
+        if b" Trying " in note or self.secure is None:  # a connection begins
+            self.secure = False
+        if _SECURE.match(note):
+            self.secure = True
 
     def put_back(self, line: bytes) -> None:
         """Have this line, the latest, once more."""
@@ -133,7 +145,8 @@ def _body(text: _Text) -> Iterator[bytes]:
 
 def _imported(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Imported:
     host = next((value for name, value in head.sent if name.lower() == "host"), "")
-    url = f"https://{host}{head.request.url}" if host and head.request.url.startswith("/") else head.request.url
+    scheme = "http" if text.secure is False or (text.secure is None and ":" in host) else "https"
+    url = f"{scheme}://{host}{head.request.url}" if host and head.request.url.startswith("/") else head.request.url
     request = replace(head.request, url=url, headers=tuple(head.sent))
     answer = Answer(head.status, tuple(head.received))
     first = next(body, b"")

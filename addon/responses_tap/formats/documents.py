@@ -11,7 +11,7 @@ LARGEST = 512 << 20
 
 def load(file: BinaryIO, start: bytes = b"") -> Any:  # noqa: ANN401 (JSON)
     """The JSON value in `file`, of which `start` has been read; Foreign where it is none, or too large."""
-    content = start + file.read(LARGEST + 1 - len(start))
+    content = start + file.read(max(0, LARGEST + 1 - len(start)))
     if len(content) > LARGEST:
         raise Foreign(f"is a JSON document of more than {LARGEST >> 20} MB, too large to read; split it")
     try:

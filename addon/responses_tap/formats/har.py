@@ -5,18 +5,16 @@ import binascii
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from responses_tap.formats import Foreign
+from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
-from responses_tap.formats.raw import looks_like_events, sifted
 from responses_tap.protocol.sse import decode
 
 CUSTOM = "_responses_tap"
 """The field of an entry in which our export keeps what HAR has no field for."""
 CUSTOM_VERSION = 1
-_NAMED = 5
-"""Entries that are named one by one where they are passed over."""
+_BODIES = "save the HAR with content"
 
 
 def is_har(document: object) -> bool:
@@ -29,48 +27,29 @@ def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
     entries = document["log"]["entries"]
     if not isinstance(entries, list) or not entries:
         raise Foreign("is a HAR without entries")
-    passed = []
-    found = False
-    for n, entry in enumerate(entries):
-        try:
-            result = (_own if CUSTOM in entry else _read_entry)(entry, f"entry {n}")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            result = Skipped(f"entry {n}", f"is damaged ({type(error).__name__}: {error})", fault=True)
-        if result is None:
-            passed.append(n)
-        else:
-            found = True
-            yield result
-    if not found:
-        raise Foreign(f"is a HAR whose entries ({len(entries)}) have no event stream of the Responses API")
-    if passed:
-        yield Skipped(_listed(passed), "no event stream", fault=False)
+    return streams((_read_entry(entry, f"entry {n}") for n, entry in enumerate(entries)), "a HAR", _BODIES)
 
 
-def _listed(numbers: list[int]) -> str:
-    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
-    return f"entries {', '.join(map(str, numbers[:_NAMED]))}{more}:"
+def _read_entry(entry: dict[str, Any], place: str) -> Imported | Exchange | Skipped:
+    try:
+        return _own(entry, place) if CUSTOM in entry else _exchange(entry, place)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return Skipped(place, f"is damaged ({type(error).__name__}: {error})", fault=True)
 
 
-def _read_entry(entry: dict[str, Any], place: str) -> Imported | Skipped | None:
-    """The stream of one entry, None where it has nothing to do with this API."""
-    request, answer = _request(entry), _answer(entry["response"])
+def _exchange(entry: dict[str, Any], place: str) -> Exchange | Skipped:
     content = entry["response"].get("content") or {}
-    ours = urlsplit(request.url).path.endswith("/responses")
-    is_stream = answer.is_event_stream or str(content.get("mimeType")).lower().startswith("text/event-stream")
-    if not ours and not is_stream:
-        return None
+    found = Exchange(
+        place, _request(entry), _answer(entry["response"]), None, _end(entry), mime=str(content.get("mimeType"))
+    )
+    if not found.is_ours:
+        return found
     if entry.get("_webSocketMessages"):
         return Skipped(place, "is a WebSocket, whose messages cannot be read from a HAR yet", fault=True)
     try:
-        body = _body(content)
+        return found._replace(body=_body(content))
     except binascii.Error as error:
         return Skipped(place, f"has content that is no base64 ({error})", fault=True)
-    if body is None:
-        return Skipped(place, "has no response body; save the HAR with content", fault=True)
-    if not is_stream and not looks_like_events(body):
-        return Imported(iter(()), place, request, Answer(answer.status, answer.headers, body), _end(entry))
-    return _stream(body, Imported(iter(()), place, request, answer, _end(entry)))
 
 
 def _own(entry: dict[str, Any], place: str) -> Imported:
@@ -94,13 +73,6 @@ def _own(entry: dict[str, Any], place: str) -> Imported:
         mark=custom["mark"],
         note=custom["note"],
     )
-
-
-def _stream(body: bytes, facts: Imported) -> Imported | Skipped:
-    try:
-        return replace(facts, frames=sifted(Taken(frame, line=1) for frame in decode([body])))
-    except Foreign as error:
-        return Skipped(facts.place, str(error), fault=False)
 
 
 def _body(content: dict[str, Any]) -> bytes | None:

@@ -40,7 +40,7 @@ class Request:
     headers: Headers = ()
     body: str | None = None
     started_at: str | None = None
-    """ISO 8601."""
+    """ISO 8601, or as in HTTP's `Date`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Answer:
     status: int | None = None
     headers: Headers = ()
     body: bytes | None = None
+    at_ns: int | None = None
+    """When its first byte came, nanoseconds since the request, where the file tells it beside the events' times."""
 
     def field(self, name: str) -> str | None:
         """The value of the first header with this name (in lower case), None where there is none."""

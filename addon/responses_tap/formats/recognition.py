@@ -1,19 +1,21 @@
 """Tells what a file is by its content, whatever it is called."""
 
+import gzip
 import io
 import itertools
 import json
-from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+import zlib
+from collections.abc import Buffer, Iterator
+from typing import BinaryIO, NamedTuple, cast
 
-from responses_tap.formats import Foreign, curl, har, json_events, raw, trace
-from responses_tap.formats.documents import LARGEST, load
+from responses_tap.formats import Damaged, Foreign, cassettes, curl, documents, flows, har, json_events, raw, trace
 from responses_tap.formats.imported import Imported, Skipped
 
 _PIECE = 1 << 20
 """Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
 _HEAD = 1 << 16
-_EXPECTED = "expected events, a HAR or a trace"
+_GZIP = b"\x1f\x8b"
+_EXPECTED = "expected events, a HAR, a cassette or a trace"
 
 
 class Source(NamedTuple):
@@ -25,37 +27,75 @@ class Source(NamedTuple):
 
 def recognise(file: BinaryIO) -> Source:
     """What `file` is; Foreign, here or while its streams are read, where it is none of our formats."""
-    head = file.read(_HEAD)
+    head, whole = _opened(file)
+    if not head.startswith(_GZIP):
+        return _told(head, whole)
+    kind, streams = _told(*_opened(cast(BinaryIO, _Unpacked(whole))))
+    return Source(f"{kind}, gzipped", streams)
+
+
+def _told(head: bytes, file: BinaryIO) -> Source:
+    if flows.is_flows(head):
+        return Source("a flow file of mitmproxy", flows.read(file))
     raw.refuse_foreign(head)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start == b"{":
-        return _objects(head, file)
     if start == b"[":
-        return _array(load(file, head))
-    if curl.is_curl(head):
-        return Source("curl's output", curl.read(_lines(head, file)))
-    pieces = itertools.chain([head], iter(lambda: file.read(_PIECE), b""))
-    return Source("an event stream", iter([raw.read(pieces)]))
+        return _array(documents.load(file))
+    if curl.is_curl(head):  # before JSON: `{ [5 bytes data]`
+        return Source("curl's output", curl.read(file))
+    if start == b"{":
+        return _objects(file)
+    if cassettes.is_yaml(head) and not raw.looks_like_events(head):
+        return Source("a VCR cassette in YAML", cassettes.read_yaml(file))
+    return Source("an event stream", iter([raw.read(iter(lambda: file.read(_PIECE), b""))]))
 
 
-def _lines(head: bytes, file: BinaryIO) -> Iterator[bytes]:
-    for line in io.BytesIO(head):
-        yield line if line.endswith(b"\n") else line + file.readline(LARGEST)
-    yield from file
+def _opened(file: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """The head of a file, and the file from its beginning all the same."""
+    head = file.read(_HEAD)
+    return head, io.BufferedReader(_Whole(head, file), _PIECE)
 
 
-def _objects(head: bytes, file: BinaryIO) -> Source:
-    if curl.is_curl(head):  # `{ [5 bytes data]`
-        return Source("curl's output", curl.read(_lines(head, file)))
-    lines = _lines(head, file)
+class _Whole(io.RawIOBase):
+    """A file from its beginning, though its head has been read: standard input cannot be read twice."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head = head
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        piece = self._head[: len(view)] or self._file.read(len(view))
+        self._head = self._head[len(view) :]
+        view[: len(piece)] = piece
+        return len(piece)
+
+
+class _Unpacked(gzip.GzipFile):
+    """What a gzipped file holds; Damaged where that breaks."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(fileobj=file, mode="rb")
+
+    def read(self, size: int | None = -1) -> bytes:
+        try:
+            return super().read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise Damaged(f"is gzip that is damaged or cut ({error})") from error
+
+
+def _objects(file: BinaryIO) -> Source:
     read = []
-    for line in lines:
+    for line in iter(lambda: file.readline(documents.LARGEST + 1), b""):
         read.append(line)
         if line.strip():
             break
-    if _is_event(read[-1]):
-        return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, lines))]))
-    return _document(load(file, max(head, b"".join(read), key=len)))
+    if len(read[-1]) <= documents.LARGEST and _is_event(read[-1]):
+        return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))
+    return _document(documents.load(file, b"".join(read)))
 
 
 def _is_event(line: bytes) -> bool:
@@ -77,6 +117,8 @@ def _document(document: object) -> Source:
         return Source("a trace of responses-tap", trace.read(document))
     if isinstance(document, dict) and har.is_har(document):
         return Source("a HAR", har.read(document))
+    if isinstance(document, dict) and cassettes.is_cassette(document):
+        return Source("a VCR cassette in JSON", cassettes.read(document))
     if isinstance(document, dict) and "error" in document:
         raise Foreign(f"is an error answer in JSON; {_EXPECTED}")
     if isinstance(document, dict) and document.get("object") == "response":

@@ -1,0 +1,100 @@
+"""What several formats share that hold requests with their whole answers, only some of which are of this API."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from responses_tap.formats import Foreign
+from responses_tap.formats.imported import Answer, End, Imported, Request, Skipped, Taken
+from responses_tap.formats.raw import looks_like_events, sifted
+from responses_tap.protocol.sse import decode
+from responses_tap.urls import split
+
+_NAMED = 5
+"""Exchanges that are named one by one where they are passed over."""
+_CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "br", "zstd": "zstd"}
+
+
+class Exchange(NamedTuple):
+    """A request and its answer."""
+
+    place: str
+    """Where in its file it is: `entry 3`."""
+    request: Request
+    answer: Answer
+    """Its head."""
+    body: bytes | None
+    """The answer's body, None where the file does not have it."""
+    end: End = End()
+    line: int = 1
+    """In which line of the file it begins."""
+    live: bool = False
+    mime: str = ""
+    """The type of the answer's body, as the file tells it beside the answer's headers."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is called an event stream."""
+        return self.answer.is_event_stream or self.mime.lower().startswith("text/event-stream")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it may be of this API."""
+        return self.is_stream or split(self.request.url).path.endswith("/responses")
+
+
+def streams(exchanges: Iterable[Imported | Exchange | Skipped], kind: str, bodies: str) -> Iterator[Imported | Skipped]:
+    """The streams among the exchanges, and what else there is; Foreign where nothing is of this API.
+
+    `kind` is what the file is called, `bodies` how a person gets one that has the answers' bodies.
+    """
+    passed: list[str] = []
+    found = False
+    for exchange in exchanges:
+        if isinstance(exchange, Exchange) and not exchange.is_ours:
+            passed.append(exchange.place)
+        else:
+            found = True
+            yield _stream(exchange, bodies) if isinstance(exchange, Exchange) else exchange
+    if not found:
+        raise Foreign(f"is {kind} with no event stream of the Responses API (of {len(passed)} requests)")
+    if passed:
+        more = f" and {len(passed) - _NAMED} more" if len(passed) > _NAMED else ""
+        yield Skipped(f"{', '.join(passed[:_NAMED])}{more}:", "no event stream", fault=False)
+
+
+def _stream(exchange: Exchange, bodies: str) -> Imported | Skipped:
+    """The stream of an exchange that may be of this API."""
+    place, answer, body = exchange.place, exchange.answer, exchange.body
+    if not body:
+        return Skipped(place, f"has no response body; {bodies}", fault=True)
+    try:
+        body = _decoded(body, answer.field("content-encoding"))
+    except ValueError as error:
+        return Skipped(place, f"has a response body that cannot be decoded ({error})", fault=True)
+    frames: Iterator[Taken] = iter(())
+    if exchange.is_stream or looks_like_events(body):
+        try:
+            frames = sifted(Taken(frame, line=exchange.line) for frame in decode([body]))
+        except Foreign as error:
+            return Skipped(place, str(error), fault=False)
+    else:
+        answer = replace(answer, body=body)
+    return Imported(frames, place, exchange.request, answer, exchange.end, live=exchange.live)
+
+
+def _decoded(body: bytes, encodings: str | None) -> bytes:
+    """The body without its content-encoding: some programs keep it, most take it off and leave the header."""
+    if not encodings or looks_like_events(body) or body.lstrip()[:1] in (b"{", b"["):
+        return body
+    from mitmproxy.net import encoding
+
+    for name in reversed(encodings.lower().split(",")):
+        coding = _CODINGS.get(name.strip())
+        if coding is None:
+            raise ValueError(f"content-encoding {name.strip()!r} is unknown")
+        try:
+            body = bytes(encoding.decode(body, coding))  # type: ignore[arg-type]
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"it is no {coding}") from error
+    return body
