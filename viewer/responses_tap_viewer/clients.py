@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from responses_tap_viewer.environment import TRUST
+
 BASE_URL = "http://127.0.0.1:8090/v1"
 """What `record` prints where nothing else was asked for."""
 
@@ -16,14 +18,18 @@ class Client(NamedTuple):
     how: str
     """Lines to set or to write; `{url}` is the base URL that `record` prints."""
     proxy: str
-    """How it takes a proxy and its CA."""
-    encodings: str
-    """The content encodings that it asks for."""
+    """Which variables for a proxy and its CA it reads."""
+    speaks: str
+    """The HTTP version and the content encodings that it asks for."""
 
 
-_PYTHON_PROXY = "HTTPS_PROXY and SSL_CERT_FILE (REQUESTS_CA_BUNDLE is not read)"
-_NODE_PROXY = "NODE_EXTRA_CA_CERTS for the CA; Node 20 ignores HTTPS_PROXY: use the base URL"
-_PYTHON_ENCODINGS, _NODE_ENCODINGS = "gzip, deflate", "br, gzip, deflate"
+_PYTHON_PROXY = "HTTPS_PROXY and SSL_CERT_FILE (not REQUESTS_CA_BUNDLE)"
+_NODE_PROXY = (
+    "HTTPS_PROXY with NODE_USE_ENV_PROXY=1 from Node 22.21 and 24 on, NODE_EXTRA_CA_CERTS; "
+    "older ones go past a proxy: set the base URL"
+)
+_PYTHON_SPEAKS = "HTTP/1.1; gzip, deflate"
+_NODE_SPEAKS = "HTTP/1.1; gzip, deflate, and br over TLS"
 _EXPORT = "export OPENAI_BASE_URL={url}"
 
 CLIENTS = {
@@ -32,32 +38,37 @@ CLIENTS = {
         True,
         f'{_EXPORT}\n# or in the code:\nclient = OpenAI(base_url="{{url}}")',
         _PYTHON_PROXY,
-        _PYTHON_ENCODINGS,
+        _PYTHON_SPEAKS,
     ),
-    "openai-agents": Client("OpenAI Agents SDK for Python", True, _EXPORT, _PYTHON_PROXY, _PYTHON_ENCODINGS),
+    "openai-agents": Client("OpenAI Agents SDK for Python", True, _EXPORT, _PYTHON_PROXY, _PYTHON_SPEAKS),
     "langchain-openai": Client(
         "LangChain's OpenAI package",
         True,
         f'{_EXPORT}\n# or in the code:\nChatOpenAI(model="…", base_url="{{url}}", use_responses_api=True)',
         _PYTHON_PROXY,
-        _PYTHON_ENCODINGS,
+        _PYTHON_SPEAKS,
     ),
     "pydantic-ai": Client(
         "Pydantic AI",
         True,
         f'{_EXPORT}\n# and use the Responses API:\nAgent("openai-responses:…")',
         _PYTHON_PROXY,
-        _PYTHON_ENCODINGS,
+        _PYTHON_SPEAKS,
     ),
     "openai-node": Client(
-        "openai for Node", False, 'const client = new OpenAI({{ baseURL: "{url}" }})', _NODE_PROXY, _NODE_ENCODINGS
+        "openai for Node",
+        True,
+        f'{_EXPORT}\n# or in the code:\nconst client = new OpenAI({{{{ baseURL: "{{url}}" }}}})',
+        _NODE_PROXY,
+        _NODE_SPEAKS,
     ),
     "ai-sdk": Client(
         "Vercel AI SDK",
-        False,
+        True,
+        f"{_EXPORT}   # read since @ai-sdk/openai 3\n# or in the code:\n"
         'const openai = createOpenAI({{ baseURL: "{url}" }})\nstreamText({{ model: openai.responses("…"), … }})',
         _NODE_PROXY,
-        _NODE_ENCODINGS,
+        _NODE_SPEAKS,
     ),
     "codex": Client(
         "Codex CLI",
@@ -71,7 +82,7 @@ CLIENTS = {
         'wire_api = "responses"\n'
         'env_key = "OPENAI_API_KEY"',
         "HTTPS_PROXY, and SSL_CERT_FILE or CODEX_CA_CERTIFICATE",
-        "none",
+        "HTTP/1.1, through a proxy HTTP/2; no encoding",
     ),
     "curl": Client(
         "curl",
@@ -79,8 +90,8 @@ CLIENTS = {
         "curl -sN {url}/responses \\\n"
         '  -H "Authorization: Bearer $OPENAI_API_KEY" -H "Content-Type: application/json" \\\n'
         '  -d \'{{"model": "…", "input": "Say hello", "stream": true}}\'',
-        "--proxy URL and --cacert FILE, or HTTPS_PROXY and SSL_CERT_FILE",
-        "none (ask with --compressed)",
+        "HTTPS_PROXY, and SSL_CERT_FILE or CURL_CA_BUNDLE; or --proxy URL --cacert FILE",
+        "HTTP/1.1, through a proxy HTTP/2; no encoding without --compressed",
     ),
 }
 """Every client by its name, as `clients NAME` takes it."""
@@ -96,12 +107,16 @@ def find_client(name: str) -> Client | None:
 
 
 def client_list() -> Iterator[str]:
-    """A line for each client."""
+    """A line for each client, and what holds for all."""
     for name, client in CLIENTS.items():
         way = "OPENAI_BASE_URL is enough" if client.honours_environment else "has to be told"
         yield f"{name:<17} {client.title:<29} {way}"
     yield ""
     yield "`responses-tap clients NAME` prints how."
+    yield ""
+    yield "A client whose base URL cannot be changed goes through `responses-tap record --mode regular`, a proxy with a"
+    yield f"CA, which sets or prints {', '.join(TRUST[:4])} and others."
+    yield "One that reads none of them has to be made to trust ~/.mitmproxy/mitmproxy-ca-cert.pem (`mitmdump` makes it)"
 
 
 def client_page(client: Client, url: str = BASE_URL) -> Iterator[str]:
@@ -112,5 +127,8 @@ def client_page(client: Client, url: str = BASE_URL) -> Iterator[str]:
     yield ""
     if client.honours_environment:
         yield "Under `responses-tap record -- COMMAND` nothing needs to be set."
-    yield f"The address is the default one of `record`, which prints its own. Content encodings: {client.encodings}."
-    yield f"As a proxy with a CA: {client.proxy}."
+    yield "The address is the default one of `record`, which prints its own."
+    yield ""
+    yield "As a proxy with a CA: responses-tap record --mode regular -- COMMAND"
+    yield f"It reads {client.proxy}."
+    yield f"It speaks {client.speaks}."

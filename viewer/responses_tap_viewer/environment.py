@@ -4,11 +4,14 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import certifi
 
-from responses_tap.proxy import Listener, Proxy
 from responses_tap_viewer.streams import UnusableInput
+
+if TYPE_CHECKING:  # mitmproxy takes a second to import, and `clients` needs none of it
+    from responses_tap.proxy import Listener, Proxy
 
 TRUST = (
     "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",
@@ -18,7 +21,7 @@ TRUST = (
 _PROXY_MODES = ("regular", "upstream")
 
 
-def variables(proxy: Proxy, listener: Listener, folder: Path) -> dict[str, str]:
+def variables(proxy: "Proxy", listener: "Listener", folder: Path) -> dict[str, str]:
     """What leads a client to the listener. A file that they name is put into `folder`.
 
     Of modes that no variable leads to, only the CA.
