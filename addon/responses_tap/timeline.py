@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.grammar import CONTENTS, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
+from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
 from responses_tap.protocol.sse import Frame
 
 GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
@@ -24,6 +24,8 @@ OK = "●"
 CUT = "⏚"
 
 _PLACE = ("output_index", "content_index", "summary_index", "command_index")
+FOLDABLE = frozenset(type_ for type_, row in ROWS.items() if row.role is Role.DELTA and row.kind is not COMMAND)
+"""The types whose Delta can be told without their frame: no column has a command's index."""
 _WIDTH = 120
 """Columns that a rendered finding may fill."""
 _SHORT = 60
@@ -49,6 +51,22 @@ class Entry(NamedTuple):
     chunk: int | None = None
 
 
+class Delta(NamedTuple):
+    """A delta by what a recording keeps beside its frame: enough to fold it."""
+
+    n: int
+    position: int
+    response: int
+    at_ns: int | None
+    chunk: int | None
+    type: str
+    sequence_number: int | None
+    place: tuple[int | None, ...]
+    """Its output, content, summary and command index."""
+    chars: int | None = None
+    """How many characters it has, None where nobody has counted them yet."""
+
+
 @dataclass(slots=True)
 class Row:
     """What is drawn in one line."""
@@ -68,9 +86,17 @@ class Row:
     count: int = 1
     """How many events a run folds."""
     chars: int = 0
-    """How many characters a run's deltas have."""
+    """How many characters a run's deltas have, as far as they are counted."""
+    counted: int = 0
+    """How many of a run's deltas, from its first on, are counted in `chars`."""
     until_ns: int | None = None
     """When the last event of a run arrived."""
+    pause_ns: int = 0
+    """The longest time between two events of a run."""
+    chunk: int | None = None
+    """The chunk that completed the (first) frame."""
+    until_chunk: int | None = None
+    """The chunk that completed the last frame of a run."""
     finding: Finding | None = None
 
 
@@ -104,7 +130,7 @@ def label(row: Row) -> str:
     if row.kind == "missing":
         return f"{row.type}  (missing)"
     if row.kind == "run":
-        chars = f", {row.chars} characters" if row.chars else ""
+        chars = f", {row.chars} characters" if row.chars and row.counted == row.count else ""
         return f"{row.type}  {row.subject} × {row.count}{chars}{_rate(row)}"
     return f"{row.type}  {row.subject}" if row.subject else row.type
 
@@ -112,6 +138,11 @@ def label(row: Row) -> str:
 def printable(text: str) -> str:
     """`text` with everything escaped that a terminal or a reader's eye could be fooled by."""
     return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def count_chars(frame: Frame) -> int:
+    """How many characters the delta in a frame has."""
+    return len(_text_of(read(frame.data or b"")))
 
 
 def shorten(text: str, most: int = _SHORT) -> str:
@@ -131,21 +162,36 @@ class Timeline:
         self._reached = (0, -1)
         self._expect(_identified(findings))
 
-    def extend(self, entries: Iterable[Entry]) -> None:
-        """Take the next frames of the stream."""
+    def extend(self, entries: Iterable[Entry | Delta]) -> None:
+        """Take the next frames of the stream; a Delta only where runs are folded."""
         for entry in entries:
-            event = parse(entry.frame.data) if entry.position is not None and entry.frame.data else None
-            found: list[Finding] | None = None
-            if entry.position is not None:
-                self._reached = (entry.response, entry.position)
-                found = self._at.get(self._reached)
-            key = () if found or self._full else _run_key(entry, event)
-            if self._run is not None and key and key == self._run_key:
-                _fold(self._run, entry, event)
+            if isinstance(entry, Delta):
+                self._take_delta(entry)
                 continue
-            row = self._row(entry, event)
-            self._run, self._run_key = (row, key) if key else (None, ())
-            self.rows.extend(self._with_findings(row, found or []))
+            event = read(entry.frame.data) if entry.position is not None and entry.frame.data else None
+            if event is not None and not self._full and event.row is not None and event.row.role is Role.DELTA:
+                self._take_delta(_delta_of(entry, event))
+            else:
+                self._run = None
+                self._add(self._row(entry, event))
+
+    def _take_delta(self, delta: Delta) -> None:
+        run = self._run
+        has_finding = (delta.response, delta.position) in self._at
+        if run is not None and not has_finding and self._run_key == (delta.type, delta.response, delta.place):
+            self._reached = (delta.response, delta.position)
+            _fold(run, delta)
+            return
+        row = _delta_row(delta)
+        self._run, self._run_key = None if has_finding else row, (delta.type, delta.response, delta.place)
+        self._add(row)
+
+    def _add(self, row: Row) -> None:
+        found: list[Finding] = []
+        if row.position is not None:
+            self._reached = (row.response, row.position)
+            found = self._at.get(self._reached, found)
+        self.rows.extend(self._with_findings(row, found))
 
     def end(self) -> list[Row]:
         """The rows of the findings that no event shows: they stand after all others."""
@@ -194,7 +240,15 @@ class Timeline:
             text = entry.frame.raw.decode(errors="replace").strip()
             kind = "[DONE]" if entry.frame.is_done_marker else "comment" if entry.frame.complete else "cut off"
             shown = text if self._full else shorten(text)
-            return Row("comment", kind, n=entry.n, response=entry.response, at_ns=entry.at_ns, subject=printable(shown))
+            return Row(
+                "comment",
+                kind,
+                n=entry.n,
+                response=entry.response,
+                at_ns=entry.at_ns,
+                subject=printable(shown),
+                chunk=entry.chunk,
+            )
         return Row(
             "event",
             printable(event.type or "not an event"),
@@ -205,7 +259,7 @@ class Timeline:
             entry.at_ns,
             _subject(event, entry.frame, full=self._full),
             event.sequence_number,
-            chars=len(_delta(event)),
+            chunk=entry.chunk,
         )
 
 
@@ -238,10 +292,6 @@ def _finding_row(finding: Finding, depth: int = 0) -> Row:
     )
 
 
-def _is_delta(event: Event) -> bool:
-    return event.row is not None and event.row.role is Role.DELTA
-
-
 def _identified(findings: Iterable[Finding]) -> dict[tuple[object, ...], Finding]:
     """The findings by what stays the same of them while they go on counting."""
     identified: dict[tuple[object, ...], Finding] = {}
@@ -253,19 +303,48 @@ def _identified(findings: Iterable[Finding]) -> dict[tuple[object, ...], Finding
     return identified
 
 
-def _run_key(entry: Entry, event: Event | None) -> tuple[object, ...]:
-    """What the deltas of one run have in common; empty for what is no delta."""
-    if event is None or not _is_delta(event):
-        return ()
-    return event.type, entry.response, *map(event.data.get, _PLACE)
+def _delta_of(entry: Entry, event: Event) -> Delta:
+    return Delta(
+        entry.n,
+        entry.position or 0,
+        entry.response,
+        entry.at_ns,
+        entry.chunk,
+        event.type or "",
+        event.sequence_number,
+        tuple([event.index(name) for name in _PLACE]),
+        len(_text_of(event)),
+    )
 
 
-def _fold(run: Row, entry: Entry, event: Event | None) -> None:
+def _delta_row(delta: Delta) -> Row:
+    return Row(
+        "event",
+        printable(delta.type),
+        depth_of(delta.type),
+        delta.n,
+        delta.position,
+        delta.response,
+        delta.at_ns,
+        f"[{_dotted(delta.place)}]",
+        delta.sequence_number,
+        chars=delta.chars or 0,
+        counted=delta.chars is not None,
+        chunk=delta.chunk,
+    )
+
+
+def _fold(run: Row, delta: Delta) -> None:
     run.kind = "run"
     run.count += 1
-    run.until_ns = entry.at_ns
-    if event is not None:
-        run.chars += len(_delta(event))
+    run.until_chunk = delta.chunk
+    if delta.chars is not None:
+        run.chars += delta.chars
+        run.counted += 1
+    if delta.at_ns is not None:
+        before = run.at_ns if run.until_ns is None else run.until_ns
+        run.pause_ns = max(run.pause_ns, delta.at_ns - (before or 0))
+        run.until_ns = delta.at_ns
 
 
 def _rate(row: Row) -> str:
@@ -274,7 +353,7 @@ def _rate(row: Row) -> str:
     return f", {(row.count - 1) * 1e9 / (row.until_ns - row.at_ns):.0f}/s"
 
 
-def _delta(event: Event) -> str:
+def _text_of(event: Event) -> str:
     return event.string("delta") or ""
 
 
@@ -294,7 +373,7 @@ def _subject(event: Event, frame: Frame, *, full: bool) -> str:
         return f"[{_place(event)}] {_item(event.object('item'), row.role)}"
     text = event.string(row.value) if row.role is not Role.DELTA and row.value else None
     if row.role is Role.DELTA and full:
-        text = _delta(event)
+        text = _text_of(event)
     part = event.object("part")
     known = CONTENTS.get(str(part.get("type")))
     if part:
@@ -304,7 +383,11 @@ def _subject(event: Event, frame: Frame, *, full: bool) -> str:
 
 
 def _place(event: Event) -> str:
-    return ".".join(str(key) for name in _PLACE if (key := event.index(name)) is not None)
+    return _dotted(event.index(name) for name in _PLACE)
+
+
+def _dotted(indexes: Iterable[int | None]) -> str:
+    return ".".join([str(index) for index in indexes if index is not None])
 
 
 def _item(item: dict[str, Any], role: Role) -> str:

@@ -107,10 +107,20 @@ class Event:
 
 def parse(data: bytes) -> Event:
     """The event in a frame's data. Never raises: what is no event comes back with a `fault`."""
+    event = read(data)
+    if event.row is not None:
+        validator = _validator(event.row.type)
+        if not validator.isinstance_python(event.data):
+            event.problems = _problems(validator, event.data)
+    return event
+
+
+def read(data: bytes) -> Event:
+    """The same event, but its fields are not held against what its type demands: there are no `problems`."""
     try:
         parsed = from_json(data, allow_inf_nan=False)
     except (ValueError, RecursionError):
-        return _parse_leniently(data)
+        return _read_leniently(data)
     return _event(parsed, None)
 
 
@@ -125,14 +135,10 @@ def _event(parsed: object, fault: Fault | None) -> Event:
     event = Event(parsed, fault)
     if event.type is None:
         event.fault = fault or Fault("not-object", "an object without a type")
-    elif (row := event.row) is not None:
-        validator = _validator(row.type)
-        if not validator.isinstance_python(parsed):
-            event.problems = _problems(validator, parsed)
     return event
 
 
-def _parse_leniently(data: bytes) -> Event:
+def _read_leniently(data: bytes) -> Event:
     # The fast parser refuses lone surrogates, which are JSON all the same, and does not say where UTF-8 breaks.
     fault = None
     try:

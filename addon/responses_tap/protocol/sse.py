@@ -36,6 +36,12 @@ class Frame(NamedTuple):
         """Whether this frame is `data: [DONE]`."""
         return self.data == DONE_MARKER
 
+    @classmethod
+    def whole(cls, raw: bytes) -> "Frame":
+        """The frame that was cut out of a body as `raw`."""
+        complete = raw.endswith(b"\n\n") or _FRAME_END.search(raw) is not None
+        return _parse(raw, raw.removeprefix(_BOM), complete=complete)
+
 
 class Decoder:
     """Cuts a body into frames; any split of the same bytes gives the same frames."""

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -77,7 +77,7 @@ class Recording:
     def streams(
         self, limit: int | None = None, before_id: int | None = None, after_id: int | None = None
     ) -> list[StreamRow]:
-        """Streams by ascending id, without their request and response bodies.
+        """Streams by ascending id, without the heads and bodies of request and response.
 
         Of more than `limit` streams: the last ones below `before_id`, or, if `after_id` is given, the first
         ones above it.
@@ -96,16 +96,18 @@ class Recording:
         rows = self._stream_rows(_SELECT_WHOLE + "s.id = :id", id=stream_id)
         return rows[0] if rows else None
 
-    def events(self, stream_id: int, first_n: int = 0, limit: int | None = None) -> Iterator[EventRow]:
-        """The frames of a stream from number `first_n` on, at most `limit`, read page by page."""
+    def events(
+        self, stream_id: int, first_n: int = 0, limit: int | None = None, bare: Collection[str] = ()
+    ) -> Iterator[EventRow]:
+        """The frames of a stream from number `first_n` on, at most `limit`, read page by page.
+
+        Those of the types in `bare` come without their bytes (`raw` is empty).
+        """
         left = 2**63 - 1 if limit is None else limit
+        columns = f"{_EVENT_FACTS}, CASE WHEN type IN ({', '.join('?' * len(bare))}) THEN x'' ELSE raw END"
+        sql = f"SELECT {columns} FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"  # noqa: S608 (columns)
         while left > 0:
-            page = self._rows(
-                f"SELECT {_EVENT_COLUMNS} FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?",  # noqa: S608
-                stream_id,
-                first_n,
-                min(left, _PAGE),
-            )
+            page = self._rows(sql, *bare, stream_id, first_n, min(left, _PAGE))
             yield from map(EventRow._make, page)
             if len(page) < _PAGE:
                 return
@@ -160,7 +162,7 @@ class Recording:
         return found
 
     def matching(self, wanted: Filter) -> list[StreamRow]:
-        """The streams that a filter lets pass, ascending, without their bodies."""
+        """The streams that a filter lets pass, ascending, without their heads and bodies."""
         rows = self.streams()
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
         return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
@@ -172,7 +174,7 @@ class Recording:
             raise self._damaged(error) from error
         return [_stream_row(row) for row in rows]
 
-    def _rows(self, sql: str, *parameters: int) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str, *parameters: int | str) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(sql, parameters).fetchall()
         except sqlite3.DatabaseError as error:
@@ -182,7 +184,7 @@ class Recording:
         return RecordingError(f"{self.path} cannot be read ({error}); `sqlite3 FILE .recover` may save the rest")
 
 
-_BODIES = ("request_body", "response_body")
+_HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
 _ELSEWHERE = {
     # An open stream's counts stand in no column, which would have to be rewritten with every batch.
     "event_count": "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)",
@@ -204,8 +206,8 @@ def _select(without: tuple[str, ...] = ()) -> str:
 
 
 _SELECT_WHOLE = _select()
-_SELECT_LIGHT = _select(without=_BODIES)
-_EVENT_COLUMNS = ", ".join(EventRow._fields)
+_SELECT_LIGHT = _select(without=_HEAVY)
+_EVENT_FACTS = ", ".join(EventRow._fields[:-1])
 _CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
 
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording, StreamRow
 from responses_tap.store.rows import Headers
 from responses_tap.timeline import GLYPHS, MISSING, Row
 from responses_tap_viewer.tui.bytes_page import hex_page, raw_lines, raw_page
-from responses_tap_viewer.tui.follower import frame_of
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.marks import marks
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line
@@ -120,7 +120,7 @@ def _event_lines(recording: Recording, stream_id: int, row: Row) -> list[Line]:
     recorded = next(recording.events(stream_id, row.n or 0, 1), None)
     if recorded is None:
         return []
-    frame = frame_of(recorded.raw)
+    frame = Frame.whole(recorded.raw)
     event = parse(frame.data) if frame.data and row.position is not None else None
     if event is None or event.fault is not None:
         return raw_lines(recorded.raw)
@@ -145,7 +145,7 @@ def _run_page(recording: Recording, stream_id: int, row: Row) -> list[Line]:
     took = ((row.until_ns or 0) - (row.at_ns or 0)) / _NS
     rate = f", {(row.count - 1) / took:.0f} events/s" if took > 0 else ""
     recorded = recording.events(stream_id, row.n or 0, min(row.count, _MOST_DELTAS))
-    text = "".join(parse(frame_of(event.raw).data or b"").string("delta") or "" for event in recorded)
+    text = "".join(parse(Frame.whole(event.raw).data or b"").string("delta") or "" for event in recorded)
     text_lines: list[Line] = [[(line, "string")] for line in text.split("\n")]
     cut = f" (of the first {_MOST_DELTAS} events)" if row.count > _MOST_DELTAS else ""
     return [

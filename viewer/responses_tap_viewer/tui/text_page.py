@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.grammar import Role, Row
+from responses_tap.protocol.sse import Frame
 from responses_tap.store import EventRow, Recording
 from responses_tap.timeline import OK
-from responses_tap_viewer.tui.follower import frame_of
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.spans import Line
 
@@ -55,7 +55,7 @@ def _is_beside(row: EventRow, at: EventRow) -> bool:
 
 
 def _take(item: _Item, recorded: EventRow) -> None:
-    event = parse(frame_of(recorded.raw).data or b"")
+    event = parse(Frame.whole(recorded.raw).data or b"")
     row = event.row
     if row is None or event.fault is not None:
         return
