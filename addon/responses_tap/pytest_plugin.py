@@ -8,6 +8,7 @@ timeline and findings; notes do not fail it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from email.message import Message
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from responses_tap.protocol.checker import Checker, frame_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame, decode
+from responses_tap.protocol.transport import Head
 from responses_tap.timeline import Entry, render, timeline
 
 
@@ -25,11 +27,13 @@ class StreamAssertions:
     def check(self, stream: Any, *, profile: str = DEFAULT_PROFILE, ignore: Iterable[str] = ()) -> list[Finding]:  # noqa: ANN401 - as below
         """Fail the test unless `stream` keeps to the protocol; the findings that did not fail it.
 
-        `stream` is a body (bytes or text), an httpx or requests response, or the events as dicts or as the SDK's
-        objects. `ignore` has beginnings of rule codes, as `check --ignore` takes them.
+        `stream` is a body (bytes or text), a response of httpx, requests or urllib, or the events as dicts or as the
+        SDK's objects. Of a response, status and content type are judged, too. `ignore` has beginnings of rule codes,
+        as `check --ignore` takes them.
         """
         __tracebackhide__ = True
-        checker = Checker(profile)
+        head = _head(stream)
+        checker = Checker(profile, live=head != Head(), head=head)
         entries = []
         for n, frame in enumerate(_frames(stream)):
             event = checker.feed(frame)
@@ -64,10 +68,21 @@ def _body(stream: Any) -> bytes | None:  # noqa: ANN401
         return stream.encode()
     if isinstance(stream, bytes | bytearray | memoryview):
         return bytes(stream)
-    if callable(read := getattr(stream, "read", None)) and hasattr(stream, "iter_bytes"):
-        return bytes(read())  # httpx, also a response that is still to be read
-    content = getattr(stream, "content", None)
-    return content if isinstance(content, bytes) else None
+    content = None if hasattr(stream, "iter_bytes") else getattr(stream, "content", None)
+    if isinstance(content, bytes):
+        return content  # requests
+    if _head(stream) != Head():
+        return bytes(stream.read())  # urllib, and httpx, also a response that is still to be read
+    return None
+
+
+def _head(stream: Any) -> Head:  # noqa: ANN401
+    """What a response says of itself; empty for anything else."""
+    status = getattr(stream, "status_code", getattr(stream, "status", None))
+    headers = getattr(stream, "headers", None)
+    if not isinstance(status, int) or not isinstance(headers, Mapping | Message):
+        return Head()
+    return Head(status, headers.get("content-type"))
 
 
 def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401

@@ -49,6 +49,18 @@ def _har(streams: "Sequence[Stream]") -> str:
     return har(streams)
 
 
+def _curl(streams: "Sequence[Stream]") -> str:
+    from responses_tap_viewer.reports.curl import script
+
+    return script(streams)
+
+
+def _pytest(streams: "Sequence[Stream]") -> str:
+    from responses_tap_viewer.reports.pytest_file import tests
+
+    return tests(streams)
+
+
 FORMATS = {
     format_.name: format_
     for format_ in (
@@ -56,6 +68,8 @@ FORMATS = {
         Format("json", ".json", "the whole trace", True, _json),
         Format("sse", ".sse", "the body alone", False, _sse),
         Format("har", ".har", "for browsers' tools and proxies", True, _har),
+        Format("curl", ".sh", "the request again", True, _curl),
+        Format("pytest", "_test.py", "a test for the server's suite", True, _pytest),
     )
 }
 """All of them, by name; the first is the default."""

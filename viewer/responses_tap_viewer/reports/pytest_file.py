@@ -1,0 +1,96 @@
+"""Tests for a server's suite: each sends a recorded request again, and fails while the answer breaks the protocol."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pprint import pformat
+
+from responses_tap.formats.trace import compact
+from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.timeline import printable
+from responses_tap_viewer.reports.again import Again, again
+from responses_tap_viewer.streams import Stream, UnusableInput
+
+_HEAD = '''\
+"""Requests that the recording of a Responses API server holds, sent again.
+
+    pip install pytest responses-tap
+    export OPENAI_BASE_URL={base_url}{exports}
+    pytest THIS_FILE
+
+A test fails while the stream that it gets breaks the protocol, and shows where. Written by `responses-tap export`.
+"""
+
+import json
+import os
+from urllib.request import Request, urlopen
+
+BASE_URL = os.environ.get("OPENAI_BASE_URL", {base_url!r}).rstrip("/")'''
+_WIDTH = 100
+
+
+def tests(streams: Sequence[Stream]) -> str:
+    """A file for pytest with a test for each stream; UnusableInput for one that a test cannot judge."""
+    requests = [again(_testable(stream)) for stream in streams]
+    names = dict.fromkeys(name for request in requests for name in request.variables.values())
+    exports = "".join(f"\n    export {name}=…" for name in names)
+    parts = [_HEAD.format(base_url=_split(requests[0].url)[0], exports=exports)]
+    for n, (stream, request) in enumerate(zip(streams, requests, strict=True), 1):
+        parts.append("\n".join(_test(n, stream, request)))
+    return "\n\n\n".join(parts) + "\n"
+
+
+def _testable(stream: Stream) -> Stream:
+    serious = {finding.code for finding in stream.findings if finding.severity is not Severity.NOTE}
+    if serious and all(code.startswith("TM") for code in serious):
+        codes = ", ".join(sorted(serious))
+        raise UnusableInput(stream.name, f"was found wrong only in its arrival times ({codes}), which no test measures")
+    return stream
+
+
+def _test(n: int, stream: Stream, request: Again) -> Iterator[str]:
+    serious = [finding for finding in stream.findings if finding.severity is not Severity.NOTE]
+    name = f"{serious[0].code}_{serious[0].name}" if serious else "keeps_to_the_protocol"
+    row = stream.row
+    profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
+    yield f"def test_{n}_{re.sub(r'\W', '_', name).lower()}(responses_tap):"
+    found = ", ".join(f"{f.code} {f.name}" + ("" if f.position is None else f" at {f.position}") for f in serious)
+    yield f"    {json.dumps(f'{printable(stream.name)}: {found or "no violations"}.', ensure_ascii=False)}"
+    if request.body is not None:
+        yield from _body(request, request.body)
+    yield "    request = Request("
+    yield f"        BASE_URL + {_expression(request, _split(request.url)[1])},"
+    yield f"        method={request.method!r},"
+    yield "        headers={"
+    yield from (f"            {name!r}: {_expression(request, value)}," for name, value in request.headers)
+    yield "        },"
+    if request.body is not None:
+        yield "        data=body.encode(),"
+    yield "    )"
+    yield "    with urlopen(request, timeout=600) as answer:"
+    yield f"        responses_tap.check(answer{'' if profile == DEFAULT_PROFILE else f', profile={profile!r}'})"
+
+
+def _body(request: Again, body: str) -> Iterator[str]:
+    try:
+        value = json.loads(body)
+        compact(value)
+        written = f"json.dumps(\n{pformat(value, width=_WIDTH, sort_dicts=False)},\n)".splitlines()
+    except (ValueError, RecursionError):
+        written = [repr(body)]
+    indented = [line if n in (0, len(written) - 1) else f"    {line}" for n, line in enumerate(written)]
+    yield from (f"    {'body = ' * (n == 0)}{line}" for n, line in enumerate(indented))
+    for mask, name in request.masks(body):
+        yield f"    body = body.replace({json.dumps(mask)}, os.environ[{name!r}])"
+
+
+def _expression(request: Again, text: str) -> str:
+    pieces = [f"os.environ[{name!r}]" if name else repr(plain) for plain, name in request.parts(text)]
+    return " + ".join(pieces) or "''"
+
+
+def _split(url: str) -> tuple[str, str]:
+    """A URL as base URL and the rest: `…/v1` and `/responses`."""
+    found = re.match(r"(\w+://[^?#]*?)(/responses(?:[/?#].*)?)$", url) or re.match(r"(\w+://[^/?#]*)(.*)$", url)
+    return (found[1], found[2]) if found else (url, "")
