@@ -113,7 +113,13 @@ def test_json_lines_name_the_line_that_is_broken_and_bear_a_cut_one(tmp_path: Pa
 def test_an_open_responses_profile_asks_no_done_marker_of_events_alone(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_bytes(json_lines(TEXT))
-    assert "TR909" not in run("check", str(file), "--profile", "open-responses").stdout
+    db = tmp_path / "a.db"
+    assert run("import", str(file), "--db", str(db)).exit_code == 0
+    run("recheck", str(db), "--profile", "open-responses")
+    for path in (file, db):
+        assert "TR909" not in run("check", str(path), "--profile", "open-responses").stdout
+    with open_recording(db) as imported:
+        assert imported.findings(1) == []
 
 
 CURL_V = b"""\

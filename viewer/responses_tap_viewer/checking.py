@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 CAPTURED = "captured"
 """How the source of a stream ends whose bytes are as they came over the wire."""
+EVENTS_ALONE = "events alone"
+"""And of one whose frames were made for events that came without."""
 _MUCH_BYTES = 32 << 20
 """From so many bytes in several files on, starting more processes pays."""
 
@@ -153,7 +155,13 @@ def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> 
     """The checker for a recorded stream, by what its row says of request and answer."""
     resumed = resumed or is_resumption(row.url)
     content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
-    return Checker(profile, live=row.source.endswith(CAPTURED), resumed=resumed, head=Head(row.status, content_type))
+    return Checker(
+        profile,
+        live=row.source.endswith(CAPTURED),
+        resumed=resumed,
+        framed=not row.source.endswith(EVENTS_ALONE),
+        head=Head(row.status, content_type),
+    )
 
 
 def was_cut(row: "StreamRow") -> bool:
@@ -229,9 +237,7 @@ def _check_imported(source: str, imported: Imported, options: Options) -> Iterat
     lines = _feed(checker, frames)
     checker.finish(cut=imported.cut)
     if checker.responses:
-        # Events alone say nothing of what ended the stream around them.
-        kept = options if imported.framed else replace(options, ignore=(*options.ignore, "TR909"))
-        yield from _results(source, None, checker, lines, kept, why)
+        yield from _results(source, None, checker, lines, options, why)
     elif imported.answer.body is not None:
         state = "completed" if imported.answer.is_success else "http-error"
         yield Checked(source, None, 0, None, None, state, 0, (), {}, profile, why)

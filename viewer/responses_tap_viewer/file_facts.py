@@ -19,7 +19,7 @@ from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value
 from responses_tap.urls import split
-from responses_tap_viewer.checking import CAPTURED
+from responses_tap_viewer.checking import CAPTURED, EVENTS_ALONE
 
 _KEY = secrets.token_bytes(16)
 """What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
@@ -45,11 +45,16 @@ def head_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, V
         "request_body": mask_body(request.body, mask_key) if request.body else None,
         "mark": imported.mark,
         "note": imported.note,
-        "source": f"imported from {path}{', ' + CAPTURED if imported.live else ''}",
+        "source": ", ".join([f"imported from {path}", *_ways(imported)]),
     }
     if answer.status is not None:
         columns |= answer_columns(messages.Answer(answer.status, list(answer.headers)), mask_key)
     return columns
+
+
+def _ways(imported: Imported) -> list[str]:
+    """In what respect the body is, or is not, as it came over the wire."""
+    return [CAPTURED] * imported.live + [EVENTS_ALONE] * (not imported.framed)
 
 
 def end_columns(imported: Imported, state: str, terminal: str | None) -> dict[str, Value]:

@@ -12,13 +12,14 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
+from responses_tap.urls import split
 from responses_tap_viewer.checking import CAPTURED, checker_of_row, was_cut
 from responses_tap_viewer.rewriting import Kind, Path, rewrite, rewrite_frame, rewrite_json
 from responses_tap_viewer.streams import Stream, UnusableInput
@@ -169,7 +170,7 @@ def _row(row: "StreamRow | None", filler: _Filler, content: Content) -> "StreamR
 
 def _bare(row: "StreamRow") -> "StreamRow":
     """The row without what tells who asked whom for what."""
-    parts = urlsplit(row.url)
+    parts = split(row.url)
     path = re.search(r"(/v\d+)?/responses(/[\w-]+)?$", parts.path)
     query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name in _KEPT_PARAMETERS])
     return replace(

@@ -167,7 +167,7 @@ def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Ch
     """The checker for a stream out of a file, by what the file tells of its request and answer."""
     resumed = resumed or is_resumption(imported.request.url)
     head = Head(imported.answer.status, imported.answer.field("content-type"))
-    return Checker(profile, live=imported.live, resumed=resumed, head=head)
+    return Checker(profile, live=imported.live, resumed=resumed, framed=imported.framed, head=head)
 
 
 def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:

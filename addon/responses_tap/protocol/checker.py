@@ -35,18 +35,25 @@ class Checker:
     """Checks one body, frame by frame.
 
     `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
-    `resumed` that a client attached itself again to a background response (`starting_after`); `head` is what the
-    HTTP answer says of itself.
+    `resumed` that a client attached itself again to a background response (`starting_after`); not `framed`, that
+    only the events were kept, which say nothing of a `[DONE]` behind them; `head` is what the HTTP answer says of
+    itself.
     """
 
     def __init__(
-        self, profile: str = DEFAULT_PROFILE, *, live: bool = False, resumed: bool = False, head: Head = _NO_HEAD
+        self,
+        profile: str = DEFAULT_PROFILE,
+        *,
+        live: bool = False,
+        resumed: bool = False,
+        framed: bool = True,
+        head: Head = _NO_HEAD,
     ) -> None:
         self.profile = PROFILES[profile]
         self._resumed = resumed
         self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
-        self._transport = Transport(self._body, head, live=live)
+        self._transport = Transport(self._body, head, live=live, framed=framed)
         self._finished = False
 
     @property

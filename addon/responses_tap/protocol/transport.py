@@ -20,10 +20,11 @@ class Head(NamedTuple):
 class Transport:
     """The frames of one body, beside the events in them."""
 
-    def __init__(self, report: Report, head: Head, *, live: bool) -> None:
+    def __init__(self, report: Report, head: Head, *, live: bool, framed: bool) -> None:
         self._report = report
         self._head = head
         self._live = live
+        self._framed = framed
         self._found: dict[str, Finding] = {}
         self.marked = False
         """Whether `[DONE]` has come."""
@@ -76,7 +77,7 @@ class Transport:
         if self._tail:
             # Editors trim the end of files; on the wire it makes clients lose the last event.
             self._report("TR911", response.events - 1, severity=None if self._live else Severity.NOTE)
-        if not self.marked:
+        if not self.marked and self._framed:
             self._report("TR909", None)
 
     def _count(self, code: str, position: int, **facts: Any) -> None:
