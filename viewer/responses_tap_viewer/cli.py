@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -212,6 +213,7 @@ def show(stream: str, full: bool, format_: str) -> None:
     help="Exit with status 1 from this severity on.",
 )
 @click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
 @click.option("--format", "format_", type=click.Choice(CHECK_FORMATS), default="text", show_default=True)
 @click.pass_context
 def check(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -222,6 +224,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     ignore: tuple[str, ...],
     fail_on: str,
     resume: bool,
+    watch: bool,
     format_: str,
 ) -> None:
     """Check streams against the protocol.
@@ -236,8 +239,10 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap check stream.sse
       curl -sN … | responses-tap check -
       responses-tap check captures/ --ignore TR902 --fail-on warning
+      responses-tap check stream.sse --watch
       responses-tap check mine.db --format json
     """  # fmt: skip
+    from responses_tap_viewer import watching
     from responses_tap_viewer.checking import Options, known_codes
     from responses_tap_viewer.commands import run_check
 
@@ -245,7 +250,10 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
         options = Options(profile, known_codes(select), known_codes(ignore), resume)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    ctx.exit(run_check(paths, options, None if fail_on == "never" else Severity(fail_on), format_))
+    if watch and (format_ != "text" or "-" in paths):
+        raise click.UsageError("--watch prints text, and watches files and folders: without --format and -")
+    run = partial(run_check, paths, options, None if fail_on == "never" else Severity(fail_on), format_)
+    ctx.exit(watching.watch(paths, run) if watch else run())
 
 
 @main.command()

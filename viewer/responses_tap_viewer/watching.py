@@ -1,0 +1,52 @@
+"""`check --watch`: the verdicts again whenever a file changes, for whoever is mending a server."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from responses_tap_viewer.streams import UnusableInput, files_below
+
+_SECONDS = 0.2
+"""Between two looks. Looking is one `stat` a file, and works on every file system; being told of changes does not."""
+
+type _State = dict[Path, tuple[int, int, int] | None]
+
+
+def watch(paths: Sequence[str], run: Callable[[], int]) -> int:
+    """Call `run` at once and after every change below `paths`, until Ctrl-C; its last exit status."""
+    status = 0
+    try:
+        while True:
+            seen = _state(paths)
+            click.clear()  # on a terminal only
+            status = run()
+            click.echo(f"Checked at {time.strftime('%H:%M:%S')}; again at the next change, Ctrl-C ends.", err=True)
+            while _state(paths) == seen:
+                time.sleep(_SECONDS)
+    except KeyboardInterrupt:
+        return status
+
+
+def _state(paths: Sequence[str]) -> _State:
+    """What tells that a file is another one or has other content; None for one that is not there."""
+    return {file: _stamp(file) for path in paths for file in _files(path)}
+
+
+def _files(name: str) -> list[Path]:
+    path = Path(name) if Path(name).exists() else Path(name.rpartition("#")[0] or name)
+    try:
+        found = files_below(path) if path.is_dir() else [path]
+    except UnusableInput:  # nothing is in it yet
+        found = []
+    # What a recorder has just written stands beside the recording.
+    return [*found, *(file.with_name(f"{file.name}-wal") for file in found)]
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
