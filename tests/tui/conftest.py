@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,6 +40,8 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         self.writer = Writer(path)
         self.checkers: dict[int, Checker] = {}
+        self.sizes: Counter[int] = Counter()
+        """How many bytes of each stream have been written."""
 
     def start(self, **columns: Any) -> int:
         facts = {
@@ -67,7 +70,8 @@ class Recorder:
         for n, frame in enumerate(frames, start=first):
             event = self.checkers[stream].feed(frame)
             at_ns = 180_000_000 + 20_000_000 * n
-            self.writer.add_chunk(ChunkRow(stream, n, at_ns, len(frame.raw), 0, len(frame.raw)))
+            self.writer.add_chunk(ChunkRow(stream, n, at_ns, len(frame.raw), self.sizes[stream], len(frame.raw)))
+            self.sizes[stream] += len(frame.raw)
             facts: tuple[Any, ...] = (None,) * 6 + (0,)
             if event is not None:
                 place = (event.output_index, event.content_index, event.summary_index)

@@ -3,6 +3,7 @@
 import pytest
 from textual.widgets import Input
 
+from responses_tap_viewer.tui.completion import completions
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 
 from .conftest import MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
@@ -101,3 +102,48 @@ async def test_it_fits_every_width(four: Recorder, size: tuple[int, int]) -> Non
         assert screen.browser.query_one(StreamsPane).display
         await screen.press("backspace", "backspace", "backspace", "enter")
         await screen.shows("2 of 4")
+
+
+async def test_fields_and_values_are_proposed_and_tab_takes_them(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await write(screen, "-mo")
+        await screen.shows("-model:")
+        await screen.press("tab")
+        await screen.shows("-model:gpt-5.1  -model:ollama/gpt-oss:20b")
+        await screen.press("o", "tab", "space", *"sta", "tab")
+        assert screen.app.focused.value == "-model:ollama/gpt-oss:20b status>"
+        await screen.press(*["backspace"] * 7, *"code:m", "right")
+        await screen.until(lambda: screen.app.focused.value.endswith("code:m"))  # it is written MD301
+        await screen.press("tab")
+        assert screen.app.focused.value == "-model:ollama/gpt-oss:20b code:MD301"
+        await screen.press("backspace", "right")
+        await screen.until(lambda: screen.app.focused.value.endswith("code:MD301"))
+
+
+async def test_up_and_down_recall_the_filters_that_were_kept(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        for text in ("errors>0", "state:truncated", "errors>0"):
+            await write(screen, text)
+            await screen.press("enter")
+            await screen.until(lambda: screen.focus == "streams")
+            await screen.press("escape")
+        await screen.press("slash")
+        await screen.until(lambda: isinstance(screen.app.focused, Input))
+        for key, text in (
+            ("up", "errors>0"),
+            ("up", "state:truncated"),
+            ("up", "state:truncated"),
+            ("down", "errors>0"),
+        ):
+            await screen.press(key)
+            assert screen.app.focused.value == text
+        await screen.shows("errors>0 · 2 of 4")
+        await screen.press("down")
+        assert screen.app.focused.value == ""
+
+
+def test_completions_end_where_there_is_nothing_to_say() -> None:
+    assert completions("", []) == completions('"mo', []) == completions("errors>1", []) == completions("x:y", []) == []
+    assert completions("state:truncated e", []) == [
+        f"state:truncated {name}" for name in ("ended_by:", "events>", "errors>")
+    ]

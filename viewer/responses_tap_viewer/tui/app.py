@@ -1,15 +1,20 @@
 """The application: its screen, the keys that work everywhere, the colours."""
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from responses_tap_viewer.tui.screens.browser import Browser
 from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.screens.help import HelpScreen
+
+_TEXTUALS_OWN = ("command_palette", "quit", "app.quit")
+"""The palette itself, and what Textual puts into it."""
 
 
 class TapApp(App[None]):
@@ -30,6 +35,16 @@ class TapApp(App[None]):
     def get_default_screen(self) -> Screen[Any]:
         """The browser."""
         return Browser(self._path, self._export)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """All that the keys do, and what Textual offers: themes, a picture of the screen."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and binding.action not in _TEXTUALS_OWN:
+                run = partial(self.run_action, binding.action, active.node)
+                key = self.get_key_display(binding)
+                yield SystemCommand(binding.description, f"{binding.tooltip or binding.description} ({key})", run)
+        yield from super().get_system_commands(screen)
 
     def action_help(self) -> None:
         """Show what the keys do."""

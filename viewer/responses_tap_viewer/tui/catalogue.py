@@ -103,6 +103,11 @@ class Catalogue:
         """What is known of a stream."""
         return self._summaries.get(stream_id)
 
+    @property
+    def known(self) -> Iterable[Summary]:
+        """What has been read, of listed streams and others."""
+        return self._summaries.values()
+
     def choose(self, wanted: Filter) -> None:
         """List the streams that this filter lets pass."""
         self.wanted = wanted

@@ -10,25 +10,20 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widgets import Static
 
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING, printable
-from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.catalogue import Catalogue, read_each, read_page
-from responses_tap_viewer.tui.comparison import Compared
 from responses_tap_viewer.tui.messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
-from responses_tap_viewer.tui.screens.compare import CompareScreen
-from responses_tap_viewer.tui.screens.export import Export, ExportScreen
-from responses_tap_viewer.tui.source import Change, Source
-from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
+from responses_tap_viewer.tui.screens.acts import Acts
+from responses_tap_viewer.tui.screens.export import Export
+from responses_tap_viewer.tui.source import Change
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.lines import Chosen
 from responses_tap_viewer.tui.widgets.pane import Pane
-from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
 from responses_tap_viewer.tui.widgets.title_bar import TitleBar
 from responses_tap_viewer.tui.widgets.welcome import Welcome
@@ -38,8 +33,10 @@ _BETWEEN_REFRESHES = 0.1
 _THREE_PANES, _TWO_PANES = 140, 90
 """Columns from which on there are so many panes."""
 
+_TABS_TOLD = f"Detail: {', '.join(TABS)}"
 
-class Browser(Screen[None]):
+
+class Browser(Acts):
     """Streams, timeline and detail; as many of them at a time as the terminal is wide for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,20 +45,24 @@ class Browser(Screen[None]):
         Binding("escape", "back", "Back to the pane before", show=False),
         Binding("n", "find(1)", "Finding", tooltip="Next finding, on into later streams"),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the streams"),
-        Binding("N", "find(-1)", "Previous finding, back into earlier streams", show=False),
+        Binding("N", "find(-1)", "Finding before", show=False, tooltip="Previous finding, back into earlier streams"),
         Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
         Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
-        *(Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False) for i, tab in enumerate(TABS, 1)),
+        *(
+            Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False, tooltip=_TABS_TOLD)
+            for i, tab in enumerate(TABS, 1)
+        ),
         Binding("m", "mark", "Mark", tooltip="Mark the stream, to compare others with it"),
         Binding("equals_sign", "compare", "Compare", key_display="=", tooltip="Compare with the marked stream"),
         Binding("x", "export", "Export", tooltip="Write the stream to a file"),
+        Binding("y", "copy_page", "Copy", tooltip="Copy what the detail pane shows"),
+        Binding("Y", "copy_report", "Copy report", show=False, tooltip="Copy the stream's bug report, as Markdown"),
+        Binding("z", "replay", "Replay", tooltip="Serve the stream to any client, or stop that"),
     ]
 
     def __init__(self, path: Path, export: Export) -> None:
-        super().__init__()
-        self._source = Source(path)
-        self._export = export
-        self._streams, self._timeline, self._detail = StreamsPane(), TimelinePane(), DetailPane()
+        super().__init__(path, export)
+        self._timeline = TimelinePane()
         self._panes: tuple[Pane, ...] = (self._streams, self._timeline, self._detail)
         self._pane: Pane = self._streams
         """The one that the person is in."""
@@ -81,18 +82,14 @@ class Browser(Screen[None]):
         yield self._welcome
         yield self._lists
         yield self._status
+        yield self._activity
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         """Begin to follow the recording."""
-        for widget in (self._welcome, self._lists, self._status):
+        for widget in (self._welcome, self._lists, self._status, self._activity):
             widget.display = False
         self._follow()
-
-    async def on_unmount(self) -> None:
-        """Close the recording, when nobody reads it any more."""
-        self.workers.cancel_node(self)
-        await self._source.close()
 
     # Following the recording
 
@@ -278,43 +275,3 @@ class Browser(Screen[None]):
         self._read_detail()
         if not self._detail.display:
             self._go(self._detail)
-
-    def action_mark(self) -> None:
-        """Mark the stream under the cursor, or take the mark from it."""
-        self._streams.turn_mark()
-
-    @work(exclusive=True, group="compare")
-    async def action_compare(self) -> None:
-        """Compare the stream under the cursor with the marked one, which is held to be right."""
-        a, b = self._streams.marked, self._streams.selected
-        if a is None or b is None or a == b.id:
-            self.notify("Mark the stream that is right with m, then go to another one and press =")
-            return
-        self.notify(f"Comparing with stream {a} …", timeout=1)
-        try:
-            streams = await self._source.read(partial(_both, ids=(a, b.id)))
-            if streams is not None:
-                compared = await asyncio.to_thread(Compared, *streams)
-                self.app.push_screen(CompareScreen(streams, compared))
-        except UnusableInput as error:
-            self.notify(printable(str(error)), severity="error", markup=False)
-
-    @work
-    async def action_export(self) -> None:
-        """Ask for a format and a file, and write it."""
-        stream = self._streams.selected
-        if stream is None:
-            return
-        written = await self.app.push_screen_wait(ExportScreen(stream.id, self._export))
-        if written is not None:
-            self.notify(printable(f"Written to {written}"), markup=False)
-
-
-def _both(recording: Recording, ids: tuple[int, int]) -> tuple[Stream, Stream]:
-    """Two streams with all their frames; UnusableInput where one has been removed."""
-    rows = [recording.stream(stream_id) for stream_id in ids]
-    match [recorded_stream(recording, row) for row in rows if row is not None]:
-        case [a, b]:
-            return a, b
-        case _:
-            raise UnusableInput("", "one of the streams has been removed from the recording")

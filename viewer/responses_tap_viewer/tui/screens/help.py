@@ -1,6 +1,6 @@
-"""The keys, as the bindings have them."""
+"""The keys as the bindings have them, the fields of the filter, the signs and what they mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,7 +10,25 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_KEYS_WIDTH = 18
+from responses_tap.filters import FIELDS
+from responses_tap.protocol.findings import Severity
+from responses_tap.timeline import CUT, GLYPHS, OK
+from responses_tap_viewer.tui.widgets.streams_pane import MARKED, OPEN
+
+_NAMES_WIDTH = 18
+_FILTER = "Terms side by side must all hold; - before one turns it round; * is any text, a comma means or:"
+_SIGNS = {
+    OK: "no error and no warning",
+    GLYPHS[Severity.ERROR]: "an error; before a greyed row: an event that should stand here",
+    GLYPHS[Severity.WARNING]: "a warning",
+    GLYPHS[Severity.NOTE]: "a note",
+    CUT: "the stream broke off",
+    OPEN: "still open",
+    MARKED: "marked, to compare others with it",
+    "◂": "the field that a finding is about",
+    "= < > ~ ≠": "in a comparison: alike, only in A, only in B, elsewhere, of another shape",
+}
+_COPYING = "Copying goes through the terminal (OSC 52), also over SSH; tmux needs `set -g set-clipboard on`."
 
 
 class HelpScreen(ModalScreen[None]):
@@ -23,13 +41,23 @@ class HelpScreen(ModalScreen[None]):
         self._explained = list(bindings)
 
     def compose(self) -> ComposeResult:
-        """A line for each thing that can be done."""
+        """A line for each thing that can be done, and what else one may ask for."""
         keys: dict[str, list[str]] = {}
         for binding in self._explained:
             if explanation := binding.tooltip or binding.description:
                 keys.setdefault(explanation, []).append(self.app.get_key_display(binding))
-        with VerticalScroll(id="dialog") as dialog:
-            dialog.border_title = "Keys"
-            for explanation, names in keys.items():
-                shown = " ".join(dict.fromkeys(names)).ljust(_KEYS_WIDTH)
-                yield Static(Content.assemble((shown, "bold $text-primary"), explanation))
+        named = {" ".join(dict.fromkeys(names)): explanation for explanation, names in keys.items()}
+        with VerticalScroll(id="dialog", classes="help") as dialog:
+            dialog.border_title = "Help"
+            yield from _section("Keys", named)
+            yield Static(Content(_COPYING), classes="words")
+            yield from _section("Filter", {name: field.meaning for name, field in FIELDS.items()}, _FILTER)
+            yield from _section("Signs", _SIGNS)
+
+
+def _section(title: str, named: dict[str, str], words: str = "") -> Iterator[Static]:
+    yield Static(Content(title), classes="title")
+    if words:
+        yield Static(Content(words), classes="words")
+    for name, explanation in named.items():
+        yield Static(Content.assemble((name.ljust(_NAMES_WIDTH), "bold $text-primary"), explanation))

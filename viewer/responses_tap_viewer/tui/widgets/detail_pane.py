@@ -41,6 +41,11 @@ class DetailPane(Pane):
             tabs.append(f"[{style} @click=screen.turn_to('{name}')]{text}[/]")
         self._tabs.update(Content.from_markup("".join(tabs)))
 
+    @property
+    def text(self) -> str:
+        """The page as plain text, its lines as long as they are."""
+        return "\n".join("".join(text for text, _ in line) for line in self._page)
+
     def show(self, page: list[Line], *, is_same: bool) -> None:
         """Show a page, from its beginning or, where it is the same one as before, where it was scrolled to."""
         self._page = page

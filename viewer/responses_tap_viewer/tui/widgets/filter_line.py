@@ -1,5 +1,6 @@
 """The line below the list of streams in which a filter is written."""
 
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -7,16 +8,27 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from responses_tap.filters import Filter, FilterError, parse
 from responses_tap.timeline import MISSING, printable
+from responses_tap_viewer.tui.catalogue import Summary
+from responses_tap_viewer.tui.completion import completions, last_term
+
+type Listed = Callable[[], Iterable[Summary]]
+"""What gives the streams whose values a filter may name."""
 
 
 class FilterLine(Vertical):
     """Tells at each key which filter there is, and shows why there is none; enter keeps it, escape clears it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "clear", "Clear the filter", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "clear", "Clear the filter", show=False),
+        Binding("tab", "complete", "Take what is proposed", show=False),
+        Binding("up", "recall(-1)", "The filter before", show=False),
+        Binding("down", "recall(1)", "The filter after", show=False),
+    ]
 
     class Changed(Message):
         """Another filter is written there."""
@@ -28,23 +40,32 @@ class FilterLine(Vertical):
     class Left(Message):
         """The person is done with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, listed: Listed) -> None:
         super().__init__(id="filter")
-        self._input = Input(placeholder="model:gpt* errors>0 code:MD* -state:completed word", compact=True)
-        self._trouble = Static(id="filter-trouble")
+        self._listed = listed
+        self._input = Input(
+            placeholder="model:gpt* errors>0 code:MD* -state:completed word", compact=True, suggester=_Suggester(listed)
+        )
+        self._hint = Static(id="filter-hint")
+        self._is_wrong = False
+        self._history: list[str] = []
+        """The filters that were kept, the last one last."""
+        self._recalled = 0
+        """Which of them is shown; their number where none is."""
 
     def compose(self) -> ComposeResult:
-        """The line, and one for what is wrong with it."""
+        """The line, and one for how it may go on, or for what is wrong with it."""
         yield self._input
-        yield self._trouble
+        yield self._hint
 
     def on_mount(self) -> None:
         """Out of sight until it is asked for."""
-        self.display = self._trouble.display = False
+        self.display = self._hint.display = False
 
     def open(self) -> None:
         """Let the person write."""
         self.display = True
+        self._recalled = len(self._history)
         self._input.focus()
 
     def action_clear(self) -> None:
@@ -57,21 +78,55 @@ class FilterLine(Vertical):
         self._input.value = ""
         self.display = False
 
+    def action_complete(self) -> None:
+        """Write what is proposed."""
+        if proposed := completions(self._input.value, self._listed()):
+            self._write(proposed[0])
+
+    def action_recall(self, step: int) -> None:
+        """Write a filter that was kept before."""
+        self._recalled = max(0, min(self._recalled + step, len(self._history)))
+        self._write((*self._history, "")[self._recalled])
+
+    def _write(self, text: str) -> None:
+        self._input.value = text
+        self._input.cursor_position = len(text)
+
     def on_input_changed(self, message: Input.Changed) -> None:
         """Read what is written now; while it cannot be read, the filter before stays."""
         message.stop()
+        trouble = ""
         try:
             wanted = parse(message.value)
         except FilterError as error:
-            self._trouble.update(Content(f" {MISSING} {printable(str(error))}"))
-            self._trouble.display = True
+            trouble = f"{MISSING} {printable(str(error))}"
         else:
-            self._trouble.display = False
             self.post_message(self.Changed(wanted))
+        self._is_wrong = bool(trouble)
+        proposed = completions(message.value, self._listed())
+        terms = "  ".join(printable(text[last_term(message.value) :]) for text in proposed)
+        parts = [(f" {trouble} ", "$text-error")] if trouble else []
+        self._hint.update(Content.assemble(*parts, (f" {terms}", "$text-muted")))
+        self._hint.display = bool(trouble or proposed)
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Keep the filter, and go; not while it cannot be read."""
         message.stop()
-        if not self._trouble.display:
+        if not self._is_wrong:
+            if message.value:
+                self._history = [*(text for text in self._history if text != message.value), message.value]
             self.display = False
             self.post_message(self.Left())
+
+
+class _Suggester(Suggester):
+    """Proposes the first completion behind the cursor; the right arrow takes it."""
+
+    def __init__(self, listed: Listed) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._listed = listed
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """How the text may go on."""
+        fitting = (text for text in completions(value, self._listed()) if text.startswith(value))
+        return next(fitting, None)

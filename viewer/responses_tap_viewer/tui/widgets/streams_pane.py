@@ -35,7 +35,7 @@ class StreamsPane(Pane):
         self.marked: int | None = None
         """The id of the stream that others are compared with."""
         self._selected: Summary | None = None
-        self._filter = FilterLine()
+        self._filter = FilterLine(lambda: self.catalogue.known)
 
     def compose(self) -> ComposeResult:
         """The names of the columns, the list, and a line for its filter."""

@@ -1,0 +1,52 @@
+"""How a filter that is being written may go on: fields by their names, values by what the recording has."""
+
+from collections.abc import Iterable
+
+from responses_tap.filters import FIELDS, Field
+from responses_tap_viewer.tui.catalogue import Summary
+
+_OPERATORS = (">=", "<=", ":", "=", ">", "<")
+_MOST = 20
+
+
+def completions(text: str, summaries: Iterable[Summary]) -> list[str]:
+    """The texts that `text` may become by its last term; none where it is inside quotes or says it all."""
+    if text.count('"') % 2:
+        return []
+    at = last_term(text)
+    before, term = text[:at], text[at:]
+    start = before + "-" * term.startswith("-")
+    term = term.removeprefix("-")
+    field, operator_, value = _parted(term)
+    if not operator_:
+        names = (name for name in FIELDS if term and name.startswith(term.lower()))
+        return [f"{start}{name}{':' if FIELDS[name].number is None else '>'}" for name in names]
+    if field not in FIELDS or FIELDS[field].number is not None:
+        return []
+    values, comma, begun = value.rpartition(",")
+    known = sorted({word for summary in summaries for word in _words(FIELDS[field], summary)})
+    fitting = [word for word in known if word.lower().startswith(begun.lower()) and word != begun]
+    return [f"{start}{field}{operator_}{values}{comma}{_quoted(word)}" for word in fitting[:_MOST]]
+
+
+def last_term(text: str) -> int:
+    """Where the term begins that is being written."""
+    return max(text.rfind(" "), text.rfind('"')) + 1
+
+
+def _parted(term: str) -> tuple[str, str, str]:
+    places = [(term.find(operator_), -len(operator_), operator_) for operator_ in _OPERATORS if operator_ in term]
+    if not places:
+        return term, "", ""
+    at, _, operator_ = min(places)
+    return term[:at].lower(), operator_, term[at + len(operator_) :]
+
+
+def _words(field: Field, summary: Summary) -> Iterable[str]:
+    if field.text is None:
+        return summary.codes
+    return filter(None, [field.text(summary)])
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if set(word) & set(' ,"') else word

@@ -1,0 +1,125 @@
+"""What can be done with the stream under the cursor: mark, compare, export, copy, replay it."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from textual import work
+from textual.screen import Screen
+from textual.widgets import Static
+
+from responses_tap.store import Recording, RecordingError
+from responses_tap.timeline import printable
+from responses_tap_viewer.export_formats import FORMATS
+from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
+from responses_tap_viewer.tui.comparison import Compared
+from responses_tap_viewer.tui.replays import Replays
+from responses_tap_viewer.tui.screens.compare import CompareScreen
+from responses_tap_viewer.tui.screens.export import Export, ExportScreen
+from responses_tap_viewer.tui.source import Source
+from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
+from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
+
+_REPORT = FORMATS["md"]
+
+
+class Acts(Screen[None]):
+    """The actions behind the keys; the screen that has the streams and the detail pane is a subclass."""
+
+    def __init__(self, path: Path, export: Export) -> None:
+        super().__init__()
+        self._source = Source(path)
+        self._export = export
+        self._streams, self._detail = StreamsPane(), DetailPane()
+        self._replays = Replays()
+        self._activity = Static(id="activity", markup=False)
+
+    async def on_unmount(self) -> None:
+        """End what goes on, and close the recording when nobody reads it any more."""
+        self.workers.cancel_node(self)
+        await self._replays.stop()
+        await self._source.close()
+
+    def _show_activity(self) -> None:
+        """Say in a line of its own what goes on."""
+        self._activity.update(f" {self._replays.words}")
+        self._activity.display = bool(self._replays.words)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What cannot be done is told, and no more."""
+        try:
+            yield
+        except (UnusableInput, RecordingError) as error:
+            self.notify(printable(str(error)), severity="error", markup=False)
+
+    def action_mark(self) -> None:
+        """Mark the stream under the cursor, or take the mark from it."""
+        self._streams.turn_mark()
+
+    @work(exclusive=True, group="act")
+    async def action_compare(self) -> None:
+        """Compare the stream under the cursor with the marked one, which is held to be right."""
+        a, b = self._streams.marked, self._streams.selected
+        if a is None or b is None or a == b.id:
+            self.notify("Mark the stream that is right with m, then go to another one and press =")
+            return
+        self.notify(f"Comparing with stream {a} …", timeout=1)
+        with self._told():
+            streams = await self._source.read(lambda recording: (_whole(recording, a), _whole(recording, b.id)))
+            if streams is not None:
+                self.app.push_screen(CompareScreen(streams, await asyncio.to_thread(Compared, *streams)))
+
+    @work
+    async def action_export(self) -> None:
+        """Ask for a format and a file, and write it."""
+        stream = self._streams.selected
+        if stream is None:
+            return
+        written = await self.app.push_screen_wait(ExportScreen(stream.id, self._export))
+        if written is not None:
+            self.notify(printable(f"Written to {written}"), markup=False)
+
+    def action_copy_page(self) -> None:
+        """Copy what the detail pane shows."""
+        self._copy(self._detail.text, f"the {self._detail.tab} page")
+
+    @work(exclusive=True, group="act")
+    async def action_copy_report(self) -> None:
+        """Copy the bug report of the stream under the cursor."""
+        stream = self._streams.selected
+        if stream is not None:
+            with self._told():
+                report = await asyncio.to_thread(self._export, stream.id, _REPORT)
+                self._copy(report.decode(), f"the bug report of stream {stream.id}")
+
+    def _copy(self, text: str, what: str) -> None:
+        if not text:
+            self.notify("There is nothing to copy")
+            return
+        # A lone surrogate can be shown, escaped, but not be sent to a terminal.
+        self.app.copy_to_clipboard(text.encode(errors="backslashreplace").decode())
+        self.notify(f"Copied {what}, {len(text)} characters")
+
+    @work(exclusive=True, group="act")
+    async def action_replay(self) -> None:
+        """Serve the stream under the cursor to any client; or stop it, if that is being done."""
+        stream = self._streams.selected
+        with self._told():
+            if self._replays.words:
+                await self._replays.stop()
+            elif stream is not None:
+                whole = await self._source.read(partial(_whole, stream_id=stream.id))
+                if whole is not None:
+                    await self._replays.start(whole)
+        self._show_activity()
+
+
+def _whole(recording: Recording, stream_id: int) -> Stream:
+    """A stream with all its frames; UnusableInput where it has been removed."""
+    row = recording.stream(stream_id)
+    if row is None:
+        raise UnusableInput(f"stream {stream_id}", "has been removed from the recording")
+    return recorded_stream(recording, row)
