@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from responses_tap.protocol.sockets import SocketChecker
+from responses_tap.protocol.sockets import Passed, SocketChecker, Turn, judge_again
+from responses_tap.protocol.sse import Frame, message_frame
 
 from .conftest import RECORDINGS, events_of
 
@@ -17,22 +18,34 @@ def turn(name: str, **extra: Any) -> list[bytes]:
     ]
 
 
-def codes(messages: list[bytes]) -> list[str]:
-    checker = SocketChecker()
+def asks(**fields: Any) -> bytes:
+    return json.dumps({"type": "response.create", "model": "m", "input": "hi"} | fields).encode()
+
+
+def turns(messages: list[bytes | Frame], checker: SocketChecker | None = None, *, cut: bool = False) -> list[Turn]:
+    """The turns of a socket, finished, in order of their first message."""
+    checker = checker or SocketChecker()
+    found: list[Turn] = []
     for message in messages:
-        checker.feed(message)
-    return [finding.code for finding in checker.finish()]
+        fed = checker.feed(message if isinstance(message, Frame) else message_frame(message))
+        if fed not in found:
+            found.append(fed)
+    for each in found:
+        each.finish(cut=cut)
+    return found
+
+
+def codes(messages: list[bytes]) -> list[str]:
+    return [finding.code for found in turns(messages) for finding in found.findings]
 
 
 def test_responses_follow_each_other_on_a_socket() -> None:
-    checker = SocketChecker()
-    for message in turn("a") + turn("b"):
-        checker.feed(message)
-    assert checker.finish() == []
-    assert [(r.id, r.state, r.events) for r in checker.responses] == [
+    found = turns(turn("a") + turn("b"))
+    assert [(t.response.id, t.response.state, t.response.events) for t in found] == [
         ("a", "completed", 13),
         ("b", "completed", 13),
     ]
+    assert [t.findings for t in found] == [[], []]
 
 
 def test_lanes_run_in_parallel() -> None:
@@ -44,15 +57,33 @@ def test_a_response_that_begins_while_another_runs_on_its_lane_is_told() -> None
     assert codes(turn("a")[:5] + turn("b")) == ["WS001"]
 
 
-def test_an_event_of_a_finished_response_is_told() -> None:
+def test_an_event_of_a_finished_response_is_told_where_it_came() -> None:
     late = turn("a")[6]
-    assert codes(turn("a") + turn("b")[:4] + [late] + turn("b")[4:]) == ["WS002"]
+    _, second = turns(turn("a") + turn("b")[:4] + [late] + turn("b")[4:])
+    assert [(finding.code, finding.position) for finding in second.findings] == [("WS002", 4)]
 
 
 def test_an_event_without_its_lane_is_told() -> None:
     lane = turn("a", stream_id="1")
-    keepalive = b'{"type":"keepalive"}'
-    assert codes([*lane[:4], keepalive, *lane[4:]]) == ["WS004"]
+    assert codes([*lane[:4], turn("a")[4], *lane[5:]]) == ["WS004"]
+
+
+def test_a_server_that_never_names_the_lane_is_told_once() -> None:
+    checker = SocketChecker()
+    first, second = checker.asked(asks(stream_id="1")), checker.asked(asks())
+    with_lanes = turns(turn("b") + turn("a"), checker)
+    # Without a name the events of the request without a lane cannot be told from the other's: it is served first.
+    assert with_lanes == [second, first]
+    assert [(finding.code, finding.count) for t in with_lanes for finding in t.findings] == [("WS004", 13)]
+
+
+def test_a_request_without_a_lane_may_run_beside_lanes() -> None:
+    checker = SocketChecker()
+    checker.asked(asks(stream_id="1"))
+    checker.asked(asks())
+    one, two = turn("a", stream_id="1"), turn("b")
+    found = turns([message for pair in zip(one, two, strict=True) for message in pair], checker)
+    assert [t.findings for t in found] == [[], []]
 
 
 def test_an_error_needs_status_and_code() -> None:
@@ -62,12 +93,28 @@ def test_an_error_needs_status_and_code() -> None:
     assert codes([good]) == []
 
 
+def test_an_error_refuses_the_request_that_waits() -> None:
+    checker = SocketChecker()
+    first, second = checker.asked(asks()), checker.asked(asks())
+    refused = b'{"type":"error","status":400,"error":{"code":"previous_response_not_found","message":"gone"}}'
+    assert turns([refused, *turn("b")], checker) == [first, second]
+    assert first is not None
+    assert first.refusal is not None
+    assert first.refusal.data["status"] == 400
+    assert second is not None
+    assert (second.response.id, second.refusal) == ("b", None)
+
+
+def test_an_error_ends_a_response_so_that_the_next_one_interrupts_nothing() -> None:
+    error = b'{"type":"error","status":500,"sequence_number":5,"error":{"code":"server_error","message":"oops"}}'
+    assert codes([*turn("a")[:5], error, *turn("b")]) == ["LC104"]
+
+
 def test_messages_that_are_no_events_are_told() -> None:
     for message in (b"data: {}\n\n", b"[DONE]", b"{", b"[]"):
         assert codes([*turn("a"), message]) == ["WS005"], message
-    checker = SocketChecker()
-    checker.feed(turn("a")[0], text=False)
-    assert [finding.code for finding in checker.finish(cut=True)] == ["WS005"]
+    (binary,) = turns([message_frame(turn("a")[0], is_text=False)] * 2, cut=True)
+    assert [(finding.code, finding.count, finding.position) for finding in binary.findings] == [("WS005", 2, None)]
 
 
 def test_steering_belongs_to_the_socket() -> None:
@@ -75,5 +122,42 @@ def test_steering_belongs_to_the_socket() -> None:
     assert codes([*turn("a"), accepted, *turn("b")]) == []
 
 
+def test_a_steered_response_is_followed_by_one_that_nobody_asked_for() -> None:
+    checker = SocketChecker()
+    first, asked = checker.asked(asks()), checker.asked(asks())
+    steer = b'{"type":"response.steer","previous_response_id":"a","input":"shorter"}'
+    assert checker.asked(steer) is None
+    created, *rest = map(json.loads, turn("b"))
+    created["response"]["previous_response_id"] = "a"
+    successor = [json.dumps(event).encode() for event in (created, *rest)]
+    found = turns([*turn("a"), *successor, *turn("c")], checker)
+    assert [t.response.id for t in found] == ["a", "b", "c"]
+    assert (found[0], found[2]) == (first, asked)
+    assert found[1].steered == steer
+
+
 def test_a_socket_that_closes_in_a_response_leaves_it_without_end() -> None:
     assert codes(turn("a")[:6]) == ["LC103"]
+    assert [t.findings for t in turns(turn("a")[:6], cut=True)] == [[]]
+
+
+def test_what_is_kept_of_a_long_socket_is_bounded() -> None:
+    checker = SocketChecker()
+    for n in range(300):
+        lane = None if n % 2 else f"lane {n}"
+        checker.asked(asks(stream_id=lane) if lane else asks())
+        extra = {"stream_id": lane} if lane else {}
+        for message in turn(f"r{n}", **extra):
+            checker.feed(message_frame(message))
+    assert len(checker._lanes) <= 33
+    assert len(checker._finished._owners) <= 2000
+
+
+def test_a_recorded_socket_is_judged_as_it_was_live() -> None:
+    live = turns(turn("a")[:5] + turn("b") + [turn("b")[3]])
+    messages = turn("a")[:5] + turn("b") + [turn("b")[3]]
+    recorded = [Passed(1 if n < 5 else 2, n, message_frame(message)) for n, message in enumerate(messages)]
+    again = judge_again(SocketChecker(), recorded)
+    assert [t.finish() for t in again.values()] != []
+    assert [[f.facts() for f in t.findings] for t in again.values()] == [[f.facts() for f in t.findings] for t in live]
+    assert [f.code for t in live for f in t.findings] == ["WS001", "LC106"]

@@ -2,126 +2,347 @@
 
 A client opens each turn with `response.create`; the server's events of one turn are a response. OpenAI lets
 several run at once on lanes that every event names (`stream_id`); without lanes they come one after the other.
+
+Every message of the server belongs to exactly one turn. `SocketChecker.turn` says to which, `Turn.feed` judges it
+there; the recorder and `recheck` go the same way. What is kept of a finished turn is bounded.
 """
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.grammar import STREAM
-from responses_tap.protocol.judge import Judge, Ledger
-from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
+from responses_tap.protocol.judge import Judge
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.sse import Frame
+
+_CREATED = "response.created"
+_MOST_IDLE = 32
+"""Lanes without a running response that are remembered."""
+_MOST_FINISHED = 2000
+"""Ids of finished responses and their items that are remembered."""
+_MOST_STEERS = 32
 
 
-class SocketChecker:
-    """Checks what a server sends over one socket, message by message."""
+class Turn:
+    """One response of a socket, from the client's event that asks for it to its end: the checker of its messages."""
 
-    def __init__(self, profile: str = DEFAULT_PROFILE) -> None:
-        self.profile = PROFILES[profile]
-        self._judges: list[Judge] = []
-        self._lanes: dict[str | None, Judge] = {}
-        self._socket = Ledger(self.profile, 0)
-        self._messages = 0
+    def __init__(self, lane: str | None, profile: Profile, finished: "_Finished") -> None:
+        self.profile = profile
+        self.lane = lane
+        """The `stream_id` of its events, None where they have none."""
+        self.previous: str | None = None
+        """The `previous_response_id` of the event that asked for it."""
+        self.steered: bytes | None = None
+        """The client's `response.steer` that this response follows by itself; None where it was asked for."""
+        self.has_begun = False
+        self.refusal: Event | None = None
+        """The error that came instead of a response."""
+        self.is_over = False
+        """Whether no message can be of this turn any more."""
+        self.interrupts: str | None = None
+        """The id of the response that was still running on the lane when this one began."""
+        self.response = Response(required=profile.response_fields)
+        self._judge = Judge(self.response, profile)
+        self._finished = finished
+        self._found: dict[str, Finding] = {}
+        self._is_finished = False
 
     @property
     def responses(self) -> list[Response]:
-        """The responses of the socket so far, in order of their beginning."""
-        return [judge.response for judge in self._judges]
+        """Its response, in the form in which the checker of a body has several."""
+        return [self.response]
 
     @property
     def findings(self) -> list[Finding]:
-        """The findings so far, in order of response and position."""
-        found = [*self._socket.findings]
-        for judge in self._judges:
-            found += judge.ledger.findings
-        return sorted(found, key=order)
+        """The findings so far, in order; those about the end come last."""
+        return sorted(self._judge.ledger.findings, key=order)
 
-    def feed(self, message: bytes, *, text: bool = True, at_ns: int | None = None) -> Event | None:
-        """Take one message of the server; its event, None where it is none or belongs to the socket itself."""
-        number, self._messages = self._messages, self._messages + 1
-        event = parse(message)
-        if not text or event.type is None:
-            self._malformed(number, message, event, text=text)
+    @property
+    def is_running(self) -> bool:
+        """Whether its response has begun and not ended."""
+        return self.has_begun and self.response.terminal is None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the server has not answered yet."""
+        return not self.has_begun and self.refusal is None
+
+    def knows(self, event: Event) -> bool:
+        """Whether an event names this response or an item of it."""
+        id_ = self.response.id
+        item = event.item_id
+        steered = event.object("steer").get("previous_response_id")
+        return (id_ is not None and id_ in (_response_id(event), steered)) or (
+            item is not None and item in self.response.by_id
+        )
+
+    def feed(self, frame: Frame, at_ns: int | None = None) -> Event | None:
+        """Take one message of the server; its event, None where it is no text.
+
+        `at_ns` is its arrival in nanoseconds since the turn's beginning, where that is known.
+        """
+        if frame.data is None:
+            self._tell("WS005", None, have="binary")
             return None
-        lane = event.string("stream_id")
-        if lane is None and any(key is not None for key in self._lanes):
-            self._socket("WS004", number, type=event.type)
-        if event.row is not None and event.row.kind is STREAM:
-            return self._note(event, lane, number)
-        judge = self._judge(event, lane, number)
-        if judge is None:
-            return None
-        event.response, event.position = judge.response.index, judge.response.events
-        judge.response.events += 1
-        judge.apply(event, at_ns)
+        event = parse(frame.data)
+        event.position = self.response.events
+        self.response.events += 1
+        if event.type is None:
+            self._malformed(frame.data, event)
+            return event
+        if self.lane is not None and event.string("stream_id") is None:
+            self._tell("WS004", event.position, type=event.type)
+        if event.type == "error":
+            self._error(event)
+        if not self._is_aside(event):
+            self._apply(event, at_ns)
         return event
 
     def finish(self, *, cut: bool = False) -> list[Finding]:
-        """The socket has closed; with `cut`, because the reader stopped. The findings, in order."""
-        for judge in self._lanes.values():
-            judge.finish(cut=cut)
-        self._lanes = {}
+        """No more messages of it will come; with `cut`, because the reader stopped. The findings, in order."""
+        if self.has_begun and not self._is_finished:
+            self._judge.finish(cut=cut)
+        self._is_finished = True
         return self.findings
 
-    def _malformed(self, number: int, message: bytes, event: Event, *, text: bool) -> None:
-        start = message.lstrip()[:16]
-        if not text:
-            have = "binary"
-        elif start.startswith((b"data:", b"event:", b":", b"[DONE]")):
+    def _apply(self, event: Event, at_ns: int | None) -> None:
+        if (owner := self._owner(event)) is not None:
+            self._tell("WS002", event.position, type=event.type, finished=owner)
+            return
+        if self.interrupts is not None and not self.has_begun:
+            self._tell("WS001", event.position, before=self.interrupts, after=_response_id(event))
+        self.has_begun = True
+        self._judge.apply(event, at_ns)
+        if event.position == self.response.terminal:
+            self._finished.add(self.response)
+
+    def _is_aside(self, event: Event) -> bool:
+        """Whether an event says nothing of the response: it came before or after it, and belongs to the socket."""
+        return event.row is not None and event.row.kind is STREAM and not self.is_running
+
+    def _error(self, event: Event) -> None:
+        missing = [] if "status" in event.data else ["status"]
+        missing += [] if event.object("error").get("code") else ["error.code"]
+        if missing:
+            self._tell("WS003", event.position, fields=", ".join(missing))
+        if self.is_waiting:
+            self.refusal = event
+
+    def _malformed(self, data: bytes, event: Event) -> None:
+        start = data.lstrip()[:16]
+        if start.startswith((b"data:", b"event:", b":", b"[DONE]")):
             have = "framed as server-sent events"
         else:
             have = event.fault.detail if event.fault else "no event"
-        self._socket("WS005", None, message=number, have=have)
+        self._tell("WS005", event.position, have=have)
+        if self.is_running:
+            self._judge.skip()
 
-    def _note(self, event: Event, lane: str | None, number: int) -> Event | None:
-        """An error, a keepalive or a steer event: of the running response, or of the socket."""
-        judge = self._lanes.get(lane)
-        if event.type == "error":
-            missing = [] if "status" in event.data else ["status"]
-            missing += [] if event.object("error").get("code") else ["error.code"]
-            if missing:
-                self._socket("WS003", number, fields=", ".join(missing))
-        if judge is None or judge.response.terminal is not None:
+    def _owner(self, event: Event) -> str | None:
+        """The finished response that an event is about instead of this one."""
+        if event.type == _CREATED or self.knows(event):
             return None
-        event.response, event.position = judge.response.index, judge.response.events
-        judge.response.events += 1
-        judge.apply(event, None)
-        return event
+        return self._finished.owner(_response_id(event)) or self._finished.owner(event.item_id)
 
-    def _judge(self, event: Event, lane: str | None, number: int) -> Judge | None:
-        """The response of an event: a new one at response.created; None for an event of a finished one."""
-        current = self._lanes.get(lane)
-        if event.type == "response.created":
-            id_ = event.object("response").get("id")
-            if current is not None and current.response.terminal is None and id_ == current.response.id:
-                return current  # created twice: LC102
-            if current is not None:
-                if current.response.terminal is None:
-                    self._socket("WS001", number, before=current.response.id, after=id_)
-                current.finish(cut=current.response.terminal is None)
-            return self._begin(lane)
-        if current is None:
-            return self._begin(lane)
-        if (finished := self._finished_owner(event, current)) is not None:
-            self._socket("WS002", number, type=event.type, finished=finished.id)
-            return None
-        return current
+    def _tell(self, code: str, position: int | None, **facts: Any) -> None:
+        if (known := self._found.get(code)) is None:
+            self._found[code] = self._judge.ledger(code, position, **facts)
+        elif position is None:
+            known.count += 1
+        else:
+            known.add(position)
 
-    def _begin(self, lane: str | None) -> Judge:
-        response = Response(len(self._judges), required=self.profile.response_fields)
-        judge = Judge(response, self.profile)
-        self._judges.append(judge)
-        self._lanes[lane] = judge
-        return judge
 
-    def _finished_owner(self, event: Event, current: Judge) -> Response | None:
-        """The earlier response whose item, or whose id, the event names."""
-        id_ = event.object("response").get("id")
-        item = event.item_id
-        for judge in self._judges:
-            other = judge.response
-            if judge is not current and other.terminal is not None:
-                if id_ is not None and id_ == other.id != current.response.id:
-                    return other
-                if item is not None and item in other.by_id and item not in current.response.by_id:
-                    return other
+class SocketChecker:
+    """Tells to which turn each message of a socket belongs."""
+
+    def __init__(self, profile: str = DEFAULT_PROFILE) -> None:
+        self.profile = PROFILES[profile]
+        self._lanes: dict[str | None, _Lane] = {}
+        self._finished = _Finished()
+        self._steers: dict[str, bytes] = {}
+
+    def asked(self, message: bytes) -> Turn | None:
+        """Take a message of the client; the turn that it asks for, if it does."""
+        event = parse(message)
+        previous = event.string("previous_response_id")
+        if event.type == "response.create":
+            lane = self._lane(event.string("stream_id"))
+            turn = self._new_turn(lane)
+            turn.previous = previous
+            lane.waiting.append(turn)
+            return turn
+        if event.type == "response.steer" and previous is not None:
+            self._steers[previous] = message
+            if len(self._steers) > _MOST_STEERS:
+                del self._steers[next(iter(self._steers))]
         return None
+
+    def turn(self, frame: Frame) -> Turn:
+        """The turn that a message of the server belongs to. It may be a new one that nobody asked for."""
+        event = parse(frame.data or b"null")
+        lane = self._lane_of(event)
+        if event.type == _CREATED:
+            return self._begun(lane, event)
+        return lane.holder(event) or self._next(lane)
+
+    def feed(self, frame: Frame, at_ns: int | None = None) -> Turn:
+        """Judge a message of the server in its turn."""
+        turn = self.turn(frame)
+        turn.feed(frame, at_ns)
+        return turn
+
+    def about(self, message: bytes) -> Turn | None:
+        """The turn that a message of the client which asks for none is about: the one it names, else the last."""
+        event = parse(message)
+        named = event.string("previous_response_id") or event.string("response_id")
+        turns = [lane.current for lane in self._lanes.values() if lane.current is not None]
+        known = [turn for turn in turns if named is not None and turn.response.id == named]
+        return next(reversed(known or turns), None)
+
+    def _begun(self, lane: "_Lane", created: Event) -> Turn:
+        current = lane.current
+        if current is not None and current.is_waiting:
+            return current
+        if current is not None and current.is_running and current.response.id == _response_id(created):
+            return current  # created twice: LC102
+        previous = created.object("response").get("previous_response_id")
+        if lane.waiting and lane.waiting[0].previous == previous:
+            return self._next(lane)
+        steer = self._steers.pop(previous, None) if isinstance(previous, str) else None
+        if steer is None:
+            return self._next(lane)
+        lane.advance(turn := self._new_turn(lane))
+        turn.steered = steer
+        return turn
+
+    def _next(self, lane: "_Lane") -> Turn:
+        """The lane's next turn: the one that was asked for first, or a new one."""
+        turn = lane.waiting.popleft() if lane.waiting else self._new_turn(lane)
+        lane.advance(turn)
+        return turn
+
+    def _new_turn(self, lane: "_Lane") -> Turn:
+        return Turn(lane.name, self.profile, self._finished)
+
+    def _lane_of(self, event: Event) -> "_Lane":
+        name = event.string("stream_id")
+        own = self._lanes.get(name)
+        if name is None and not (own and own.is_busy) and (stray := self._strayed(event)):
+            return stray
+        return self._lane(name)
+
+    def _strayed(self, event: Event) -> "_Lane | None":
+        """The lane that an event must be of though it names none: one where something goes on."""
+        is_new = event.type == _CREATED
+        busy = [lane for lane in self._lanes.values() if (lane.is_awaited if is_new else lane.is_busy)]
+        known = [lane for lane in busy if lane.current is not None and lane.current.knows(event)]
+        return next(reversed(known or busy), None)
+
+    def _lane(self, name: str | None) -> "_Lane":
+        lane = self._lanes.pop(name, None) or _Lane(name)
+        self._lanes[name] = lane  # the one used last stands last
+        if len(self._lanes) > _MOST_IDLE and (idle := self._oldest_idle(lane)):
+            del self._lanes[idle.name]
+            idle.close()
+        return lane
+
+    def _oldest_idle(self, used: "_Lane") -> "_Lane | None":
+        return next((lane for lane in self._lanes.values() if not lane.is_busy and lane is not used), None)
+
+
+class _Lane:
+    """Responses that come one after the other."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+        self.current: Turn | None = None
+        self.waiting: deque[Turn] = deque()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a response is running or asked for."""
+        return self.is_awaited or (self.current is not None and self.current.is_running)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a response has been asked for that has not begun."""
+        return bool(self.waiting) or (self.current is not None and self.current.is_waiting)
+
+    def holder(self, event: Event) -> Turn | None:
+        """The turn that an event other than a first one belongs to; None for the next one."""
+        current = self.current
+        if current is None or current.is_waiting or current.is_running:
+            return current
+        return None if self.waiting and not current.knows(event) else current
+
+    def advance(self, turn: Turn) -> None:
+        """Go on with this turn."""
+        before = self.current
+        if before is not None and before.is_running and before.response.error is None:
+            turn.interrupts = before.response.id
+        self.close()
+        self.current = turn
+
+    def close(self) -> None:
+        """The current turn will get no more messages."""
+        if (turn := self.current) is not None:
+            # A response that another one interrupts is told of there.
+            turn.finish(cut=turn.is_running and turn.response.error is None)
+            turn.is_over = True
+
+
+class _Finished:
+    """Who the items and ids of finished responses belong to."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
+
+    def add(self, response: Response) -> None:
+        """Remember a response that has ended."""
+        if response.id is None:
+            return
+        for id_ in (response.id, *response.by_id):
+            self._owners.pop(id_, None)
+            self._owners[id_] = response.id
+        while len(self._owners) > _MOST_FINISHED:
+            del self._owners[next(iter(self._owners))]
+
+    def owner(self, id_: str | None) -> str | None:
+        """The response that an id belongs to, None where it is none of a finished one."""
+        return None if id_ is None else self._owners.get(id_)
+
+
+class Passed(NamedTuple):
+    """What a recording knows of one message of a socket."""
+
+    stream: int
+    at_ns: int
+    """When, since the beginning of its stream."""
+    frame: Frame | None
+    """A message of the server, None for one of the client."""
+    request: bytes = b""
+    """A message of the client, secrets masked."""
+
+
+def judge_again(checker: SocketChecker, messages: Iterable[Passed]) -> dict[int, Turn]:
+    """The turns of a recorded socket by their streams, unfinished, after all its messages in their order."""
+    turns: dict[int, Turn] = {}
+    for stream, at_ns, frame, request in messages:
+        if frame is None:
+            turn = checker.asked(request)
+            if turn is not None:
+                turns.setdefault(stream, turn)
+        else:
+            # To which stream a message went is a fact, whatever is thought of it today.
+            turns.setdefault(stream, checker.turn(frame)).feed(frame, at_ns)
+    return turns
+
+
+def _response_id(event: Event) -> str | None:
+    id_ = event.object("response").get("id")
+    return id_ if isinstance(id_, str) else None

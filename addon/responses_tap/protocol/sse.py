@@ -92,6 +92,11 @@ class Decoder:
         return _parse(raw, text, complete=complete)
 
 
+def message_frame(raw: bytes, *, is_text: bool = True) -> Frame:
+    """A WebSocket message as a frame: all of it is data; a binary one is no event and has none."""
+    return Frame(raw, None, raw if is_text else None)
+
+
 def decode(chunks: Iterable[bytes]) -> Iterator[Frame]:
     """The frames of a whole body, its unfinished tail included."""
     decoder = Decoder()

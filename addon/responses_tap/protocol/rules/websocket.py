@@ -16,7 +16,7 @@ class ResponsesMultiplexed(Rule, code="WS001", severity=Severity.ERROR):
     Fix: finish a response before the next begins, or give each a `stream_id`.
     """
 
-    message = "response {after} begins at {position} of the socket while {before} is running on the same lane"
+    message = "response {after} begins while {before} is running on the same lane of the socket"
 
 
 class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
@@ -55,7 +55,7 @@ class StreamIdMissing(Rule, code="WS004", severity=Severity.WARNING):
     Fix: repeat the lane's `stream_id` in each event.
     """
 
-    message = "{type} at {position} has no stream_id, though the socket has lanes"
+    message = "{type} at {position} has no stream_id, though its response has one"
 
 
 class Framing(Rule, code="WS005", severity=Severity.ERROR):
@@ -68,4 +68,4 @@ class Framing(Rule, code="WS005", severity=Severity.ERROR):
     Fix: send each event as one text message of JSON, without the framing of server-sent events.
     """
 
-    message = "message {message} of the socket is {have}"
+    message = "a message of the socket is no event: {have}"
