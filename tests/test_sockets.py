@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from responses_tap.protocol.sockets import Passed, SocketChecker, Turn, judge_again
-from responses_tap.protocol.sse import Frame, message_frame
+from responses_tap.protocol.sockets import SocketChecker, Turn, judge_again
+from responses_tap.protocol.sse import Frame, Passed, message_frame
 
 from .conftest import RECORDINGS, events_of
 
@@ -55,6 +55,13 @@ def test_lanes_run_in_parallel() -> None:
 
 def test_a_response_that_begins_while_another_runs_on_its_lane_is_told() -> None:
     assert codes(turn("a")[:5] + turn("b")) == ["WS001"]
+
+
+def test_a_server_that_multiplexes_is_told_once() -> None:
+    one, two = turn("a"), turn("b")
+    found = turns([*one[:3], *two[:3], *one[3:6], *two[3:6], *one[6:], *two[6:]])
+    assert [[finding.code for finding in t.findings] for t in found] == [[], ["WS001"]]
+    assert [t.response.state for t in found] == ["completed", "completed"]
 
 
 def test_an_event_of_a_finished_response_is_told_where_it_came() -> None:

@@ -5,10 +5,12 @@ An error in a hook is caught and logged by mitmproxy; the one callback that it d
 
 import logging
 import os
+import re
 import time
 import weakref
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 from mitmproxy import ctx
@@ -18,15 +20,16 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from responses_tap.endings import Sockets, end_of
+from responses_tap.endings import Sockets, end_of, end_of_socket
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Notice, Tap, Trouble
-from responses_tap.recorder.messages import Answer, End, Request
+from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
 from responses_tap.store import RecordingError
 
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""
 
+_ONE_RESPONSE = re.compile("/responses/[^/]+$")
 _log = logging.getLogger(__name__)
 
 
@@ -74,15 +77,17 @@ class Capture:
 
     def request(self, flow: HTTPFlow) -> None:
         """Begin to record where the request already shows that it is to be recorded."""
-        if flow.request.method == "POST" and _path(flow).endswith("/responses"):
+        method, path = flow.request.method, _path(flow)
+        if (method == "POST" and path.endswith("/responses")) or (method == "GET" and _ONE_RESPONSE.search(path)):
             self._open(flow, expected=True)
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         """Relay event streams, and all that is recorded, chunk by chunk."""
         assert flow.response is not None
         is_stream = flow.response.headers.get("content-type", "").lower().startswith("text/event-stream")
-        if is_stream and flow not in self._taps:
-            self._open(flow, expected=flow.request.method == "GET" and "/responses/" in _path(flow))
+        refused = _is_handshake(flow) and flow.response.status_code != HTTPStatus.SWITCHING_PROTOCOLS
+        if (is_stream or refused) and flow not in self._taps:
+            self._open(flow, expected=refused)
         if tap := self._taps.get(flow):
             tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
             flow.response.stream = _relay(tap, flow.response.stream)
@@ -94,8 +99,32 @@ class Capture:
 
     def error(self, flow: HTTPFlow) -> None:
         """The flow broke off."""
+        if _is_handshake(flow) and flow.response is None:
+            self._open(flow, expected=True)
         if tap := self._taps.pop(flow, None):
             tap.end(end_of(flow, self._sockets))
+
+    def websocket_start(self, flow: HTTPFlow) -> None:
+        """Begin to record a socket of this API."""
+        if _is_handshake(flow) and flow.response is not None:
+            self._open(flow, expected=True, kind=Kind.SOCKET)
+            if tap := self._taps.get(flow):
+                tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
+
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        """A message is on its way: it passes as it is."""
+        assert flow.websocket is not None
+        tap, message = self._taps.get(flow), flow.websocket.messages[-1]
+        if tap and not message.dropped:
+            tap.message(SocketMessage(message.from_client, message.is_text, message.content))
+        if tap and not ctx.options.store_streamed_bodies:
+            # mitmproxy would keep all messages for as long as the socket is open; other addons look at the last one.
+            del flow.websocket.messages[:-1]
+
+    def websocket_end(self, flow: HTTPFlow) -> None:
+        """The socket is closed."""
+        if tap := self._taps.pop(flow, None):
+            tap.end(end_of_socket(flow, self._sockets))
 
     def done(self) -> None:
         """Write everything that has been captured."""
@@ -103,9 +132,9 @@ class Capture:
             self._feeder.close()
         self._feeder = self._settings = None
 
-    def _open(self, flow: HTTPFlow, *, expected: bool) -> None:
+    def _open(self, flow: HTTPFlow, *, expected: bool, kind: Kind = Kind.REQUEST) -> None:
         if self._feeder is not None:
-            self._taps[flow] = self._feeder.open(*_asked(flow, expected=expected))
+            self._taps[flow] = self._feeder.open(*_asked(flow, expected=expected), kind)
 
 
 type _Stream = Callable[[bytes], Iterable[bytes] | bytes]
@@ -134,6 +163,12 @@ def _path(flow: HTTPFlow) -> str:
     return flow.request.path.partition("?")[0].rstrip("/")
 
 
+def _is_handshake(flow: HTTPFlow) -> bool:
+    """Whether a request asks for a WebSocket of this API."""
+    upgrade = flow.request.headers.get("upgrade", "").lower()
+    return upgrade == "websocket" and flow.request.method == "GET" and _path(flow).endswith("/responses")
+
+
 def _pairs(headers: Headers) -> list[tuple[str, str]]:
     return [(name.decode(errors="replace"), value.decode(errors="replace")) for name, value in headers.fields]
 
@@ -154,6 +189,7 @@ def _asked(flow: HTTPFlow, *, expected: bool) -> tuple[Request, int]:
             started_at,
             expected,
             request.raw_content or b"",
+            "websocket" if _is_handshake(flow) else "sse",
         ),
         at_ns,
     )

@@ -17,8 +17,10 @@ from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
 
-from responses_tap.recorder.messages import End
+from responses_tap.recorder.messages import End, EndedBy
 
+_ABNORMAL_CLOSURE = 1006
+"""The close code of a WebSocket whose connection ended without one (RFC 6455, section 7.4.1)."""
 _STREAM_RESET = re.compile(r"stream (?:reset|closed) by client \((.*)\)")
 """mitmproxy's words for a stream of HTTP/2 or HTTP/3 that the peer reset, whichever side that is."""
 
@@ -58,6 +60,21 @@ def end_of(flow: HTTPFlow, sockets: Sockets) -> End:
     if _is_client_at_fault(flow, message):
         return _by_client(flow.client_conn, message, sockets)
     return _by_server(flow.server_conn, message, sockets, answered=flow.response is not None)
+
+
+def end_of_socket(flow: HTTPFlow, sockets: Sockets) -> End:
+    """How a WebSocket ended."""
+    assert flow.websocket is not None
+    code, reason = flow.websocket.close_code, flow.websocket.close_reason or None
+    side: EndedBy = "client" if flow.websocket.closed_by_client else "server"
+    if code != _ABNORMAL_CLOSURE:
+        how = f"the {side} closed the WebSocket ({' '.join(filter(None, (str(code), reason)))})"
+        return End(side, how, complete=True, close_code=code, close_reason=reason)
+    connection = flow.client_conn if side == "client" else flow.server_conn
+    if isinstance(error := sockets.error(connection), OSError):
+        how = f"the WebSocket's connection to the {side} broke ({error.strerror or error})"
+        return End("network", how, complete=False, close_code=code)
+    return End(side, f"the {side} dropped the WebSocket without closing it", complete=False, close_code=code)
 
 
 def _by_client(client: Client, message: str, sockets: Sockets) -> End:

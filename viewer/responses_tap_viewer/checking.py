@@ -17,6 +17,7 @@ from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.streams import (
@@ -30,6 +31,7 @@ from responses_tap_viewer.streams import (
     readable,
     telling,
 )
+from responses_tap_viewer.turns import Turns
 
 if TYPE_CHECKING:
     from responses_tap.store import Recording, StreamRow
@@ -141,14 +143,25 @@ def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | Un
     return found
 
 
-def check_recorded(
-    recording: "Recording", row: "StreamRow", profile: str, *, resumed: bool = False
-) -> tuple[Checker, "Lines"]:
-    """Check a recorded stream as the recorder does it live; the finished checker, and where its events stand."""
-    checker = checker_of_row(row, profile, resumed=resumed)
-    lines = _feed(checker, (Taken(frame, at_ns) for frame, at_ns, _ in recording.frames(row.id)))
-    checker.finish(cut=was_cut(row))
-    return checker, lines
+class Recorded:
+    """The streams of a recording, each checked as the recorder does it live."""
+
+    def __init__(self, recording: "Recording") -> None:
+        self._recording = recording
+        self._turns = Turns(recording)
+
+    def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "Lines"]:
+        """Check a stream; the finished checker, and where its events stand."""
+        frames = (Taken(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
+        checker: Checker | Turn
+        if row.socket is not None:
+            checker, lines = self._turns.of(row, profile), _lines_of_messages(frames)
+        else:
+            # A list's rows come without their headers, which name the type of the content.
+            checker = checker_of_row(self._recording.stream(row.id) or row, profile, resumed=resumed)
+            lines = _feed(checker, frames)
+        checker.finish(cut=was_cut(row))
+        return checker, lines
 
 
 def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> Checker:
@@ -170,7 +183,7 @@ def was_cut(row: "StreamRow") -> bool:
 
 
 class Lines:
-    """In which line of a body, from 1, each event stands."""
+    """In which line of a body, from 1, each event stands; of a socket, each message is a line."""
 
     def __init__(self) -> None:
         self._starts: list[array[int]] = []
@@ -196,6 +209,13 @@ def _feed(checker: Checker, frames: Iterable[Taken]) -> Lines:
     lines = Lines()
     for taken in frames:
         lines.add(taken, checker.feed(taken.frame, taken.at_ns))
+    return lines
+
+
+def _lines_of_messages(messages: Iterable[Taken]) -> Lines:
+    lines = Lines()
+    for n, taken in enumerate(messages):
+        lines.add(taken._replace(line=n + 1), None if taken.frame.data is None else parse(b"{}"))
     return lines
 
 
@@ -248,13 +268,14 @@ def _check_imported(source: str, imported: Imported, options: Options) -> Iterat
 
 def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked]:
     with open_existing(path) as recording:
+        recorded = Recorded(recording)
         rows = recording.streams() if id_ is None else [recording.stream(id_)]
         for row in rows:
             if row is None:
                 raise UnusableInput(str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has")
             frames = (Taken(frame) for frame, _, _ in recording.frames(row.id))
             profile, why, _ = _profile(options, row.url, frames)
-            checker, lines = check_recorded(recording, row, profile, resumed=options.resumed)
+            checker, lines = recorded.check(row, profile, resumed=options.resumed)
             if checker.responses:
                 yield from _results(str(path), row.id, checker, lines, options, why)
             else:  # its answer was no event stream
@@ -262,7 +283,7 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
 
 
 def _results(
-    source: str, id_: int | None, checker: Checker, lines: Lines, options: Options, why: str
+    source: str, id_: int | None, checker: Checker | Turn, lines: Lines, options: Options, why: str
 ) -> Iterator[Checked]:
     findings = [finding for finding in checker.findings if options.keeps(finding)]
     for response in checker.responses:

@@ -10,6 +10,7 @@ from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
 from responses_tap.redact import find_secrets, mask_body, mask_headers, mask_text, mask_url
 from responses_tap.timeline import Entry
+from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.rewriting import delta_texts, rewrite
 from responses_tap_viewer.streams import Stream, UnusableInput
 
@@ -61,6 +62,7 @@ def find_leaks(stream: Stream) -> Iterator[Leak]:
 
 def masked(stream: Stream) -> Stream:
     """The stream with stars for what looks like a secret; in the request, with a fingerprint."""
+    stream = over_sse(stream)
     frames = rewrite(stream.entries, lambda _path, _kind, text: _starred(text))
     # A secret that is known by the name before it shows only in the whole frame.
     bodies = (_starred(frame.raw.decode(errors="surrogateescape")) for frame in frames)

@@ -7,7 +7,7 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.store.writer import Writer
-from responses_tap_viewer.checking import check_recorded
+from responses_tap_viewer.checking import Recorded
 
 
 def recheck(path: Path, profile: str | None) -> Iterator[tuple[int, list[Finding], list[Finding]]]:
@@ -19,9 +19,10 @@ def recheck(path: Path, profile: str | None) -> Iterator[tuple[int, list[Finding
     writer = Writer(path)
     try:
         recording = writer.recording()
+        recorded = Recorded(recording)
         for row in recording.streams():
             used = profile or row.profile or DEFAULT_PROFILE
-            checker, _ = check_recorded(recording, row, used)
+            checker, _ = recorded.check(row, used)
             before, after = recording.findings(row.id), checker.findings
             if checker.responses:
                 writer.set_findings(row.id, after, rules=RULES_VERSION, profile=used)

@@ -21,6 +21,7 @@ from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
 from responses_tap.urls import split
 from responses_tap_viewer.checking import CAPTURED, checker_of_row, was_cut
+from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.rewriting import Kind, Path, rewrite, rewrite_frame, rewrite_json
 from responses_tap_viewer.streams import Stream, UnusableInput
 
@@ -76,6 +77,7 @@ def redacted(stream: Stream, content: Content) -> Stream:
     """The stream with so much of its content; UnusableInput where its findings would not survive that."""
     if content is Content.WHOLE:
         return stream
+    stream = over_sse(stream)
     before = _checked(stream, [entry.frame for entry in stream.entries])
     for letters in _LETTERS:
         filler = _Filler(letters, content)

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 CHUNKINGS = ("exact", "event", "byte")
@@ -38,6 +39,7 @@ class Playback:
 
 def playback(stream: Stream, chunks: str = "exact") -> Playback:
     """How to play a stream: `chunks` is one of CHUNKINGS. UnusableInput where nothing was answered."""
+    stream = over_sse(stream)
     row = stream.row
     if row is None:
         return Playback(HTTPStatus.OK, (("Content-Type", "text/event-stream"),), tuple(_pieces(stream, chunks)))

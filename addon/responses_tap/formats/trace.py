@@ -8,7 +8,8 @@ from typing import Any
 
 from responses_tap.formats import Foreign
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
-from responses_tap.protocol.sse import Decoder
+from responses_tap.protocol.events import parse
+from responses_tap.protocol.sse import Decoder, enframe, message_frame
 
 VERSION = 1
 _NAME = "responses-tap trace"
@@ -36,8 +37,8 @@ def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
 
 
 def _read_stream(stream: dict[str, Any], place: str) -> Imported | Skipped:
-    if stream.get("route") == "websocket":
-        return Skipped(place, "is a WebSocket, which cannot be read from a trace yet", fault=True)
+    if stream.get("route") == "websocket" and stream["frames"]:
+        stream = _over_sse(stream)
     # The frames are looked at now, so that a damaged one is told with its stream.
     frames = list(_frames(stream["frames"]))
     end = End(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
@@ -47,6 +48,22 @@ def _read_stream(stream: dict[str, Any], place: str) -> Imported | Skipped:
     live = bool(stream.get("live"))
     mark, note = stream.get("mark"), stream.get("note")
     return Imported(iter(frames), place, request, answer, end, pieces, live=live, mark=mark, note=note)
+
+
+def _over_sse(stream: dict[str, Any]) -> dict[str, Any]:
+    """A response of a WebSocket as the event stream, or the refusal, that it would have been over HTTP."""
+    response = stream["response"]
+    if stream.get("state") == "http-error":
+        body = b"".join(map(_raw, stream["frames"]))
+        return stream | {"frames": [], "chunks": (), "response": response | {"body": body.decode(errors="replace")}}
+    frames = [frame | {"raw": _enframed(frame).decode(errors="replace")} for frame in stream["frames"]]
+    headers = [["Content-Type", "text/event-stream"], *response["headers"]]
+    return stream | {"frames": frames, "chunks": (), "response": response | {"status": 200, "headers": headers}}
+
+
+def _enframed(frame: dict[str, Any]) -> bytes:
+    message = message_frame(_raw(frame), is_text=frame["position"] is not None)
+    return enframe(message, parse(message.data or b"").type).raw
 
 
 def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:

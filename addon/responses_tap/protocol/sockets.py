@@ -9,7 +9,7 @@ there; the recorder and `recheck` go the same way. What is kept of a finished tu
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, order
@@ -17,7 +17,7 @@ from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.sse import Frame
+from responses_tap.protocol.sse import Frame, Passed
 
 _CREATED = "response.created"
 _MOST_IDLE = 32
@@ -45,6 +45,8 @@ class Turn:
         """Whether no message can be of this turn any more."""
         self.interrupts: str | None = None
         """The id of the response that was still running on the lane when this one began."""
+        self.interrupted_at: int | None = None
+        """How many events there were when another one began on the lane, though this one was still running."""
         self.response = Response(required=profile.response_fields)
         self._judge = Judge(self.response, profile)
         self._finished = finished
@@ -73,12 +75,10 @@ class Turn:
 
     def knows(self, event: Event) -> bool:
         """Whether an event names this response or an item of it."""
-        id_ = self.response.id
-        item = event.item_id
         steered = event.object("steer").get("previous_response_id")
-        return (id_ is not None and id_ in (_response_id(event), steered)) or (
-            item is not None and item in self.response.by_id
-        )
+        names_it = self.response.id is not None and self.response.id in (_response_id(event), steered)
+        item = event.item_id or event.object("item").get("id")
+        return names_it or (isinstance(item, str) and item in self.response.by_id)
 
     def feed(self, frame: Frame, at_ns: int | None = None) -> Event | None:
         """Take one message of the server; its event, None where it is no text.
@@ -104,10 +104,18 @@ class Turn:
 
     def finish(self, *, cut: bool = False) -> list[Finding]:
         """No more messages of it will come; with `cut`, because the reader stopped. The findings, in order."""
-        if self.has_begun and not self._is_finished:
-            self._judge.finish(cut=cut)
+        if not self.has_begun:
+            self.response.state = "truncated" if self.refusal is None else "http-error"
+        elif not self._is_finished:
+            # That another response began too early is told there (WS001).
+            self._judge.finish(cut=cut or self.interrupted_at is not None)
         self._is_finished = True
         return self.findings
+
+    def close(self) -> None:
+        """The server has gone on: no message can be of this turn any more."""
+        self.finish()
+        self.is_over = True
 
     def _apply(self, event: Event, at_ns: int | None) -> None:
         if (owner := self._owner(event)) is not None:
@@ -262,6 +270,7 @@ class _Lane:
         self.name = name
         self.current: Turn | None = None
         self.waiting: deque[Turn] = deque()
+        self._interrupted: list[Turn] = []
 
     @property
     def is_busy(self) -> bool:
@@ -276,24 +285,30 @@ class _Lane:
     def holder(self, event: Event) -> Turn | None:
         """The turn that an event other than a first one belongs to; None for the next one."""
         current = self.current
+        # Where a server multiplexes, its events can still be told apart by the items that they name.
+        if self._interrupted and (known := next((turn for turn in self._interrupted if turn.knows(event)), None)):
+            return known
         if current is None or current.is_waiting or current.is_running:
             return current
         return None if self.waiting and not current.knows(event) else current
 
     def advance(self, turn: Turn) -> None:
         """Go on with this turn."""
-        before = self.current
+        for given_up in [t for t in self._interrupted if t.interrupted_at == t.response.events or not t.is_running]:
+            self._interrupted.remove(given_up)
+            given_up.close()
+        before, self.current = self.current, turn
         if before is not None and before.is_running and before.response.error is None:
-            turn.interrupts = before.response.id
-        self.close()
-        self.current = turn
+            turn.interrupts, before.interrupted_at = before.response.id, before.response.events
+            self._interrupted.append(before)
+        elif before is not None:
+            before.close()
 
     def close(self) -> None:
-        """The current turn will get no more messages."""
-        if (turn := self.current) is not None:
-            # A response that another one interrupts is told of there.
-            turn.finish(cut=turn.is_running and turn.response.error is None)
-            turn.is_over = True
+        """Nothing more comes over this lane."""
+        for turn in (self.current, *self._interrupted):
+            if turn is not None:
+                turn.close()
 
 
 class _Finished:
@@ -315,18 +330,6 @@ class _Finished:
     def owner(self, id_: str | None) -> str | None:
         """The response that an id belongs to, None where it is none of a finished one."""
         return None if id_ is None else self._owners.get(id_)
-
-
-class Passed(NamedTuple):
-    """What a recording knows of one message of a socket."""
-
-    stream: int
-    at_ns: int
-    """When, since the beginning of its stream."""
-    frame: Frame | None
-    """A message of the server, None for one of the client."""
-    request: bytes = b""
-    """A message of the client, secrets masked."""
 
 
 def judge_again(checker: SocketChecker, messages: Iterable[Passed]) -> dict[int, Turn]:

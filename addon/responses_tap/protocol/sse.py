@@ -38,9 +38,37 @@ class Frame(NamedTuple):
 
     @classmethod
     def whole(cls, raw: bytes) -> "Frame":
-        """The frame that was cut out of a body as `raw`."""
+        """The frame that was cut out of a body as `raw`, or the message of a WebSocket.
+
+        To be a message it must begin like a JSON object, which in an event stream would be a line without a meaning.
+        """
+        if raw.lstrip().startswith(b"{"):
+            return message_frame(raw)
         complete = raw.endswith(b"\n\n") or _FRAME_END.search(raw) is not None
         return _parse(raw, raw.removeprefix(_BOM), complete=complete)
+
+
+def enframe(message: Frame, event: str | None) -> Frame:
+    """The frame that would carry a WebSocket message of this type in an event stream; a binary one is a comment."""
+    if message.data is None:
+        return Frame(b": %d bytes of a binary message\n\n" % len(message.raw), None, None)
+    name = (event or "").encode(errors="replace")
+    lines = [b"event: " + name] if name and not _LINE_END.search(name) else []
+    lines += [b"data: " + line for line in _LINE_END.split(message.data)]
+    raw = b"\n".join(lines) + b"\n\n"
+    return _parse_fields(raw, raw, complete=True)
+
+
+class Passed(NamedTuple):
+    """What a recording knows of one message of a socket."""
+
+    stream: int
+    at_ns: int
+    """When, since the beginning of its stream."""
+    frame: Frame | None
+    """A message of the server, None for one of the client."""
+    request: bytes = b""
+    """A message of the client, secrets masked."""
 
 
 class Decoder:

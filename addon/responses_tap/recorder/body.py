@@ -6,6 +6,7 @@ from typing import Any
 from responses_tap.protocol.checker import RULES_VERSION, Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.store import EventRow, Recording
 from responses_tap.store.rows import storable_int, storable_text
@@ -23,7 +24,7 @@ def looks_like_events(start: bytes) -> bool:
 class EventBody:
     """The frames of one event stream, and what they add up to."""
 
-    def __init__(self, stream: int, writer: Writer, checker: Checker) -> None:
+    def __init__(self, stream: int, writer: Writer, checker: Checker | Turn) -> None:
         self._stream = stream
         self._writer = writer
         self._checker = checker
@@ -108,6 +109,11 @@ class EventBody:
         self._unframed += recording.tail(self._stream)
         self._decoder.feed(bytes(self._unframed))
         self._has_tail_row = bool(self._unframed)
+        self._published = self.findings
+
+    def retake(self, frame: Frame, at_ns: int) -> None:
+        """Take a frame that a worker which has died has already taken and written."""
+        self._check(frame, at_ns)
         self._published = self.findings
 
     def publish(self, *, settled: bool) -> list[Finding]:

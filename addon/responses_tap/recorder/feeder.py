@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from responses_tap.recorder.messages import (
@@ -18,6 +19,7 @@ from responses_tap.recorder.messages import (
     Ready,
     Report,
     Request,
+    SocketMessage,
     Trouble,
     encode_batch,
 )
@@ -55,17 +57,24 @@ class Tap:
 
     def chunk(self, data: bytes) -> None:
         """A piece of the answer's body is here, still content-encoded."""
-        # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
-        if self._lost or self._feeder.is_full:
-            self._lost += len(data)
-        else:
-            self._feeder.put(Message(Kind.CHUNK, self._flow, time.monotonic_ns(), data))
+        self._piece(Kind.CHUNK, data)
+
+    def message(self, message: SocketMessage) -> None:
+        """A message of a WebSocket is here."""
+        self._piece(Kind.MESSAGE, message.encode())
 
     def end(self, end: End) -> None:
         """The flow has ended; nothing may follow."""
         if self._lost:
-            end = End("recorder", end.reason, complete=False, lost=self._lost)
+            end = replace(end, ended_by="recorder", complete=False, lost=self._lost)
         self._feeder.put(Message(Kind.END, self._flow, time.monotonic_ns(), end.encode()))
+
+    def _piece(self, kind: Kind, data: bytes) -> None:
+        # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
+        if self._lost or self._feeder.is_full:
+            self._lost += len(data)
+        else:
+            self._feeder.put(Message(kind, self._flow, time.monotonic_ns(), data))
 
 
 class Feeder:
@@ -97,10 +106,10 @@ class Feeder:
         """Whether the worker is so far behind that chunks have to be left out."""
         return self._put_bytes - self._taken_bytes > _MOST_BYTES
 
-    def open(self, request: Request, at_ns: int) -> Tap:
-        """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock."""
+    def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> Tap:
+        """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
         self._flows += 1
-        self.put(Message(Kind.REQUEST, self._flows, at_ns, request.encode()))
+        self.put(Message(kind, self._flows, at_ns, request.encode()))
         return Tap(self, self._flows)
 
     def put(self, message: Message) -> None:

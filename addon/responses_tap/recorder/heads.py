@@ -27,9 +27,9 @@ def request_columns(request: Request, mask_key: bytes) -> dict[str, Value]:
         "method": request.method,
         "url": mask_url(request.url, mask_key),
         "host": request.host,
-        "route": "sse",
+        "route": request.route,
         "http_version": request.http_version,
-        "model": _model(body),
+        "model": model_of(body),
         "request_headers": json.dumps(mask_headers(request.headers, mask_key)),
         "request_body": mask_body(body, mask_key) if body else None,
         "started_at": request.started_at,
@@ -56,6 +56,7 @@ def json_object(text: str | bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _model(body: str) -> str | None:
+def model_of(body: str) -> str | None:
+    """The model that a request body names."""
     model = json_object(body).get("model")
     return model if isinstance(model, str) else None

@@ -93,16 +93,9 @@ class LiveStream:
     def chunk(self, data: bytes, at_ns: int) -> None:
         """Take a piece of the answer's body as it came over the wire."""
         decoded = self._coding.decode(data)
-        n = self._chunks
-        self._writer.add_chunk(ChunkRow(self.id, n, at_ns, len(data), self._size, len(decoded)))
-        if n == 0:
-            self._changed["first_byte_ns"] = at_ns
         if self._events is None and self._size == 0 and looks_like_events(decoded):
             self._events = self._event_body()
-        self._chunks += 1
-        self._wire_size += len(data)
-        self._size += len(decoded)
-        self._last_byte_ns = at_ns
+        n = self._arrived(len(data), len(decoded), at_ns)
         if self._events is None:
             self._other += decoded
             return
@@ -110,6 +103,18 @@ class LiveStream:
         if self._state == "open" and (terminal := self._events.terminal_type) is not None:
             self._terminal = terminal
             self._settle(self._events.state, "server", terminal, at_ns)
+
+    def _arrived(self, wire_size: int, size: int, at_ns: int) -> int:
+        """Note the arrival of a chunk; its number."""
+        n = self._chunks
+        self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, self._size, size))
+        if n == 0:
+            self._changed["first_byte_ns"] = at_ns
+        self._chunks += 1
+        self._wire_size += wire_size
+        self._size += size
+        self._last_byte_ns = at_ns
+        return n
 
     def end(self, end: End, at_ns: int) -> None:
         """Nothing more will come."""

@@ -20,6 +20,9 @@ class Kind(IntEnum):
     ANSWER = 2
     CHUNK = 3
     END = 4
+    SOCKET = 5
+    """The request of a WebSocket; its messages follow."""
+    MESSAGE = 6
 
 
 _KINDS = {int(kind): kind for kind in Kind}
@@ -97,9 +100,11 @@ class Request:
     expected: bool
     """Whether the request alone shows that a response of this API will follow."""
     body: bytes
+    route: str = "sse"
+    """`sse` or `websocket`."""
 
     def encode(self) -> bytes:
-        """The payload of a REQUEST message: a line of JSON, then the body."""
+        """The payload of a REQUEST or SOCKET message: a line of JSON, then the body."""
         facts = {name: getattr(self, name) for name in self.__slots__ if name != "body"}
         return json.dumps(facts).encode() + b"\n" + self.body
 
@@ -128,6 +133,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketMessage:
+    """A message of a WebSocket."""
+
+    from_client: bool
+    is_text: bool
+    content: bytes
+
+    def encode(self) -> bytes:
+        """The payload of a MESSAGE message: a byte of flags, then the content."""
+        return bytes((self.from_client << 1 | self.is_text,)) + self.content
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "SocketMessage":
+        """The WebSocket's message of a message."""
+        return cls(bool(payload[0] & 2), bool(payload[0] & 1), payload[1:])
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """How a flow ended."""
 
@@ -137,6 +160,9 @@ class End:
     """Whether the answer came to its end as HTTP understands it."""
     lost: int = 0
     """Bytes of the body that were not recorded because the recorder could not keep up."""
+    close_code: int | None = None
+    """A WebSocket's, as RFC 6455 has them."""
+    close_reason: str | None = None
 
     def encode(self) -> bytes:
         """The payload of an END message."""

@@ -23,9 +23,11 @@ from responses_tap.recorder.messages import (
     Ready,
     Report,
     Request,
+    SocketMessage,
     Trouble,
     encode_report,
 )
+from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.store import RecordingError
 from responses_tap.store.writer import Writer
 
@@ -82,7 +84,7 @@ class Worker:
         self._profile = profile
         self._session = session
         self._out = out
-        self._flows: dict[int, LiveStream | Candidate] = {}
+        self._flows: dict[int, LiveStream | LiveSocket | Candidate] = {}
         self._starts: dict[int, int] = {}
         self._dirty: dict[int, LiveStream] = {}
         self._waiting: deque[Batch] = deque()
@@ -136,6 +138,9 @@ class Worker:
             self._starts[message.flow] = message.at_ns
             self._flows[message.flow] = self._begin(message.flow, request) if request.expected else Candidate(message)
             return
+        if message.kind is Kind.SOCKET:
+            self._begin_socket(message)
+            return
         flow = self._flows.get(message.flow)
         if isinstance(flow, Candidate):
             self._consider(flow, message)
@@ -158,9 +163,32 @@ class Worker:
         self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
 
-    def _record(self, stream: LiveStream, message: Message) -> None:
-        self._dirty[stream.id] = stream
+    def _begin_socket(self, message: Message) -> None:
+        socket = LiveSocket.begin(Request.decode(message.payload), self._writer, self._profile)
+        self._flows[message.flow], self._starts[message.flow] = socket, message.at_ns
+        self._writer.set_meta(self._meta_key(message.flow, "socket"), json.dumps([socket.id, message.at_ns]))
+
+    def _record(self, live: LiveStream | LiveSocket, message: Message) -> None:
         at_ns = max(0, message.at_ns - self._starts[message.flow])
+        if isinstance(live, LiveSocket):
+            self._record_socket(live, message, at_ns)
+        else:
+            self._record_stream(live, message, at_ns)
+
+    def _record_socket(self, socket: LiveSocket, message: Message, at_ns: int) -> None:
+        if message.kind is Kind.MESSAGE:
+            changed = socket.message(SocketMessage.decode(message.payload), at_ns)
+        elif message.kind is Kind.ANSWER:
+            socket.answer(Answer.decode(message.payload))
+            return
+        else:
+            changed = socket.end(End.decode(message.payload), at_ns)
+            self._writer.set_meta(self._meta_key(message.flow, "socket"), None)
+            self._forget(message.flow)
+        self._dirty.update((stream.id, stream) for stream in changed)
+
+    def _record_stream(self, stream: LiveStream, message: Message, at_ns: int) -> None:
+        self._dirty[stream.id] = stream
         if message.kind is Kind.CHUNK:
             stream.chunk(message.payload, at_ns)
         elif message.kind is Kind.ANSWER:
@@ -172,25 +200,31 @@ class Worker:
 
     def _drop(self, flow: int, fault: str) -> None:
         self._out.send(Trouble(f"a stream cannot be recorded further: {fault}"))
-        stream = self._flows.pop(flow, None)
+        live = self._flows.pop(flow, None)
         self._starts.pop(flow, None)
-        if isinstance(stream, LiveStream):
-            self._dirty.pop(stream.id, None)
-            self._writer.set_stream(stream.id, _LEFT | {"end_reason": f"the recorder failed: {fault}"})
+        left = _LEFT | {"end_reason": f"the recorder failed: {fault}"}
+        if isinstance(live, LiveStream):
+            self._dirty.pop(live.id, None)
+            self._writer.set_stream(live.id, left)
             self._writer.set_meta(self._meta_key(flow), None)
+        elif isinstance(live, LiveSocket):
+            for stream in live.streams:
+                self._dirty.pop(stream.id, None)
+            self._writer.leave_socket(live.id, left)
+            self._writer.set_meta(self._meta_key(flow, "socket"), None)
 
     def _forget(self, flow: int) -> None:
         del self._flows[flow], self._starts[flow]
 
-    def _meta_key(self, flow: int | str) -> str:
-        return f"flow:{self._session}:{flow}"
+    def _meta_key(self, flow: int | str, kind: str = "flow") -> str:
+        return f"{kind}:{self._session}:{flow}"
 
     def _abandon(self) -> None:
         """The proxy is gone: end the streams that are still open."""
         end = End("recorder", "recording stopped before the stream had ended", complete=False)
-        for flow, stream in list(self._flows.items()):
-            if isinstance(stream, LiveStream):
-                self._record(stream, Message(Kind.END, flow, time.monotonic_ns(), end.encode()))
+        for flow, live in list(self._flows.items()):
+            if not isinstance(live, Candidate):
+                self._record(live, Message(Kind.END, flow, time.monotonic_ns(), end.encode()))
 
     def _commit(self, most_tries: int | None) -> None:
         """Write everything; while the file cannot be written the pipe is not read, and its writer waits."""
@@ -232,4 +266,18 @@ class Worker:
                 self._writer.set_meta(key, None)
                 if row is not None and row.state == "open":
                     self._writer.set_stream(stream_id, _LEFT)
+        self._take_over_sockets()
         self._writer.commit()
+
+    def _take_over_sockets(self) -> None:
+        for key, value in self._writer.meta("socket:*").items():
+            _, session, flow = key.split(":")
+            socket_id, start = json.loads(value)
+            recording = self._writer.recording()
+            row = recording.socket(socket_id)
+            if row is not None and session == self._session:
+                self._flows[int(flow)] = LiveSocket.restore(row, recording, self._writer, self._profile)
+                self._starts[int(flow)] = start
+            else:
+                self._writer.set_meta(key, None)
+                self._writer.leave_socket(socket_id, _LEFT)

@@ -19,6 +19,13 @@ def m001_initial(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m002_sockets(db: Database) -> None:
+    """WebSockets, whose responses are streams; and what links a stream to an earlier one."""
+    for statement in _M002:
+        db.execute(statement)
+
+
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):
@@ -127,5 +134,55 @@ _VIEWS = (
     CREATE VIEW violations AS
       SELECT findings.*, streams.started_at, streams.model, streams.url, streams.response_id
       FROM findings JOIN streams ON streams.id = findings.stream
+    """,
+)
+
+_M002 = (
+    # What was agreed on for all responses of a socket, and how it was closed.
+    """
+    CREATE TABLE sockets (
+      id INTEGER PRIMARY KEY,
+      url TEXT NOT NULL, host TEXT NOT NULL, http_version TEXT NOT NULL, request_headers TEXT NOT NULL,
+      status INTEGER, response_headers TEXT,
+      started_at TEXT NOT NULL,        -- ISO 8601, UTC, microseconds
+      end_ns INTEGER, ended_by TEXT, end_reason TEXT, close_code INTEGER, close_reason TEXT
+    )
+    """,
+    # What a client sent over a socket besides the events that ask for a response; those are request bodies.
+    """
+    CREATE TABLE client_events (
+      socket INTEGER NOT NULL, at_ns INTEGER NOT NULL,  -- nanoseconds since the socket's started_at
+      stream INTEGER,                  -- the one that it is about
+      body TEXT NOT NULL,              -- secrets masked
+      PRIMARY KEY (socket, at_ns)
+    ) WITHOUT ROWID
+    """,
+    "ALTER TABLE streams ADD COLUMN socket INTEGER",
+    "ALTER TABLE streams ADD COLUMN socket_ns INTEGER",  # the stream's started_at, nanoseconds since the socket's
+    "ALTER TABLE streams ADD COLUMN continues INTEGER",  # the stream whose response a client took up again here
+    "ALTER TABLE streams ADD COLUMN retry_of INTEGER",  # the stream of the attempt before this one
+    "CREATE INDEX streams_socket ON streams (socket) WHERE socket IS NOT NULL",
+    "DROP VIEW event_data",
+    # As before, and a message of a socket is its data.
+    """
+    CREATE VIEW event_data AS
+      WITH framed AS (
+        SELECT events.stream, n, position, type, at_ns, CAST(raw AS TEXT) AS text, streams.route
+        FROM events JOIN streams ON streams.id = events.stream WHERE type IS NOT NULL
+      ), lines AS (
+        SELECT stream, n, position, type, at_ns, route, CASE route WHEN 'websocket' THEN text ELSE
+          char(10) || ltrim(replace(replace(text, char(13, 10), char(10)), char(13), char(10)), char(65279))
+        END AS text
+        FROM framed
+      ), rest AS (
+        SELECT stream, n, position, type, at_ns, route, CASE route WHEN 'websocket' THEN text ELSE
+          replace(substr(text, instr(text, char(10) || 'data:') + 6), char(10) || 'data:', ' ')
+        END AS text
+        FROM lines
+      )
+      SELECT stream, n, position, type, at_ns, CASE route WHEN 'websocket' THEN text ELSE
+        ltrim(substr(text, 1, instr(text || char(10), char(10)) - 1))
+      END AS data
+      FROM rest
     """,
 )

@@ -1,10 +1,12 @@
 """Reads a recording: read-only, in short statements, while somebody else may be writing it."""
 
+import heapq
 import json
 import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import fields
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,9 +17,9 @@ from sqlite_utils import Database
 from responses_tap.errors import RecordingError
 from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
 from responses_tap.store.migrations import check_schema
-from responses_tap.store.rows import ChunkRow, EventRow, Headers, StreamRow
+from responses_tap.store.rows import ChunkRow, EventRow, Headers, SocketRow, StreamRow
 
 _PAGE = 1000
 """Events read in one statement."""
@@ -41,10 +43,10 @@ def open_recording(path: Path | str) -> "Recording":
     db = Database(connection)
     try:
         check_schema(db, path)
+        return Recording(path, db)
     except RecordingError:
         db.close()
         raise
-    return Recording(path, db)
 
 
 class Recording:
@@ -53,6 +55,8 @@ class Recording:
     def __init__(self, path: Path, db: Database) -> None:
         self.path = path
         self._db = db
+        absent = _LATER - {row[1] for row in self._rows("PRAGMA table_info(streams)")}
+        self._whole, self._light = _select(absent), _select({*absent, *_HEAVY})
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +88,7 @@ class Recording:
         """
         order = "ASC" if after_id is not None else "DESC"
         rows = self._stream_rows(
-            _SELECT_LIGHT + f"s.id < :before AND s.id > :after ORDER BY s.id {order} LIMIT :limit",
+            self._light + f"s.id < :before AND s.id > :after ORDER BY s.id {order} LIMIT :limit",
             before=2**63 - 1 if before_id is None else before_id,
             after=-1 if after_id is None else after_id,
             limit=-1 if limit is None else limit,
@@ -93,7 +97,7 @@ class Recording:
 
     def stream(self, stream_id: int) -> StreamRow | None:
         """One stream with its bodies, None if there is none of that id."""
-        rows = self._stream_rows(_SELECT_WHOLE + "s.id = :id", id=stream_id)
+        rows = self._stream_rows(self._whole + "s.id = :id", id=stream_id)
         return rows[0] if rows else None
 
     def events(
@@ -116,6 +120,9 @@ class Recording:
 
     def frames(self, stream_id: int) -> Iterator[tuple[Frame, int, int]]:
         """The frames of a stream, each with its arrival (ns since the start) and the number of its chunk."""
+        if self.route(stream_id) == "websocket":
+            yield from ((_message(row.raw, row.position), row.at_ns, row.chunk) for row in self.events(stream_id))
+            return
         decoder = Decoder()
         waiting: deque[EventRow] = deque()
         # A frame that ends in a lone CR comes out one row later: rows and frames are paired by their order.
@@ -126,6 +133,37 @@ class Recording:
                 yield frame, origin.at_ns, origin.chunk
         if waiting and (last := decoder.finish()) is not None:
             yield last, waiting[0].at_ns, waiting[0].chunk
+
+    def route(self, stream_id: int) -> str:
+        """How a stream came: `sse` or `websocket`; empty where there is none of that id."""
+        rows = self._rows("SELECT route FROM streams WHERE id = ?", stream_id)
+        return str(rows[0][0]) if rows else ""
+
+    def socket(self, socket_id: int) -> SocketRow | None:
+        """One WebSocket, None if there is none of that id."""
+        names = ", ".join(field.name for field in fields(SocketRow))
+        rows = self._rows(f"SELECT {names} FROM sockets WHERE id = ?", socket_id)  # noqa: S608 (names are ours)
+        return _socket_row(rows[0]) if rows else None
+
+    def socket_messages(self, socket_id: int) -> Iterator[Passed]:
+        """All messages of a WebSocket in the order in which they passed.
+
+        No two arrive at one time, except that a response which nobody asked for begins with its first message.
+        """
+        starts = self._rows(
+            "SELECT id, socket_ns, CAST(request_body AS BLOB) FROM streams WHERE socket = ? ORDER BY socket_ns",
+            socket_id,
+        )
+        asked = [(start, 0, Passed(id_, 0, None, body)) for id_, start, body in starts if body]
+        sent = [
+            (at_ns, 1, Passed(stream or 0, 0, None, body))
+            for at_ns, stream, body in self._rows(
+                "SELECT at_ns, stream, CAST(body AS BLOB) FROM client_events WHERE socket = ? ORDER BY at_ns", socket_id
+            )
+        ]
+        answered = [self._answered(id_, start) for id_, start, _ in starts]
+        for _, _, passed in heapq.merge(asked, sent, *answered, key=itemgetter(0, 1)):
+            yield passed
 
     def body(self, stream_id: int) -> bytes:
         """The body of an event stream as it arrived, content-decoded; what has arrived of an open one."""
@@ -167,6 +205,10 @@ class Recording:
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
         return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
 
+    def _answered(self, stream_id: int, start: int) -> Iterator[tuple[int, int, Passed]]:
+        for row in self.events(stream_id):
+            yield start + row.at_ns, 2, Passed(stream_id, row.at_ns, _message(row.raw, row.position))
+
     def _stream_rows(self, sql: str, **parameters: int) -> list[StreamRow]:
         try:
             rows = list(self._db.query(sql, parameters))
@@ -185,6 +227,8 @@ class Recording:
 
 
 _HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
+_LATER = {"socket", "socket_ns", "continues", "retry_of"}
+"""Columns that a file lacks which an older version wrote and no recorder has opened since."""
 _ELSEWHERE = {
     # An open stream's counts stand in no column, which would have to be rewritten with every batch.
     "event_count": "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)",
@@ -198,21 +242,29 @@ _ELSEWHERE = {
 }
 
 
-def _select(without: tuple[str, ...] = ()) -> str:
+def _select(without: Collection[str]) -> str:
     names = [field.name for field in fields(StreamRow)]
     columns = {name: _ELSEWHERE.get(name, "NULL" if name in without else f"s.{name}") for name in names}
     listed = ", ".join(f"{column} AS {name}" for name, column in columns.items())
     return f"SELECT {listed} FROM streams s LEFT JOIN verdicts v ON v.stream = s.id WHERE "  # noqa: S608
 
 
-_SELECT_WHOLE = _select()
-_SELECT_LIGHT = _select(without=_HEAVY)
 _EVENT_FACTS = ", ".join(EventRow._fields[:-1])
 _CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
 
 
 def _stream_row(row: dict[str, Any]) -> StreamRow:
     return StreamRow(**row | {name: _headers(row[name]) for name in ("request_headers", "response_headers")})
+
+
+def _socket_row(row: tuple[Any, ...]) -> SocketRow:
+    facts = dict(zip((field.name for field in fields(SocketRow)), row, strict=True))
+    return SocketRow(**facts | {name: _headers(facts[name]) for name in ("request_headers", "response_headers")})
+
+
+def _message(raw: bytes, position: int | None) -> Frame:
+    """A WebSocket message; what has no position was no text."""
+    return message_frame(raw, is_text=position is not None)
 
 
 def _headers(text: str | None) -> Headers:

@@ -106,6 +106,14 @@ class StreamRow:
     note: str | None
     response_body: bytes | None
     """An answer that is no event stream, content-decoded; None in rows of `Recording.streams`."""
+    socket: int | None
+    """The WebSocket that it came over, None for a stream of its own connection."""
+    socket_ns: int | None
+    """`started_at` in nanoseconds since the socket's."""
+    continues: int | None
+    """The stream whose response a client took up again here (`starting_after`)."""
+    retry_of: int | None
+    """The stream of the attempt before this one."""
     rules: str | None
     """The version of the rules behind the verdict, None where there is no verdict."""
     profile: str | None
@@ -113,3 +121,36 @@ class StreamRow:
     warnings: int
     notes: int
     first_code: str | None
+
+    @property
+    def links(self) -> list[str]:
+        """What it has to do with others, in words."""
+        links = (
+            ("over WebSocket", self.socket),
+            ("goes on with stream", self.continues),
+            ("another attempt of stream", self.retry_of),
+        )
+        return [f"{words} {other}" for words, other in links if other is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRow:
+    """One WebSocket. Its responses are streams; the times of those begin with them."""
+
+    id: int
+    url: str
+    host: str
+    http_version: str
+    request_headers: Headers
+    """Of the handshake, secrets masked."""
+    status: int | None
+    response_headers: Headers
+    started_at: str
+    """ISO 8601, UTC, microseconds: the wall clock at the handshake."""
+    end_ns: int | None
+    """When it was closed, nanoseconds since `started_at`; None while it is open."""
+    ended_by: str | None
+    end_reason: str | None
+    close_code: int | None
+    """As RFC 6455 has them; 1006: closed without saying so."""
+    close_reason: str | None

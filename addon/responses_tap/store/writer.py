@@ -26,8 +26,14 @@ _BUSY_SECONDS = 5.0
 _NEXT_ID = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
 )
-_TABLES_OF_STREAMS = ("chunks", "events", "tails", "findings", "verdicts")
+_NEXT_SOCKET = "SELECT 1 + coalesce(max(id), 0) FROM sockets"
+_TABLES_OF_STREAMS = ("chunks", "events", "tails", "findings", "verdicts", "client_events")
 """Besides `streams` itself; their column `stream` says whose a row is."""
+_LEFT_BEHIND = (
+    "DELETE FROM sockets WHERE end_ns IS NOT NULL AND id NOT IN (SELECT socket FROM streams WHERE socket IS NOT NULL)",
+    "DELETE FROM client_events WHERE socket NOT IN (SELECT id FROM sockets)",
+)
+"""Takes out sockets without a stream, once streams have been taken out."""
 _INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -50,6 +56,7 @@ class Writer:
             self._db.close()
             raise
         self._next_id: int = self._db.execute(_NEXT_ID).fetchone()[0]
+        self._next_socket: int = self._db.execute(_NEXT_SOCKET).fetchone()[0]
         self._statements: list[tuple[str, tuple[Value, ...]]] = []
         self._chunks: list[ChunkRow] = []
         self._events: list[EventRow] = []
@@ -80,17 +87,34 @@ class Writer:
         """Add a stream with these columns and return its id."""
         stream_id = self._next_id
         self._next_id += 1
-        names = ", ".join(["id", *columns])
-        marks = ", ".join("?" * (len(columns) + 1))
-        sql = f"INSERT INTO streams ({names}) VALUES ({marks})"  # noqa: S608 (names are ours)
-        self._statements.append((sql, (stream_id, *map(_storable, columns.values()))))
+        self._insert("streams", {"id": stream_id, **columns})
         return stream_id
 
     def set_stream(self, stream_id: int, columns: Mapping[str, Value]) -> None:
         """Set some columns of a stream."""
+        self._update("streams", stream_id, columns)
+
+    def add_socket(self, columns: Mapping[str, Value]) -> int:
+        """Add a WebSocket with these columns and return its id."""
+        socket_id = self._next_socket
+        self._next_socket += 1
+        self._insert("sockets", {"id": socket_id, **columns})
+        return socket_id
+
+    def set_socket(self, socket_id: int, columns: Mapping[str, Value]) -> None:
+        """Set some columns of a WebSocket."""
+        self._update("sockets", socket_id, columns)
+
+    def leave_socket(self, socket_id: int, columns: Mapping[str, Value]) -> None:
+        """Nothing more is recorded of a WebSocket: set some columns of its open streams, and who ended it."""
+        self._update("sockets", socket_id, {name: columns[name] for name in ("ended_by", "end_reason")})
         assignments = ", ".join(f"{name} = ?" for name in columns)
-        sql = f"UPDATE streams SET {assignments} WHERE id = ?"  # noqa: S608 (names are ours)
-        self._statements.append((sql, (*map(_storable, columns.values()), stream_id)))
+        sql = f"UPDATE streams SET {assignments} WHERE socket = ? AND state = 'open'"  # noqa: S608 (names are ours)
+        self._statements.append((sql, (*map(_storable, columns.values()), socket_id)))
+
+    def add_client_event(self, socket_id: int, at_ns: int, stream_id: int | None, body: str) -> None:
+        """Add what a client sent over a WebSocket besides its requests, secrets masked."""
+        self._insert("client_events", {"socket": socket_id, "at_ns": at_ns, "stream": stream_id, "body": body})
 
     def add_chunk(self, row: ChunkRow) -> None:
         """Add a chunk."""
@@ -128,6 +152,8 @@ class Writer:
             for table in _TABLES_OF_STREAMS:
                 connection.executemany(f"DELETE FROM {table} WHERE stream = ?", gone)  # noqa: S608 (ours)
             connection.executemany("DELETE FROM streams WHERE id = ?", gone)
+            for statement in _LEFT_BEHIND:
+                connection.execute(statement)
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", (self._next_id - 1,))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -156,6 +182,16 @@ class Writer:
         self._statements.clear()
         self._chunks.clear()
         self._events.clear()
+
+    def _insert(self, table: str, columns: Mapping[str, Value]) -> None:
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 (names are ours)
+        self._statements.append((sql, tuple(map(_storable, columns.values()))))
+
+    def _update(self, table: str, id_: int, columns: Mapping[str, Value]) -> None:
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        sql = f"UPDATE {table} SET {assignments} WHERE id = ?"  # noqa: S608 (names are ours)
+        self._statements.append((sql, (*map(_storable, columns.values()), id_)))
 
     def close(self) -> None:
         """Close the file, everything of it in one piece (no WAL left to be merged). Commits nothing."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 
@@ -10,4 +11,4 @@ def body(streams: Sequence[Stream]) -> bytes:
     (stream,) = streams
     if not stream.entries:
         raise UnusableInput(stream.name, "has no event stream; --format md and json show its answer")
-    return stream.body
+    return over_sse(stream).body

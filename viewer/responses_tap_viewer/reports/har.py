@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from responses_tap.formats.har import CUSTOM, CUSTOM_VERSION
 from responses_tap.urls import split
 from responses_tap_viewer.checking import CAPTURED
+from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.reports.json import dumps
 from responses_tap_viewer.streams import Stream
 
@@ -30,7 +31,9 @@ _NO_URL = "https://unknown.invalid/v1/responses"
 def har(streams: Sequence[Stream]) -> str:
     """The streams as the entries of one log."""
     creator = {"name": "responses-tap", "version": version("responses-tap")}
-    return dumps({"log": {"version": "1.2", "creator": creator, "entries": [_entry(stream) for stream in streams]}})
+    return dumps(
+        {"log": {"version": "1.2", "creator": creator, "entries": [_entry(over_sse(stream)) for stream in streams]}}
+    )
 
 
 def _entry(stream: Stream) -> dict[str, Any]:

@@ -95,6 +95,7 @@ def stream_title(stream: Stream) -> str:
     words = [row.started_at, row.model, f"HTTP {row.status}" if row.status else None, row.state]
     if row.ended_by:
         words.append(f"ended by {row.ended_by}" + (f" ({row.end_reason})" if row.end_reason else ""))
+    words += row.links
     return f"{stream.name}  {row.method} {row.url}\n" + " · ".join(shorten(word, 120) for word in words if word)
 
 

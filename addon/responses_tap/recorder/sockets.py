@@ -1,0 +1,191 @@
+"""A recorded WebSocket: each response of it becomes a stream of its own, from the event that asks for it on."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from responses_tap.protocol.sockets import SocketChecker, Turn
+from responses_tap.protocol.sse import Frame, message_frame
+from responses_tap.recorder.body import EventBody
+from responses_tap.recorder.heads import answer_columns, model_of, request_columns
+from responses_tap.recorder.livestream import LiveStream
+from responses_tap.recorder.messages import Answer, End, Request, SocketMessage, StreamStarted
+from responses_tap.redact import mask_body
+from responses_tap.store import Recording, SocketRow, StreamRow
+from responses_tap.store.rows import storable_int
+from responses_tap.store.writer import Value, Writer
+
+_SHARED = ("url", "host", "http_version", "request_headers", "status", "response_headers")
+"""What the handshake settles for all streams of a socket."""
+
+
+class TurnStream(LiveStream):
+    """One response of a socket, as a stream. Its times begin when it was asked for."""
+
+    def __init__(self, stream: int, start_ns: int, url: str, writer: Writer, turn: Turn) -> None:
+        super().__init__(stream, url, writer, turn.profile.name)
+        self.start_ns = start_ns
+        self.turn = turn
+        self._body = self._events = EventBody(stream, writer, turn)
+
+    @classmethod
+    def restored(cls, row: StreamRow, writer: Writer, turn: Turn) -> "TurnStream":
+        """The stream as far as its row tells; its messages are to be given to `retake`."""
+        live = cls(row.id, row.socket_ns or 0, row.url, writer, turn)
+        live._state, live._names_model = row.state, row.model is not None
+        return live
+
+    def message(self, frame: Frame, at_ns: int) -> None:
+        """Take a message of the server, which came at `at_ns` of the socket's time."""
+        at_ns -= self.start_ns
+        size = len(frame.raw)
+        self._body.take(frame, at_ns, self._arrived(size, size, at_ns))
+        self._look_for_end(at_ns)
+
+    def retake(self, frame: Frame, at_ns: int) -> None:
+        """Take a message that a worker which has died has already written."""
+        self._chunks += 1
+        self._wire_size += len(frame.raw)
+        self._size += len(frame.raw)
+        self._last_byte_ns = at_ns - self.start_ns
+        self._body.retake(frame, self._last_byte_ns)
+
+    def begin_notice(self, model: str | None) -> None:
+        """Tell that it is being recorded."""
+        self._names_model = model is not None
+        self._notices.append(StreamStarted(self.id, "GET", self._url, model))
+
+    def _look_for_end(self, at_ns: int) -> None:
+        if self._state != "open":
+            return
+        refusal = self.turn.refusal
+        if refusal is not None:
+            code = refusal.object("error").get("code")
+            self._changed["status"] = storable_int(refusal.data.get("status"))
+            self._settle("http-error", "server", f"error {code}" if isinstance(code, str) else "error", at_ns)
+        elif (terminal := self._body.terminal_type) is not None:
+            self._settle(self._body.state, "server", terminal, at_ns)
+
+    def _final_state(self, end: End) -> str:
+        return "truncated"
+
+
+class LiveSocket:
+    """A WebSocket that is being recorded. Times are given in nanoseconds since its handshake."""
+
+    def __init__(self, socket: int, shared: dict[str, Value], started_at: str, writer: Writer, profile: str) -> None:
+        self.id = socket
+        self._shared = shared
+        self._started_at = datetime.fromisoformat(started_at)
+        self._writer = writer
+        self._checker = SocketChecker(profile)
+        self._streams: dict[Turn, TurnStream] = {}
+        self._last_ns = -1
+
+    @classmethod
+    def begin(cls, request: Request, writer: Writer, profile: str) -> "LiveSocket":
+        """A new socket, with a row of its own."""
+        columns = request_columns(request, writer.mask_key)
+        shared = {name: columns[name] for name in _SHARED if name in columns}
+        socket = writer.add_socket(shared | {"started_at": request.started_at})
+        return cls(socket, shared, request.started_at, writer, profile)
+
+    @classmethod
+    def restore(cls, row: SocketRow, recording: Recording, writer: Writer, profile: str) -> "LiveSocket":
+        """The socket as a worker had it that died."""
+        facts = {name: getattr(row, name) for name in _SHARED}
+        shared = {name: json.dumps(value) if name.endswith("headers") else value for name, value in facts.items()}
+        live = cls(row.id, shared, row.started_at, writer, profile)
+        for stream, at_ns, frame, request in recording.socket_messages(row.id):
+            turn = live._checker.asked(request) if frame is None else live._checker.turn(frame)
+            if turn is None:
+                continue
+            if turn not in live._streams and (begun := recording.stream(stream)) is not None:
+                live._streams[turn] = TurnStream.restored(begun, writer, turn)
+            if frame is not None and (again := live._streams.get(turn)) is not None:
+                live._last_ns = again.start_ns + at_ns
+                again.retake(frame, live._last_ns)
+        live._streams = {turn: stream for turn, stream in live._streams.items() if not turn.is_over}
+        return live
+
+    @property
+    def streams(self) -> list[TurnStream]:
+        """The streams that may still get messages."""
+        return list(self._streams.values())
+
+    def answer(self, answer: Answer) -> None:
+        """Take the head of the server's answer to the handshake."""
+        columns = answer_columns(answer, self._writer.mask_key)
+        columns = {name: columns[name] for name in _SHARED if name in columns}
+        self._shared |= columns
+        self._writer.set_socket(self.id, columns)
+
+    def message(self, message: SocketMessage, at_ns: int) -> list[TurnStream]:
+        """Take a message of either side; the streams that it has changed."""
+        # Messages are told apart, and put in their order again, by their times.
+        at_ns = self._last_ns = max(at_ns, self._last_ns + 1)
+        if message.from_client:
+            changed = self._sent(message.content, at_ns)
+        else:
+            changed = self._received(message_frame(message.content, is_text=message.is_text), at_ns)
+        return changed + self._release(at_ns)
+
+    def end(self, end: End, at_ns: int) -> list[TurnStream]:
+        """The socket has been closed; the streams that this has changed."""
+        at_ns = max(at_ns, self._last_ns + 1)
+        for stream in self.streams:
+            stream.end(end, at_ns - stream.start_ns)
+        columns: dict[str, Value] = {
+            "end_ns": at_ns,
+            "ended_by": end.ended_by,
+            "end_reason": end.reason,
+            "close_code": end.close_code,
+            "close_reason": end.close_reason,
+        }
+        self._writer.set_socket(self.id, columns)
+        return self.streams
+
+    def _sent(self, content: bytes, at_ns: int) -> list[TurnStream]:
+        turn = self._checker.asked(content)
+        if turn is not None:
+            return [self._begin(turn, content, at_ns)]
+        about = self._checker.about(content)
+        stream = self._streams.get(about) if about is not None else None
+        self._writer.add_client_event(self.id, at_ns, stream.id if stream else None, self._masked(content))
+        return []
+
+    def _received(self, frame: Frame, at_ns: int) -> list[TurnStream]:
+        turn = self._checker.turn(frame)
+        stream = self._streams.get(turn) or self._begin(turn, turn.steered, at_ns)
+        turn.steered = None
+        stream.message(frame, at_ns)
+        return [stream]
+
+    def _release(self, at_ns: int) -> list[TurnStream]:
+        """End the streams that get no more messages, because their lane has gone on."""
+        released = [self._streams.pop(turn) for turn in [turn for turn in self._streams if turn.is_over]]
+        for stream in released:
+            error = stream.turn.response.error is not None
+            reason = "an error of the server" if error else "the next response began on its lane"
+            stream.end(End("server", reason, complete=False), at_ns - stream.start_ns)
+        return released
+
+    def _begin(self, turn: Turn, request: bytes | None, at_ns: int) -> TurnStream:
+        started_at = self._started_at + timedelta(microseconds=at_ns // 1000)
+        model = model_of(request.decode(errors="replace")) if request is not None else None
+        columns: dict[str, Value] = self._shared | {
+            "method": "GET",
+            "route": "websocket",
+            "socket": self.id,
+            "socket_ns": at_ns,
+            "started_at": started_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "model": model,
+            "request_body": None if request is None else self._masked(request),
+            "state": "open",
+        }
+        stream = TurnStream(self._writer.add_stream(columns), at_ns, str(self._shared["url"]), self._writer, turn)
+        stream.begin_notice(model)
+        self._streams[turn] = stream
+        return stream
+
+    def _masked(self, content: bytes) -> str:
+        return mask_body(content.decode(errors="replace"), self._writer.mask_key)

@@ -1,0 +1,46 @@
+"""A response of a WebSocket as the event stream that it would have been: for replay, and for formats of HTTP."""
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from responses_tap.protocol.events import parse
+from responses_tap.protocol.sse import Frame, enframe
+from responses_tap.timeline import Entry
+from responses_tap_viewer.streams import Stream
+
+if TYPE_CHECKING:
+    from responses_tap.store import ChunkRow
+
+
+def over_sse(stream: Stream) -> Stream:
+    """The stream as it is where it came as an event stream; a socket's, message by message, as events.
+
+    A request that the server refused has got a JSON answer with the error's status.
+    """
+    row = stream.row
+    if row is None or row.socket is None:
+        return stream
+    asked = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
+    if row.state == "http-error" and stream.entries:
+        refusal = replace(asked, response_headers=_typed("application/json"), response_body=stream.body)
+        return replace(stream, row=refusal, entries=[], chunks=[])
+    entries = [_enframed(entry) for entry in stream.entries]
+    chunks: list[ChunkRow] = []
+    offset = 0
+    for old, entry in zip(stream.chunks, entries, strict=True):
+        size = len(entry.frame.raw)
+        chunks.append(old._replace(wire_size=size, offset=offset, size=size))
+        offset += size
+    headers = (*_typed("text/event-stream"), *row.response_headers)
+    answer = replace(asked, status=HTTPStatus.OK, response_headers=headers, wire_size=offset)
+    return replace(stream, row=answer, entries=entries, chunks=chunks)
+
+
+def _enframed(entry: Entry) -> Entry:
+    message: Frame = entry.frame
+    return entry._replace(frame=enframe(message, parse(message.data or b"").type))
+
+
+def _typed(content_type: str) -> tuple[tuple[str, str], ...]:
+    return (("Content-Type", content_type),)
