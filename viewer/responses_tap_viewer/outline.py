@@ -30,10 +30,19 @@ class Step:
     """0 for events of the response, 1 of an item, 2 of a part."""
     last: int = 0
     """The serial of its last event."""
-    count: int = 1
-    positions: list[int] = field(default_factory=list)
-    """The positions of all its events."""
+    entries: list[Entry] = field(default_factory=list)
+    """The frames of all its events."""
     shape: Shape = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many events it is."""
+        return len(self.entries)
+
+    @property
+    def positions(self) -> list[int]:
+        """The positions of all its events."""
+        return [entry.position or 0 for entry in self.entries]
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +143,7 @@ class _Outliner:
         depth = 2 if part else 1 if item else 0
         step = _step(scope, Step(printable(event.type or "not an event"), serial, entry.position or 0, depth), row)
         step.last = serial
-        step.positions.append(entry.position or 0)
+        step.entries.append(entry)
         for around in (self.root, item, part):
             if around is not None:
                 around.end = step
@@ -203,7 +212,6 @@ def _step(scope: Scope, step: Step, row: Row | None) -> Step:
         if row is None or row.role is not Role.NOTE:
             scope.runs.clear()
     elif (run := scope.runs.get(step.type)) is not None:
-        run.count += 1
         return run
     else:
         scope.runs[step.type] = step

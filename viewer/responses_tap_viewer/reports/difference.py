@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from responses_tap.timeline import shorten
 from responses_tap_viewer.compare import GLYPHS, Comparison, Difference, Kind, described
@@ -16,6 +16,29 @@ _EVENTS = 8
 """How many events of a whole item are named before the rest is counted."""
 _RANGES = 4
 """How many runs of positions are named before the rest is counted."""
+
+
+class Voice(NamedTuple):
+    """How differences are worded."""
+
+    missing: str
+    extra: str
+    a: str
+    """What A is called."""
+    b: str
+
+
+_NEUTRAL = Voice("only in A: {thing} ({events}){place}", "only in B: {thing} ({events}){place}", "A", "B")
+
+
+def _judging(right: str) -> Voice:
+    """With A, which `right` sends, as what is right, and B as what a server sends that is being mended."""
+    return Voice(
+        f"{right} sends {{thing}} here ({{events}}); this server does not{{place}}",
+        f"this server sends {{thing}} ({{events}}); {right} does not{{place}}",
+        right,
+        "this server",
+    )
 
 
 def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None = None) -> Iterator[str]:
@@ -50,12 +73,13 @@ def report(comparison: Comparison, names: tuple[str, str]) -> str:
             "a": names[0],
             "b": names[1],
             "same": not comparison.differences,
-            "differences": [_object(difference) for difference in comparison.differences],
+            "differences": [difference_object(difference) for difference in comparison.differences],
         }
     )
 
 
-def _object(difference: Difference) -> dict[str, Any]:
+def difference_object(difference: Difference) -> dict[str, Any]:
+    """A difference as JSON."""
     return {
         "kind": str(difference.kind),
         "what": difference.what,
@@ -71,27 +95,12 @@ def _object(difference: Difference) -> dict[str, Any]:
     }
 
 
-def _neutral(difference: Difference) -> str:
-    thing = _thing(difference)
-    match difference.kind:
-        case Kind.MISSING:
-            return f"only in A: {thing} ({_all_of(difference)}){_rest(difference, 'B')}"
-        case Kind.EXTRA:
-            return f"only in B: {thing} ({_all_of(difference)}){_rest(difference, 'A')}"
-        case _:
-            return _both(difference, "A", "B")
-
-
-def _judged(difference: Difference, right: str) -> str:
-    """With A, which `right` sends, as what is right, and B as what a server sends that is being mended."""
-    thing = _thing(difference)
-    match difference.kind:
-        case Kind.MISSING:
-            return f"{right} sends {thing} here ({_all_of(difference)}); this server does not{_rest(difference, 'B')}"
-        case Kind.EXTRA:
-            return f"this server sends {thing} ({_all_of(difference)}); {right} does not{_rest(difference, 'A')}"
-        case _:
-            return _both(difference, right, "this server")
+def sentence(difference: Difference, voice: Voice) -> str:
+    """A difference in words."""
+    if difference.kind not in (Kind.MISSING, Kind.EXTRA):
+        return _both(difference, voice.a, voice.b)
+    words, other = (voice.missing, "B") if difference.kind is Kind.MISSING else (voice.extra, "A")
+    return words.format(thing=_thing(difference), events=_all_of(difference), place=_rest(difference, other))
 
 
 def _both(difference: Difference, a: str, b: str) -> str:
