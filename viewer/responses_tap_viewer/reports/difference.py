@@ -28,7 +28,7 @@ class Voice(NamedTuple):
     b: str
 
 
-_NEUTRAL = Voice("only in A: {thing} ({events}){place}", "only in B: {thing} ({events}){place}", "A", "B")
+NEUTRAL = Voice("only in A: {thing} ({events}){place}", "only in B: {thing} ({events}){place}", "A", "B")
 
 
 def _judging(right: str) -> Voice:
@@ -52,9 +52,8 @@ def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None =
 
 
 def in_words(difference: Difference, right: str | None = None) -> str:
-    """One difference in a line; `right` is who sends A, where A is held to be right."""
-    words = _neutral(difference) if right is None else _judged(difference, right)
-    return f"{GLYPHS[difference.kind]} {words}"
+    """A difference in a line; `right` is who sends A, where A is held to be right."""
+    return f"{GLYPHS[difference.kind]} {sentence(difference, NEUTRAL if right is None else _judging(right))}"
 
 
 def side_by_side(comparison: Comparison, names: tuple[str, str], width: int) -> Iterator[str]:
