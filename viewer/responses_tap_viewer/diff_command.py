@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,13 +12,22 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
-@click.option("--ground-truth", is_flag=True, help="A is right: say what B does otherwise.")
+@click.argument("names", metavar="A B", nargs=-1)
+@click.option("--ground-truth", is_flag=True, help="A is right: say what B, a server being mended, does otherwise.")
 @click.option("--side-by-side", is_flag=True, help="Two columns, as wide as the terminal (or COLUMNS).")
+@click.option("--taps", is_flag=True, help="A and B are recordings before and behind a gateway: say what it did.")
+@click.option("--by-shape", is_flag=True, help="Group the streams of one recording by their sequence of events.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
-def diff(ctx: click.Context, a: str, b: str, ground_truth: bool, side_by_side: bool, format_: str) -> None:
+def diff(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    ground_truth: bool,
+    side_by_side: bool,
+    taps: bool,
+    by_shape: bool,
+    format_: str,
+) -> None:
     """Say in what two streams differ, whatever their ids, times, texts and token splits.
 
     A and B are ids in the default recording, FILE.db#ID, files with one stream, or FILE#INDEX. Items are matched
@@ -29,18 +39,42 @@ def diff(ctx: click.Context, a: str, b: str, ground_truth: bool, side_by_side: b
     and before (the positions around the gap where it is missing), detail, events, fields (field, and its JSON
     types in a and b, null where it is absent).
 
+    --taps joins the streams of two recordings (A nearer the server, B nearer the client) by response id, content or
+    request; A and B may be two streams, too. It says what the gateway drops, adds, changes and rewrites, which make
+    the status 1, and what it delays and re-chunks (#), which do not. JSON: version, a, b, same, only_a, only_b, and
+    passages, each with a, b, joined_by, changed, identical, differences, texts (type, a and b in characters, at),
+    rewritten, other_frames, deltas, pieces, delay (median_ns, most_ns, type, position, first_ns).
+
+    --by-shape takes one recording, or the default one: a line a group, the largest first, with an example and the
+    first event that another group does not have there. Exit status: 0 one shape, 1 several. JSON: version, recording,
+    without_events, and groups, each with shape, count, ids, states, types, like, at, has, there.
+
     \b
     Examples:
       responses-tap diff openai.sse mine.sse --ground-truth
       responses-tap diff mine.db#3 mine.db#4 --side-by-side
       responses-tap diff before.sse after.sse --format json
+      responses-tap diff --taps upstream.db client.db
+      responses-tap diff --by-shape mine.db
     """
+    if taps + by_shape + side_by_side + ground_truth > 1:
+        raise click.UsageError("--ground-truth, --side-by-side, --taps and --by-shape are one or the other")
+    if format_ == "json" and (ground_truth or side_by_side):
+        raise click.UsageError("--ground-truth and --side-by-side are about the text: not with --format json")
+    if by_shape and len(names) <= 1:
+        ctx.exit(_by_shape(names[0] if names else None, format_))
+    if len(names) != 2:  # noqa: PLR2004 - A and B
+        raise click.UsageError("name two: A and B" if not by_shape else "--by-shape takes one recording")
+    if taps:
+        ctx.exit(_taps(names[0], names[1], format_))
+    ctx.exit(_streams(names[0], names[1], format_, ground_truth=ground_truth, side_by_side=side_by_side))
+
+
+def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: bool) -> int:
     from responses_tap_viewer.compare import compare_streams
     from responses_tap_viewer.reports import difference
     from responses_tap_viewer.streams import find_stream
 
-    if side_by_side and (ground_truth or format_ == "json"):
-        raise click.UsageError("--side-by-side is a text of its own: without --ground-truth and --format json")
     streams = find_stream(a), find_stream(b)
     compared = compare_streams(*streams)
     names = streams[0].name, streams[1].name
@@ -50,7 +84,34 @@ def diff(ctx: click.Context, a: str, b: str, ground_truth: bool, side_by_side: b
         _print(difference.side_by_side(compared, names, shutil.get_terminal_size((120, 24)).columns))
     else:
         _print(difference.lines(compared, names, right=_sender(streams[0]) if ground_truth else None))
-    ctx.exit(1 if compared.differences else 0)
+    return 1 if compared.differences else 0
+
+
+def _taps(a: str, b: str, format_: str) -> int:
+    from responses_tap_viewer.reports import taps as reports
+    from responses_tap_viewer.taps import Passage, passages
+
+    found = list(passages(a, b))
+    if format_ == "json":
+        click.echo(reports.report((a, b), found), nl=False)
+    else:
+        _print(reports.lines(found))
+    return 1 if any(not isinstance(passage, Passage) or passage.changed for passage in found) else 0
+
+
+def _by_shape(name: str | None, format_: str) -> int:
+    from responses_tap_viewer.reports import shape_groups as reports
+    from responses_tap_viewer.shape_groups import groups
+    from responses_tap_viewer.streams import default_recording, open_existing
+
+    path = default_recording() if name is None else Path(name)
+    with open_existing(path) as recording:
+        found, bare = groups(recording)
+    if format_ == "json":
+        click.echo(reports.report(str(path), found, bare), nl=False)
+    else:
+        _print(reports.lines(found, bare))
+    return 1 if len(found) > 1 else 0
 
 
 def _sender(stream: "Stream") -> str:

@@ -1,0 +1,255 @@
+"""Two taps of the same requests, on both sides of a gateway: what it did to each answer.
+
+A was recorded before the gateway (nearer the server), B behind it. Their clocks are not compared: a delay is how much
+later than its quickest event an event came through.
+"""
+
+import hashlib
+import json
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from responses_tap.protocol.events import Event, parse
+from responses_tap.store import Recording, StreamRow
+from responses_tap.timeline import Entry
+from responses_tap_viewer.compare import Comparison, Pair, compare
+from responses_tap_viewer.outline import Step
+from responses_tap_viewer.streams import (
+    Stream,
+    UnusableInput,
+    find_stream,
+    is_recording,
+    open_existing,
+    recorded_stream,
+)
+
+_MASK = re.compile(r"‹masked [^›]*›")
+"""A masked secret: its fingerprint is another one in each recording."""
+_NAMED = {"response id": ("response", "id"), "model": ("response", "model"), "item ids": ("item", "id")}
+"""What a gateway may put other values in, as where they stand."""
+
+
+class Text(NamedTuple):
+    """The text of all deltas of one type, where the gateway changed it."""
+
+    type: str
+    a: int
+    """Characters."""
+    b: int
+    at: int
+    """The 0-based number of the first character that differs."""
+
+
+class Delay(NamedTuple):
+    """How much later than the quickest event the others came through, nanoseconds."""
+
+    median: int
+    most: int
+    type: str
+    """The event that came latest, and its position in A."""
+    position: int
+    first: tuple[int, int]
+    """When the first event came, on each side since its own request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One answer on both sides of the gateway."""
+
+    a: str
+    """What a person calls the stream: `FILE.db#ID`."""
+    b: str
+    by: str
+    """What joined them: response id, content, request, or that both were named."""
+    comparison: Comparison
+    texts: tuple[Text, ...]
+    rewritten: tuple[str, ...]
+    """What has other values behind the gateway: response id, item ids, model."""
+    other: dict[str, tuple[int, int]]
+    """How many comments, `[DONE]` markers and cut tails there are, before and behind it, where that differs."""
+    deltas: tuple[int, int]
+    pieces: tuple[int, int]
+    """In how many pieces the body came; 0 where that is not known."""
+    delay: Delay | None
+    """None where one side has no times."""
+    identical: bool
+    """Whether the body passed byte for byte."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the gateway changed more than pieces and times."""
+        return bool(self.comparison.differences or self.texts or self.rewritten or self.other)
+
+
+class Alone(NamedTuple):
+    """A stream that only one side has."""
+
+    side: str
+    name: str
+
+
+def passages(a: str, b: str) -> Iterator[Passage | Alone]:
+    """Every answer that both taps have, in A's order, then what only one has; of two streams, these.
+
+    A and B are two recordings, or two streams. UnusableInput where they are one of each.
+    """
+    paths = Path(a), Path(b)
+    whole = [path.is_file() and is_recording(path) for path in paths]
+    if not any(whole):
+        yield _passage(find_stream(a), find_stream(b), "name")
+        return
+    if not all(whole):
+        raise UnusableInput(f"{a} and {b}", "are a recording and something else; name two recordings, or two streams")
+    with open_existing(paths[0]) as before, open_existing(paths[1]) as behind:
+        yield from _joined(before, behind)
+
+
+def _joined(a: Recording, b: Recording) -> Iterator[Passage | Alone]:
+    left, right = {row.id: row for row in a.streams()}, {row.id: row for row in b.streams()}
+    pairs: dict[int, tuple[int, str]] = {}
+    for by, key in _KEYS.items():
+        waiting: dict[str, deque[int]] = defaultdict(deque)
+        for row in right.values():
+            if (found := key(b, row)) is not None:
+                waiting[found].append(row.id)
+        for row in list(left.values()):
+            if (found := key(a, row)) is not None and waiting[found]:
+                pairs[row.id] = waiting[found].popleft(), by
+                del left[row.id], right[pairs[row.id][0]]
+    for id_, (partner, by) in sorted(pairs.items()):
+        yield _passage(_load(a, id_), _load(b, partner), by)
+    yield from (Alone("A", f"{a.path}#{id_}") for id_ in left)
+    yield from (Alone("B", f"{b.path}#{id_}") for id_ in right)
+
+
+def _load(recording: Recording, id_: int) -> Stream:
+    row = recording.stream(id_)
+    if row is None:
+        raise UnusableInput(str(recording.path), f"has no stream {id_} any more")
+    return recorded_stream(recording, row)
+
+
+def _content(recording: Recording, row: StreamRow) -> str | None:
+    """The texts of a stream, whoever wrote it down; None where it has none."""
+    digest = hashlib.sha256()
+    some = False
+    for frame, _, _ in recording.frames(row.id):
+        if frame.data and isinstance(delta := parse(frame.data).data.get("delta"), str):
+            some = True
+            digest.update(delta.encode(errors="replace"))
+    return digest.hexdigest() if some else None
+
+
+def _request(recording: Recording, row: StreamRow) -> str | None:
+    whole = recording.stream(row.id)
+    if whole is None or not whole.request_body:
+        return None
+    body = _MASK.sub("‹masked›", whole.request_body)
+    try:
+        return json.dumps(json.loads(body), sort_keys=True)
+    except ValueError:
+        return body
+
+
+_KEYS: dict[str, Callable[[Recording, StreamRow], str | None]] = {
+    "response id": lambda _, row: row.response_id,
+    "content": _content,
+    "request": _request,
+}
+"""What joins two streams, the surest first; of several with the same, the first are joined first."""
+
+
+def _passage(a: Stream, b: Stream, by: str) -> Passage:
+    comparison = compare(a.entries, b.entries)
+    events = _events(a), _events(b)
+    kinds = _other_frames(a), _other_frames(b)
+    return Passage(
+        a.name,
+        b.name,
+        by,
+        comparison,
+        tuple(_texts(*events)),
+        tuple(name for name, path in _NAMED.items() if _rewritten(path, *events)),
+        {kind: (n, kinds[1][kind]) for kind, n in kinds[0].items() if n != kinds[1][kind]},
+        (_deltas(events[0]), _deltas(events[1])),
+        (len(a.chunks), len(b.chunks)),
+        _delay(a, b, comparison.pairs),
+        a.body == b.body,
+    )
+
+
+def _events(stream: Stream) -> list[Event]:
+    return [parse(entry.frame.data) for entry in stream.entries if entry.position is not None and entry.frame.data]
+
+
+def _deltas(events: Iterable[Event]) -> int:
+    return sum((event.type or "").endswith(".delta") for event in events)
+
+
+def _texts(a: Iterable[Event], b: Iterable[Event]) -> Iterator[Text]:
+    """The texts that both sides have, and differently."""
+    texts = _joined_texts(a), _joined_texts(b)
+    for type_, text in texts[0].items():
+        other = texts[1].get(type_)
+        if other is not None and other != text:
+            same = next((n for n, (x, y) in enumerate(zip(text, other, strict=False)) if x != y), None)
+            yield Text(type_, len(text), len(other), min(len(text), len(other)) if same is None else same)
+
+
+def _joined_texts(events: Iterable[Event]) -> dict[str, str]:
+    pieces: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        if event.type is not None and isinstance(delta := event.data.get("delta"), str):
+            pieces[event.type].append(delta)
+    return {type_: "".join(texts) for type_, texts in pieces.items()}
+
+
+def _rewritten(path: tuple[str, str], a: Iterable[Event], b: Iterable[Event]) -> bool:
+    """Whether both sides have values there, and not the same ones."""
+    values = [{str(value) for event in events if (value := event.object(path[0]).get(path[1]))} for events in (a, b)]
+    # What one side lacks with its item is told already.
+    return all(values) and not (values[0] <= values[1] or values[1] <= values[0])
+
+
+def _other_frames(stream: Stream) -> dict[str, int]:
+    """How many frames are no events, by what they are."""
+    counts = {"comment": 0, "[DONE]": 0, "cut tail": 0}
+    for frame in (entry.frame for entry in stream.entries if entry.position is None):
+        counts["[DONE]" if frame.is_done_marker else "comment" if frame.complete else "cut tail"] += 1
+    return counts
+
+
+def _delay(a: Stream, b: Stream, pairs: Iterable[Pair]) -> Delay | None:
+    if not (_has_times(a) and _has_times(b)):
+        return None
+    met = chain.from_iterable(_met(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None)
+    lags = [(y.at_ns - x.at_ns, x) for x, y in met if x.at_ns is not None and y.at_ns is not None]
+    if not lags:
+        return None
+    quickest = min(lag for lag, _ in lags)
+    most, latest = max(lags, key=lambda lag: lag[0])
+    first = tuple(next(entry.at_ns or 0 for entry in stream.entries if entry.position is not None) for stream in (a, b))
+    return Delay(
+        round(median(lag for lag, _ in lags)) - quickest,
+        most - quickest,
+        parse(latest.frame.data or b"").type or "",
+        latest.position or 0,
+        (first[0], first[1]),
+    )
+
+
+def _has_times(stream: Stream) -> bool:
+    return any(entry.at_ns for entry in stream.entries)
+
+
+def _met(a: Step, b: Step) -> Iterable[tuple[Entry, Entry]]:
+    """The events that are the same ones; of runs that were cut otherwise, the first and the last."""
+    if a.count == b.count:
+        return zip(a.entries, b.entries, strict=True)
+    return (a.entries[0], b.entries[0]), (a.entries[-1], b.entries[-1])
