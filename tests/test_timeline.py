@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap import Checker, Decoder
+from responses_tap.protocol.grammar import ROWS
 from responses_tap.timeline import Entry, Row, printable, render, timeline
 
 from .conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
@@ -65,6 +66,7 @@ def test_each_finding_stands_under_its_event_and_what_is_missing_before_it(sampl
     missing = [n for n, row in enumerate(rows) if row.kind == "missing"]
     assert [rows[n].type for n in missing] == ([finding.missing] if finding.missing else [])
     assert all(n < at for n in missing)
+    assert all(rows[n].type in ROWS for n in missing)
 
 
 @pytest.mark.parametrize("sample", CLEAN, ids=lambda p: p.stem)

@@ -33,7 +33,7 @@ class Problem(NamedTuple):
     """A field that is not as its event type demands."""
 
     field: str
-    missing: bool
+    absent: bool
     have: str
     """The JSON type that came, empty where nothing did."""
     want: str

@@ -54,7 +54,7 @@ class Shapes:
     def _created_at(self, event: Event) -> None:
         created_at = event.object("response").get("created_at")
         if created_at is not None and type(created_at) is not int:
-            have = Problem("response.created_at", missing=False, have=json_type(created_at), want="a whole number")
+            have = Problem("response.created_at", absent=False, have=json_type(created_at), want="a whole number")
             self._count("SC804", event, have)
 
     def _unknown(self, event: Event) -> None:
@@ -68,7 +68,7 @@ class Shapes:
     def _problem(self, event: Event, problem: Problem) -> None:
         if problem.field == "item" and problem.have in ("", "null"):
             self._count("SC805", event)
-        elif problem.missing:
+        elif problem.absent:
             self._count("SC801", event, problem)
         else:
             self._count("SC804", event, problem)
@@ -82,12 +82,12 @@ class Shapes:
         if problem is not None:
             facts |= problem._asdict()
         # All missing fields of one type are one finding: they have one cause.
-        key = (code, family or type_, problem.field if problem and not problem.missing else "")
+        key = (code, family or type_, problem.field if problem and not problem.absent else "")
         known = self._found.get(key)
         if known is None:
             self._found[key] = self._report(code, event.position, **{**facts, "type": type_})
             return
         if event.position not in (known.position, *known.evidence[-1:]):
             known.add(event.position)
-        if problem is not None and problem.missing and problem.field not in known.text:
+        if problem is not None and problem.absent and problem.field not in known.text:
             known.text += f", {problem.field}"

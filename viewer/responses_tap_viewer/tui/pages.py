@@ -137,7 +137,7 @@ def _event_lines(recording: Recording, stream_id: int, row: Row) -> list[Line]:
 
 def _problem_lines(event: Event) -> list[Line]:
     """The fields that the event lacks, which no line of its JSON can show."""
-    missing = [problem.field for problem in event.problems if problem.missing]
+    missing = [problem.field for problem in event.problems if problem.absent]
     return [[(f"{MISSING} without {field}", "error")] for field in missing]
 
 
