@@ -31,7 +31,7 @@ def test_the_wheel_holds_all_modules_and_samples(tmp_path: Path) -> None:
         names = set(archive.namelist())
     for root, package in (("addon", "responses_tap"), ("viewer", "responses_tap_viewer")):
         for path in (TOP / root / package).rglob("*"):
-            if path.suffix in (".py", ".tcss", ".typed"):
+            if path.suffix in (".py", ".tcss", ".typed", ".html", ".css", ".js"):
                 assert path.relative_to(TOP / root).as_posix() in names
     for path in (TOP / "recordings").rglob("*.sse"):
         assert f"responses_tap_viewer/{path.relative_to(TOP).as_posix()}" in names

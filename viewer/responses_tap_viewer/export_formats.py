@@ -31,6 +31,12 @@ def _markdown(streams: "Sequence[Stream]") -> str:
     return "\n---\n\n".join(bug_report(stream) for stream in streams)
 
 
+def _html(streams: "Sequence[Stream]") -> str:
+    from responses_tap_viewer.reports.html import page
+
+    return page(streams)
+
+
 def _json(streams: "Sequence[Stream]") -> str:
     from responses_tap_viewer.reports.trace import trace
 
@@ -65,6 +71,7 @@ FORMATS = {
     format_.name: format_
     for format_ in (
         Format("md", ".md", "a bug report", True, _markdown),
+        Format("html", ".html", "a report as one page", True, _html),
         Format("json", ".json", "the whole trace", True, _json),
         Format("sse", ".sse", "the body alone", False, _sse),
         Format("har", ".har", "for browsers' tools and proxies", True, _har),

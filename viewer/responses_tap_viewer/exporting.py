@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from responses_tap_viewer.export_formats import Format
@@ -26,7 +27,8 @@ def export(
     for stream in leaving:
         if leaks := list(find_leaks(stream)):
             raise SecretFound(stream, leaks)
-    written = format_.write(leaving)
+    # Where a file lies on this machine is nobody's business.
+    written = format_.write([replace(stream, source=Path(stream.source).name) for stream in leaving])
     return written if isinstance(written, bytes) else written.encode()
 
 

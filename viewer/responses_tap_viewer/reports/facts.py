@@ -1,0 +1,55 @@
+"""What a report says of a stream beside its events: a headline and a few facts, shared by Markdown and HTML."""
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from responses_tap.protocol.checker import RULES_VERSION
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import RULES
+from responses_tap.timeline import printable
+from responses_tap_viewer.reports.text import counted
+from responses_tap_viewer.streams import Stream
+
+
+def by_weight(stream: Stream) -> list[Finding]:
+    """The findings, the worst first; notes only where there is nothing else."""
+    worst = sorted(stream.findings, key=lambda finding: finding.severity.rank)
+    return [finding for finding in worst if finding.severity is not Severity.NOTE] or worst
+
+
+def headline(stream: Stream) -> str:
+    """What is wrong with the stream, in a line."""
+    serious = [finding for finding in by_weight(stream) if finding.severity is not Severity.NOTE]
+    if not serious:
+        return "A Responses stream without violations"
+    first = serious[0]
+    more = f" (and {counted(len(serious) - 1, 'more finding')})" if len(serious) > 1 else ""
+    return f"{first.code} {first.name}: {RULES[first.code].page().what if first.code in RULES else first.message}{more}"
+
+
+def facts(stream: Stream) -> Iterator[tuple[str, str]]:
+    """What is known of request and answer: a name and what there is to say, safe to print."""
+    row = stream.row
+    if row is None:
+        yield "File", f"{printable(stream.name.rpartition('/')[2])}, {counted(len(stream.entries), 'frame')}"
+    else:
+        if row.url:
+            yield "Request", printable(f"{row.method} {row.url} {row.http_version}").strip()
+        yield "Started", printable(row.started_at)
+        yield "Model", printable(row.model or "not told")
+        encoding = f", content-encoding {row.content_encoding}" if row.content_encoding else ""
+        status = "" if row.status is None else f"HTTP {row.status}{encoding}; "
+        yield "Answer", f"{status}{counted(row.event_count, 'event')}, state {row.state}{_times(stream)}"
+        if row.ended_by:
+            yield "Ended by", f"{row.ended_by} ({printable(row.end_reason or 'no reason known')})"
+        yield from (("Server", printable(value)) for name, value in row.response_headers if name.lower() == "server")
+        if row.note:
+            yield "Note", printable(row.note)
+    yield "Checked by", f"responses-tap {version('responses-tap')}, rules {RULES_VERSION}"
+
+
+def _times(stream: Stream) -> str:
+    row = stream.row
+    if row is None or row.first_byte_ns is None or row.last_byte_ns is None:
+        return ""
+    return f"; first byte after {row.first_byte_ns / 1e9:.3f} s, last after {row.last_byte_ns / 1e9:.3f} s"
