@@ -108,6 +108,20 @@ async def test_an_empty_recording_shows_how_to_make_one(recorder: Recorder) -> N
         assert screen.focus == "streams"
 
 
+async def test_who_has_no_streams_is_offered_the_demo_and_who_has_some_is_not(recorder: Recorder) -> None:
+    async with opened(recorder.writer.path) as screen:
+        await screen.shows("responses-tap demo   (here: D)")
+        recorder.add(GOOD)
+        await screen.is_at(1)
+        await screen.press("D")
+        assert screen.app.is_running
+        recorder.writer._statements.append(("DELETE FROM streams WHERE id = ?", (1,)))
+        recorder.writer.commit()
+        await screen.shows("responses-tap demo   (here: D)")
+        await screen.press("D")
+        await screen.until(lambda: screen.app.return_value == "demo")
+
+
 @pytest.mark.parametrize(
     ("content", "trouble"),
     [(None, "does not exist"), (b"", "is no recording (empty)"), (b"event: x\n\n" * 200, "is no recording")],

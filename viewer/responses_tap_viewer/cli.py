@@ -154,18 +154,22 @@ def record(
 
 
 @main.command()
-@click.argument("db", type=DB, required=False)
-def view(db: Path | None) -> None:
-    """Browse a recording in the terminal; also while it is being written.
+@click.argument("paths", metavar="[DB or PATH]…", nargs=-1)
+def view(paths: tuple[str, ...]) -> None:
+    """Browse a recording in the terminal, also while it is being written; or streams that are not in one.
+
+    PATH is whatever `import` takes, a folder of such files, or - for a stream that comes through a pipe.
 
     \b
     Examples:
       responses-tap view
       responses-tap view mine.db
+      responses-tap view stream.sse captures/
+      curl -sN … | responses-tap view -
     """
-    from responses_tap_viewer.streams import default_recording
+    from responses_tap_viewer.viewing import view
 
-    _look(db or default_recording())
+    view(paths)
 
 
 @main.command()
@@ -392,9 +396,9 @@ def rules(code: str | None) -> None:
 
 
 def _look(db: Path) -> None:
-    from responses_tap_viewer.commands import run_view
+    from responses_tap_viewer.viewing import look
 
-    run_view(db)
+    look(db)
 
 
 def _address(listen: str) -> tuple[str, int]:

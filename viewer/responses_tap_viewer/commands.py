@@ -10,7 +10,6 @@ import click
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking import Checked, Options, check_paths
-from responses_tap_viewer.export_formats import Format
 from responses_tap_viewer.reports import github, json, junit, sarif, text
 from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput, find_stream
 
@@ -103,19 +102,3 @@ def run_replay(name: str, listen: tuple[str, int], speed: float, chunks: str) ->
         click.echo(f"Replaying {name}. In another terminal:\n\n  export OPENAI_BASE_URL={server.url}/v1\n")
         click.echo("Ctrl-C ends.")
         ended.wait()
-
-
-def run_view(db: Path) -> None:
-    """Open the terminal UI on a recording."""
-    from responses_tap_viewer.exporting import export
-    from responses_tap_viewer.streams import open_existing, recorded_stream
-    from responses_tap_viewer.tui.app import TapApp
-
-    def export_stream(id_: int, format_: Format) -> bytes:
-        with open_existing(db) as recording:
-            row = recording.stream(id_)
-            if row is None:
-                raise UnusableInput(str(db), f"has no stream {id_}")
-            return export([recorded_stream(recording, row)], format_)
-
-    TapApp(db, export=export_stream).run()

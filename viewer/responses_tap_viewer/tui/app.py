@@ -17,8 +17,8 @@ _TEXTUALS_OWN = ("command_palette", "quit", "app.quit")
 """The palette itself, and what Textual puts into it."""
 
 
-class TapApp(App[None]):
-    """Browses the recording at `path`; `export` makes the text of a file from a stream's id and a format."""
+class TapApp(App[str]):
+    """Browses the recording at `path`; `export` makes the content of a file from a stream's id and a format."""
 
     TITLE = "responses-tap"
     CSS_PATH = "app.tcss"
@@ -27,14 +27,16 @@ class TapApp(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, path: Path, *, export: Export) -> None:
+    def __init__(self, path: Path, *, export: Export, title: str = "") -> None:
+        """`title` is shown in place of the file's name, where nobody knows the file."""
         super().__init__()
         self._path = path
+        self._title = title or path.name
         self._export = export
 
     def get_default_screen(self) -> Screen[Any]:
         """The browser."""
-        return Browser(self._path, self._export)
+        return Browser(self._path, self._export, self._title)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """All that the keys do, and what Textual offers: themes, a picture of the screen."""

@@ -33,6 +33,8 @@ _BETWEEN_REFRESHES = 0.1
 _THREE_PANES, _TWO_PANES = 140, 90
 """Columns from which on there are so many panes."""
 
+DEMO = "demo"
+"""What the application returns when the person asked for the demo."""
 _TABS_TOLD = f"Detail: {', '.join(TABS)}"
 
 
@@ -57,11 +59,13 @@ class Browser(Acts):
         Binding("x", "export", "Export", tooltip="Write the stream to a file"),
         Binding("y", "copy_page", "Copy", tooltip="Copy what the detail pane shows"),
         Binding("Y", "copy_report", "Copy report", show=False, tooltip="Copy the stream's bug report, as Markdown"),
+        Binding("D", "demo", "Demo", show=False, tooltip="Play the demo, while there is no stream to look at"),
         Binding("z", "replay", "Replay", tooltip="Serve the stream to any client, or stop that"),
     ]
 
-    def __init__(self, path: Path, export: Export) -> None:
+    def __init__(self, path: Path, export: Export, name: str) -> None:
         super().__init__(path, export)
+        self._recording_name = name
         self._timeline = TimelinePane()
         self._panes: tuple[Pane, ...] = (self._streams, self._timeline, self._detail)
         self._pane: Pane = self._streams
@@ -132,7 +136,7 @@ class Browser(Acts):
         is_empty = not totals.streams
         streams.renew()
         self._clear_unless_selected()
-        self._title.show(self._source.path, totals)
+        self._title.show(self._recording_name, totals)
         if is_empty:
             self._welcome.show(self._source.path, trouble)
         elif not self._lists.display:
@@ -184,6 +188,10 @@ class Browser(Acts):
             shown = (tab, *subject.names(tab)) if subject else ()
             self._detail.show(lines, is_same=shown == self._shown)
             self._shown = shown
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The demo is for those who have nothing to look at."""
+        return action != "demo" or self._welcome.display
 
     # The panes
 
@@ -242,6 +250,10 @@ class Browser(Acts):
         self._go(self._timeline if self._pane is self._streams else self._detail)
 
     # What the keys do
+
+    def action_demo(self) -> None:
+        """Leave, for the demo."""
+        self.app.exit(DEMO)
 
     def action_find(self, step: int) -> None:
         """To the next finding, in this stream or in one further on."""

@@ -1,7 +1,5 @@
 """The first line of the screen: which recording, and what is in it."""
 
-from pathlib import Path
-
 from textual.content import Content
 from textual.widgets import Static
 
@@ -13,9 +11,9 @@ from responses_tap_viewer.tui.catalogue import Totals
 class TitleBar(Static):
     """The file's name on the left, the totals behind it."""
 
-    def show(self, path: Path, totals: Totals) -> None:
-        """Show the totals of the recording at `path`."""
-        parts: list[tuple[str, str]] = [(" responses-tap  ", "bold"), (printable(path.name), "$text-primary bold")]
+    def show(self, name: str, totals: Totals) -> None:
+        """Show the totals of a recording."""
+        parts: list[tuple[str, str]] = [(" responses-tap  ", "bold"), (printable(name), "$text-primary bold")]
         if totals.streams:
             parts.append((f"  {totals.streams:,} stream{'s' if totals.streams > 1 else ''}", ""))
         if totals.errors:

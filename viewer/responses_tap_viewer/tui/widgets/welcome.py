@@ -15,7 +15,8 @@ class Welcome(Static):
 
     def show(self, path: Path, trouble: str) -> None:
         """Show the trouble with the recording at `path`, if there is one, and the way to a recording."""
-        db = "" if path == default_recording() else f"--db {shlex.quote(str(path))} "
+        is_foreign = trouble and path.exists()
+        db = "" if is_foreign or path == default_recording() else f"--db {shlex.quote(str(path))} "
         if trouble:
             head = ((f"{MISSING} {printable(trouble)}\n\n", "$text-error"),)
         else:
@@ -26,7 +27,10 @@ class Welcome(Static):
                 "Record what a client of yours does:\n\n",
                 (f"  responses-tap record {printable(db)}-- python my_client.py\n\n", "bold $text-primary"),
                 "Or see recorded streams of a few servers, without a key or a network:\n\n",
-                ("  responses-tap demo\n\n", "bold $text-primary"),
+                ("  responses-tap demo", "bold $text-primary"),
+                "   (here: ",
+                ("D", "bold $text-primary"),
+                ")\n\n",
                 ("What is recorded appears here at once.", "$text-muted"),
             )
         )

@@ -1,0 +1,62 @@
+"""Records an event stream that comes through a pipe (`curl -sN … |`), while it comes."""
+
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from responses_tap.formats.raw import looks_like_events
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.recorder.livestream import LiveStream
+from responses_tap.recorder.messages import Answer, End, Request
+from responses_tap.store.writer import Writer
+
+NAME = "standard input"
+_PIECE = 1 << 16
+_SHORTEST = len(b"\xef\xbb\xbf:")
+"""Bytes that are needed to tell what comes."""
+
+
+def read_start(pipe: int) -> tuple[bytes, bool]:
+    """What has come through a pipe so far, empty where nothing does, and whether it is the body of an event stream."""
+    start = b""
+    while len(start.strip()) < _SHORTEST:
+        piece = os.read(pipe, _PIECE)
+        if not piece:
+            break
+        start += piece
+    return start, looks_like_events(start)
+
+
+def record_pipe(pipe: int, start: bytes, db: Path) -> None:
+    """Record the stream that began with `start` into a new file, on a thread that ends with the pipe.
+
+    Returns when the beginning is in the file.
+    """
+    ready = threading.Event()
+    threading.Thread(target=_record, args=(pipe, start, db, ready), name="pipe", daemon=True).start()
+    ready.wait()
+
+
+def _record(pipe: int, start: bytes, db: Path, ready: threading.Event) -> None:
+    writer = Writer(db)
+    began = time.monotonic_ns()
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    live = LiveStream.begin(Request("", NAME, "", "", [], now, expected=True, body=b""), writer, DEFAULT_PROFILE)
+    # Its checker must take it for an answer; but what the head of that was, nobody knows.
+    live.answer(Answer(HTTPStatus.OK, [("Content-Type", "text/event-stream")]))
+    live.publish()
+    writer.set_stream(live.id, {"status": None, "response_headers": "[]", "source": NAME})
+    piece = start
+    while piece:
+        live.chunk(piece, time.monotonic_ns() - began)
+        live.publish()
+        writer.commit()
+        ready.set()
+        piece = os.read(pipe, _PIECE)
+    live.end(End("server", "the pipe was closed", complete=True), time.monotonic_ns() - began)
+    live.publish()
+    writer.commit()
+    writer.close()

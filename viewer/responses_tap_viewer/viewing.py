@@ -1,0 +1,97 @@
+"""`view`: the terminal UI on a recording, on files that are put into one for it, on what comes through a pipe."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from responses_tap_viewer.export_formats import Format
+from responses_tap_viewer.importing import import_paths
+from responses_tap_viewer.piping import NAME, read_start, record_pipe
+from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording
+
+_STDIN = "-"
+_RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
+"""How a recording may be called that is not there yet, or that cannot be read."""
+_PIECE = 1 << 20
+
+
+def view(paths: Sequence[str]) -> None:
+    """Open the terminal UI on these paths; UnusableInput where there is nothing in them to look at."""
+    if not paths:
+        look(default_recording())
+    elif len(paths) == 1 and _is_database(Path(paths[0])):
+        look(Path(paths[0]))
+    else:
+        with tempfile.TemporaryDirectory(prefix="responses-tap-view-", ignore_cleanup_errors=True) as folder:
+            db = Path(folder) / "view.db"
+            _fill(db, paths)
+            look(db, title=(NAME if paths[0] == _STDIN else paths[0]) if len(paths) == 1 else f"{len(paths)} paths")
+
+
+def look(db: Path, *, title: str = "") -> None:
+    """Open the terminal UI on a recording that is there or will be, under another title than the file's name."""
+    from responses_tap_viewer.demo import demo
+    from responses_tap_viewer.exporting import export
+    from responses_tap_viewer.streams import open_existing, recorded_stream
+    from responses_tap_viewer.tui.app import TapApp
+    from responses_tap_viewer.tui.screens.browser import DEMO
+
+    def export_stream(id_: int, format_: Format) -> bytes:
+        with open_existing(db) as recording:
+            row = recording.stream(id_)
+            if row is None:
+                raise UnusableInput(str(db), f"has no stream {id_}")
+            return export([recorded_stream(recording, row)], format_)
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UnusableInput("", "the terminal UI needs a terminal; `list` and `show` print what there is")
+    if TapApp(db, export=export_stream, title=title).run() == DEMO:
+        demo(look)
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a path names a recording, be it there or not, rather than a file to be imported."""
+    if path.is_file():
+        return path.suffix in _RECORDINGS[1:] or is_recording(path)
+    return str(path) != _STDIN and not path.exists() and path.suffix in _RECORDINGS
+
+
+def _fill(db: Path, paths: Sequence[str]) -> None:
+    """Put what the paths hold into a new recording; what cannot be used is told, and all of it raises."""
+    if _STDIN in paths:
+        if len(paths) > 1:
+            raise UnusableInput(_STDIN, "stands for standard input and cannot stand beside other paths")
+        piped = _piped(db)
+        paths = [] if piped is None else [piped]
+    for result in import_paths(paths, db):
+        if isinstance(result, UnusableInput):
+            click.echo(f"responses-tap: {str(result).removeprefix(f'{db.parent}/')}", err=True)
+    if not db.exists():
+        raise UnusableInput("", "there is no stream to look at")
+
+
+def _piped(db: Path) -> str | None:
+    """Record what comes through standard input, and give the keyboard its place; else a file to be imported."""
+    if sys.stdin.isatty():
+        raise UnusableInput(NAME, "is a terminal; pipe a stream into it: curl -sN … | responses-tap view -")
+    pipe = os.dup(0)
+    try:
+        keyboard = os.open("/dev/tty", os.O_RDWR)
+    except OSError as error:
+        raise UnusableInput("", "there is no terminal to look at it in; `check -` prints what is found") from error
+    os.dup2(keyboard, 0)
+    os.close(keyboard)
+    start, is_stream = read_start(pipe)
+    if is_stream:
+        record_pipe(pipe, start, db)
+        return None
+    whole = db.with_name(NAME)
+    with whole.open("wb") as file, os.fdopen(pipe, "rb") as rest:
+        file.write(start)
+        while piece := rest.read(_PIECE):
+            file.write(piece)
+    return str(whole)
