@@ -100,6 +100,33 @@ def test_events_are_read_page_by_page(db: Path) -> None:
     writer.close()
 
 
+def test_some_types_come_without_their_bytes(db: Path) -> None:
+    writer = Writer(db)
+    stream = writer.add_stream(COLUMNS)
+    for n, type_ in enumerate(("a", "b", None, "a")):
+        writer.add_event(EventRow(stream, n, n, n, n, type_, n, None, None, None, None, 0, b"data: {}\n\n"))
+    writer.commit()
+    with open_recording(db) as recording:
+        assert [bool(row.raw) for row in recording.events(stream, bare=["a", "c"])] == [False, True, True, False]
+    writer.close()
+
+
+def test_arrivals_and_skeleton(db: Path) -> None:
+    writer = Writer(db)
+    stream, silent = writer.add_stream(COLUMNS), writer.add_stream(COLUMNS)
+    facts = [(50, None, None), (90, 0, "x"), (91, 1, "y"), (91, 2, "y"), (399, 3, "x"), (400, 4, "x"), (900, 5, "z")]
+    for n, (at_ns, position, type_) in enumerate(facts):
+        event = (position, at_ns, n, type_, None, None, None, None, None, 0, b"data: {}\n\n")
+        writer.add_event(EventRow(stream, n, *event))
+    writer.commit()
+    with open_recording(db) as recording:
+        assert recording.arrivals(stream, 400, 4) == [4, 0, 0, 3]
+        assert recording.arrivals(silent, 0, 3) == [0, 0, 0]
+        assert recording.skeleton(stream) == ["x", "y", "x", "z"]
+        assert [row.first_event_ns for row in recording.streams()] == [90, None]
+    writer.close()
+
+
 def test_streams_are_paged_by_id(db: Path) -> None:
     writer = Writer(db)
     for _ in range(5):

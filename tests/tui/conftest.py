@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Recorder:
         self.checkers: dict[int, Checker] = {}
         self.sizes: Counter[int] = Counter()
         """How many bytes of each stream have been written."""
+        self.types: dict[int, list[str]] = {}
 
     def start(self, **columns: Any) -> int:
         facts = {
@@ -60,6 +62,7 @@ class Recorder:
         }
         stream = self.writer.add_stream(facts | columns)
         self.checkers[stream] = Checker(live=True)
+        self.types[stream] = []
         return stream
 
     def feed(self, stream: int, data: bytes, first: int = 0) -> int:
@@ -76,6 +79,7 @@ class Recorder:
             if event is not None:
                 place = (event.output_index, event.content_index, event.summary_index)
                 name = storable_text(event.type)
+                self.types[stream].append(name or "")
                 facts = (name, event.sequence_number, *place, storable_text(event.item_id), event.response)
             position = None if event is None else event.position
             self.writer.add_event(EventRow(stream, n, position, at_ns, n, *facts, frame.raw))
@@ -92,6 +96,8 @@ class Recorder:
         self.judge(stream)
         facts = {"first_byte_ns": 180_000_000, "end_ns": 180_000_000 + 20_000_000 * n, "event_count": n}
         state = checker.responses[-1].state if checker.responses else "open"
+        if self.types[stream]:
+            facts["shape"] = str(hash(tuple(name for name, _ in groupby(self.types[stream]))))
         self.writer.set_stream(stream, facts | {"state": state, "ended_by": "server"} | columns)
 
     def add(self, data: bytes, **columns: Any) -> int:

@@ -46,7 +46,7 @@ async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder
         await screen.press("enter", "down")
         n = recorder.feed(stream, GOOD[middle:], n)
         recorder.writer.commit()
-        await screen.shows("response.completed", "13 …")
+        await screen.shows("response.completed", "0.180    0.420     13 ")
         assert screen.row == "event response.in_progress"
         recorder.finish(stream, n)
         recorder.writer.commit()

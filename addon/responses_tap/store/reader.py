@@ -178,6 +178,23 @@ class Recording:
         rows = self._rows(f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE stream = ? ORDER BY n", stream_id)  # noqa: S608
         return [ChunkRow._make(row) for row in rows]
 
+    def arrivals(self, stream_id: int, until_ns: int, parts: int) -> list[int]:
+        """How many frames arrived in each of so many equal parts of the time from the stream's start to `until_ns`."""
+        counts = [0] * parts
+        sql = "SELECT min(at_ns * ?1 / (?2 + 1), ?1 - 1) AS part, count(*) FROM events WHERE stream = ?3 GROUP BY part"
+        for part, count in self._rows(sql, parts, max(0, until_ns), stream_id):
+            counts[max(0, part)] += count
+        return counts
+
+    def skeleton(self, stream_id: int) -> list[str]:
+        """The types of a stream's events in order, each run of the same type as one: what its shape stands for."""
+        rows = self._rows(
+            "SELECT type FROM (SELECT n, type, lag(type) OVER (ORDER BY n) AS before FROM events"
+            " WHERE stream = ? AND type IS NOT NULL) WHERE type IS NOT before ORDER BY n",
+            stream_id,
+        )
+        return [row[0] for row in rows]
+
     def findings(self, stream_id: int) -> list[Finding]:
         """The findings of a stream by response and position, those without a position last."""
         rows = self._rows(
@@ -232,6 +249,7 @@ _LATER = {"socket", "socket_ns", "continues", "retry_of"}
 _ELSEWHERE = {
     # An open stream's counts stand in no column, which would have to be rewritten with every batch.
     "event_count": "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)",
+    "first_event_ns": "(SELECT at_ns FROM events WHERE stream = s.id AND position IS NOT NULL ORDER BY n LIMIT 1)",
     "last_byte_ns": "coalesce(s.last_byte_ns, (SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))",
     "rules": "v.rules",
     "profile": "v.profile",

@@ -83,6 +83,8 @@ class StreamRow:
     started_at: str
     """ISO 8601, UTC, microseconds: the wall clock at the request."""
     first_byte_ns: int | None
+    first_event_ns: int | None
+    """When the first event had arrived, as far as events have come."""
     last_byte_ns: int | None
     end_ns: int | None
     state: str

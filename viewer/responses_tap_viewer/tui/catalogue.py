@@ -1,71 +1,19 @@
-"""The streams of a recording, as far as the list of them shows: read newest first, kept up to date."""
+"""The streams of a recording as they are listed: chosen from, sorted, grouped, and kept up to date."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Self
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import NamedTuple
 
 from responses_tap.filters import Filter
-from responses_tap.store import Recording, StreamRow
-from responses_tap.urls import split
+from responses_tap_viewer.tui.columns import SORT_KEYS
+from responses_tap_viewer.tui.groups import Group, grouped
+from responses_tap_viewer.tui.summary import Summary
 
-PAGE = 1000
-"""Streams read in one statement."""
-
-
-class Summary(NamedTuple):
-    """A stream in a line. Times in nanoseconds since its start."""
-
-    id: int
-    started_at: str
-    model: str
-    route: str
-    url: str
-    host: str
-    status: int | None
-    state: str
-    ended_by: str | None
-    response_id: str | None
-    first_byte_ns: int | None
-    end_ns: int | None
-    last_ns: int | None
-    """The end, or the last byte so far."""
-    event_count: int
-    errors: int
-    warnings: int
-    notes: int
-    first_code: str
-    codes: tuple[str, ...]
-    """Of all its findings."""
-
-    @property
-    def path(self) -> str:
-        """The path of its URL."""
-        return split(self.url).path
-
-    @classmethod
-    def of(cls, row: StreamRow, codes: tuple[str, ...] = ()) -> Self:
-        """The summary of a recorded stream with findings of these codes."""
-        return cls(
-            row.id,
-            row.started_at,
-            row.model or "",
-            row.route,
-            row.url,
-            row.host,
-            row.status,
-            row.state,
-            row.ended_by,
-            row.response_id,
-            row.first_byte_ns,
-            row.end_ns,
-            row.end_ns if row.end_ns is not None else row.last_byte_ns,
-            row.event_count,
-            row.errors,
-            row.warnings,
-            row.notes,
-            row.first_code or "",
-            codes,
-        )
+type Listed = int | Group
+"""What stands in a line: a stream's id, or a group."""
+type Mark = int | str
+"""What stays the same of a line when others come and go: a stream's id, or a group's shape."""
 
 
 class Totals(NamedTuple):
@@ -79,25 +27,69 @@ class Totals(NamedTuple):
     """Streams with warnings and no errors."""
 
 
+class Order(NamedTuple):
+    """How the list is arranged."""
+
+    column: str = "id"
+    down: bool = False
+    """Largest first."""
+    by_shape: bool = False
+
+    @property
+    def is_ascending(self) -> bool:
+        """Whether it is the order of the ids."""
+        return (self.column, self.down) == ("id", False)
+
+
 class Catalogue:
-    """The streams that the filter lets pass, by their number in the list.
+    """The streams that the filter lets pass, line by line.
 
     A summary is None until it has been read; while there is a filter, an unread stream is not in the list.
     """
 
-    def __init__(self, wanted: Filter | None = None) -> None:
+    def __init__(self, wanted: Filter | None = None, order: Order | None = None) -> None:
         self.wanted = wanted or Filter()
-        self.shown: list[int] = []
-        """The ids of the listed streams, ascending; another list whenever they change."""
+        self.order = order or Order()
+        self.unfolded: set[str] = set()
+        """The shapes whose streams are listed below their group."""
         self._ids: list[int] = []
         self._summaries: dict[int, Summary] = {}
         self._unread: set[int] = set()
+        self._passing: list[int] = []
+        self._lines: Sequence[Listed] = []
+        self._line_of: dict[Mark, int] = {}
+        """The lines by mark, where they do not ascend."""
+        self.groups = 0
+        """How many groups there are, 0 while they are not grouped."""
+        self._usual: Group | None = None
+        self._is_arranged = True
+
+    def anew(self) -> "Catalogue":
+        """An empty one with the same filter and order."""
+        return Catalogue(self.wanted, self.order)
 
     def __len__(self) -> int:
-        return len(self.shown)
+        return len(self.lines)
 
     def __getitem__(self, index: int) -> Summary | None:
-        return self._summaries.get(self.shown[index])
+        return self._summaries.get(self.id_at(index))
+
+    @property
+    def shown(self) -> list[int]:
+        """The ids of the streams that the filter lets pass, ascending."""
+        return self._passing
+
+    @property
+    def usual(self) -> Group | None:
+        """The group of the shape that most streams have, while they are grouped."""
+        return self._usual
+
+    @property
+    def lines(self) -> Sequence[Listed]:
+        """What is listed; another object whenever that changes."""
+        if not self._is_arranged:
+            self._arrange()
+        return self._lines
 
     def get(self, stream_id: int) -> Summary | None:
         """What is known of a stream."""
@@ -111,19 +103,80 @@ class Catalogue:
     def choose(self, wanted: Filter) -> None:
         """List the streams that this filter lets pass."""
         self.wanted = wanted
-        self.shown = [stream_id for stream_id in self._ids if self._passes(stream_id)] if wanted else self._ids
+        self._passing = [stream_id for stream_id in self._ids if self._passes(stream_id)] if wanted else self._ids
+        self._is_arranged = False
+
+    def arrange(self, order: Order) -> None:
+        """List them in this order."""
+        self.order = order
+        self._is_arranged = False
+
+    def turn_fold(self, group: Group) -> None:
+        """List a group's streams below it, or no longer."""
+        self.unfolded ^= {group.shape}
+        self._is_arranged = False
 
     def _passes(self, stream_id: int) -> bool:
         summary = self._summaries.get(stream_id)
         return summary is not None and self.wanted.matches(summary, summary.codes)
 
-    def id_at(self, index: int) -> int:
-        """The id of the stream in that line."""
-        return self.shown[index]
+    def _arrange(self) -> None:
+        self._is_arranged = True
+        self._line_of = {}
+        ids = self._passing if self.order.is_ascending else self._sorted()
+        if self.order.by_shape:
+            self._lines = self._in_groups(ids)
+            return
+        self._lines = ids
+        if not self.order.is_ascending:
+            self._line_of.update(zip(ids, range(len(ids)), strict=True))
 
-    def index_of(self, stream_id: int) -> int:
-        """The line of a stream, or, where it has gone, of the one after it."""
-        return bisect_left(self.shown, stream_id)
+    def _sorted(self) -> list[int]:
+        key = SORT_KEYS[self.order.column]
+        told, rest = [], []
+        for stream_id in self._passing:
+            summary = self._summaries.get(stream_id)
+            value = None if summary is None else key(summary)
+            if value is None:
+                rest.append(stream_id)
+            else:
+                told.append((value, stream_id))
+        told.sort(key=itemgetter(0), reverse=self.order.down)
+        return [stream_id for _, stream_id in told] + rest
+
+    def _in_groups(self, ids: list[int]) -> list[Listed]:
+        lines: list[Listed] = []
+        groups = grouped(summary for stream_id in ids if (summary := self._summaries.get(stream_id)) is not None)
+        for group in groups:
+            self._line_of |= dict.fromkeys((group.shape, *group.ids), len(lines))
+            lines.append(group)
+            if group.shape in self.unfolded:
+                self._line_of |= {stream_id: len(lines) + place for place, stream_id in enumerate(group.ids)}
+                lines += group.ids
+        self.groups = len(groups)
+        self._usual = next((group for group in reversed(groups) if not group.is_shapeless), None)
+        return lines
+
+    def id_at(self, index: int) -> int:
+        """The id of the stream in that line, of a group the one that stands for it."""
+        line = self.lines[index]
+        return line.example if isinstance(line, Group) else line
+
+    def mark_at(self, index: int) -> Mark:
+        """What to find that line by when the list has changed."""
+        line = self.lines[index]
+        return line.shape if isinstance(line, Group) else line
+
+    def index_of(self, mark: Mark) -> int | None:
+        """The line of that mark; of a stream that is folded away its group's, of one that has gone None.
+
+        In a list that ascends, it is then the line of the stream that came after it.
+        """
+        if not self._is_arranged:
+            self._arrange()
+        if self.order == Order() and isinstance(mark, int):
+            return bisect_left(self._passing, mark)
+        return self._line_of.get(mark)
 
     def set_ids(self, ids: list[int]) -> bool:
         """Take the ids that there are now, ascending; whether they are others than before."""
@@ -143,16 +196,21 @@ class Catalogue:
 
     def put(self, summaries: Iterable[Summary]) -> None:
         """Take what has been read."""
-        changed = {summary.id: summary for summary in summaries}
+        read = {summary.id: summary for summary in summaries}
+        changed = {stream_id: summary for stream_id, summary in read.items() if summary != self.get(stream_id)}
         self._summaries |= changed
-        self._unread -= changed.keys()
-        if self.wanted and changed:
+        self._unread -= read.keys()
+        if not changed:
+            return
+        if self.wanted:
             passing = {stream_id for stream_id in changed if self._passes(stream_id)}
-            self.shown = sorted(set(self.shown) - changed.keys() | passing)
+            self._passing = sorted(set(self._passing) - changed.keys() | passing)
+        if self.wanted or self.order != Order():
+            self._is_arranged = False
 
     def stale(self, in_sight: Iterable[int]) -> list[int]:
         """The ids of what may have changed and matters: open streams, and those in the lines in sight."""
-        seen = {self.shown[index] for index in in_sight if index < len(self.shown)}
+        seen = {self.id_at(index) for index in in_sight if index < len(self)}
         return sorted(seen | {summary.id for summary in self._summaries.values() if summary.state == "open"})
 
     def before_unread(self) -> int | None:
@@ -167,38 +225,22 @@ class Catalogue:
 
     def totals(self) -> Totals:
         """What is known so far, added up."""
-        values = self._summaries.values()
-        return Totals(
-            len(self._ids),
-            sum(summary.state == "open" for summary in values),
-            sum(summary.errors > 0 for summary in values),
-            sum(summary.warnings > 0 and not summary.errors for summary in values),
-        )
+        is_open = errors = warnings = 0
+        for summary in self._summaries.values():
+            is_open += summary.state == "open"
+            errors += summary.errors > 0
+            warnings += summary.warnings > 0 and not summary.errors
+        return Totals(len(self._ids), is_open, errors, warnings)
 
     def next_faulty(self, index: int, step: int) -> int | None:
-        """The line of the next stream with errors or warnings, up or down from `index`; None: there is none."""
+        """The line of the next stream with errors or warnings, up or down from `index`; None: there is none.
+
+        Of a group the line counts only while its streams are folded away: else they stand below it.
+        """
         lines = range(index + 1, len(self)) if step > 0 else range(index - 1, -1, -1)
         for line in lines:
-            summary = self[line]
-            if summary is not None and (summary.errors or summary.warnings):
+            listed, summary = self.lines[line], self[line]
+            is_head = isinstance(listed, Group) and listed.shape in self.unfolded
+            if summary is not None and summary.is_faulty and not is_head:
                 return line
         return None
-
-
-def read_page(recording: Recording, before_id: int) -> list[Summary]:
-    """The last streams below an id."""
-    rows = recording.streams(limit=PAGE, before_id=before_id)
-    codes = recording.codes(rows[0].id, rows[-1].id) if rows else {}
-    return [Summary.of(row, codes.get(row.id, ())) for row in rows]
-
-
-def read_each(recording: Recording, ids: Iterable[int]) -> list[Summary]:
-    """These streams, as far as they are still there."""
-    return list(_each(recording, ids))
-
-
-def _each(recording: Recording, ids: Iterable[int]) -> Iterator[Summary]:
-    for stream_id in ids:
-        for row in recording.streams(limit=1, after_id=stream_id - 1):
-            if row.id == stream_id:
-                yield Summary.of(row, recording.codes(row.id, row.id).get(row.id, ()))

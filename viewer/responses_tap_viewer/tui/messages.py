@@ -3,7 +3,7 @@
 from textual.message import Message
 
 from responses_tap.timeline import Row
-from responses_tap_viewer.tui.catalogue import Summary
+from responses_tap_viewer.tui.summary import Summary
 
 
 class StreamSelected(Message):

@@ -14,15 +14,15 @@ from textual.widgets import Static
 
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING, printable
-from responses_tap_viewer.tui.catalogue import Catalogue, read_each, read_page
 from responses_tap_viewer.tui.messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
 from responses_tap_viewer.tui.screens.acts import Acts
 from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.source import Change
+from responses_tap_viewer.tui.summary import read_each, read_page
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
-from responses_tap_viewer.tui.widgets.lines import Chosen
+from responses_tap_viewer.tui.widgets.lines import Chosen, SightChanged
 from responses_tap_viewer.tui.widgets.pane import Pane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
 from responses_tap_viewer.tui.widgets.title_bar import TitleBar
@@ -48,6 +48,9 @@ class Browser(Acts):
         Binding("n", "find(1)", "Finding", tooltip="Next finding, on into later streams"),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the streams"),
         Binding("N", "find(-1)", "Finding before", show=False, tooltip="Previous finding, back into earlier streams"),
+        Binding("s", "sort", "Sort", show=False, tooltip="Sort the streams by the next column, as a click on it does"),
+        Binding("S", "reverse", "Reverse", show=False, tooltip="Turn the order of the streams round"),
+        Binding("b", "group", "Shapes", tooltip="Put streams with the same sequence of events together"),
         Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
         Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
         *(
@@ -102,7 +105,7 @@ class Browser(Acts):
         while True:
             change = await self._source.check()
             if change is Change.OPENED:
-                self._streams.catalogue = Catalogue(self._streams.catalogue.wanted)
+                self._streams.catalogue = self._streams.catalogue.anew()
                 self._timeline.open(None)
             if change in (Change.OPENED, Change.WRITTEN):
                 await self._read_streams()
@@ -135,6 +138,7 @@ class Browser(Acts):
         totals = streams.catalogue.totals()
         is_empty = not totals.streams
         streams.renew()
+        self._read_sight()
         self._clear_unless_selected()
         self._title.show(self._recording_name, totals)
         if is_empty:
@@ -148,6 +152,15 @@ class Browser(Acts):
     def _clear_unless_selected(self) -> None:
         if self._streams.selected is None and self._timeline.follower is not None:
             self._timeline.open(None)
+
+    def on_sight_changed(self, message: SightChanged) -> None:
+        """Other streams are in sight."""
+        if message.lines is self._streams.lines:
+            self._read_sight()
+
+    @work(exclusive=True, group="sight")
+    async def _read_sight(self) -> None:
+        await self._streams.read_sight(self._source)
 
     def on_stream_selected(self, message: StreamSelected) -> None:
         """Another stream is under the cursor, or the same one has changed."""
@@ -246,8 +259,9 @@ class Browser(Acts):
         self._go(self._streams)
 
     def on_chosen(self, message: Chosen) -> None:
-        """From a stream to its timeline, from a row to what is behind it."""
-        self._go(self._timeline if self._pane is self._streams else self._detail)
+        """Into a group, from a stream to its timeline, from a row to what is behind it."""
+        if self._pane is not self._streams or not self._streams.turn_group_fold():
+            self._go(self._timeline if self._pane is self._streams else self._detail)
 
     # What the keys do
 
@@ -271,6 +285,18 @@ class Browser(Acts):
             streams.lines.jump_to(index)
         else:
             self.notify("No error or warning further " + ("down" if step > 0 else "up"))
+
+    def action_sort(self) -> None:
+        """Sort the streams by the next column."""
+        self._streams.sort_by_next()
+
+    def action_reverse(self) -> None:
+        """Turn the order of the streams round."""
+        self._streams.reverse()
+
+    def action_group(self) -> None:
+        """Put the streams of one shape together, or list them all."""
+        self._streams.turn_groups()
 
     def action_turn_fold(self) -> None:
         """Unfold the runs of deltas, or fold them."""

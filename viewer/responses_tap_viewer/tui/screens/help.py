@@ -13,7 +13,8 @@ from textual.widgets import Static
 from responses_tap.filters import FIELDS
 from responses_tap.protocol.findings import Severity
 from responses_tap.timeline import CUT, GLYPHS, OK
-from responses_tap_viewer.tui.widgets.streams_pane import MARKED, OPEN
+from responses_tap_viewer.tui.columns import OPEN
+from responses_tap_viewer.tui.widgets.streams_pane import MARKED
 
 _NAMES_WIDTH = 18
 _FILTER = "Terms side by side must all hold; - before one turns it round; * is any text, a comma means or:"

@@ -13,8 +13,8 @@ from textual.widgets import Input, Static
 
 from responses_tap.filters import Filter, FilterError, parse
 from responses_tap.timeline import MISSING, printable
-from responses_tap_viewer.tui.catalogue import Summary
 from responses_tap_viewer.tui.completion import completions, last_term
+from responses_tap_viewer.tui.summary import Summary
 
 type Listed = Callable[[], Iterable[Summary]]
 """What gives the streams whose values a filter may name."""

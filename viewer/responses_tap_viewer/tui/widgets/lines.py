@@ -44,6 +44,18 @@ class Chosen(Message):
         self.lines = lines
 
 
+class SightChanged(Message):
+    """Other lines of a list are in sight."""
+
+    def __init__(self, lines: "Lines") -> None:
+        super().__init__()
+        self.lines = lines
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether an older message is of no more interest."""
+        return isinstance(message, SightChanged) and message.lines is self.lines
+
+
 class LineSource(Protocol):
     """What is listed."""
 
@@ -194,9 +206,16 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             if event.chain > 1:
                 self.action_choose()
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell what has come into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(SightChanged(self))
+
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
         self._reveal(0)
+        self.post_message(SightChanged(self))
 
     def _reveal(self, context: int) -> None:
         height = self.height

@@ -1,28 +1,23 @@
 """The list of streams."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import NamedTuple
-
 from textual.app import ComposeResult
-from textual.widgets import Static
 
 from responses_tap.filters import Filter
-from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import CUT, GLYPHS, OK, shorten
-from responses_tap_viewer.tui.catalogue import Catalogue, Summary
+from responses_tap.timeline import shorten
+from responses_tap_viewer.tui.catalogue import Catalogue, Mark, Order
+from responses_tap_viewer.tui.columns import ARRIVALS, ID_WIDTH, OPEN, Column, columns
+from responses_tap_viewer.tui.groups import Group, group_line
 from responses_tap_viewer.tui.messages import StreamSelected
-from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Span, fit
+from responses_tap_viewer.tui.sight import Sight
+from responses_tap_viewer.tui.source import Source
+from responses_tap_viewer.tui.spans import Line, fit
+from responses_tap_viewer.tui.summary import Summary
+from responses_tap_viewer.tui.widgets.column_head import ColumnHead
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
-OPEN = "…"
 MARKED = "◆"
-_NS = 1e9
-_BAD_STATES = ("truncated", "http-error", "failed")
-_HTTP_ERROR = 400
 
 
 class StreamsPane(Pane):
@@ -30,11 +25,17 @@ class StreamsPane(Pane):
 
     def __init__(self) -> None:
         super().__init__(Lines(id="streams"), id="streams-pane")
-        self._head = Static(id="streams-head", markup=False)
+        self._head = ColumnHead()
         self.catalogue = Catalogue()
+        self._sight = Sight()
         self.marked: int | None = None
         """The id of the stream that others are compared with."""
         self._selected: Summary | None = None
+        self._mark: Mark | None = None
+        """That of the line under the cursor."""
+        self._known: set[int] = set()
+        self._unseen: set[int] = set()
+        """Streams that are new and have not been in sight."""
         self._filter = FilterLine(lambda: self.catalogue.known)
 
     def compose(self) -> ComposeResult:
@@ -56,7 +57,7 @@ class StreamsPane(Pane):
         """List the streams that this filter lets pass; none of them counts as new."""
         self.catalogue.choose(wanted)
         self.renew(may_follow=False)
-        self.see_all()
+        self._unseen.clear()
         self._select()
 
     def turn_mark(self) -> None:
@@ -65,6 +66,59 @@ class StreamsPane(Pane):
         if self._selected is not None:
             self.marked = None if self.marked == self._selected.id else self._selected.id
             self.renew()
+
+    def sort_by_next(self) -> None:
+        """Sort by the next column that is shown."""
+        order = self.catalogue.order
+        shown = [column for column, _ in columns(self.lines.text_width) if column.sort is not None]
+        titles = [column.title for column in shown]
+        after = titles.index(order.column) + 1 if order.column in titles else 0
+        self._sort_by(shown[after % len(shown)])
+
+    def reverse(self) -> None:
+        """Turn the order round."""
+        order = self.catalogue.order
+        self._arrange(order._replace(down=not order.down))
+
+    def turn_groups(self) -> None:
+        """Put the streams of one shape together, or list them all."""
+        order = self.catalogue.order
+        self._arrange(order._replace(by_shape=not order.by_shape))
+
+    def turn_group_fold(self) -> bool:
+        """Unfold the group under the cursor, or fold it; whether there is one."""
+        listed = self.catalogue.lines[self.lines.cursor] if len(self.catalogue) else None
+        if not isinstance(listed, Group):
+            return False
+        self.catalogue.turn_fold(listed)
+        self.renew(may_follow=False)
+        return True
+
+    def on_column_head_clicked(self, message: ColumnHead.Clicked) -> None:
+        """Sort by that column, or, if it is the one already, turn the order round."""
+        message.stop()
+        if message.column.title == self.catalogue.order.column:
+            self.reverse()
+        else:
+            self._sort_by(message.column)
+
+    def _sort_by(self, column: Column) -> None:
+        self._arrange(self.catalogue.order._replace(column=column.title, down=column.down))
+
+    def _arrange(self, order: Order) -> None:
+        """Arrange the list otherwise; the cursor stays on its stream, wherever that is then."""
+        selected = self.selected
+        self.catalogue.arrange(order)
+        self._mark = selected.id if selected is not None else None
+        self.renew(may_follow=False)
+        self.lines.jump_to(self.lines.cursor)
+
+    async def read_sight(self, source: Source) -> None:
+        """Read what only the lines in sight show."""
+        missing = self._sight.missing(self.catalogue, self.lines.in_sight)
+        if missing.streams or missing.examples:
+            await source.read(lambda recording: self._sight.read(recording, missing))
+            self.lines.refresh()
 
     def on_resize(self) -> None:
         """Choose the columns anew."""
@@ -83,14 +137,17 @@ class StreamsPane(Pane):
         """
         lines, last = self.lines, len(self.catalogue) - 1
         shown = lines.source
+        source = StreamLines(self.catalogue, self._sight, self.marked)
         if not isinstance(shown, StreamLines) or shown.catalogue is not self.catalogue:
-            self._selected = None
-            lines.open(StreamLines(self.catalogue, self.marked), last)
-            self.see_all()
+            self._selected = self._mark = None
+            self._sight = Sight()
+            lines.open(StreamLines(self.catalogue, self._sight, self.marked), last)
+            self._known = set(self.catalogue.shown)
         else:
-            follows = may_follow and lines.at_end and lines.has_focus
-            cursor = last if self._selected is None else self.catalogue.index_of(self._selected.id)
-            lines.renew(StreamLines(self.catalogue, self.marked), max(0, min(cursor, last)))
+            follows = may_follow and lines.at_end and lines.has_focus and self.catalogue.order == Order()
+            at = None if self._mark is None else self.catalogue.index_of(self._mark)
+            cursor = last if self._mark is None else lines.cursor if at is None else at
+            lines.renew(source, max(0, min(cursor, last)))
             if follows:
                 lines.move_to(last)
         self._select()
@@ -101,134 +158,73 @@ class StreamsPane(Pane):
         self._select()
 
     def _select(self) -> None:
-        new = self.count_new()
-        count = len(self.catalogue)
-        words = f"{MARKED} {self.marked} marked" if self.marked is not None else "", f"▼ {new} new" if new else ""
-        if self.catalogue.wanted:
-            shown = f"{count} of {self.catalogue.totals().streams}"
-            self.entitle("Streams", shorten(str(self.catalogue.wanted)), shown, *words)
-        else:
-            self.entitle("Streams", str(count or ""), *words)
+        catalogue = self.catalogue
+        count = len(catalogue.shown)
+        filtered = shorten(str(catalogue.wanted)) if catalogue.wanted else ""
+        shown = f"{count} of {catalogue.totals().streams}" if filtered else str(count or "")
+        shapes = f"{catalogue.groups} shapes" if catalogue.order.by_shape else ""
+        marked = f"{MARKED} {self.marked} marked" if self.marked is not None else ""
+        self.entitle("Streams", filtered, shown, shapes, marked, *self._new())
         self._draw_head()
-        if not count:
-            self._selected = None
+        if not len(catalogue):
+            self._selected = self._mark = None
             return
-        summary = self.catalogue[self.lines.cursor]
+        self._mark = catalogue.mark_at(self.lines.cursor)
+        summary = catalogue[self.lines.cursor]
         if summary is not None and summary != self._selected:
             self._selected = summary
             self.post_message(StreamSelected(summary))
 
+    def _new(self) -> list[str]:
+        """How many new streams there are above and below what is in sight."""
+        catalogue, in_sight = self.catalogue, self.lines.in_sight
+        ids = set(catalogue.shown)
+        self._unseen = (self._unseen | ids - self._known) & ids
+        self._known = ids
+        places = {new: line for new in self._unseen if (line := catalogue.index_of(new)) is not None}
+        first = 0 if catalogue.order == Order() else in_sight.start  # in that order, none has been passed over
+        self._unseen = {new for new, line in places.items() if not first <= line < in_sight.stop}
+        above = sum(places[new] < first for new in self._unseen)
+        below = len(self._unseen) - above
+        return [f"{glyph} {number} new" for glyph, number in (("▲", above), ("▼", below)) if number]
+
     def _draw_head(self) -> None:
-        cells = [fit(column.title, width, right=column.right) for column, width in columns(self.lines.text_width)]
-        self._head.update(" " + " ".join(cells))
+        self._head.show(self.lines.text_width, self.catalogue.order)
 
 
 class StreamLines:
     """The lines of the list."""
 
-    def __init__(self, catalogue: Catalogue, marked: int | None) -> None:
+    def __init__(self, catalogue: Catalogue, sight: Sight, marked: int | None) -> None:
         self.catalogue = catalogue
+        self._sight = sight
         self._marked = marked
-        self._ids = catalogue.shown
+        self._lines = catalogue.lines
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._lines)
 
     def line(self, index: int, width: int) -> Line:
-        """One stream, in the columns for that width."""
-        summary = self.catalogue.get(self._ids[index])
+        """One stream, in the columns for that width, or one group."""
+        listed = self._lines[index]
+        if isinstance(listed, Group):
+            usual = self.catalogue.usual
+            skeletons = self._sight.skeletons
+            common = None if usual is None else skeletons.get(usual.shape)
+            is_open = listed.shape in self.catalogue.unfolded
+            return group_line(listed, skeletons.get(listed.shape), common, is_open=is_open)
+        summary = self.catalogue.get(listed)
         if summary is None:
-            return [(fit(str(self._ids[index]), _ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]
+            return [(fit(str(listed), ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]
+        return self._stream_line(summary, width)
+
+    def _stream_line(self, summary: Summary, width: int) -> Line:
         line: Line = []
         for column, cells in columns(width):
             text, role = column.cell(summary)
+            if column.title == ARRIVALS:
+                text = self._sight.bars(summary.id)
             line += [(fit(text, cells, right=column.right), role), (" ", "plain")]
         if summary.id == self._marked:
             line[1] = (MARKED, "label")  # behind the id
         return line
-
-
-class Column(NamedTuple):
-    """A column of the list."""
-
-    title: str
-    cell: Callable[[Summary], Span]
-    width: int
-    from_width: int = 0
-    """The width of the list from which on it is shown."""
-    right: bool = False
-    share: int = 0
-    """Which part, in hundredths, it gets of the room that is left; the last column gets the rest."""
-
-
-def columns(width: int) -> list[tuple[Column, int]]:
-    """The columns that a list so wide has, each with its width."""
-    shown = [column for column in _COLUMNS if width >= column.from_width]
-    left = max(0, width - sum(column.width + 1 for column in shown))
-    widths = [column.width + left * column.share // 100 for column in shown]
-    widths[-1] += width - sum(widths) - len(widths)
-    return list(zip(shown, widths, strict=True))
-
-
-def _time(summary: Summary) -> Span:
-    return clock(summary.started_at, "%H:%M:%S"), "dim"
-
-
-def clock(started_at: str, form: str) -> str:
-    """A wall clock's time, as this machine's clock shows it."""
-    try:
-        return datetime.fromisoformat(started_at).astimezone().strftime(form)
-    except ValueError:
-        return started_at
-
-
-def _route(summary: Summary) -> Span:
-    return f"{summary.route} {summary.path}", "plain"
-
-
-def _status(summary: Summary) -> Span:
-    if summary.status is None:
-        return "", "plain"
-    return str(summary.status), "error" if summary.status >= _HTTP_ERROR else "plain"
-
-
-def _state(summary: Summary) -> Span:
-    return summary.state, "error" if summary.state in _BAD_STATES else "ok" if summary.state == "open" else "plain"
-
-
-def _seconds(ns: int | None) -> Span:
-    return "" if ns is None else f"{ns / _NS:.3f}", "plain"
-
-
-def _verdict(summary: Summary) -> Span:
-    glyphs = CUT if summary.state == "truncated" else OPEN if summary.state == "open" else ""
-    if summary.errors:
-        glyphs += f"{GLYPHS[Severity.ERROR]}{summary.errors}"
-    if summary.warnings:
-        glyphs += f"{GLYPHS[Severity.WARNING]}{summary.warnings}"
-    if summary.errors or summary.state in ("truncated", "http-error"):
-        return glyphs or GLYPHS[Severity.ERROR], "error"
-    return glyphs or OK, "warning" if summary.warnings else "ok"
-
-
-def _first_finding(summary: Summary) -> Span:
-    rule = RULES.get(summary.first_code)
-    if rule is None:
-        return summary.first_code, "plain"
-    return f"{GLYPHS[rule.severity]} {rule.code} {rule.name}", SEVERITY_ROLES[rule.severity]
-
-
-_ID_WIDTH = 5
-_COLUMNS = (
-    Column("id", lambda summary: (str(summary.id), "plain"), _ID_WIDTH, right=True),
-    Column("time", _time, 8),
-    Column("model", lambda summary: (summary.model, "strong"), 10, share=25),
-    Column("route", _route, 12, from_width=120, share=20),
-    Column("http", _status, 4, from_width=100, right=True),
-    Column("state", _state, 10, from_width=76),
-    Column("first s", lambda summary: _seconds(summary.first_byte_ns), 7, from_width=100, right=True),
-    Column("took s", lambda summary: _seconds(summary.last_ns), 8, from_width=70, right=True),
-    Column("events", lambda summary: (str(summary.event_count), "plain"), 6, right=True),
-    Column("verdict", _verdict, 7),
-    Column("first finding", _first_finding, 12),
-)

@@ -3,11 +3,11 @@
 from textual.app import ComposeResult
 
 from responses_tap.timeline import Row
-from responses_tap_viewer.tui.catalogue import Summary
 from responses_tap_viewer.tui.follower import Follower
 from responses_tap_viewer.tui.messages import RowSelected
 from responses_tap_viewer.tui.row_lines import RowLines, Times
 from responses_tap_viewer.tui.source import Source
+from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 

@@ -1,0 +1,136 @@
+"""The list of streams: sorted, put into groups, and never jumping."""
+
+import pytest
+
+from .conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
+
+
+def listed(screen: Screen) -> list[object]:
+    return [getattr(line, "ids", line) for line in screen.streams.catalogue.lines]
+
+
+async def sorted_by(screen: Screen, column: str) -> None:
+    while screen.streams.catalogue.order.column != column:
+        before = screen.streams.catalogue.order
+        await screen.press("s")
+        await screen.until(lambda before=before: screen.streams.catalogue.order != before)
+
+
+async def test_s_sorts_by_each_column_and_the_cursor_stays_on_its_stream(four: Recorder) -> None:
+    four.writer.set_stream(1, {"input_tokens": 9, "output_tokens": 12_345})
+    four.writer.commit()
+    async with browsing(four) as screen:
+        await screen.shows("9/12k")
+        for column, ids in (
+            ("model", [1, 3, 4, 2]),
+            ("http", [3, 1, 2, 4]),
+            ("first s", [1, 2, 4, 3]),
+            ("took s", [1, 2, 4, 3]),
+            ("tokens", [1, 2, 3, 4]),
+            ("verdict", [2, 4, 3, 1]),
+            ("first finding", [4, 2, 1, 3]),
+        ):
+            await sorted_by(screen, column)
+            assert (column, listed(screen)) == (column, ids)
+            assert screen.selected == 4
+            assert screen.streams.lines.cursor == ids.index(4)
+        await screen.shows("first finding▴")
+        await screen.press("S")
+        await screen.until(lambda: listed(screen) == [2, 4, 1, 3])
+        await screen.shows("first finding▾")
+
+
+async def test_a_click_on_a_columns_name_sorts_by_it_and_another_turns_it_round(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        head = next(line for line in screen.text.split("\n") if "verdict" in line)
+        for ids in ([2, 4, 3, 1], [1, 3, 4, 2]):
+            await screen.pilot.click("#streams-head", offset=(head.index("verdict") + 2, 0))
+            await screen.until(lambda ids=ids: listed(screen) == ids)
+        await screen.pilot.click("#streams-head", offset=(head.index("arrivals") + 2, 0))
+        await screen.pilot.pause()
+        assert screen.streams.catalogue.order.column == "verdict"
+
+
+async def test_new_streams_take_their_place_and_are_counted_above_and_below(recorder: Recorder) -> None:
+    for n in range(40):
+        recorder.add(GOOD, model=f"m{n % 2}")
+    async with browsing(recorder, NARROW) as screen:
+        await screen.press("home")
+        await screen.is_at(1)
+        await sorted_by(screen, "model")
+        await screen.press("S")
+        await screen.is_at(1)
+        before = screen.lines("streams").scroll_offset
+        top = screen.text.split("\n")[3]
+        recorder.add(GOOD, model="n")
+        recorder.add(GOOD, model="a")
+        recorder.add(SEED, model="a")
+        await screen.shows("▲ 1 new", "▼ 2 new")
+        assert screen.selected == 1
+        assert screen.text.split("\n")[3] == top
+        assert screen.lines("streams").scroll_offset.y == before.y + 1
+        await screen.press("home")
+        await screen.until(lambda: "▲" not in screen.text)
+        await screen.press("end")
+        await screen.until(lambda: "▼" not in screen.text)
+
+
+@pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])
+async def test_the_rare_shape_stands_out(recorder: Recorder, name: str, size: tuple[int, int]) -> None:
+    for n in range(24):
+        recorder.add(SEED if n == 11 else GOOD, started_at=f"2026-11-02T10:00:{n:02}.000000+00:00")
+    recorder.start(started_at="2026-11-02T10:00:30.000000+00:00")
+    recorder.writer.commit()
+    async with browsing(recorder, size) as screen:
+        await screen.press("b")
+        await screen.until(lambda: screen.streams.catalogue.groups == 3)
+        await screen.press("home")
+        await screen.is_at(12)
+        await screen.is_golden(f"{name}-shapes")
+
+
+async def test_groups_unfold_and_a_new_stream_joins_its_own(recorder: Recorder) -> None:
+    for n in range(6):
+        recorder.add(SEED if n == 2 else GOOD)
+    async with browsing(recorder) as screen:
+        await screen.press("b")
+        await screen.until(lambda: listed(screen) == [(3,), (1, 2, 4, 5, 6)])
+        assert screen.streams.lines.cursor == 1
+        await screen.press("enter")
+        await screen.until(lambda: listed(screen) == [(3,), (1, 2, 4, 5, 6), 1, 2, 4, 5, 6])
+        assert screen.focus == "streams"
+        await screen.press("down", "down")
+        await screen.is_at(2)
+        recorder.add(SEED)
+        await screen.until(lambda: listed(screen)[0] == (3, 7))
+        assert (screen.selected, screen.streams.lines.cursor) == (2, 3)
+        await screen.press("enter")
+        await screen.until(lambda: screen.focus == "timeline")
+        await screen.press("escape", "up", "up", "enter")
+        await screen.until(lambda: listed(screen) == [(3, 7), (1, 2, 4, 5, 6)])
+        await screen.press("b")
+        await screen.until(lambda: listed(screen) == [1, 2, 3, 4, 5, 6, 7])
+        assert screen.selected == 6
+
+
+async def test_n_walks_one_stream_of_each_group(recorder: Recorder) -> None:
+    for data in (GOOD, SEED, GOOD, SEED, GOOD):
+        recorder.add(data)
+    async with browsing(recorder) as screen:
+        await screen.press("b")
+        await screen.until(lambda: listed(screen) == [(2, 4), (1, 3, 5)])
+        await screen.press("N")
+        await screen.until(lambda: screen.row == "finding MD301")
+        assert screen.selected == 4
+
+
+async def test_filter_order_and_groups_go_together(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await sorted_by(screen, "verdict")
+        await screen.press("slash", *"errors>0", "enter")
+        await screen.until(lambda: listed(screen) == [2, 4])
+        await screen.press("b")
+        await screen.until(lambda: len(listed(screen)) == 2 and screen.streams.catalogue.groups == 2)
+        await screen.shows("errors>0 · 2 of 4 · 2 shapes")
+        await screen.press("escape")
+        await screen.until(lambda: screen.streams.catalogue.groups == 4)

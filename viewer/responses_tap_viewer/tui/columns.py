@@ -1,0 +1,127 @@
+"""The columns of the list of streams: what they show, how wide they are, how they sort."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.rules import RULES
+from responses_tap.timeline import CUT, GLYPHS, OK
+from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Span
+from responses_tap_viewer.tui.summary import Summary
+
+OPEN = "…"
+ARRIVALS = "arrivals"
+"""The column that is not in a summary: it is read for the streams in sight alone."""
+ARRIVALS_WIDTH = 8
+ID_WIDTH = 5
+_NS = 1e9
+_BAD_STATES = ("truncated", "http-error", "failed")
+_HTTP_ERROR = 400
+_THOUSAND = 1000
+
+type SortKey = Callable[[Summary], Any]
+"""What a column sorts by; None comes last, whichever way round."""
+
+
+class Column(NamedTuple):
+    """A column of the list."""
+
+    title: str
+    cell: Callable[[Summary], Span]
+    width: int
+    sort: SortKey | None = None
+    from_width: int = 0
+    """The width of the list from which on it is shown."""
+    right: bool = False
+    share: int = 0
+    """Which part, in hundredths, it gets of the room that is left; the last column gets the rest."""
+    down: bool = False
+    """Whether one wants the largest first."""
+
+
+def columns(width: int) -> list[tuple[Column, int]]:
+    """The columns that a list so wide has, each with its width."""
+    shown = [column for column in COLUMNS if width >= column.from_width]
+    left = max(0, width - sum(column.width + 1 for column in shown))
+    widths = [column.width + left * column.share // 100 for column in shown]
+    widths[-1] += width - sum(widths) - len(widths)
+    return list(zip(shown, widths, strict=True))
+
+
+def clock(started_at: str, form: str) -> str:
+    """A wall clock's time, as this machine's clock shows it."""
+    try:
+        return datetime.fromisoformat(started_at).astimezone().strftime(form)
+    except ValueError:
+        return started_at
+
+
+def _time(summary: Summary) -> Span:
+    return clock(summary.started_at, "%H:%M:%S"), "dim"
+
+
+def _status(summary: Summary) -> Span:
+    if summary.status is None:
+        return "", "plain"
+    return str(summary.status), "error" if summary.status >= _HTTP_ERROR else "plain"
+
+
+def _state(summary: Summary) -> Span:
+    return summary.state, "error" if summary.state in _BAD_STATES else "ok" if summary.state == "open" else "plain"
+
+
+def _seconds(ns: int | None) -> Span:
+    return "" if ns is None else f"{ns / _NS:.3f}", "plain"
+
+
+def _tokens(summary: Summary) -> Span:
+    if summary.input_tokens is None and summary.output_tokens is None:
+        return "", "plain"
+    return f"{_short(summary.input_tokens)}/{_short(summary.output_tokens)}", "plain"
+
+
+def _short(number: int | None) -> str:
+    if number is None:
+        return "?"
+    if abs(number) < 10 * _THOUSAND:
+        return str(number)
+    return f"{number / _THOUSAND:.0f}k" if abs(number) < _THOUSAND**2 else f"{number / _THOUSAND**2:.1f}M"
+
+
+def verdict(summary: Summary) -> Span:
+    """Glyphs and numbers of what is wrong with a stream."""
+    glyphs = CUT if summary.state == "truncated" else OPEN if summary.state == "open" else ""
+    if summary.errors:
+        glyphs += f"{GLYPHS[Severity.ERROR]}{summary.errors}"
+    if summary.warnings:
+        glyphs += f"{GLYPHS[Severity.WARNING]}{summary.warnings}"
+    if summary.errors or summary.state in ("truncated", "http-error"):
+        return glyphs or GLYPHS[Severity.ERROR], "error"
+    return glyphs or OK, "warning" if summary.warnings else "ok"
+
+
+def finding(code: str) -> Span:
+    """A rule's glyph, code and name."""
+    rule = RULES.get(code)
+    if rule is None:
+        return code, "plain"
+    return f"{GLYPHS[rule.severity]} {rule.code} {rule.name}", SEVERITY_ROLES[rule.severity]
+
+
+COLUMNS = (
+    Column("id", lambda s: (str(s.id), "plain"), ID_WIDTH, lambda s: s.id, right=True),
+    Column("time", _time, 8, lambda s: s.started_at),
+    Column("model", lambda s: (s.model, "strong"), 10, lambda s: s.model.lower(), share=25),
+    Column("route", lambda s: (f"{s.route} {s.path}", "plain"), 12, lambda s: (s.route, s.url), 130, share=20),
+    Column("http", _status, 4, lambda s: s.status, 100, right=True, down=True),
+    Column("state", _state, 10, lambda s: s.state, 76),
+    Column("first s", lambda s: _seconds(s.first_event_ns), 7, lambda s: s.first_event_ns, 100, right=True, down=True),
+    Column("took s", lambda s: _seconds(s.last_ns), 8, lambda s: s.last_ns, 70, right=True, down=True),
+    Column("events", lambda s: (str(s.event_count), "plain"), 6, lambda s: s.event_count, right=True, down=True),
+    Column("tokens", _tokens, 9, lambda s: (s.output_tokens or 0) + (s.input_tokens or 0), 118, right=True, down=True),
+    Column(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 88),
+    Column("verdict", verdict, 7, lambda s: (s.errors, s.warnings, s.state in _BAD_STATES), down=True),
+    Column("first finding", lambda s: finding(s.first_code), 12, lambda s: s.first_code or None),
+)
+SORT_KEYS = {column.title: column.sort for column in COLUMNS if column.sort is not None}

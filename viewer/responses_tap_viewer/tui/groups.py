@@ -1,0 +1,121 @@
+"""Streams of one shape, put together: so the one in twenty that fails stands out."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from rich.cells import cell_len
+
+from responses_tap.timeline import OK
+from responses_tap_viewer.tui.columns import finding
+from responses_tap_viewer.tui.spans import Line, Role
+from responses_tap_viewer.tui.summary import Summary
+
+type Skeleton = Sequence[str]
+"""The types of a stream's events, each run of the same type as one."""
+
+_RARE = 20
+"""One in so many, or fewer, is rare."""
+_PREFIX = "response."
+_COUNT_WIDTH = 6
+_MOST_STEPS = 1000
+"""Types of a skeleton that are compared: beyond that, one does not look at the difference, but at the stream."""
+_MOST_CODES = 2
+_FOUND_UNTIL = 52
+"""The column behind the findings of most groups."""
+_MOST_DIFFERENCES = 6
+_FOLDED, _UNFOLDED = "▸", "▾"
+
+
+class Group(NamedTuple):
+    """The listed streams of one shape."""
+
+    shape: str
+    ids: tuple[int, ...]
+    """In the order of the list."""
+    share: float
+    """Of all listed streams."""
+    is_rare: bool
+    codes: tuple[tuple[str, int], ...]
+    """The first findings of its streams, and how many have them, the commonest first."""
+    example: int
+    """The stream that stands for it: one that has findings, if there is one."""
+    shortest: int
+    """The stream with the fewest events."""
+    is_shapeless: bool
+    """Whether its streams have no events, or not all of them yet; they have their state in common."""
+
+
+def grouped(summaries: Iterable[Summary]) -> list[Group]:
+    """The groups of these streams, the rarest first."""
+    by_shape: dict[str, list[Summary]] = {}
+    for summary in summaries:
+        by_shape.setdefault(summary.shape or summary.state, []).append(summary)
+    total = sum(map(len, by_shape.values()))
+    groups = [_group(shape, members, total) for shape, members in by_shape.items()]
+    return sorted(groups, key=lambda group: (len(group.ids), group.shape))
+
+
+def _group(shape: str, members: list[Summary], total: int) -> Group:
+    codes = Counter(member.first_code for member in members if member.first_code)
+    return Group(
+        shape,
+        tuple(member.id for member in members),
+        len(members) / total,
+        members[0].state != "open" and len(members) * _RARE <= total,
+        tuple(codes.most_common()),
+        next((member.id for member in reversed(members) if member.is_faulty), members[-1].id),
+        min(members, key=lambda member: member.event_count).id,
+        members[0].shape is None,
+    )
+
+
+def group_line(group: Group, own: Skeleton | None, usual: Skeleton | None, *, is_open: bool) -> Line:
+    """How many, how often, what was found, and in what it is not as the commonest group."""
+    line: Line = [
+        (f"{_UNFOLDED if is_open else _FOLDED}", "label"),
+        (f"{len(group.ids):>{_COUNT_WIDTH}} ×", "strong"),
+        (f" {group.share:>6.1%} ", "plain"),
+        (" rare  " if group.is_rare else "       ", "warning"),
+        *_found(group),
+    ]
+    line.append((" " * (_FOUND_UNTIL - sum(cell_len(text) for text, _ in line)), "plain"))
+    if group.is_shapeless:
+        return [*line, (f"  no whole sequence of events: {group.shape}", "dim")]
+    if own is None:
+        return line
+    if usual is None or own == usual:
+        return [*line, ("  the usual: ", "dim"), (_in_words(own), "dim")]
+    return [*line, ("  ", "plain"), *_difference(usual, own)]
+
+
+def _found(group: Group) -> Line:
+    if not group.codes:
+        return [(f"{OK} no finding", "ok")]
+    line: Line = []
+    for code, count in group.codes[:_MOST_CODES]:
+        text, role = finding(code)
+        line.append((f"{text} in {count if count < len(group.ids) else 'all'}  ", role))
+    if len(group.codes) > _MOST_CODES:
+        line.append((f"and {len(group.codes) - _MOST_CODES} more", "dim"))
+    return line
+
+
+def _difference(usual: Skeleton, own: Skeleton) -> Line:
+    """What `own` lacks and has more than `usual`."""
+    matcher = SequenceMatcher(None, usual[:_MOST_STEPS], own[:_MOST_STEPS], autojunk=False)
+    changes: list[tuple[str, Role]] = []
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            changes += [(f"− {_name(type_)}  ", "error") for type_ in usual[i1:i2]]
+            changes += [(f"+ {_name(type_)}  ", "number") for type_ in own[j1:j2]]
+    return changes[:_MOST_DIFFERENCES]
+
+
+def _in_words(skeleton: Skeleton) -> str:
+    return ", ".join(map(_name, skeleton[:_MOST_DIFFERENCES])) + (", …" if len(skeleton) > _MOST_DIFFERENCES else "")
+
+
+def _name(type_: str) -> str:
+    return type_.removeprefix(_PREFIX)

@@ -1,0 +1,47 @@
+"""The line above the list of streams: the names of its columns, and which one it is sorted by."""
+
+from textual import events
+from textual.message import Message
+from textual.widgets import Static
+
+from responses_tap_viewer.tui.catalogue import Order
+from responses_tap_viewer.tui.columns import Column, columns
+from responses_tap_viewer.tui.spans import fit
+
+_UP, _DOWN = "▴", "▾"
+
+
+class ColumnHead(Static):
+    """Names the columns; a click on one asks to sort by it."""
+
+    class Clicked(Message):
+        """The person wants the list sorted by this column, or the other way round."""
+
+        def __init__(self, column: Column) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(self) -> None:
+        super().__init__(id="streams-head", markup=False)
+        self._width = 0
+
+    def show(self, width: int, order: Order) -> None:
+        """Name the columns of a list so wide."""
+        self._width = width
+        self.update(" " + " ".join(_title(column, cells, order) for column, cells in columns(width)))
+
+    def on_click(self, event: events.Click) -> None:
+        """Find the column that was clicked."""
+        end = 1  # the list has the cursor's mark there
+        for column, cells in columns(self._width):
+            end += cells + 1
+            if event.x < end:
+                if column.sort is not None:
+                    self.post_message(self.Clicked(column))
+                return
+
+
+def _title(column: Column, width: int, order: Order) -> str:
+    if order.column != column.title:
+        return fit(column.title, width, right=column.right)
+    return fit(column.title[: width - 1] + (_DOWN if order.down else _UP), width, right=column.right)
