@@ -1,23 +1,29 @@
 """The addon as mitmproxy loads it: from a script, with its options, and beside other addons."""
 
 import asyncio
+import gzip
 import http.client
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from mitmproxy import contentviews
 from mitmproxy.exceptions import OptionsError
+from mitmproxy.http import HTTPFlow
 from mitmproxy.test import taddons, tflow, tutils
 
 from responses_tap.capture import Capture
+from responses_tap.store import open_recording
+from responses_tap.timeline import render, timeline
 
 from .conftest import RECORDINGS
-from .upstream import SSE_HEAD, Upstream, ended, framed, rows
+from .upstream import PATIENCE, SSE_HEAD, Upstream, ended, framed, rows
 
 ROOT = Path(__file__).parents[1]
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
@@ -31,9 +37,9 @@ def flow(path: str = "/v1/responses", method: str = "POST"):
 
 
 @contextmanager
-def capture(db: Path, **options: str) -> Iterator[tuple[Capture, taddons.context]]:
+def capture(db: Path, *others: object, **options: str) -> Iterator[tuple[Capture, taddons.context]]:
     addon = Capture(lambda notice: None)
-    with taddons.context(addon) as context:
+    with taddons.context(addon, *others) as context:
         context.configure(addon, tap_db=str(db), **options)
         yield addon, context
         addon.done()
@@ -86,6 +92,94 @@ async def test_the_file_can_be_changed_and_bad_options_are_refused(tmp_path: Pat
         with pytest.raises(OptionsError):
             context.configure(addon, tap_profile="nobody")
     assert [len(rows(db)) for db in (first, second)] == [1, 1]
+
+
+SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
+
+
+class Screens:
+    """What mitmproxy and mitmweb have and mitmdump has not: it is told of flows that changed."""
+
+    name = "view"
+
+    def __init__(self) -> None:
+        self.updated: list[object] = []
+
+    def update(self, flows: Sequence[object]) -> None:
+        self.updated += flows
+
+
+async def recorded(addon: Capture, body: bytes, *, content_encoding: str = "") -> HTTPFlow:
+    """A flow with this body, all of its findings told."""
+    seen = flow()
+    if content_encoding:
+        seen.response.headers["content-encoding"] = content_encoding
+    seen.response.raw_content = None
+    addon.request(seen)
+    addon.responseheaders(seen)
+    for part in (body[:99], body[99:], b""):
+        assert seen.response.stream(part) == part
+    addon.response(seen)
+    return seen
+
+
+async def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+async def test_a_flow_with_findings_is_marked_and_commented(tmp_path: Path) -> None:
+    screens = Screens()
+    with capture(tmp_path / "r.db", screens) as (addon, _):
+        clean, seed = await recorded(addon, CLEAN), await recorded(addon, SEED)
+        await until(lambda: "MD301" in seed.comment)
+        assert seed.marked == ":red_circle:"
+        assert set(seed.comment.split(", ")) == {
+            "NS201 item-not-opened", "NS205 part-type-not-allowed", "MD301 text-done-missing",
+        }  # fmt: skip
+        assert (clean.marked, clean.comment) == ("", "")
+        assert set(map(id, screens.updated)) == {id(seed)}
+        assert seed.metadata["responses_tap"] == [f"{tmp_path / 'r.db'}#2"]
+
+
+async def test_a_person_s_mark_and_comment_stay(tmp_path: Path) -> None:
+    with capture(tmp_path / "r.db") as (addon, _):
+        seen = await recorded(addon, SEED)
+        seen.marked, seen.comment = ":star:", "look at this"
+        await until(lambda: "MD301" in seen.comment)
+        assert seen.marked == ":star:"
+        assert seen.comment.startswith("look at this, ")
+
+
+@pytest.mark.parametrize("encode", [bytes, gzip.compress])
+async def test_mitmproxy_shows_a_stream_as_its_timeline(tmp_path: Path, encode: Callable[[bytes], bytes]) -> None:
+    db = tmp_path / "r.db"
+    with capture(db, Screens()) as (addon, _):
+        seen = await recorded(addon, encode(SEED), content_encoding="gzip" if encode is gzip.compress else "")
+        assert seen.response.raw_content == encode(SEED)
+        await until(lambda: "MD301" in seen.comment)
+        by_body = contentviews.prettify_message(seen.response, tflow.tflow())
+        await until(lambda: rows(db)[0].state == "completed")
+        by_recording = contentviews.prettify_message(seen.response, seen)
+        for shown in (by_body, by_recording):
+            assert shown.view_name == "Responses"
+            assert "✖ MD301 text-done-missing" in shown.text
+        with open_recording(db) as recording:
+            expected = render(timeline(recording.entries(1), recording.findings(1)))
+            assert by_recording.text == "\n".join(expected)
+        seen.metadata["responses_tap"] = [f"{tmp_path / 'gone.db'}#1"]
+        assert contentviews.prettify_message(seen.response, seen).text == by_body.text
+
+
+async def test_without_screens_no_body_is_kept_and_other_bodies_are_shown_as_ever(tmp_path: Path) -> None:
+    with capture(tmp_path / "r.db") as (addon, _):
+        seen = await recorded(addon, CLEAN)
+        assert seen.response.raw_content is None
+        other = tutils.tresp(content=b'data: {"object":"chat.completion.chunk"}\n\n')
+        other.headers["content-type"] = "text/event-stream"
+        assert contentviews.prettify_message(other, tflow.tflow()).view_name != "Responses"
 
 
 async def test_without_a_recorder_the_hooks_do_nothing() -> None:

@@ -96,7 +96,7 @@ def test_notices_tell_the_story_in_order(feeder: Feeder, notices: list[Notice]) 
     play(feeder, [SEED])
     feeder.close()
     started, *found, finished = notices
-    assert started == StreamStarted(1, "POST", "http://h/v1/responses", "m")
+    assert started == StreamStarted(1, 1, "POST", "http://h/v1/responses", "m")
     assert [n.code for n in found if isinstance(n, FindingMade)] == ["NS201", "NS205", "MD301"]
     assert isinstance(finished, StreamFinished)
     assert (finished.state, finished.events, finished.errors, finished.first_code) == ("completed", 13, 3, "NS201")
@@ -139,7 +139,7 @@ def test_a_cut_stream_keeps_its_tail(feeder: Feeder, db: Path, end: End, code: s
 
 def test_a_silence_before_the_end_is_told(db: Path) -> None:
     writer = Writer(db)
-    stream = LiveStream.begin(request(), writer, "openai")
+    stream = LiveStream.begin(1, request(), writer, "openai")
     stream.answer(Answer(200, SSE))
     stream.chunk(CLEAN[:99], 5)
     stream.end(CLIENT, 12_345_000_000)
@@ -322,7 +322,7 @@ def test_a_rule_that_fails_costs_findings_but_no_facts(db: Path, monkeypatch: py
 
     monkeypatch.setattr("responses_tap.protocol.sequence.Sequence.apply", fail)
     writer = Writer(db)
-    stream = LiveStream.begin(request(), writer, "openai")
+    stream = LiveStream.begin(1, request(), writer, "openai")
     stream.answer(Answer(200, SSE))
     for part in pieces(CLEAN, 100):
         stream.chunk(part, 5)

@@ -358,7 +358,7 @@ async def test_mitmproxy_keeps_no_messages_unless_it_is_told_to(db: Path) -> Non
 def test_a_long_socket_keeps_few_streams_in_memory(db: Path) -> None:
     writer = Writer(db)
     request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
-    live = LiveSocket.begin(request, writer, "openai")
+    live = LiveSocket.begin(1, request, writer, "openai")
     for n in range(100):
         lane = {"stream_id": f"{n}"} if n % 2 else {}
         for message in (asks(**lane), *turn(f"r{n}", **lane)):

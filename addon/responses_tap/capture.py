@@ -13,18 +13,21 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
-from mitmproxy import ctx
+from mitmproxy import contentviews, ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.connection import Client
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from responses_tap.contentview import ResponsesContentview
 from responses_tap.endings import Sockets, end_of, end_of_socket
+from responses_tap.marks import Marks
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Notice, Tap, Trouble
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
 from responses_tap.store import RecordingError
+from responses_tap.timeline import printable
 
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""
@@ -36,7 +39,7 @@ _log = logging.getLogger(__name__)
 def log_notice(notice: Notice) -> None:
     """Tell a notice through `logging`: errors of a stream and of the recorder as warnings."""
     serious = isinstance(notice, Trouble) or (isinstance(notice, FindingMade) and notice.severity == "error")
-    _log.log(logging.WARNING if serious else logging.INFO, "%s", notice)
+    _log.log(logging.WARNING if serious else logging.INFO, "%s", printable(str(notice)))
 
 
 class Capture:
@@ -45,27 +48,37 @@ class Capture:
     def __init__(self, on_notice: Callable[[Notice], object] = log_notice) -> None:
         self._on_notice = on_notice
         self._feeder: Feeder | None = None
+        self._marks: Marks | None = None
         self._settings: tuple[str, str] | None = None
         self._sockets = Sockets()
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
+        self._bodies: weakref.WeakKeyDictionary[HTTPFlow, bytearray] = weakref.WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
         db = os.environ.get("RESPONSES_TAP_DB", DEFAULT_DB)
         loader.add_option("tap_db", str, db, "The file to record streams of the Responses API into.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
+        contentviews.add(ResponsesContentview)
 
     def configure(self, updated: set[str]) -> None:
         """Start a recorder for these options; OptionsError if it cannot write the file."""
         settings = (ctx.options.tap_db, ctx.options.tap_profile)
         if updated.isdisjoint(("tap_db", "tap_profile")) or settings == self._settings:
             return
+        db = Path(settings[0]).expanduser()
+        marks = Marks(db)
+
+        def tell(notice: Notice) -> None:
+            marks.take(notice)
+            self._on_notice(notice)
+
         try:
-            feeder = Feeder(Path(settings[0]).expanduser(), settings[1], self._on_notice)
+            feeder = Feeder(db, settings[1], tell)
         except RecordingError as error:
             raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
         self.done()
-        self._feeder, self._settings = feeder, settings
+        self._feeder, self._settings, self._marks = feeder, settings, marks
 
     def client_connected(self, client: Client) -> None:
         """Keep hold of the socket, to see later who closed it."""
@@ -90,19 +103,20 @@ class Capture:
             self._open(flow, expected=refused)
         if tap := self._taps.get(flow):
             tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
-            flow.response.stream = _relay(tap, flow.response.stream)
+            if _has_screens():
+                self._bodies[flow] = bytearray()
+            flow.response.stream = _relay(tap, flow.response.stream, self._bodies.get(flow))
 
     def response(self, flow: HTTPFlow) -> None:
         """The answer is complete."""
-        if tap := self._taps.pop(flow, None):
-            tap.end(End("server", "the server ended the response", complete=True))
+        self._end(flow, End("server", "the server ended the response", complete=True))
 
     def error(self, flow: HTTPFlow) -> None:
         """The flow broke off."""
         if _is_handshake(flow) and flow.response is None:
             self._open(flow, expected=True)
-        if tap := self._taps.pop(flow, None):
-            tap.end(end_of(flow, self._sockets))
+        if flow in self._taps:
+            self._end(flow, end_of(flow, self._sockets))
 
     def websocket_start(self, flow: HTTPFlow) -> None:
         """Begin to record a socket of this API."""
@@ -117,7 +131,7 @@ class Capture:
         tap, message = self._taps.get(flow), flow.websocket.messages[-1]
         if tap and not message.dropped:
             tap.message(SocketMessage(message.from_client, message.is_text, message.content))
-        if tap and not ctx.options.store_streamed_bodies:
+        if tap and not ctx.options.store_streamed_bodies and not _has_screens():
             # mitmproxy would keep all messages for as long as the socket is open; other addons look at the last one.
             del flow.websocket.messages[:-1]
 
@@ -135,13 +149,24 @@ class Capture:
     def _open(self, flow: HTTPFlow, *, expected: bool, kind: Kind = Kind.REQUEST) -> None:
         if self._feeder is not None:
             self._taps[flow] = self._feeder.open(*_asked(flow, expected=expected), kind)
+            assert self._marks is not None
+            self._marks.watch(self._taps[flow].flow, flow)
+
+    def _end(self, flow: HTTPFlow, end: End) -> None:
+        if tap := self._taps.pop(flow, None):
+            tap.end(end)
+        if (body := self._bodies.pop(flow, None)) is not None and flow.response is not None:
+            flow.response.raw_content = bytes(body)
 
 
 type _Stream = Callable[[bytes], Iterable[bytes] | bytes]
 
 
-def _relay(tap: Tap, stream: _Stream | bool) -> _Stream:
-    """What mitmproxy calls with each chunk: it passes unchanged, or as the addon before us changes it."""
+def _relay(tap: Tap, stream: _Stream | bool, kept: bytearray | None) -> _Stream:
+    """What mitmproxy calls with each chunk: it passes unchanged, or as the addon before us changes it.
+
+    What came is added to `kept`, too, where that is wanted.
+    """
     relay = stream if callable(stream) else None
     failed = False
 
@@ -150,6 +175,8 @@ def _relay(tap: Tap, stream: _Stream | bool) -> _Stream:
         try:
             if data:
                 tap.chunk(data)
+            if kept is not None:
+                kept.extend(data)
         except Exception as error:  # noqa: BLE001 (whatever it is, the client gets its bytes)
             if not failed:
                 _log.error("a stream cannot be recorded further: %r", error)
@@ -157,6 +184,11 @@ def _relay(tap: Tap, stream: _Stream | bool) -> _Stream:
         return relay(data) if relay else data
 
     return relayed
+
+
+def _has_screens() -> bool:
+    """Whether this is mitmproxy or mitmweb, which show bodies, but forget those that are streamed."""
+    return ctx.master.addons.get("view") is not None  # type: ignore[no-untyped-call]
 
 
 def _path(flow: HTTPFlow) -> str:

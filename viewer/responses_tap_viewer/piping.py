@@ -44,7 +44,7 @@ def _record(pipe: int, start: bytes, db: Path, ready: threading.Event) -> None:
     writer = Writer(db)
     began = time.monotonic_ns()
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    live = LiveStream.begin(Request("", NAME, "", "", [], now, expected=True, body=b""), writer, DEFAULT_PROFILE)
+    live = LiveStream.begin(0, Request("", NAME, "", "", [], now, expected=True, body=b""), writer, DEFAULT_PROFILE)
     # Its checker must take it for an answer; but what the head of that was, nobody knows.
     live.answer(Answer(HTTPStatus.OK, [("Content-Type", "text/event-stream")]))
     live.publish()

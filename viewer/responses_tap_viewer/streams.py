@@ -172,11 +172,7 @@ def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Ch
 
 def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
     """A stream of an open recording, with its frames and the findings it was recorded with."""
-    frames = recording.frames(row.id)
-    entries = [
-        Entry(event.n, frame, event.position, event.response, at_ns, chunk)
-        for event, (frame, at_ns, chunk) in zip(recording.events(row.id), frames, strict=True)
-    ]
+    entries = list(recording.entries(row.id))
     return Stream(str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id))
 
 

@@ -48,12 +48,13 @@ class Tap:
 
     def __init__(self, feeder: "Feeder", flow: int) -> None:
         self._feeder = feeder
-        self._flow = flow
+        self.flow = flow
+        """The number of the flow."""
         self._lost = 0
 
     def answer(self, answer: Answer) -> None:
         """The server's headers are here."""
-        self._feeder.put(Message(Kind.ANSWER, self._flow, time.monotonic_ns(), answer.encode()))
+        self._feeder.put(Message(Kind.ANSWER, self.flow, time.monotonic_ns(), answer.encode()))
 
     def chunk(self, data: bytes) -> None:
         """A piece of the answer's body is here, still content-encoded."""
@@ -67,14 +68,14 @@ class Tap:
         """The flow has ended; nothing may follow."""
         if self._lost:
             end = replace(end, ended_by="recorder", complete=False, lost=self._lost)
-        self._feeder.put(Message(Kind.END, self._flow, time.monotonic_ns(), end.encode()))
+        self._feeder.put(Message(Kind.END, self.flow, time.monotonic_ns(), end.encode()))
 
     def _piece(self, kind: Kind, data: bytes) -> None:
         # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
         if self._lost or self._feeder.is_full:
             self._lost += len(data)
         else:
-            self._feeder.put(Message(kind, self._flow, time.monotonic_ns(), data))
+            self._feeder.put(Message(kind, self.flow, time.monotonic_ns(), data))
 
 
 class Feeder:

@@ -57,13 +57,13 @@ class LiveStream:
         self._other = bytearray()
 
     @classmethod
-    def begin(cls, request: Request, writer: Writer, profile: str) -> "LiveStream":
-        """A new stream, with a row of its own."""
+    def begin(cls, flow: int, request: Request, writer: Writer, profile: str) -> "LiveStream":
+        """A new stream, with a row of its own, of the flow that the feeder gave this number."""
         columns = request_columns(request, writer.mask_key)
         url, model = str(columns["url"]), columns["model"]
         live = cls(writer.add_stream(columns), url, writer, profile)
         live._names_model = model is not None
-        live._notices.append(StreamStarted(live.id, request.method, url, None if model is None else str(model)))
+        live._notices.append(StreamStarted(live.id, flow, request.method, url, None if model is None else str(model)))
         return live
 
     @classmethod

@@ -192,9 +192,14 @@ class StreamStarted:
 
     stream: int
     """Its id in the recording, as in the other notices."""
+    flow: int
+    """The number that the feeder gave its flow."""
     method: str
     url: str
     model: str | None
+
+    def __str__(self) -> str:
+        return f"stream {self.stream}: {self.method} {self.url}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +212,10 @@ class FindingMade:
     severity: str
     position: int | None
     message: str
+
+    def __str__(self) -> str:
+        at = "" if self.position is None else f" at {self.position}"
+        return f"{self.code} {self.name} in stream {self.stream}{at}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +232,21 @@ class StreamFinished:
     notes: int
     first_code: str | None
 
+    def __str__(self) -> str:
+        found = f"{self.errors} errors, {self.warnings} warnings" + (
+            f", first {self.first_code}" if self.first_code else ""
+        )
+        return f"stream {self.stream}: {self.state}, ended by {self.ended_by}, {self.events} events, {found}"
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """The recorder itself failed at something; the traffic goes on."""
 
     message: str
+
+    def __str__(self) -> str:
+        return self.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,10 +49,10 @@ class TurnStream(LiveStream):
         self._last_byte_ns = at_ns - self.start_ns
         self._body.retake(frame, self._last_byte_ns)
 
-    def begin_notice(self, model: str | None) -> None:
+    def begin_notice(self, flow: int, model: str | None) -> None:
         """Tell that it is being recorded."""
         self._names_model = model is not None
-        self._notices.append(StreamStarted(self.id, "GET", self._url, model))
+        self._notices.append(StreamStarted(self.id, flow, "GET", self._url, model))
 
     def _look_for_end(self, at_ns: int) -> None:
         if self._state != "open":
@@ -72,8 +72,11 @@ class TurnStream(LiveStream):
 class LiveSocket:
     """A WebSocket that is being recorded. Times are given in nanoseconds since its handshake."""
 
-    def __init__(self, socket: int, shared: dict[str, Value], started_at: str, writer: Writer, profile: str) -> None:
+    def __init__(
+        self, socket: int, flow: int, shared: dict[str, Value], started_at: str, writer: Writer, profile: str
+    ) -> None:
         self.id = socket
+        self._flow = flow
         self._shared = shared
         self._started_at = datetime.fromisoformat(started_at)
         self._writer = writer
@@ -82,19 +85,19 @@ class LiveSocket:
         self._last_ns = -1
 
     @classmethod
-    def begin(cls, request: Request, writer: Writer, profile: str) -> "LiveSocket":
-        """A new socket, with a row of its own."""
+    def begin(cls, flow: int, request: Request, writer: Writer, profile: str) -> "LiveSocket":
+        """A new socket, with a row of its own, of the flow that the feeder gave this number."""
         columns = request_columns(request, writer.mask_key)
         shared = {name: columns[name] for name in _SHARED if name in columns}
         socket = writer.add_socket(shared | {"started_at": request.started_at})
-        return cls(socket, shared, request.started_at, writer, profile)
+        return cls(socket, flow, shared, request.started_at, writer, profile)
 
     @classmethod
-    def restore(cls, row: SocketRow, recording: Recording, writer: Writer, profile: str) -> "LiveSocket":
+    def restore(cls, flow: int, row: SocketRow, recording: Recording, writer: Writer, profile: str) -> "LiveSocket":
         """The socket as a worker had it that died."""
         facts = {name: getattr(row, name) for name in _SHARED}
         shared = {name: json.dumps(value) if name.endswith("headers") else value for name, value in facts.items()}
-        live = cls(row.id, shared, row.started_at, writer, profile)
+        live = cls(row.id, flow, shared, row.started_at, writer, profile)
         for stream, at_ns, frame, request in recording.socket_messages(row.id):
             turn = live._checker.asked(request) if frame is None else live._checker.turn(frame)
             if turn is None:
@@ -183,7 +186,7 @@ class LiveSocket:
             "state": "open",
         }
         stream = TurnStream(self._writer.add_stream(columns), at_ns, str(self._shared["url"]), self._writer, turn)
-        stream.begin_notice(model)
+        stream.begin_notice(self._flow, model)
         self._streams[turn] = stream
         return stream
 

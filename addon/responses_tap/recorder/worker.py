@@ -158,13 +158,13 @@ class Worker:
                 self._record(stream, earlier)
 
     def _begin(self, flow: int, request: Request) -> LiveStream:
-        stream = LiveStream.begin(request, self._writer, self._profile)
+        stream = LiveStream.begin(flow, request, self._writer, self._profile)
         self._dirty[stream.id] = stream
         self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
 
     def _begin_socket(self, message: Message) -> None:
-        socket = LiveSocket.begin(Request.decode(message.payload), self._writer, self._profile)
+        socket = LiveSocket.begin(message.flow, Request.decode(message.payload), self._writer, self._profile)
         self._flows[message.flow], self._starts[message.flow] = socket, message.at_ns
         self._writer.set_meta(self._meta_key(message.flow, "socket"), json.dumps([socket.id, message.at_ns]))
 
@@ -276,7 +276,7 @@ class Worker:
             recording = self._writer.recording()
             row = recording.socket(socket_id)
             if row is not None and session == self._session:
-                self._flows[int(flow)] = LiveSocket.restore(row, recording, self._writer, self._profile)
+                self._flows[int(flow)] = LiveSocket.restore(int(flow), row, recording, self._writer, self._profile)
                 self._starts[int(flow)] = start
             else:
                 self._writer.set_meta(key, None)

@@ -20,6 +20,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
 from responses_tap.store.migrations import check_schema
 from responses_tap.store.rows import ChunkRow, EventRow, Headers, SocketRow, StreamRow
+from responses_tap.timeline import Entry
 
 _PAGE = 1000
 """Events read in one statement."""
@@ -133,6 +134,11 @@ class Recording:
                 yield frame, origin.at_ns, origin.chunk
         if waiting and (last := decoder.finish()) is not None:
             yield last, waiting[0].at_ns, waiting[0].chunk
+
+    def entries(self, stream_id: int) -> Iterator[Entry]:
+        """The frames of a stream as a timeline takes them."""
+        for row, (frame, at_ns, chunk) in zip(self.events(stream_id), self.frames(stream_id), strict=True):
+            yield Entry(row.n, frame, row.position, row.response, at_ns, chunk)
 
     def route(self, stream_id: int) -> str:
         """How a stream came: `sse` or `websocket`; empty where there is none of that id."""
