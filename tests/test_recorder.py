@@ -434,19 +434,64 @@ def test_a_worker_killed_with_everything_unwritten(feeder: Feeder, db: Path) -> 
     assert _body(db) == CLEAN
 
 
-def test_a_stream_that_a_dead_worker_cannot_pass_on_is_ended(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+def test_a_dead_worker_passes_on_an_encoded_stream(feeder: Feeder, db: Path, encoding: str) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, [*SSE, ("Content-Encoding", "gzip")]))
-    wire = gzip.compress(CLEAN, 0)
-    tap.chunk(wire[:1500])
-    eventually(lambda: len(_body(db)) > 1000)
+    tap.answer(Answer(200, [*SSE, ("Content-Encoding", encoding)]))
+    wire = ENCODINGS[encoding](CLEAN)
+    for part in pieces(wire, 100):
+        tap.chunk(part)
+        if len(part) == 100:
+            eventually(lambda: rows(db) and open_chunks(db))
     kill_worker()
-    eventually(lambda: notices and isinstance(notices[-1], Trouble) and rows(db)[0].ended_by)
-    tap.chunk(wire[1500:])
     tap.end(SERVER)
     feeder.close()
     (row,) = rows(db)
-    assert (row.state, row.ended_by, row.end_reason) == ("truncated", "recorder", "the recorder was killed")
+    assert (row.state, row.wire_size, row.errors) == ("completed", len(wire), 0)
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, CLEAN)
+        assert list(recording.wire(row.id)) == []
+
+
+def test_a_dead_worker_passes_on_an_answer_that_is_no_stream(feeder: Feeder, db: Path) -> None:
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(429, [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]))
+    wire = gzip.compress(b'{"error":{}}')
+    tap.chunk(wire[:20])
+    eventually(lambda: open_chunks(db) == 1)
+    kill_worker()
+    tap.chunk(wire[20:])
+    tap.end(SERVER)
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.response_body) == ("http-error", b'{"error":{}}')
+
+
+def open_chunks(db: Path) -> int:
+    with open_recording(db) as recording:
+        return len(recording.chunks(1)) if recording.stream_ids() else 0
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_a_dead_worker_passes_on_what_was_not_decided(feeder: Feeder, db: Path, decided: bool) -> None:
+    before = feeder.open(request(), time.monotonic_ns())
+    waits = feeder.open(request("/proxied/stream", expected=False), time.monotonic_ns())
+    other = feeder.open(request("/v1/chat/completions", expected=False), time.monotonic_ns())
+    for tap in (waits, other):
+        tap.answer(Answer(200, SSE))
+    waits.chunk(CLEAN if decided else CLEAN[:50])
+    other.chunk(b'data: {"object":"chat.completion.chunk"}\n\n')
+    before.end(CLIENT)
+    eventually(lambda: [row for row in rows(db) if row.ended_by])  # so what came before is acknowledged
+    kill_worker()
+    waits.chunk(CLEAN[50:] if not decided else b"")
+    for tap in (waits, other):
+        tap.end(SERVER)
+    feeder.close()
+    first, second = rows(db)
+    assert (first.state, second.state, second.event_count) == ("http-error", "completed", 13)
+    with open_recording(db) as recording:
+        facts_hold(recording, second.id, CLEAN)
 
 
 PROXY = """

@@ -27,7 +27,10 @@ from responses_tap.recorder.process import WorkerProcess
 from responses_tap.store import RecordingError
 
 _MOST_BYTES = 64 * 2**20
-"""What may wait in the queue, and as much again on its way into the file."""
+"""What may wait in the queue, and as much again on its way into the file. Beyond it chunks are left out, and new
+streams already beyond the half of it: those that are open come first."""
+_MOST_COST = _MOST_BYTES // 4
+"""What a message counts for at most: one huge request body must not cost the other streams their chunks."""
 _MESSAGE_COST = 200
 """Bytes that a message takes in the queue besides its payload."""
 _BATCH_SECONDS = 0.01
@@ -38,6 +41,8 @@ _BATCH_BYTES = 2**17
 _MOST_STARTS = 5
 """Workers that may die one after the other without having written anything."""
 _RESTART_SECONDS = 0.2
+_MOST_DOUBLINGS = 5
+"""How often the pause before another start is doubled while the file cannot be opened."""
 _CLOSE_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
@@ -73,9 +78,27 @@ class Tap:
     def _piece(self, kind: Kind, data: bytes) -> None:
         # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
         if self._lost or self._feeder.is_full:
+            if not self._lost:
+                self._feeder.note_gap(cut=1)
             self._lost += len(data)
         else:
             self._feeder.put(Message(kind, self.flow, time.monotonic_ns(), data))
+
+
+class LeftOut(Tap):
+    """The tap of a flow that is not recorded, because the worker is too far behind."""
+
+    def answer(self, answer: Answer) -> None:
+        """Nothing is kept."""
+
+    def chunk(self, data: bytes) -> None:
+        """Nothing is kept."""
+
+    def message(self, message: SocketMessage) -> None:
+        """Nothing is kept."""
+
+    def end(self, end: End) -> None:
+        """Nothing is kept."""
 
 
 class Feeder:
@@ -89,7 +112,10 @@ class Feeder:
         self._arguments = [str(db.absolute()), profile, secrets.token_hex(8)]
         self._on_notice = on_notice
         self._queue: deque[Message] = deque()
-        self._unacknowledged: deque[tuple[int, bytes]] = deque()
+        self._unacknowledged: deque[tuple[int, bytes, list[Message]]] = deque()
+        # The worker keeps in memory alone what it has of flows that it has not decided about yet; so do we.
+        self._undecided: dict[int, list[Message]] = {}
+        self._acknowledged = 0
         # Each counter has one thread that raises it, so that none of them needs a lock.
         self._put_bytes = self._taken_bytes = self._sent_bytes = self._acknowledged_bytes = 0
         self._flows = 0
@@ -97,7 +123,9 @@ class Feeder:
         self._starts = 0
         self._stirred = threading.Event()
         self._closing = threading.Event()
-        self._has_stopped = False
+        self._left_out = self._cut = 0
+        self._told = (0, 0)
+        self._has_stopped = self._has_gap = False
         self._worker = self._start_worker()
         self._sender = threading.Thread(target=self._run, name="responses-tap feeder", daemon=True)
         self._sender.start()
@@ -109,16 +137,30 @@ class Feeder:
 
     def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> Tap:
         """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
+        if self._has_stopped or self._put_bytes - self._taken_bytes > _MOST_BYTES // 2:
+            self.note_gap(left_out=1)
+            return LeftOut(self, 0)
         self._flows += 1
+        if kind is Kind.REQUEST and not request.expected:
+            self._undecided[self._flows] = []
         self.put(Message(kind, self._flows, at_ns, request.encode()))
         return Tap(self, self._flows)
+
+    def note_gap(self, *, left_out: int = 0, cut: int = 0) -> None:
+        """Count streams that are left out or lose their rest. For one thread only: the proxy's."""
+        self._left_out += left_out
+        self._cut += cut
+        if not self._has_gap and not self._has_stopped:
+            self._has_gap = True
+            told = Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out")
+            threading.Thread(target=self._tell, args=(told,), daemon=True).start()
 
     def put(self, message: Message) -> None:
         """Queue a message. For one thread only: the proxy's."""
         if self._has_stopped:
             return
         self._queue.append(message)
-        self._put_bytes += len(message.payload) + _MESSAGE_COST
+        self._put_bytes += _cost(message)
         if not self._stirred.is_set():
             self._stirred.set()
 
@@ -127,16 +169,25 @@ class Feeder:
         self._closing.set()
         self._stirred.set()
         self._sender.join(_CLOSE_SECONDS)
+        if self._sender.is_alive():
+            self._stop("the worker does not answer")
+        elif self._told != (self._left_out, self._cut):
+            self._tell_gap("not all was recorded")
 
     def _start_worker(self) -> WorkerProcess:
-        self._starts += 1
         return WorkerProcess(self._arguments, self._take_report, self._stirred.set)
 
     def _take_report(self, report: Report) -> None:
         if isinstance(report, Acknowledged):
             self._starts = 0
+            for flow in report.decided:
+                self._undecided.pop(flow, None)
             while self._unacknowledged and self._unacknowledged[0][0] <= report.number:
-                self._acknowledged_bytes += len(self._unacknowledged.popleft()[1])
+                self._acknowledged, batch, undecided = self._unacknowledged.popleft()
+                self._acknowledged_bytes += len(batch)
+                for message in undecided:
+                    if (kept := self._undecided.get(message.flow)) is not None:
+                        kept.append(message)
             self._stirred.set()
         elif not isinstance(report, Ready):
             self._tell(report)
@@ -158,6 +209,7 @@ class Feeder:
                 self._stirred.clear()
             try:
                 self._send_queue()
+                self._tell_end_of_gap()
                 if self._closing.is_set() and not self._queue and self._worker.finish(_CLOSE_SECONDS):
                     return
             except BrokenPipeError:
@@ -171,33 +223,63 @@ class Feeder:
             size = 0
             while self._queue and size < _BATCH_BYTES:
                 messages.append(self._queue.popleft())
-                size += len(messages[-1].payload) + _MESSAGE_COST
+                size += _cost(messages[-1])
             self._taken_bytes += size
             self._batches += 1
             batch = encode_batch(self._batches, messages)
-            self._unacknowledged.append((self._batches, batch))
+            undecided = [message for message in messages if message.flow in self._undecided] if self._undecided else []
+            self._unacknowledged.append((self._batches, batch, undecided))
             self._sent_bytes += len(batch)
             self._worker.write(batch)
+
+    def _tell_end_of_gap(self) -> None:
+        if self._has_gap and self._put_bytes - self._taken_bytes < _MOST_BYTES // 4:
+            self._has_gap = False
+            self._tell_gap("recording again")
+
+    def _tell_gap(self, head: str) -> None:
+        before, self._told = self._told, (self._left_out, self._cut)
+        left_out, cut = (now - then for now, then in zip(self._told, before, strict=True))
+        self._tell(Trouble(f"{head}; streams left out: {left_out}, cut: {cut}"))
 
     def _replace_worker(self) -> None:
         """Start another worker and send it what the dead one has not acknowledged."""
         self._tell(Trouble("the recorder's worker has died; starting another one"))
         self._worker.bury()
-        error: Exception | None = None
-        while self._starts < _MOST_STARTS:
-            time.sleep(_RESTART_SECONDS)
+        failures = 0
+        while self._starts < _MOST_STARTS and not (self._closing.is_set() and failures > _MOST_STARTS):
+            time.sleep(_RESTART_SECONDS * 2 ** min(failures, _MOST_DOUBLINGS))
             try:
                 self._worker = self._start_worker()
-                for _, batch in list(self._unacknowledged):
-                    self._worker.write(batch)
+                self._starts += 1
+                self._send_again()
             except RecordingError as failure:
-                error = failure
-            except BrokenPipeError as failure:
-                error = failure
+                failures += 1
+                if failures == 1:
+                    self._tell(Trouble(f"nothing is recorded at the moment: {failure}; trying again"))
+            except BrokenPipeError:
                 self._worker.bury()
             else:
+                if failures:
+                    self._tell(Trouble("recording again"))
                 self._stirred.set()
                 return
+        self._stop("the file cannot be opened" if failures else "the worker dies again and again")
+
+    def _send_again(self) -> None:
+        # The head of a flow that is not decided stands in no file; under the number of the last batch that was
+        # acknowledged it comes before all that the new worker does not know either.
+        if undecided := [message for messages in list(self._undecided.values()) for message in messages]:
+            self._worker.write(encode_batch(self._acknowledged, undecided))
+        for _, batch, _ in list(self._unacknowledged):
+            self._worker.write(batch)
+
+    def _stop(self, reason: str) -> None:
         self._has_stopped = True
+        lost = len(self._queue) + len(self._unacknowledged)
         self._queue.clear()
-        self._tell(Trouble(f"nothing more is recorded: {error or 'the worker dies again and again'}"))
+        self._tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if lost else "")))
+
+
+def _cost(message: Message) -> int:
+    return min(len(message.payload), _MOST_COST) + _MESSAGE_COST

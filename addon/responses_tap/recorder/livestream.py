@@ -52,7 +52,9 @@ class LiveStream:
         self._chunks = 0
         self._wire_size = 0
         self._size = 0
-        self._last_byte_ns = 0
+        self.last_byte_ns = 0
+        """When the last piece of the body came."""
+        self._keeps_wire = False
         self._events: EventBody | None = None
         self._other = bytearray()
 
@@ -67,22 +69,26 @@ class LiveStream:
         return live
 
     @classmethod
-    def restore(cls, row: StreamRow, recording: Recording, writer: Writer, profile: str) -> "LiveStream | None":
-        """The stream as a worker had it that died, None where what it wrote does not tell enough."""
+    def restore(cls, row: StreamRow, recording: Recording, writer: Writer, profile: str) -> "LiveStream":
+        """The stream as a worker had it that died."""
         live = cls(row.id, row.url, writer, profile)
         live._state, live._names_model = row.state, row.model is not None
         if row.status is not None:
             live._take_head(Answer(row.status, list(row.response_headers)))
         if not (chunks := recording.chunks(row.id)):
             return live
-        if not live._coding.is_identity or not recording.body(row.id):
-            return None
         last = chunks[-1]
-        live._chunks, live._size, live._last_byte_ns = last.n + 1, last.offset + last.size, last.at_ns
+        live._chunks, live._size, live.last_byte_ns = last.n + 1, last.offset + last.size, last.at_ns
         live._wire_size = sum(chunk.wire_size for chunk in chunks)
-        if live._events is None:
+        for raw in recording.wire(row.id):
+            live._keeps_wire = True
+            live._other += live._coding.decode(raw)
+        if live._events is None and looks_like_events(bytes(live._other) or recording.body(row.id)):
             live._events = live._event_body()
-        live._events.restore(recording)
+        if live._events is not None:
+            live._other.clear()
+            live._events.restore(recording)
+            live._terminal = live._events.terminal_type
         return live
 
     def answer(self, answer: Answer) -> None:
@@ -96,6 +102,9 @@ class LiveStream:
         if self._events is None and self._size == 0 and looks_like_events(decoded):
             self._events = self._event_body()
         n = self._arrived(len(data), len(decoded), at_ns)
+        if self._events is None or not self._coding.is_identity:
+            self._writer.add_wire(self.id, n, data)
+            self._keeps_wire = True
         if self._events is None:
             self._other += decoded
             return
@@ -113,7 +122,7 @@ class LiveStream:
         self._chunks += 1
         self._wire_size += wire_size
         self._size += size
-        self._last_byte_ns = at_ns
+        self.last_byte_ns = at_ns
         return n
 
     def end(self, end: End, at_ns: int) -> None:
@@ -125,13 +134,15 @@ class LiveStream:
             reasons.append(self._coding.damage)
         if self._events is not None:
             cut = end.ended_by not in ("server", "network")
-            self._events.finish(self._last_byte_ns, self._chunks - 1, cut=cut)
+            self._events.finish(self.last_byte_ns, self._chunks - 1, cut=cut)
         if self._state == "open":
             self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
         elif self._terminal is not None and not end.complete and end.ended_by in ("server", "network"):
             self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *reasons[1:]])
         self._is_settled = True
         self._changed |= self._measures()
+        if self._keeps_wire:
+            self._writer.drop_wire(self.id)
         if self._events is None:
             self._changed["response_body"] = bytes(self._other) or None
 
@@ -140,7 +151,7 @@ class LiveStream:
         if self._state == "open" and self._events is not None:
             if self._events.unfinished:
                 yield f"{self._events.unfinished} bytes into an unfinished event"
-            silence_s = (at_ns - self._last_byte_ns) / 1e9
+            silence_s = (at_ns - self.last_byte_ns) / 1e9
             if silence_s >= _SILENCE_SECONDS:
                 yield f"silent for {silence_s:.1f} s"
 
@@ -192,7 +203,7 @@ class LiveStream:
     def _measures(self) -> dict[str, Value]:
         """What the row says of the body so far."""
         measures: dict[str, Value] = {
-            "last_byte_ns": self._last_byte_ns if self._chunks else None,
+            "last_byte_ns": self.last_byte_ns if self._chunks else None,
             "wire_size": self._wire_size,
         }
         if self._events is not None:

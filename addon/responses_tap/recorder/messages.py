@@ -184,6 +184,8 @@ class Acknowledged:
     """All batches up to this number are in the file."""
 
     number: int
+    decided: list[int]
+    """The flows of which it is known since then whether they are recorded."""
 
 
 @dataclass(frozen=True, slots=True)

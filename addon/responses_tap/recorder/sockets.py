@@ -46,8 +46,8 @@ class TurnStream(LiveStream):
         self._chunks += 1
         self._wire_size += len(frame.raw)
         self._size += len(frame.raw)
-        self._last_byte_ns = at_ns - self.start_ns
-        self._body.retake(frame, self._last_byte_ns)
+        self.last_byte_ns = at_ns - self.start_ns
+        self._body.retake(frame, self.last_byte_ns)
 
     def begin_notice(self, flow: int, model: str | None) -> None:
         """Tell that it is being recorded."""

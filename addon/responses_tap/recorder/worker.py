@@ -20,6 +20,7 @@ from responses_tap.recorder.messages import (
     End,
     Kind,
     Message,
+    Notice,
     Ready,
     Report,
     Request,
@@ -32,8 +33,10 @@ from responses_tap.store import RecordingError
 from responses_tap.store.writer import Writer
 
 _COMMIT_SECONDS = 0.05
+_PATIENCE_SECONDS = 1.0
+"""How long somebody else may write to the file before that is told."""
 _RETRY_SECONDS = 0.5
-_LAST_TRIES = 20
+_LAST_TRIES = 6
 _NICENESS = 10
 _REST = 5.0
 """Pause after each batch, in times of the work that it was: the traffic goes first, and two processors are often
@@ -41,14 +44,16 @@ the two halves of one core, so that niceness alone does not keep this process fr
 _MOST_WAITING = 300
 """Batches (10 ms or 128 KiB each) that may wait in memory before there are no more pauses."""
 _READ_BYTES = 2**20
-_LEFT = {"state": "truncated", "ended_by": "recorder", "end_reason": "the recorder was killed"}
+_KEPT = "what comes is kept in memory as far as there is room; trying again"
+_LEFT = {"state": "truncated", "ended_by": "recorder"}
+_KILLED = End("recorder", "the recorder was killed", complete=False)
 
 
 def run(db: Path, profile: str, session: str) -> int:
     """Record what comes in through stdin until it ends; the exit status."""
     out = Reports(sys.stdout.fileno())
     try:
-        writer = Writer(db)
+        writer = Writer(db, _PATIENCE_SECONDS)
     except RecordingError as error:
         out.send(Trouble(str(error)))
         return 1
@@ -91,6 +96,9 @@ class Worker:
         self._handled = 0
         self._rested = 0.0
         self._due: float | None = None
+        self._notices: list[Notice] = []
+        self._decided: list[int] = []
+        self._fault: str | None = None
         self._take_over()
         self._out.send(Ready())
 
@@ -98,35 +106,42 @@ class Worker:
         """Take batches from the pipe until it is closed; then end what is open, and close the recording."""
         batches = BatchDecoder()
         is_open = True
-        while is_open or self._waiting:
+        while is_open:
             # The pipe is emptied before anything else is done: what is here outlives the proxy.
-            if is_open and select.select([source], [], [], self._patience())[0]:
+            if select.select([source], [], [], self._patience())[0]:
                 data = os.read(source, _READ_BYTES)
                 is_open = bool(data)
                 self._waiting += batches.feed(data)
-            if self._waiting and (not is_open or time.monotonic() >= self._rested):
+            # While the file cannot be written what comes just waits; the feeder sends no more than it may keep.
+            if self._waiting and self._fault is None and time.monotonic() >= self._rested:
                 self._handle(self._waiting.popleft())
-            if self._due is not None and time.monotonic() >= self._due:
-                self._commit(None)
+            self._commit_when_due()
+        while self._waiting:
+            self._handle(self._waiting.popleft())
+            self._commit_when_due()
         self._abandon()
-        self._commit(_LAST_TRIES)
+        self._save()
         self._writer.close()
 
     def _patience(self) -> float | None:
         """How long to wait for the pipe, in seconds; None: until something comes."""
-        wake = [self._rested] if self._waiting else []
+        wake = [self._rested] if self._waiting and self._fault is None else []
         wake += [self._due] if self._due is not None else []
         return max(0.0, min(wake) - time.monotonic()) if wake else None
+
+    def _commit_when_due(self) -> None:
+        if self._due is not None and time.monotonic() >= self._due:
+            self._commit()
 
     def _handle(self, batch: Batch) -> None:
         start = time.monotonic()
         self._due = self._due or start + _COMMIT_SECONDS
-        if batch.number <= self._handled:
-            return  # sent again, but in the file already
-        self._handled = batch.number
+        # What is in the file already is sent again after the death of a worker.
+        take = self._dispatch if batch.number > self._handled else self._recall
+        self._handled = max(self._handled, batch.number)
         for message in batch.messages:
             try:
-                self._dispatch(message)
+                take(message)
             except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
                 self._drop(message.flow, repr(error))
         if len(self._waiting) < _MOST_WAITING:
@@ -147,11 +162,27 @@ class Worker:
         elif flow is not None:
             self._record(flow, message)
 
+    def _recall(self, message: Message) -> None:
+        """Take a message again that a former worker has handled: only the undecided was in its memory alone."""
+        flow = self._flows.get(message.flow)
+        if message.kind is Kind.REQUEST and flow is None and not Request.decode(message.payload).expected:
+            self._starts[message.flow] = message.at_ns
+            self._flows[message.flow] = Candidate(message)
+        elif isinstance(flow, Candidate):
+            flow.take(message)
+            if flow.is_wanted is not None:
+                self._decide(message.flow)
+
+    def _decide(self, flow: int) -> None:
+        self._decided.append(flow)
+        self._forget(flow)
+
     def _consider(self, candidate: Candidate, message: Message) -> None:
         candidate.take(message)
         if candidate.is_wanted is False:
-            self._forget(message.flow)
+            self._decide(message.flow)
         elif candidate.is_wanted:
+            self._decided.append(message.flow)
             request, *rest = candidate.messages
             stream = self._flows[message.flow] = self._begin(message.flow, Request.decode(request.payload))
             for earlier in rest:
@@ -226,26 +257,58 @@ class Worker:
             if not isinstance(live, Candidate):
                 self._record(live, Message(Kind.END, flow, time.monotonic_ns(), end.encode()))
 
-    def _commit(self, most_tries: int | None) -> None:
-        """Write everything; while the file cannot be written the pipe is not read, and its writer waits."""
-        notices = [notice for stream in self._dirty.values() for notice in stream.publish()]
+    def _commit(self) -> bool:
+        """Write everything; where that cannot be, it is told, kept, and tried again in a while."""
+        try:
+            if not self._writer.is_in_place:
+                self._begin_anew()
+            if self._fault is None:
+                self._publish()
+            self._writer.commit()
+        except (sqlite3.Error, RecordingError) as error:
+            self._due = time.monotonic() + _RETRY_SECONDS
+            if self._fault is None:
+                self._out.send(Trouble(f"cannot write {self._writer.path} ({error}): the traffic goes on, {_KEPT}"))
+            self._fault = str(error)
+            return False
+        if self._fault is not None:
+            self._out.send(Trouble(f"{self._writer.path} is written again"))
+        self._due = self._fault = None
+        self._out.send(*self._notices, Acknowledged(self._handled, self._decided))
+        self._notices.clear()
+        self._decided.clear()
+        return True
+
+    def _publish(self) -> None:
+        for stream in self._dirty.values():
+            self._notices += stream.publish()
         self._dirty.clear()
         self._writer.set_meta("batch", f"{self._session}:{self._handled}")
-        tries = 0
-        while True:
-            try:
-                self._writer.commit()
-            except sqlite3.Error as error:
-                tries += 1
-                if tries == 1:
-                    self._out.send(Trouble(f"cannot write {self._writer.path} ({error}); trying again"))
-                if tries == most_tries:
-                    raise
-                time.sleep(_RETRY_SECONDS)
-            else:
-                break
-        self._due = None
-        self._out.send(*notices, Acknowledged(self._handled))
+
+    def _begin_anew(self) -> None:
+        """Somebody has deleted the file: what was being written is gone with it, what begins now is not."""
+        self._writer.begin_anew()
+        gone = {flow: live for flow, live in self._flows.items() if not isinstance(live, Candidate)}
+        for flow in gone:
+            self._forget(flow)
+        lost = {stream.id for stream in gone.values() if isinstance(stream, LiveStream)} | set(self._dirty)
+        self._dirty.clear()
+        self._fault = None
+        self._out.send(
+            Trouble(
+                f"{self._writer.path} was deleted while it was recorded into; open streams lost with it: {len(lost)};"
+                " what begins now is recorded into a new file"
+            )
+        )
+
+    def _save(self) -> None:
+        """The last commit, with the patience that a person has who waits for the recorder to end."""
+        for _ in range(_LAST_TRIES):
+            if self._commit():
+                return
+            time.sleep(_RETRY_SECONDS)
+        lost = f"the last {self._writer.unwritten} frames are lost"
+        self._out.send(Trouble(f"{self._writer.path} could not be written to the end ({self._fault}): {lost}"))
 
     def _take_over(self) -> None:
         """Go on with the streams of this session's former worker; end those of sessions that were killed."""
@@ -257,15 +320,14 @@ class Worker:
             stream_id, start = json.loads(value)
             recording = self._writer.recording()
             row = recording.stream(stream_id)
-            stream = None
-            if row is not None and session == self._session:
-                stream = LiveStream.restore(row, recording, self._writer, self._profile)
-            if stream is not None:
+            stream = None if row is None else LiveStream.restore(row, recording, self._writer, self._profile)
+            if stream is not None and session == self._session:
                 self._flows[int(flow)], self._starts[int(flow)] = stream, start
-            else:
-                self._writer.set_meta(key, None)
-                if row is not None and row.state == "open":
-                    self._writer.set_stream(stream_id, _LEFT)
+                continue
+            self._writer.set_meta(key, None)
+            if stream is not None:
+                stream.end(_KILLED, stream.last_byte_ns)
+                stream.publish()  # nobody waits for the notices of another session
         self._take_over_sockets()
         self._writer.commit()
 
@@ -280,4 +342,4 @@ class Worker:
                 self._starts[int(flow)] = start
             else:
                 self._writer.set_meta(key, None)
-                self._writer.leave_socket(socket_id, _LEFT)
+                self._writer.leave_socket(socket_id, _LEFT | {"end_reason": _KILLED.reason})

@@ -26,6 +26,12 @@ def m002_sockets(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m003_wire(db: Database) -> None:
+    """What came over the wire of streams that are open, where their frames do not tell it."""
+    db.execute(_WIRE)
+
+
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):
@@ -103,6 +109,10 @@ _TABLES = (
     # The key of the masks, the number of the last batch, the flows that are open.
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
 )
+
+# A piece of a body that is content-encoded, or no event stream, until the stream has ended: a worker that takes over
+# from one that has died needs it.
+_WIRE = "CREATE TABLE wire (stream INTEGER NOT NULL, n INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (stream, n))"
 
 _VIEWS = (
     # The data lines of a frame. A line end inside JSON is white space, so two data lines join with a blank.

@@ -179,6 +179,11 @@ class Recording:
         """What has arrived of a frame that has not ended yet, while the stream is open."""
         return b"".join(row[0] for row in self._rows("SELECT raw FROM tails WHERE stream = ?", stream_id))
 
+    def wire(self, stream_id: int) -> Iterator[bytes]:
+        """The chunks of an open stream as they came over the wire, where its frames do not tell that."""
+        for row in self._db.execute("SELECT raw FROM wire WHERE stream = ? ORDER BY n", (stream_id,)):
+            yield row[0]
+
     def chunks(self, stream_id: int) -> list[ChunkRow]:
         """The pieces in which the body arrived, in order."""
         rows = self._rows(f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE stream = ? ORDER BY n", stream_id)  # noqa: S608

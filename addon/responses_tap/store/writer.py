@@ -1,12 +1,12 @@
 """Writes a recording: rows are collected, and `commit` puts them into the file in one transaction."""
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,11 @@ type Value = str | bytes | int | None
 
 _LOCK_OFFSET = 2**62
 """The byte whose lock says that a writer is at work: far beyond those that SQLite locks itself."""
-_BUSY_SECONDS = 5.0
 _NEXT_ID = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
 )
 _NEXT_SOCKET = "SELECT 1 + coalesce(max(id), 0) FROM sockets"
-_TABLES_OF_STREAMS = ("chunks", "events", "tails", "findings", "verdicts", "client_events")
+_TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "findings", "verdicts", "client_events")
 """Besides `streams` itself; their column `stream` says whose a row is."""
 _LEFT_BEHIND = (
     "DELETE FROM sockets WHERE end_ns IS NOT NULL AND id NOT IN (SELECT socket FROM streams WHERE socket IS NOT NULL)",
@@ -46,27 +45,58 @@ class Writer:
     where that cannot be. The `add_…` and `set_…` methods only collect; `commit` writes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_s: float = 5.0) -> None:
+        """Open the file; `commit` waits `patience_s` for somebody else who is writing to it."""
         self.path = path
+        self._patience_s = patience_s
+        self._take(path)
+
+    def _take(self, path: Path) -> None:
         _create(path)
-        self._db = _open(path)
+        db = _open(path, self._patience_s)
         try:
-            self._lock = _lock(path)
+            self._lock: int | None = _lock(path)
         except RecordingError:
-            self._db.close()
+            db.close()
             raise
-        self._next_id: int = self._db.execute(_NEXT_ID).fetchone()[0]
-        self._next_socket: int = self._db.execute(_NEXT_SOCKET).fetchone()[0]
+        self._db = db
+        self._next_id: int = db.execute(_NEXT_ID).fetchone()[0]
+        self._next_socket: int = db.execute(_NEXT_SOCKET).fetchone()[0]
+        self._beside = {file: file.stat() for file in _files(path)[1:] if file.exists()}
+        self.mask_key: bytes = self.meta("mask_key")["mask_key"]
+        """The key of this recording's masks, 32 random bytes."""
         self._statements: list[tuple[str, tuple[Value, ...]]] = []
         self._chunks: list[ChunkRow] = []
         self._events: list[EventRow] = []
 
-    @cached_property
-    def mask_key(self) -> bytes:
-        """The key of this recording's masks, 32 random bytes."""
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('mask_key', ?)", (secrets.token_bytes(32),))
-        key: bytes = self.meta("mask_key")["mask_key"]
-        return key
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._db.close()
+            os.close(self._lock)
+        self._lock = None
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was opened; not, once somebody has deleted or replaced it."""
+        try:
+            return self._lock is not None and os.path.samestat(self.path.stat(), os.fstat(self._lock))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    @property
+    def unwritten(self) -> int:
+        """How many frames wait for `commit`."""
+        return len(self._events)
+
+    def begin_anew(self) -> None:
+        """Begin the file again after it has been deleted; what was collected for it is gone, too."""
+        self._let_go()
+        # SQLite leaves the WAL of a file that is gone, and would put it over whatever has that name next.
+        for beside, opened in self._beside.items():
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(beside.stat(), opened):
+                    beside.unlink()
+        self._take(self.path)
 
     def recording(self) -> Recording:
         """What has been committed, for reading; it is closed with the writer."""
@@ -130,6 +160,14 @@ class Writer:
             self._statements.append(("INSERT OR REPLACE INTO tails VALUES (?, ?)", (stream_id, raw)))
         else:
             self._statements.append(("DELETE FROM tails WHERE stream = ?", (stream_id,)))
+
+    def add_wire(self, stream_id: int, n: int, raw: bytes) -> None:
+        """Keep a chunk as it came over the wire, until `drop_wire`."""
+        self._statements.append(("INSERT INTO wire VALUES (?, ?, ?)", (stream_id, n, raw)))
+
+    def drop_wire(self, stream_id: int) -> None:
+        """Let go of what came over the wire of a stream that has ended."""
+        self._statements.append(("DELETE FROM wire WHERE stream = ?", (stream_id,)))
 
     def set_findings(self, stream_id: int, findings: Iterable[Finding], *, rules: str, profile: str) -> None:
         """Replace a stream's findings, given in their order, and its verdict."""
@@ -195,9 +233,9 @@ class Writer:
 
     def close(self) -> None:
         """Close the file, everything of it in one piece (no WAL left to be merged). Commits nothing."""
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
-        os.close(self._lock)
+        with contextlib.suppress(sqlite3.Error):  # the disk is full: the WAL stays, and belongs to the file
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._let_go()
 
 
 def first_code(findings: Iterable[Finding]) -> str | None:
@@ -216,6 +254,10 @@ def _create(path: Path) -> None:
         raise RecordingError(f"cannot write {path} ({error.strerror}); give another file with --db") from error
 
 
+def _files(path: Path) -> tuple[Path, Path, Path]:
+    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
+
+
 def _lock(path: Path) -> int:
     """Lock the file against other writers; the descriptor that holds the lock."""
     # Only now: whenever SQLite lets go of a file it unlocks all of it. In WAL mode it does so when it closes
@@ -231,17 +273,18 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _open(path: Path) -> Database:
-    db = Database(sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS))
+def _open(path: Path, patience_s: float) -> Database:
+    db = Database(sqlite3.connect(path, isolation_level=None, timeout=patience_s))
     try:
         if not is_empty(db, path):
             check_schema(db, path)
-        for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        for file in _files(path):
             if file.exists():
                 file.chmod(0o600)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         migrations.apply(db)
+        db.execute("INSERT OR IGNORE INTO meta VALUES ('mask_key', ?)", (secrets.token_bytes(32),))
     except RecordingError:
         db.close()
         raise
