@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ from responses_tap import RULES_VERSION
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.demo import record_samples
+from responses_tap_viewer.export_formats import FORMATS
+from responses_tap_viewer.exporting import export as write_export
+from responses_tap_viewer.streams import find_stream
 
 from .conftest import RECORDINGS
 
@@ -38,26 +43,67 @@ def test_the_bug_report_has_what_a_maintainer_needs(recording: Path) -> None:
     report = export(f"{recording}#2")
     assert report.startswith("# NS201 item-not-opened: ")
     assert "`POST http://127.0.0.1" in report
-    assert "state *completed*" in report
+    assert "state completed" in report
     assert "### ✖ MD301 text-done-missing (error, event 8)" in report
     assert "- **Missing:** `response.output_text.done`" in report
     for code in ("NS201", "NS205", "MD301"):
         page = RULES[code].page()
-        assert page.source in report
+        assert page.source in re.sub(r"\[([^\]]+)\]\(http[^)]+\)", r"\1", report)
         assert page.fix in report
+    assert "[section 'Items are streamable'](https://www.openresponses.org/specification#:~:text=Items" in report
     assert "response.reasoning_text.delta  [0.1] × 2" in report
-    assert "curl -sN http://127.0.0.1" in report
+    assert "curl -gsSN http://127.0.0.1" in report
     assert '"stream": true' in report
 
 
 def test_a_report_fits_an_issue_and_its_fences_hold(tmp_path: Path) -> None:
     events = (RECORDINGS / "clean/text.sse").read_text().replace("Hello", "```\\n# not a heading")
     long = tmp_path / "long.sse"
-    long.write_text(events + 'event: a\ndata: {"type":"a"}\n\nevent: b\ndata: {"type":"b"}\n\n' * 2000)
+    call = '"type":"function_call","name":"f","call_id":"c","arguments":""'
+    added = "".join(
+        "event: response.output_item.added\n"
+        f'data: {{"type":"response.output_item.added","output_index":{n},"item":{{"id":"{"x" * 150}{n}",{call}}}}}\n\n'
+        for n in range(1, 400)
+    )
+    long.write_text(events.replace("event: response.completed", f"{added}event: response.completed"))
     report = export(str(long))
-    assert len(report) < 65_536
-    assert "more rows" in report
+    assert 50_000 < len(report) <= 65_536
+    assert "rows left out" in report
+    assert "more findings</summary>" in report
+    assert "findings in short</summary>" in report
     assert "\n````text\n" in report
+    assert report.count("<details>") == report.count("</details>") > 2
+    assert report.count("\n```") % 2 == 0
+
+
+def test_what_is_cut_from_a_timeline_is_far_from_the_findings(tmp_path: Path) -> None:
+    events = Path(SEED).read_text()
+    long = tmp_path / "long.sse"
+    ping = ": keep-alive\n\n" * 5000
+    long.write_text(events.replace("event: response.content_part.done", f"{ping}event: response.content_part.done", 1))
+    report = export(str(long))
+    assert len(report) <= 65_536
+    assert "✖ MD301 text-done-missing: output_text part" in report
+    assert "response.created  resp_1" in report
+    assert re.search(r"… \d{4} rows left out", report)
+
+
+def test_a_bundle_fits_an_issue_too(recording: Path) -> None:
+    names = [f"{recording}#{n}" for n in (1, 2, 3, 4, 5, 6, 2)]
+    report = export(*names)
+    assert len(report) <= 65_536
+    assert report.count("\n## Timeline\n") == 7
+    assert report.count("MD301 text-done-missing (error, event 8)") == 2
+
+
+def test_a_large_request_is_told_in_part_and_sent_from_a_file(recording: Path) -> None:
+    stream = find_stream(f"{recording}#2")
+    assert stream.row is not None
+    row = replace(stream.row, request_body=json.dumps({"input": "very long " * 20_000, "stream": True}))
+    report = write_export([replace(stream, row=row)], FORMATS["md"]).decode()
+    assert len(report) <= 65_536
+    assert "--data-binary @request.json > stream.sse" in report
+    assert "characters)" in report
 
 
 def test_the_body_alone_comes_out_byte_for_byte(recording: Path, tmp_path: Path) -> None:

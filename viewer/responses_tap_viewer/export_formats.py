@@ -28,7 +28,7 @@ class Format(NamedTuple):
 def _markdown(streams: "Sequence[Stream]") -> str:
     from responses_tap_viewer.reports.markdown import bug_report
 
-    return "\n---\n\n".join(bug_report(stream) for stream in streams)
+    return bug_report(streams)
 
 
 def _html(streams: "Sequence[Stream]") -> str:

@@ -1,143 +1,177 @@
 """A bug report that a maintainer can act on: what was sent, what came, what is wrong with it by which sentence of
 the specification, how to mend it, how to see it again. It fits a GitHub issue."""  # noqa: D205, D209
 
-import json
 import re
-import shlex
-from collections.abc import Iterator
-from importlib.metadata import version
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from responses_tap.protocol.checker import RULES_VERSION
-from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import GLYPHS, printable, render, timeline
+from responses_tap.timeline import GLYPHS, Row, printable, render, timeline
+from responses_tap_viewer.reports.again import again
+from responses_tap_viewer.reports.curl import command
+from responses_tap_viewer.reports.facts import by_weight, facts, headline
+from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import Stream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
 
-_MOST_ROWS = 400
-"""Rows of a timeline shown: GitHub refuses an issue of more than 65,536 characters."""
-_MOST_BODY = 8000
-_SPEC = "https://www.openresponses.org/specification"
+MOST = 65_536
+"""Characters of a GitHub issue."""
+_LEAST = 6_000
+"""What a stream of a large bundle gets all the same."""
+_UNFOLDED = 3
+"""Findings that are told in full before the others are folded."""
+_LONG = 60
+"""Lines of a timeline from which on it is folded."""
+_NEAR = 3
+"""Rows on either side of a finding that a shortened timeline keeps."""
+_RULER = "\n---\n\n"
 
 
-def bug_report(stream: Stream) -> str:
-    """The report on one stream."""
-    return "\n".join(_report(stream)) + "\n"
+def bug_report(streams: Sequence[Stream]) -> str:
+    """The report on these streams, one after the other."""
+    share = max(_LEAST, (MOST - len(_RULER) * len(streams)) // len(streams))
+    return _RULER.join(_report(stream, share) for stream in streams)
 
 
-def _report(stream: Stream) -> Iterator[str]:
-    worst = sorted(stream.findings, key=lambda finding: finding.severity.rank)
-    serious = [finding for finding in worst if finding.severity is not Severity.NOTE]
-    yield f"# {_title(serious)}"
-    yield ""
-    yield from _environment(stream)
-    yield from _findings(serious or worst)
-    yield from _timeline(stream)
-    if stream.row is not None:
-        yield from _request(stream.row)
-    yield from _reproduce(stream)
+def _report(stream: Stream, most: int) -> str:
+    """The report on one stream; `most` characters, of which the timeline gets what the rest leaves."""
+    opening = _joined([f"# {_text(headline(stream))}", "", *_environment(stream), *_findings(stream, most * 2 // 5)])
+    closing = _joined([*_messages(stream.row, most // 8), *_reproduce(stream, most // 8)])
+    return opening + _joined(_timeline(stream, most - len(opening) - len(closing) - 200)) + closing
 
 
-def _title(serious: list[Finding]) -> str:
-    if not serious:
-        return "A Responses stream without violations"
-    first = serious[0]
-    more = f" (and {counted(len(serious) - 1, 'more finding')})" if len(serious) > 1 else ""
-    return f"{first.code} {first.name}: {_text(RULES[first.code].page().what)}{more}"
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _environment(stream: Stream) -> Iterator[str]:
-    row = stream.row
     yield "## Environment"
     yield ""
-    if row is not None:
-        yield f"- Request: `{row.method} {_text(row.url)}`, {row.http_version}, at {row.started_at}"
-        yield f"- Model: `{_text(row.model or 'not told')}`"
-        encoding = f", content-encoding {row.content_encoding}" if row.content_encoding else ""
-        yield f"- Answer: HTTP {row.status}{encoding}; {row.event_count} events, state *{row.state}*"
-        if row.ended_by:
-            yield f"- Ended by: {row.ended_by} ({_text(row.end_reason or 'no reason known')})"
-        yield from (f"- Server: `{_text(value)}`" for name, value in row.response_headers if name.lower() == "server")
-    else:
-        yield f"- File: `{_text(stream.name.rpartition('/')[2])}`, {len(stream.entries)} frames"
-    yield f"- Checked by responses-tap {version('responses-tap')}, rules {RULES_VERSION}"
+    yield from (f"- {name}: {_code(text)}" for name, text in facts(stream))
     yield ""
 
 
-def _findings(findings: list[Finding]) -> Iterator[str]:
-    yield "## Findings"
+def _findings(stream: Stream, most: int) -> Iterator[str]:
+    findings = by_weight(stream)
+    yield f"## Findings ({len(findings)})"
     yield ""
-    for finding in findings:
-        page = RULES[finding.code].page()
-        at = "" if finding.position is None else f", event {finding.position}"
-        yield f"### {GLYPHS[finding.severity]} {finding.code} {finding.name} ({finding.severity}{at})"
-        yield ""
-        yield _text(finding.message)
-        yield ""
-        if finding.missing:
-            yield f"- **Missing:** `{finding.missing}`"
-        yield f"- **Specification:** {page.source}"
-        yield f"- **Which clients break:** {page.impact}"
-        yield f"- **How to mend it:** {page.fix}"
-        yield f"- **Right:** `{page.good}`"
-        yield ""
     if not findings:
         yield "None."
         yield ""
-    else:
-        yield f"The specification is Open Responses, <{_SPEC}>; field lists are those of the OpenAI API."
-        yield ""
+        return
+    told = [_joined(_finding(finding)) for finding in findings]
+    fitting, left = 0, most
+    while fitting < len(told) and len(told[fitting]) <= left:
+        left -= len(told[fitting])
+        fitting += 1
+    yield "".join(told[: min(fitting, _UNFOLDED)]).rstrip("\n")
+    yield ""
+    if fitting > _UNFOLDED:
+        yield from _folded(counted(fitting - _UNFOLDED, "more finding"), ["".join(told[_UNFOLDED:fitting])])
+    if rest := findings[fitting:]:
+        lines = [f"- {_head(finding)}" for finding in rest][: max(1, left // 100)]
+        unsaid = [f"- … and {counted(len(rest) - len(lines), 'more')}"] if len(rest) > len(lines) else []
+        yield from _folded(f"{counted(len(rest), 'finding')} in short", [*lines, *unsaid])
 
 
-def _timeline(stream: Stream) -> Iterator[str]:
+def _head(finding: Finding) -> str:
+    at = "" if finding.position is None else f", event {finding.position}"
+    return f"{GLYPHS[finding.severity]} {finding.code} {finding.name} ({finding.severity}{at})"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"### {_head(finding)}"
+    yield ""
+    yield _text(finding.message)
+    yield ""
+    if finding.missing:
+        yield f"- **Missing:** `{finding.missing}`"
+    if finding.code in RULES:
+        page = RULES[finding.code].page()
+        yield f"- **Specification:** {_linked(page.source)}"
+        yield f"- **Which clients break:** {_linked(page.impact)}"
+        yield f"- **How to mend it:** {page.fix}"
+        yield f"- **Right:** {_code(page.good)}"
+    yield ""
+
+
+def _timeline(stream: Stream, most: int) -> Iterator[str]:
+    lines = _fitting(timeline(stream.entries, stream.findings), most)
     yield "## Timeline"
     yield ""
     yield "Event number, seconds since the request, event; runs of deltas are folded (× N)."
     yield ""
-    lines = list(render(timeline(stream.entries, stream.findings)))
-    shown = lines[:_MOST_ROWS]
-    if len(lines) > len(shown):
-        shown.append(f"… {len(lines) - len(shown)} more rows; the attached trace has them")
-    yield from _fenced("text", "\n".join(shown))
+    block = list(_fenced("text", "\n".join(lines)))
+    yield from _folded(counted(len(lines), "line"), block) if len(lines) > _LONG else block
 
 
-def _request(row: "StreamRow") -> Iterator[str]:
-    yield "<details><summary>Request (secrets masked)</summary>"
-    yield ""
-    head = "\n".join(f"{name}: {value}" for name, value in row.request_headers)
-    yield from _fenced("http", printable(f"{row.method} {row.url} {row.http_version}") + "\n" + _text(head, "\n"))
-    if row.request_body:
-        body = row.request_body
-        if len(body) > _MOST_BODY:
-            body = f"{body[:_MOST_BODY]}… ({len(body)} characters)"
-        yield from _fenced("json", _text(body, "\n"))
-    yield "</details>"
-    yield ""
+def _fitting(rows: list[Row], most: int) -> list[str]:
+    """As many rows as fit, as lines: those around findings first, then from the beginning on."""
+    near = {
+        n
+        for at, row in enumerate(rows)
+        if row.kind in ("finding", "missing")
+        for n in range(max(0, at - _NEAR), min(len(rows), at + _NEAR + 1))
+    }
+    kept: dict[int, str] = {}
+    gap = len("… 000000 rows left out\n")
+    for n in (*sorted(near), *(n for n in range(len(rows)) if n not in near)):
+        text = "\n".join(render([rows[n]]))
+        most -= len(text) + 1 + (0 if n - 1 in kept else gap)
+        if most < gap:
+            break
+        kept[n] = text
+    lines = []
+    at = 0
+    for n in (*sorted(kept), len(rows)):
+        if n > at:
+            lines.append(f"… {n - at} rows left out")
+        if n in kept:
+            lines += kept[n].split("\n")
+        at = n + 1
+    return lines
 
 
-def _reproduce(stream: Stream) -> Iterator[str]:
+def _messages(row: "StreamRow | None", most: int) -> Iterator[str]:
+    if row is None:
+        return
+    if row.url:
+        head = _lines((f"{row.method} {row.url} {row.http_version}", *(f"{n}: {v}" for n, v in row.request_headers)))
+        block = [*_fenced("http", _cut(head, most // 2))]
+        if row.request_body:
+            block += _fenced("json", _cut(_lines(row.request_body.split("\n")), most // 2))
+        yield from _folded("Request (secrets masked)", block)
+    if row.response_headers:
+        head = _lines(f"{name}: {value}" for name, value in row.response_headers)
+        yield from _folded("Head of the answer", _fenced("http", _cut(head, most // 2)))
+
+
+def _reproduce(stream: Stream, most: int) -> Iterator[str]:
     yield "## How to reproduce"
     yield ""
-    row = stream.row
-    if row is not None and row.method == "POST":
-        yield "Send the request again and check what comes:"
-        yield ""
-        body = row.request_body or "{}"
-        if len(body) > _MOST_BODY:
-            body = "@request.json"
-        command = (
-            f"curl -sN {shlex.quote(row.url)} -H 'Content-Type: application/json'"
-            f' -H "Authorization: Bearer $OPENAI_API_KEY" \\\n  -d {shlex.quote(_compact(body))}'
-        )
-        yield from _fenced("sh", f"{command} > stream.sse\nuvx responses-tap check stream.sse")
-    else:
+    check = "uvx responses-tap check stream.sse"
+    try:
+        request = again(stream)
+    except UnusableInput:
         yield "Check the attached stream:"
         yield ""
-        yield from _fenced("sh", "uvx responses-tap check stream.sse")
+        yield from _fenced("sh", check)
+        return
+    if len(request.body or "") > most:
+        request = request._replace(body=None, method="POST")
+        first, *_ = command(request)
+        yield "Send the request again, with its body in `request.json`, and check what comes:"
+        yield ""
+        yield from _fenced("sh", f"{first} … --data-binary @request.json > stream.sse\n{check}")
+        return
+    yield "Send the request again and check what comes:"
+    yield ""
+    lines = _lines(line for part in command(request) for line in part.split("\n"))
+    yield from _fenced("sh", f"{{\n{lines}\n}} > stream.sse\n{check}")
 
 
 def _fenced(language: str, text: str) -> Iterator[str]:
@@ -149,13 +183,34 @@ def _fenced(language: str, text: str) -> Iterator[str]:
     yield ""
 
 
-def _compact(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False)
-    except ValueError:
-        return body
+def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
+    yield f"<details><summary>{summary}</summary>"
+    yield ""
+    yield from lines
+    yield "</details>"
+    yield ""
 
 
-def _text(text: str, keep: str = "") -> str:
-    """Text from outside, safe in a document: control characters escaped, but for those in `keep`."""
-    return keep.join(printable(line) for line in text.split(keep)) if keep else printable(text)
+def _code(text: str) -> str:
+    """A text as code: no markup in it means anything, and nobody is mentioned."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    blank = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{'`' * (longest + 1)}{blank}{text}{blank}{'`' * (longest + 1)}"
+
+
+def _linked(text: str) -> str:
+    return "".join(f"[{words}]({url})" if url and "#" not in words else words for words, url in linked(text))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    """Lines from outside, safe in a fence."""
+    return "\n".join(map(printable, lines))
+
+
+def _text(text: str) -> str:
+    """Text from outside, safe in a document: control characters and markup escaped."""
+    return re.sub(r"[<*\[]", r"\\\g<0>", printable(text))
