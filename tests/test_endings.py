@@ -1,6 +1,7 @@
 """Who ended a stream, where mitmproxy's message does not tell: HTTP/2, time-outs, and the end of the recorder."""
 
 import http.client
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,9 @@ def goes_away(peer: Peer, stream: int) -> None:
 
 def disconnects(peer: Peer, stream: int) -> None:
     passed_on.acquire(timeout=60)
-    peer.socket.close()
+    peer.socket.shutdown(socket.SHUT_WR)
+    while peer.socket.recv(2**16):  # to close with bytes unread would be a reset
+        pass
 
 
 passed_on = threading.Semaphore(0)
