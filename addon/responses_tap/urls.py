@@ -17,6 +17,11 @@ def split(url: str) -> SplitResult:
         return SplitResult(*(part or "" for part in found.groups()))
 
 
+def continued_response(url: str) -> str | None:
+    """The id of the response that a GET of this URL asks for the rest of, None where it asks for none."""
+    return split(url).path.rstrip("/").rpartition("/")[2] or None if is_resumption(url) else None
+
+
 def is_resumption(url: str) -> bool:
     """Whether a GET of this URL asks for the rest of a background response."""
     return "starting_after" in parse_qs(split(url).query)

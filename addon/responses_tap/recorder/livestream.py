@@ -22,7 +22,7 @@ from responses_tap.recorder.messages import (
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value, Writer, first_code
-from responses_tap.urls import is_resumption
+from responses_tap.urls import continued_response, is_resumption
 
 _SILENCE_SECONDS = 1.0
 """A shorter silence before the end says nothing."""
@@ -45,6 +45,8 @@ class LiveStream:
         self._terminal: str | None = None
         self._is_settled = False
         self._names_model = True
+        self._names_response = False
+        self._continued: str | None = None
         self._fault: str | None = None
         self._status: int | None = None
         self._content_type: str | None = None
@@ -65,6 +67,7 @@ class LiveStream:
         url, model = str(columns["url"]), columns["model"]
         live = cls(writer.add_stream(columns), url, writer, profile)
         live._names_model = model is not None
+        live._continued = continued_response(url)
         live._notices.append(StreamStarted(live.id, flow, request.method, url, None if model is None else str(model)))
         return live
 
@@ -90,6 +93,11 @@ class LiveStream:
             live._events.restore(recording)
             live._terminal = live._events.terminal_type
         return live
+
+    @property
+    def state(self) -> str:
+        """As its row has it."""
+        return self._state
 
     def answer(self, answer: Answer) -> None:
         """Take the head of the answer."""
@@ -166,12 +174,23 @@ class LiveStream:
             if self._events.fault != self._fault:
                 self._fault = self._events.fault
                 self._notices.append(Trouble(f"the findings of stream {self.id} are not all: {self._fault}"))
+            self._name_response()
         if self._changed:
             self._writer.set_stream(self.id, self._changed)
+        if self._continued is not None:
+            # At the end, too: the first part may have been written only now.
+            self._writer.link_continuation(self.id, self._continued)
+            self._continued = None if self._state != "open" else self._continued
         self._changed = {}
         self._is_settled = False
         notices, self._notices = self._notices, []
         return sorted(notices, key=lambda notice: isinstance(notice, StreamFinished))
+
+    def _name_response(self) -> None:
+        # While the stream is open others need it: a client may take up the response again over another connection.
+        if not self._names_response and self._events is not None and (id_ := self._events.columns.get("response_id")):
+            self._names_response = True
+            self._changed["response_id"] = id_
 
     def _take_head(self, answer: Answer) -> None:
         self._status = answer.status

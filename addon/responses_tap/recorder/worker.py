@@ -10,6 +10,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from responses_tap.recorder.attempts import Attempts
 from responses_tap.recorder.candidate import Candidate
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import (
@@ -91,6 +92,7 @@ class Worker:
         self._out = out
         self._flows: dict[int, LiveStream | LiveSocket | Candidate] = {}
         self._starts: dict[int, int] = {}
+        self._attempts = Attempts()
         self._dirty: dict[int, LiveStream] = {}
         self._waiting: deque[Batch] = deque()
         self._handled = 0
@@ -191,6 +193,8 @@ class Worker:
     def _begin(self, flow: int, request: Request) -> LiveStream:
         stream = LiveStream.begin(flow, request, self._writer, self._profile)
         self._dirty[stream.id] = stream
+        if columns := self._attempts.begin(stream.id, request, self._starts[flow]):
+            self._writer.set_stream(stream.id, columns)
         self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
 
@@ -226,6 +230,7 @@ class Worker:
             stream.answer(Answer.decode(message.payload))
         else:
             stream.end(End.decode(message.payload), at_ns)
+            self._attempts.end(stream.id, stream.state, message.at_ns)
             self._writer.set_meta(self._meta_key(message.flow), None)
             self._forget(message.flow)
 

@@ -32,6 +32,12 @@ def m003_wire(db: Database) -> None:
     db.execute(_WIRE)
 
 
+@migrations()
+def m004_response_index(db: Database) -> None:
+    """Streams by their response, for those that go on with one."""
+    db.execute("CREATE INDEX streams_response ON streams (response_id) WHERE response_id IS NOT NULL")
+
+
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):

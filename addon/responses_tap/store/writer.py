@@ -28,6 +28,10 @@ _NEXT_ID = (
 _NEXT_SOCKET = "SELECT 1 + coalesce(max(id), 0) FROM sockets"
 _TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "findings", "verdicts", "client_events")
 """Besides `streams` itself; their column `stream` says whose a row is."""
+_LINK_CONTINUATION = (
+    "UPDATE streams SET continues = (SELECT max(id) FROM streams"
+    " WHERE response_id = ? AND id < ? AND response_body IS NULL) WHERE id = ?"
+)
 _LEFT_BEHIND = (
     "DELETE FROM sockets WHERE end_ns IS NOT NULL AND id NOT IN (SELECT socket FROM streams WHERE socket IS NOT NULL)",
     "DELETE FROM client_events WHERE socket NOT IN (SELECT id FROM sockets)",
@@ -123,6 +127,10 @@ class Writer:
     def set_stream(self, stream_id: int, columns: Mapping[str, Value]) -> None:
         """Set some columns of a stream."""
         self._update("streams", stream_id, columns)
+
+    def link_continuation(self, stream_id: int, response_id: str) -> None:
+        """Link a stream to the latest one before it that has streamed a part of the same response."""
+        self._statements.append((_LINK_CONTINUATION, (response_id, stream_id, stream_id)))
 
     def add_socket(self, columns: Mapping[str, Value]) -> int:
         """Add a WebSocket with these columns and return its id."""

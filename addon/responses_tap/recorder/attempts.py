@@ -1,0 +1,66 @@
+"""Which requests are further attempts of earlier ones: OpenAI's SDKs count theirs, others just ask again."""
+
+import hashlib
+from dataclasses import dataclass
+
+from responses_tap.recorder.heads import RETRY_COUNT, field
+from responses_tap.recorder.messages import Request
+from responses_tap.store.writer import Value
+
+_MOST_TRIES = 500
+"""Requests that are remembered."""
+_PAUSE_NS = 90 * 10**9
+"""How long after the end of an attempt the next may come: the SDKs wait 60 s where a server asks them to."""
+_GOOD = ("completed", "incomplete")
+
+
+@dataclass(slots=True)
+class _Try:
+    stream: int
+    fingerprint: bytes
+    attempt: int
+    ended_ns: int | None = None
+    has_failed: bool = False
+    is_retried: bool = False
+
+
+class Attempts:
+    """The latest requests, and how they ended. Times are those of one clock."""
+
+    def __init__(self) -> None:
+        self._tries: dict[int, _Try] = {}
+
+    def begin(self, stream: int, request: Request, at_ns: int) -> dict[str, Value]:
+        """Take a new request; what its row is to say of the attempt before it, if there was one.
+
+        An SDK's count is believed: 1 is the second attempt of the newest such request without one. Without a count, a
+        request is a further attempt of the same one (method, URL and body) if that has failed just before.
+        """
+        told = field(request.headers, RETRY_COUNT)
+        attempt = int(told) if told and told.isdecimal() else 0
+        parts = (request.method.encode(), request.url.encode(errors="replace"), request.body)
+        this = _Try(stream, hashlib.sha256(b"\0".join(parts)).digest(), attempt)
+        before = next((t for t in reversed(self._tries.values()) if _leads_to(t, this, at_ns, told=bool(told))), None)
+        self._tries[stream] = this
+        if len(self._tries) > _MOST_TRIES:
+            del self._tries[next(iter(self._tries))]
+        if before is None:
+            return {}
+        before.is_retried = True
+        this.attempt = before.attempt + 1
+        return {"retry_of": before.stream, "attempt": this.attempt}
+
+    def end(self, stream: int, state: str, at_ns: int) -> None:
+        """A stream has ended in this state."""
+        if (known := self._tries.get(stream)) is not None:
+            known.ended_ns, known.has_failed = at_ns, state not in _GOOD
+
+
+def _leads_to(before: _Try, this: _Try, at_ns: int, *, told: bool) -> bool:
+    if before.is_retried or before.fingerprint != this.fingerprint:
+        return False
+    if before.ended_ns is None:
+        # A client that gives up may ask again before it is known here that it has.
+        return told and this.attempt == before.attempt + 1
+    is_next = this.attempt == before.attempt + 1 if told else before.has_failed
+    return is_next and at_ns - before.ended_ns <= _PAUSE_NS
