@@ -263,3 +263,10 @@ def test_one_enormous_line_is_a_finding_not_a_crash(tmp_path: Path) -> None:
     huge.write_bytes(b"data: {" + b"x" * (20 << 20) + b"}\n\n" + Path(CLEAN_TEXT).read_bytes())
     report = json.loads(run("check", str(huge), "--format", "json").stdout)
     assert [finding["code"] for finding in report["streams"][0]["findings"]] == ["TR902", "TR903"]
+
+
+def test_a_resumed_body_is_checked_as_the_rest_of_one(tmp_path: Path) -> None:
+    rest = (RECORDINGS / "clean/text.sse").read_bytes().split(b"\n\n")[5:]
+    (tmp_path / "rest.sse").write_bytes(b"\n\n".join(rest))
+    assert run("check", str(tmp_path / "rest.sse")).exit_code == 1
+    assert run("check", str(tmp_path / "rest.sse"), "--resume").exit_code == 0

@@ -3,20 +3,14 @@
 import errno
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
 import click
 
 from responses_tap.filters import Filter
-from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
-from responses_tap_viewer import diff_command, recording_commands
+from responses_tap_viewer import check_command, completion, diff_command, recording_commands
 from responses_tap_viewer.export_formats import FORMATS
 from responses_tap_viewer.recording_commands import DB, print_lines, read_filter
-
-CHECK_FORMATS = ("text", "json", "junit", "sarif", "github")
-_SEVERITIES = [str(severity) for severity in Severity]
 
 
 class _Commands(click.Group):
@@ -60,12 +54,19 @@ def main(ctx: click.Context) -> None:
       responses-tap record -- python my_client.py     # record a live client
       responses-tap view                              # browse what was recorded
       responses-tap check stream.sse                  # check a saved body
-    """
+
+    \b
+    Completion of commands, streams and rule codes, in the shell's start-up file:
+      bash   eval "$(_RESPONSES_TAP_COMPLETE=bash_source responses-tap)"
+      zsh    eval "$(_RESPONSES_TAP_COMPLETE=zsh_source responses-tap)"
+      fish   _RESPONSES_TAP_COMPLETE=fish_source responses-tap | source
+    """  # fmt: skip
     if "NO_COLOR" in os.environ:
         ctx.color = False
 
 
 for _command in (
+    check_command.check,
     diff_command.diff,
     recording_commands.list_,
     recording_commands.recheck,
@@ -173,7 +174,7 @@ def view(paths: tuple[str, ...]) -> None:
 
 
 @main.command()
-@click.argument("stream")
+@click.argument("stream", shell_complete=completion.streams)
 @click.option("--full", is_flag=True, help="Show each delta and whole texts.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show(stream: str, full: bool, format_: str) -> None:
@@ -199,70 +200,15 @@ def show(stream: str, full: bool, format_: str) -> None:
 
 
 @main.command()
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True)
+@click.argument("streams", metavar="STREAM…", nargs=-1, shell_complete=completion.streams)
 @click.option(
-    "--profile",
-    type=click.Choice([*PROFILES, AUTO]),
-    default=DEFAULT_PROFILE,
-    show_default=True,
-    help="Whose rules: they change severities; auto chooses by host and response.",
+    "--filter",
+    "wanted",
+    callback=read_filter,
+    shell_complete=completion.terms,
+    metavar="EXPR",
+    help="These streams of each recording named.",
 )
-@click.option("--select", multiple=True, metavar="CODES", help="Only rules whose codes begin so (NS,MD3).")
-@click.option("--ignore", multiple=True, metavar="CODES", help="Not the rules whose codes begin so.")
-@click.option(
-    "--fail-on",
-    type=click.Choice([*_SEVERITIES, "never"]),
-    default="error",
-    show_default=True,
-    help="Exit with status 1 from this severity on.",
-)
-@click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
-@click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
-@click.option("--format", "format_", type=click.Choice(CHECK_FORMATS), default="text", show_default=True)
-@click.pass_context
-def check(  # noqa: PLR0913, PLR0917 - one parameter an option
-    ctx: click.Context,
-    paths: tuple[str, ...],
-    profile: str,
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    fail_on: str,
-    resume: bool,
-    watch: bool,
-    format_: str,
-) -> None:
-    """Check streams against the protocol.
-
-    PATH is a saved body (.sse, as `curl -N` writes it), what `curl -i` or `-v` printed, JSON lines or an array of
-    events, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a recording,
-    FILE.db#ID, a folder of these, or - for standard input.
-    Exit status: 0 fine, 1 findings at or above --fail-on, 2 unusable input.
-
-    \b
-    Examples:
-      responses-tap check stream.sse
-      curl -sN … | responses-tap check -
-      responses-tap check captures/ --ignore TR902 --fail-on warning
-      responses-tap check stream.sse --watch
-      responses-tap check mine.db --format json
-    """  # fmt: skip
-    from responses_tap_viewer import watching
-    from responses_tap_viewer.checking import Options, known_codes
-    from responses_tap_viewer.commands import run_check
-
-    try:
-        options = Options(profile, known_codes(select), known_codes(ignore), resume)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    if watch and (format_ != "text" or "-" in paths):
-        raise click.UsageError("--watch prints text, and watches files and folders: without --format and -")
-    run = partial(run_check, paths, options, None if fail_on == "never" else Severity(fail_on), format_)
-    ctx.exit(watching.watch(paths, run) if watch else run())
-
-
-@main.command()
-@click.argument("streams", metavar="STREAM…", nargs=-1)
-@click.option("--filter", "wanted", callback=read_filter, metavar="EXPR", help="These streams of each recording named.")
 @click.option(
     "--format",
     "format_",
@@ -318,7 +264,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 @main.command("import")
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True, shell_complete=completion.paths)
 @click.option(
     "--db",
     type=DB,
@@ -345,7 +291,7 @@ def import_(ctx: click.Context, paths: tuple[str, ...], db: Path | None) -> None
 
 
 @main.command()
-@click.argument("stream")
+@click.argument("stream", shell_complete=completion.streams)
 @click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="Where to listen.  [default: a free port]")
 @click.option(
     "--speed",
@@ -375,7 +321,7 @@ def replay(stream: str, listen: str, speed: float, chunks: str) -> None:
 
 
 @main.command()
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=completion.rules)
 def rules(code: str | None) -> None:
     """List the rules, or print the page of one.
 

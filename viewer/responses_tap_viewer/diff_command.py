@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from responses_tap_viewer import completion
+
 if TYPE_CHECKING:
     from responses_tap_viewer.streams import Stream
 
 
 @click.command()
-@click.argument("names", metavar="A B", nargs=-1)
+@click.argument("names", metavar="A B", nargs=-1, shell_complete=completion.streams)
 @click.option("--ground-truth", is_flag=True, help="A is right: say what B, a server being mended, does otherwise.")
 @click.option("--side-by-side", is_flag=True, help="Two columns, as wide as the terminal (or COLUMNS).")
 @click.option("--taps", is_flag=True, help="A and B are recordings before and behind a gateway: say what it did.")

@@ -7,6 +7,7 @@ import click
 
 from responses_tap.filters import Filter, FilterError, parse
 from responses_tap.protocol.profiles import PROFILES
+from responses_tap_viewer import completion
 
 DB = click.Path(path_type=Path, dir_okay=False)
 
@@ -38,7 +39,12 @@ def print_lines(lines: Iterable[str]) -> None:
 @click.command("list")
 @click.argument("db", type=DB, required=False)
 @click.option(
-    "--filter", "wanted", callback=read_filter, metavar="EXPR", help="Only these: model:gpt* errors>0 code:MD*"
+    "--filter",
+    "wanted",
+    callback=read_filter,
+    shell_complete=completion.terms,
+    metavar="EXPR",
+    help="Only these: model:gpt* errors>0 code:MD*",
 )
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def list_(db: Path | None, wanted: Filter | None, format_: str) -> None:
@@ -81,7 +87,7 @@ def recheck(db: Path | None, profile: str | None) -> None:
 
 
 @click.command()
-@click.argument("streams", metavar="STREAM…", nargs=-1, required=True)
+@click.argument("streams", metavar="STREAM…", nargs=-1, required=True, shell_complete=completion.streams)
 def rm(streams: tuple[str, ...]) -> None:
     """Take streams out of their recording, with their findings, and give the space back.
 
@@ -121,7 +127,7 @@ def prune(db: Path | None, older: float | None, keep: int | None, dry_run: bool)
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.clients)
 def clients(name: str | None) -> None:
     """List the known clients, or print how to point one at the recorder.
 

@@ -1,0 +1,109 @@
+"""What the shell completes at a Tab, beside what click knows itself: streams, rule codes, filter fields, clients.
+
+Asked while a person types: what cannot be read completes to nothing, without a word.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+type _ShellComplete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+_STREAMS = 50
+"""The newest that are offered."""
+
+
+def _at_tab(offer: Callable[[str], list[CompletionItem]]) -> _ShellComplete:
+    """As click calls it: what is typed decides alone."""
+    return lambda _ctx, _param, incomplete: offer(incomplete)
+
+
+@_at_tab
+def paths(incomplete: str) -> list[CompletionItem]:
+    """Files and folders, as the shell itself finds them; the streams behind `FILE.db#`."""
+    return _paths(incomplete)
+
+
+@_at_tab
+def streams(incomplete: str) -> list[CompletionItem]:
+    """The streams of the default recording, those behind `FILE.db#`, and files."""
+    from responses_tap_viewer.streams import default_recording
+
+    if incomplete and not incomplete.isdecimal():
+        return _paths(incomplete)
+    found = _of_recording(None, incomplete) if default_recording().is_file() else []
+    return found or _files(incomplete)
+
+
+@_at_tab
+def codes(incomplete: str) -> list[CompletionItem]:
+    """Rule codes, also behind a comma, and the families that they begin with."""
+    from responses_tap.protocol.rules import RULES
+
+    before, comma, start = incomplete.rpartition(",")
+    families = dict.fromkeys(code[:2] for code in RULES)
+    offered = dict.fromkeys(families, "all of them") | {code: rule.name for code, rule in RULES.items()}
+    return [
+        CompletionItem(f"{before}{comma}{code}", help=name)
+        for code, name in offered.items()
+        if code.startswith(start.upper())
+    ]
+
+
+@_at_tab
+def rules(incomplete: str) -> list[CompletionItem]:
+    """The codes of single rules."""
+    from responses_tap.protocol.rules import RULES
+
+    return [CompletionItem(c, help=rule.name) for c, rule in RULES.items() if c.startswith(incomplete.upper())]
+
+
+@_at_tab
+def terms(incomplete: str) -> list[CompletionItem]:
+    """The fields that the last term of a filter may ask about."""
+    from responses_tap.filters import FIELDS
+
+    before, space, term = incomplete.rpartition(" ")
+    start = term.removeprefix("-")
+    lead = f"{before}{space}{term[: len(term) - len(start)]}"
+    return [
+        CompletionItem(f"{lead}{name}{'>' if field.number else ':'}", help=field.meaning)
+        for name, field in FIELDS.items()
+        if name.startswith(start)
+    ]
+
+
+@_at_tab
+def clients(incomplete: str) -> list[CompletionItem]:
+    """The names of clients."""
+    from responses_tap_viewer.clients import CLIENTS
+
+    return [CompletionItem(name, help=client.title) for name, client in CLIENTS.items() if name.startswith(incomplete)]
+
+
+def _paths(incomplete: str) -> list[CompletionItem]:
+    return _of_recording(*incomplete.split("#")) if incomplete.count("#") == 1 else _files(incomplete)
+
+
+def _files(incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _of_recording(file: str | None, start: str) -> list[CompletionItem]:
+    """The newest streams of a recording whose ids begin so; None means the default recording, by ids alone."""
+    from responses_tap.errors import RecordingError
+    from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
+
+    lead = "" if file is None else f"{file}#"
+    with suppress(RecordingError, UnusableInput, OSError):
+        with open_existing(default_recording() if file is None else Path(file)) as recording:
+            rows = recording.streams(limit=_STREAMS)
+        return [
+            CompletionItem(f"{lead}{row.id}", help=" · ".join(filter(None, (row.model, row.state, row.first_code))))
+            for row in reversed(rows)
+            if str(row.id).startswith(start)
+        ]
+    return []
