@@ -121,6 +121,7 @@ def demo(no_ui: bool) -> None:
     envvar="RESPONSES_TAP_DB",
     help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
 )
+@click.option("--ui", is_flag=True, help="Show it in the terminal UI; what COMMAND prints comes afterwards.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def record(
@@ -129,6 +130,7 @@ def record(
     listen: str,
     modes: tuple[str, ...],
     db: Path | None,
+    ui: bool,
     command: tuple[str, ...],
 ) -> None:
     """Record what a client and the API say to each other.
@@ -144,14 +146,20 @@ def record(
     Examples:
       responses-tap record -- python my_client.py
       responses-tap record --upstream http://localhost:8321/v1 --db mine.db
+      responses-tap record --ui -- python my_client.py
       responses-tap record --mode regular -- codex exec "say hello"
       responses-tap record --mode reverse --mode regular@8091
     """  # fmt: skip
     from responses_tap_viewer.recording import DEFAULT_UPSTREAM, record
     from responses_tap_viewer.streams import default_recording
 
-    address = _address(listen)
-    ctx.exit(record(db or default_recording(), address, upstream or DEFAULT_UPSTREAM, modes, command))
+    address, upstream, db = _address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
+    if ui:
+        from responses_tap_viewer.recording_ui import record_and_look
+
+        options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
+        ctx.exit(record_and_look(db, options, command))
+    ctx.exit(record(db, address, upstream, modes, command))
 
 
 @main.command()

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from responses_tap_viewer.export_formats import Format
 from responses_tap_viewer.importing import import_paths
 from responses_tap_viewer.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording
+
+if TYPE_CHECKING:
+    from responses_tap_viewer.tui.screens.acts import Recorder
 
 _STDIN = "-"
 _RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
@@ -32,8 +36,11 @@ def view(paths: Sequence[str]) -> None:
             look(db, title=(NAME if paths[0] == _STDIN else paths[0]) if len(paths) == 1 else f"{len(paths)} paths")
 
 
-def look(db: Path, *, title: str = "") -> None:
-    """Open the terminal UI on a recording that is there or will be, under another title than the file's name."""
+def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> None:
+    """Open the terminal UI on a recording that is there or will be, under another title than the file's name.
+
+    `recorder` is who writes it, where that is to be shown.
+    """
     from responses_tap_viewer.demo import demo
     from responses_tap_viewer.exporting import export
     from responses_tap_viewer.streams import open_existing, recorded_stream
@@ -47,10 +54,15 @@ def look(db: Path, *, title: str = "") -> None:
                 raise UnusableInput(str(db), f"has no stream {id_}")
             return export([recorded_stream(recording, row)], format_)
 
+    need_terminal()
+    if TapApp(db, export=export_stream, title=title, recorder=recorder).run() == DEMO:
+        demo(look)
+
+
+def need_terminal() -> None:
+    """Raise UnusableInput where there is no terminal to draw in."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UnusableInput("", "the terminal UI needs a terminal; `list` and `show` print what there is")
-    if TapApp(db, export=export_stream, title=title).run() == DEMO:
-        demo(look)
 
 
 def _is_database(path: Path) -> bool:

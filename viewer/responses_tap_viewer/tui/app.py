@@ -1,5 +1,7 @@
 """The application: its screen, the keys that work everywhere, the colours."""
 
+import asyncio
+import signal
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -9,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from responses_tap_viewer.tui.screens.acts import Recorder
 from responses_tap_viewer.tui.screens.browser import Browser
 from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.screens.help import HelpScreen
@@ -27,16 +30,22 @@ class TapApp(App[str]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, path: Path, *, export: Export, title: str = "") -> None:
-        """`title` is shown in place of the file's name, where nobody knows the file."""
+    def __init__(self, path: Path, *, export: Export, title: str = "", recorder: Recorder | None = None) -> None:
+        """`title` is shown in place of the file's name, where nobody knows the file; `recorder` is who writes it."""
         super().__init__()
         self._path = path
         self._title = title or path.name
+        self._recorder = recorder
         self._export = export
 
     def get_default_screen(self) -> Screen[Any]:
         """The browser."""
-        return Browser(self._path, self._export, self._title)
+        return Browser(self._path, self._export, self._title, self._recorder)
+
+    def on_mount(self) -> None:
+        """Leave in good order, the terminal restored, also when a signal says so."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """All that the keys do, and what Textual offers: themes, a picture of the screen."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from textual import work
 from textual.screen import Screen
@@ -18,6 +19,7 @@ from responses_tap_viewer.tui.comparison import Compared
 from responses_tap_viewer.tui.replays import Replays
 from responses_tap_viewer.tui.screens.compare import CompareScreen
 from responses_tap_viewer.tui.screens.export import Export, ExportScreen
+from responses_tap_viewer.tui.screens.log import LogScreen
 from responses_tap_viewer.tui.source import Source
 from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
@@ -25,15 +27,31 @@ from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 _REPORT = FORMATS["md"]
 
 
+class Recorder(Protocol):
+    """Who writes the recording."""
+
+    @property
+    def words(self) -> str:
+        """What it does now, in a line."""
+        ...
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        ...
+
+
 class Acts(Screen[None]):
     """The actions behind the keys; the screen that has the streams and the detail pane is a subclass."""
 
-    def __init__(self, path: Path, export: Export) -> None:
+    def __init__(self, path: Path, export: Export, recorder: Recorder | None) -> None:
         super().__init__()
+        self._recorder = recorder
         self._source = Source(path)
         self._export = export
         self._streams, self._detail = StreamsPane(), DetailPane()
         self._replays = Replays()
+        self._active = ""
         self._activity = Static(id="activity", markup=False)
 
     async def on_unmount(self) -> None:
@@ -44,8 +62,12 @@ class Acts(Screen[None]):
 
     def _show_activity(self) -> None:
         """Say in a line of its own what goes on."""
-        self._activity.update(f" {self._replays.words}")
-        self._activity.display = bool(self._replays.words)
+        words = [self._replays.words] + ([self._recorder.words] if self._recorder else [])
+        shown = printable("   ".join(filter(None, words)))
+        if shown != self._active:
+            self._active = shown
+            self._activity.update(f" {shown}")
+            self._activity.display = bool(shown)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -102,6 +124,15 @@ class Acts(Screen[None]):
         # A lone surrogate can be shown, escaped, but not be sent to a terminal.
         self.app.copy_to_clipboard(text.encode(errors="backslashreplace").decode())
         self.notify(f"Copied {what}, {len(text)} characters")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action can be done: there is a log only where a recorder writes one."""
+        return action != "log" or self._recorder is not None
+
+    def action_log(self) -> None:
+        """Show what the recorder and its command have printed."""
+        if self._recorder is not None:
+            self.app.push_screen(LogScreen(self._recorder.log))
 
     @work(exclusive=True, group="act")
     async def action_replay(self) -> None:

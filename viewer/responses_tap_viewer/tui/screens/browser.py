@@ -16,7 +16,7 @@ from responses_tap.store import Recording
 from responses_tap.timeline import MISSING, printable
 from responses_tap_viewer.tui.messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
-from responses_tap_viewer.tui.screens.acts import Acts
+from responses_tap_viewer.tui.screens.acts import Acts, Recorder
 from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.source import Change
 from responses_tap_viewer.tui.summary import read_each, read_page
@@ -62,12 +62,13 @@ class Browser(Acts):
         Binding("x", "export", "Export", tooltip="Write the stream to a file"),
         Binding("y", "copy_page", "Copy", tooltip="Copy what the detail pane shows"),
         Binding("Y", "copy_report", "Copy report", show=False, tooltip="Copy the stream's bug report, as Markdown"),
+        Binding("L", "log", "Output", tooltip="What the recorder and its command have printed"),
         Binding("D", "demo", "Demo", show=False, tooltip="Play the demo, while there is no stream to look at"),
         Binding("z", "replay", "Replay", tooltip="Serve the stream to any client, or stop that"),
     ]
 
-    def __init__(self, path: Path, export: Export, name: str) -> None:
-        super().__init__(path, export)
+    def __init__(self, path: Path, export: Export, name: str, recorder: Recorder | None) -> None:
+        super().__init__(path, export, recorder)
         self._recording_name = name
         self._timeline = TimelinePane()
         self._panes: tuple[Pane, ...] = (self._streams, self._timeline, self._detail)
@@ -112,6 +113,7 @@ class Browser(Acts):
                 self._read_timeline()
             if change is not Change.NOTHING:
                 self._show_state()
+            self._show_activity()
             await asyncio.sleep(_BETWEEN_REFRESHES)
 
     async def _read_streams(self) -> None:
@@ -204,7 +206,9 @@ class Browser(Acts):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The demo is for those who have nothing to look at."""
-        return action != "demo" or self._welcome.display
+        if action == "demo":
+            return self._welcome.display
+        return super().check_action(action, parameters)
 
     # The panes
 

@@ -1,0 +1,72 @@
+"""`record --ui`: a recorder in a process of its own, and the terminal UI on what it writes."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import click
+
+from responses_tap_viewer.viewing import look, need_terminal
+
+_POLL = 0.05
+_READY = b"Recording "
+"""How the line begins that `record` prints when its port is open."""
+_EXPORT = "export "
+
+
+class Recorder:
+    """A running `record`. What it and its command print goes to a log: the screen belongs to the UI."""
+
+    def __init__(self, arguments: Sequence[str], command: Sequence[str], log: IO[bytes]) -> None:
+        self.log = Path(log.name)
+        """Where the output goes."""
+        self._command = " ".join(command)
+        self._process = subprocess.Popen(  # noqa: S603 (ourselves, with what the person gave)
+            [sys.executable, "-m", "responses_tap_viewer", "record", *arguments, "--", *command],
+            stdin=subprocess.DEVNULL,  # the keyboard belongs to the UI, too
+            stdout=log if sys.stdout.isatty() else None,
+            stderr=log,
+        )
+        self._way_in = ""
+
+    def wait_until_ready(self) -> bool:
+        """Whether it records; False where it could not begin."""
+        while _READY not in self.log.read_bytes():
+            if self._process.poll() is not None:
+                return _READY in self.log.read_bytes()
+            time.sleep(_POLL)
+        return True
+
+    @property
+    def words(self) -> str:
+        """What it does now, in a line."""
+        status = self._process.poll()
+        if status is not None:
+            return f"■ {self._command or 'the recorder'} ended with {status} · L shows its output"
+        if not self._command and not self._way_in:
+            lines = map(str.strip, self.log.read_text(errors="replace").splitlines())
+            self._way_in = next((line for line in lines if line.startswith(_EXPORT)), "")
+        return f"● recording · {self._command or self._way_in} · L shows its output"
+
+    def end(self) -> int:
+        """End it, with everything that came through written; its exit status."""
+        self._process.terminate()
+        return self._process.wait()
+
+
+def record_and_look(db: Path, arguments: Sequence[str], command: Sequence[str]) -> int:
+    """Record and show it until the person leaves; what was printed comes then. The recorder's exit status."""
+    need_terminal()
+    with tempfile.NamedTemporaryFile(prefix="responses-tap-", suffix=".log") as log:
+        recorder = Recorder(arguments, command, log)
+        try:
+            if recorder.wait_until_ready():
+                look(db, recorder=recorder)
+        finally:
+            status = recorder.end()
+            click.echo(recorder.log.read_bytes(), nl=False, err=True)
+    return status
