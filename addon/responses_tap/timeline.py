@@ -72,7 +72,8 @@ class Row:
     """What is drawn in one line."""
 
     kind: str
-    """event, run (folded deltas), missing (an event that should stand here), comment, finding."""
+    """event, run (folded deltas), missing (an event that should stand here), comment, tail (bytes of a frame that
+    has not ended yet), finding."""
     type: str
     depth: int = 0
     n: int | None = None
@@ -138,6 +139,12 @@ def label(row: Row) -> str:
 def printable(text: str) -> str:
     """`text` with everything escaped that a terminal or a reader's eye could be fooled by."""
     return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def tail_row(raw: bytes) -> Row:
+    """The row of a frame that is still arriving."""
+    text = raw[: _SHORT * 4].decode(errors="replace").strip()
+    return Row("tail", "arriving", subject=f"{len(raw)} bytes of the next frame: {shorten(text)}")
 
 
 def count_chars(frame: Frame) -> int:

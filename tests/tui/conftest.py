@@ -65,15 +65,17 @@ class Recorder:
         self.types[stream] = []
         return stream
 
-    def feed(self, stream: int, data: bytes, first: int = 0) -> int:
+    def feed(self, stream: int, data: bytes, first: int = 0, *, late_ns: int = 0, per_chunk: int = 1) -> int:
         """Add frames, the first of them number `first`; the number after the last one."""
         decoder = Decoder()
         frames = decoder.feed(data)
         frames += [tail] if (tail := decoder.finish()) else []
         for n, frame in enumerate(frames, start=first):
             event = self.checkers[stream].feed(frame)
-            at_ns = 180_000_000 + 20_000_000 * n
-            self.writer.add_chunk(ChunkRow(stream, n, at_ns, len(frame.raw), self.sizes[stream], len(frame.raw)))
+            at_ns, chunk = 180_000_000 + 20_000_000 * n + late_ns, n // per_chunk
+            if n % per_chunk == 0:
+                size = len(frame.raw)
+                self.writer.add_chunk(ChunkRow(stream, chunk, at_ns, size, self.sizes[stream], size))
             self.sizes[stream] += len(frame.raw)
             facts: tuple[Any, ...] = (None,) * 6 + (0,)
             if event is not None:
@@ -82,7 +84,7 @@ class Recorder:
                 self.types[stream].append(name or "")
                 facts = (name, event.sequence_number, *place, storable_text(event.item_id), event.response)
             position = None if event is None else event.position
-            self.writer.add_event(EventRow(stream, n, position, at_ns, n, *facts, frame.raw))
+            self.writer.add_event(EventRow(stream, n, position, at_ns, chunk, *facts, frame.raw))
         self.judge(stream)
         return first + len(frames)
 

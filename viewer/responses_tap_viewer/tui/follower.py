@@ -4,7 +4,8 @@ import time
 
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import EventRow, Recording
-from responses_tap.timeline import FOLDABLE, Delta, Entry, Row, Timeline, count_chars
+from responses_tap.timeline import FOLDABLE, Delta, Entry, Row, Timeline, count_chars, tail_row
+from responses_tap_viewer.tui.time_axis import Arrivals
 
 _PAGE = 1000
 """Events read in one statement: some 10 ms of work."""
@@ -22,6 +23,8 @@ class Follower:
         """The rows so far. The list is replaced, never changed; but a run in it may grow."""
         self.caught_up = False
         """Whether these are the rows of all that there was when one looked last."""
+        self.arrivals = Arrivals()
+        """When the frames came that have been read so far."""
         self._timeline = Timeline(full=full)
         self._next_n = 0
         self._counted_rows = 0
@@ -34,10 +37,15 @@ class Follower:
         while (more := self._read_page(recording)) and time.monotonic() < until:
             pass
         self.caught_up = not more
-        self.rows = [*self._timeline.rows, *(() if more else self._timeline.end())]
+        self.rows = [*self._timeline.rows, *(() if more else self._rest(recording))]
         while (counting := not more and not self.full and self._count_page(recording)) and time.monotonic() < until:
             pass
         return more or counting
+
+    def _rest(self, recording: Recording) -> list[Row]:
+        """What stands below the frames: one that has not ended yet, and what no event shows."""
+        tail = recording.tail(self.stream_id)
+        return [*([tail_row(tail)] if tail else []), *self._timeline.end()]
 
     def _read_page(self, recording: Recording) -> bool:
         version = recording.data_version()
@@ -50,8 +58,11 @@ class Follower:
             if not self._timeline.update(findings):
                 self._timeline = Timeline(findings, full=self.full)
                 self._next_n = self._counted_rows = 0
+                self.arrivals = Arrivals()
                 return True
         self._timeline.extend(map(_entry, page))
+        for row in page:
+            self.arrivals.add(row.at_ns)
         self._next_n += len(page)
         return len(page) == _PAGE
 

@@ -60,6 +60,8 @@ def page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
 
 def _bytes_page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
     event = subject.event
+    if subject.row is not None and subject.row.kind == "tail":
+        return raw_lines(recording.tail(subject.stream_id))
     if event is None or event.n is None:
         return [[("No bytes belong to this row.", "dim")]]
     return _BYTES[tab](recording, subject.stream_id, event.n, event.count)
@@ -72,6 +74,8 @@ def _row_page(recording: Recording, stream_id: int, row: Row, event: Row | None)
         if event is not None and event.position is not None and event.position == finding.position:
             lines += [[], [(f"Event {event.position}", "label")], *_event_lines(recording, stream_id, event)]
         return lines
+    if row.kind == "tail":
+        return raw_lines(recording.tail(stream_id))
     if row.kind == "run":
         return _run_page(recording, stream_id, row)
     return _event_lines(recording, stream_id, row)

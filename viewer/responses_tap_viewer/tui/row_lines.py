@@ -3,15 +3,22 @@
 from datetime import datetime, timedelta
 from enum import Enum
 
+from responses_tap.protocol.grammar import ROWS
+from responses_tap.protocol.grammar import Role as ScopeRole
 from responses_tap.timeline import GLYPHS, MISSING, Row, label
-from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, fit
+from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit
 
 _NS = 1e9
 _NUMBER_WIDTH = 5
 _FULL_NAMES_FROM = 84
 """The width from which on a type is written with the `response.` that nearly every one begins with."""
 _PREFIX = "response."
-_LEVEL = "│ "
+_LEVEL, _OPENS, _INSIDE, _CLOSES, _OTHER = "│ ", "╭ ", "├ ", "╰ ", "  "
+_CHUNK_WIDTH = 11
+_FOLDED = "▸ "
+STALL = "‖"
+_STALL_NS = 1_000_000_000
+"""A pause from which on it is pointed out."""
 
 
 class Times(Enum):
@@ -34,12 +41,13 @@ class Times(Enum):
 
 
 class RowLines:
-    """The lines of a timeline."""
+    """The lines of a timeline; with `chunks`, each tells in which pieces its bytes came."""
 
-    def __init__(self, rows: list[Row], times: Times, started_at: str) -> None:
+    def __init__(self, rows: list[Row], times: Times, started_at: str, *, chunks: bool = False) -> None:
         self.rows = rows
         self._times = times
         self._started_at = started_at
+        self._chunks = chunks
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -48,26 +56,32 @@ class RowLines:
         """One row."""
         row = self.rows[index]
         number = "" if row.position is None or row.finding is not None else str(row.position)
+        before = self._before(index)
         line: Line = [
-            (fit(self._time(index), self._times.width, right=True), "dim"),
+            (fit(self._time(row, before), self._times.width, right=True), "dim"),
             (fit(number, _NUMBER_WIDTH, right=True) + " ", "dim"),
         ]
+        if self._chunks:
+            line.append((fit(_chunks(row, before), _CHUNK_WIDTH), "number"))
         if row.kind == "finding":
             return line + _finding_spans(row)
-        return line + _event_spans(row, full=width >= _FULL_NAMES_FROM)
+        return line + _event_spans(row, _pause(row, before), full=width >= _FULL_NAMES_FROM)
 
-    def _time(self, index: int) -> str:
-        row = self.rows[index]
+    def _before(self, index: int) -> Row | None:
+        """The frame before that in a line, None where there is none."""
+        for line in range(index - 1, -1, -1):
+            if self.rows[line].n is not None:
+                return self.rows[line]
+        return None
+
+    def _time(self, row: Row, before: Row | None) -> str:
         if row.at_ns is None:
             return ""
         if self._times is Times.CLOCK:
             return self._clock(row.at_ns)
         if self._times is Times.START:
             return f"{row.at_ns / _NS:.3f}"
-        before = next((r for r in self.rows[index - 1 :: -1] if r.at_ns is not None), None) if index else None
-        if before is None or before.at_ns is None:
-            return f"{row.at_ns / _NS:+.3f}"
-        return f"{(row.at_ns - (before.until_ns or before.at_ns)) / _NS:+.3f}"
+        return f"{(row.at_ns - _end_ns(before)) / _NS:+.3f}"
 
     def _clock(self, at_ns: int) -> str:
         try:
@@ -77,19 +91,53 @@ class RowLines:
         return (start + timedelta(microseconds=at_ns // 1000)).strftime("%H:%M:%S.%f")[:-3]
 
 
-def _event_spans(row: Row, *, full: bool) -> Line:
-    """An event at its depth; one that is missing has a glyph, and the severity's colour."""
-    role: Role = "dim" if row.kind == "comment" else "key" if row.kind == "run" else "plain"
+def _end_ns(row: Row | None) -> int:
+    """When the last frame of a row had come; without one, when the stream began."""
+    return 0 if row is None else row.until_ns or row.at_ns or 0
+
+
+def _pause(row: Row, before: Row | None) -> int:
+    """The longest time without a frame before a row, or within it."""
+    waited = 0 if row.at_ns is None or before is None else row.at_ns - _end_ns(before)
+    return max(waited, row.pause_ns)
+
+
+def _chunks(row: Row, before: Row | None) -> str:
+    """The chunks that brought a row; where it came with the row before it, there is no border between them."""
+    if row.chunk is None:
+        return ""
+    last = None if before is None else before.until_chunk if before.until_chunk is not None else before.chunk
+    first = "┆" if row.chunk == last else f"┌#{row.chunk}"
+    return first if row.until_chunk in (None, row.chunk) else f"{first}–{row.until_chunk}"
+
+
+def _event_spans(row: Row, pause_ns: int, *, full: bool) -> Line:
+    """An event at its place in the tree; one that is missing has a glyph, and the severity's colour."""
+    role: Role = "dim" if row.kind in ("comment", "tail") else "key" if row.kind == "run" else "plain"
     if row.finding is not None:
         role = SEVERITY_ROLES[row.finding.severity]
-    glyph = MISSING if row.kind == "missing" else " "
+    is_stall = pause_ns >= _STALL_NS
+    glyph: Span = (f"{MISSING} ", role) if row.kind == "missing" else (f"{STALL if is_stall else ' '} ", "warning")
     prefix = _PREFIX if full and row.type.startswith(_PREFIX) else ""
-    return [
-        (f"{glyph} ", role),
-        (_LEVEL * row.depth + prefix, "dim"),
+    line: Line = [
+        glyph,
+        (_branch(row) + prefix, "dim"),
         (row.type.removeprefix(_PREFIX), role),
         (label(row).removeprefix(row.type), "note"),
     ]
+    return [*line, (f"  {pause_ns / _NS:.1f} s pause", "warning")] if is_stall else line
+
+
+def _branch(row: Row) -> str:
+    """The lines of the tree before a row: a scope opens, goes on, or closes with it."""
+    known = ROWS.get(row.type)
+    if known is None:
+        return _OTHER
+    if known.role is ScopeRole.OPEN:
+        return _LEVEL * row.depth + _OPENS
+    if known.role in (ScopeRole.CLOSE, ScopeRole.TERMINAL):
+        return _LEVEL * row.depth + _CLOSES
+    return _LEVEL * (row.depth - 1) + _INSIDE + (_FOLDED if row.kind == "run" else "")
 
 
 def _finding_spans(row: Row) -> Line:

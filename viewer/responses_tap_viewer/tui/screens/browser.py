@@ -52,6 +52,7 @@ class Browser(Acts):
         Binding("S", "reverse", "Reverse", show=False, tooltip="Turn the order of the streams round"),
         Binding("b", "group", "Shapes", tooltip="Put streams with the same sequence of events together"),
         Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
+        Binding("c", "turn_chunks", "Chunks", show=False, tooltip="Show in which chunks the events came"),
         Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
         *(
             Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False, tooltip=_TABS_TOLD)
@@ -310,6 +311,10 @@ class Browser(Acts):
     def action_turn_times(self) -> None:
         """Count the times from something else."""
         self._timeline.turn_times()
+
+    def action_turn_chunks(self) -> None:
+        """Show where one chunk ends and another begins, or no longer."""
+        self._timeline.turn_chunks()
 
     def action_turn_to(self, tab: str) -> None:
         """Show another page behind the row; where it is out of sight, go there."""

@@ -14,6 +14,7 @@ from responses_tap.filters import FIELDS
 from responses_tap.protocol.findings import Severity
 from responses_tap.timeline import CUT, GLYPHS, OK
 from responses_tap_viewer.tui.columns import OPEN
+from responses_tap_viewer.tui.row_lines import STALL
 from responses_tap_viewer.tui.widgets.streams_pane import MARKED
 
 _NAMES_WIDTH = 18
@@ -26,6 +27,7 @@ _SIGNS = {
     CUT: "the stream broke off",
     OPEN: "still open",
     MARKED: "marked, to compare others with it",
+    STALL: "a second or more without an event, before this one or within the run",
     "◂": "the field that a finding is about",
     "= < > ~ ≠": "in a comparison: alike, only in A, only in B, elsewhere, of another shape",
 }

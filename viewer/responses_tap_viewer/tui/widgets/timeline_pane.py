@@ -1,6 +1,8 @@
 """The timeline of one stream."""
 
 from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
 
 from responses_tap.timeline import Row
 from responses_tap_viewer.tui.follower import Follower
@@ -8,11 +10,14 @@ from responses_tap_viewer.tui.messages import RowSelected
 from responses_tap_viewer.tui.row_lines import RowLines, Times
 from responses_tap_viewer.tui.source import Source
 from responses_tap_viewer.tui.summary import Summary
+from responses_tap_viewer.tui.time_axis import axis_line
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 type Mark = int | tuple[object, ...]
 """What stays the same of a row when the rows are made anew: an event's number, or what names a finding."""
+
+_AXIS_STYLES = {"dim": "$text-muted", "label": "$text-primary bold", "key": "$text-primary"}
 
 
 class TimelinePane(Pane):
@@ -20,6 +25,8 @@ class TimelinePane(Pane):
 
     def __init__(self) -> None:
         super().__init__(Lines(id="timeline"), id="timeline-pane")
+        self._axis = Static(id="axis", markup=False)
+        self._shows_chunks = False
         self.follower: Follower | None = None
         self._stream: Summary | None = None
         self._times = Times.START
@@ -31,7 +38,8 @@ class TimelinePane(Pane):
         """Whether the stream has been read to its end once, and what comes now is new."""
 
     def compose(self) -> ComposeResult:
-        """The list."""
+        """The axis of time, and the list."""
+        yield self._axis
         yield self.lines
 
     @property
@@ -60,6 +68,16 @@ class TimelinePane(Pane):
         self._times = self._times.next
         self.lines.renew(self._row_lines(self.rows), self.lines.cursor)
         self._entitle()
+
+    def turn_chunks(self) -> None:
+        """Show where one chunk ends and another begins, or no longer."""
+        self._shows_chunks = not self._shows_chunks
+        self.lines.renew(self._row_lines(self.rows), self.lines.cursor)
+        self._entitle()
+
+    def on_resize(self) -> None:
+        """Draw the axis anew."""
+        self._draw_axis()
 
     async def advance(self, source: Source) -> bool:
         """Read on for a moment, in the thread of `source`; whether there is still more to read."""
@@ -124,12 +142,20 @@ class TimelinePane(Pane):
     def _select(self) -> None:
         rows, cursor = self.rows, self.lines.cursor
         self._entitle()
+        self._draw_axis()
         row = rows[cursor] if cursor < len(rows) else None
         self._mark = None if row is None else _mark(row)
         told = (self._stream, self._mark, row and (row.kind, row.count, row.subject))
         if told != self._told:
             self._told = told
             self.post_message(RowSelected(row, _event_of(rows, cursor)))
+
+    def _draw_axis(self) -> None:
+        row = _event_of(self.rows, self.lines.cursor)
+        at = (None, None) if row is None else (row.at_ns, row.until_ns)
+        axis = [] if self.follower is None else axis_line(self.follower.arrivals, self.lines.text_width, *at)
+        self._axis.display = bool(axis)
+        self._axis.update(Content.assemble(*((text, _AXIS_STYLES.get(role, "")) for text, role in axis)))
 
     def _entitle(self) -> None:
         if self._stream is None:
@@ -141,13 +167,15 @@ class TimelinePane(Pane):
             f"Stream {self._stream.id}",
             self._stream.state,
             self._times.value,
+            "chunks" if self._shows_chunks else "",
             "unfolded" if follower is not None and follower.full else "",
             f"▼ {new} new" if new else "",
             "" if follower is None or follower.caught_up else "reading …",
         )
 
     def _row_lines(self, rows: list[Row]) -> RowLines:
-        return RowLines(rows, self._times, self._stream.started_at if self._stream is not None else "")
+        started_at = self._stream.started_at if self._stream is not None else ""
+        return RowLines(rows, self._times, started_at, chunks=self._shows_chunks)
 
 
 def _mark(row: Row) -> Mark:

@@ -1,0 +1,59 @@
+"""A stream's events on an axis of time: stalls are gaps in it, bursts are peaks."""
+
+from responses_tap_viewer.tui.spans import Line
+from responses_tap_viewer.tui.sparkline import sparkline
+
+_BUCKETS = 1024
+_HERE = "┃"
+_NOTHING = "·"
+_NS = 1e9
+
+
+class Arrivals:
+    """How many events came when, in buckets that grow with the stream: a few kilobytes, however long it is."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BUCKETS
+        self._bucket_ns = 1000
+        self.last_ns = 0
+
+    def add(self, at_ns: int) -> None:
+        """Count an event that came so long after the stream's start."""
+        while at_ns >= _BUCKETS * self._bucket_ns:
+            pairs = zip(self._counts[::2], self._counts[1::2], strict=True)
+            self._counts = [a + b for a, b in pairs] + [0] * (_BUCKETS // 2)
+            self._bucket_ns *= 2
+        self._counts[max(0, at_ns) // self._bucket_ns] += 1
+        self.last_ns = max(self.last_ns, at_ns)
+
+    def in_parts(self, parts: int) -> list[int]:
+        """How many came in each of so many equal parts of the time until the last one."""
+        counts = [0] * parts
+        for bucket, count in enumerate(self._counts[: self.last_ns // self._bucket_ns + 1]):
+            counts[self.part(bucket * self._bucket_ns, parts)] += count
+        return counts
+
+    def part(self, at_ns: int, parts: int) -> int:
+        """In which of so many parts a time is."""
+        return min(max(0, at_ns) * parts // (self.last_ns + 1), parts - 1)
+
+
+def axis_line(arrivals: Arrivals, width: int, begin_ns: int | None, end_ns: int | None) -> Line:
+    """The axis in so many cells, from the request on; a bar stands at `begin_ns`, and it is lit until `end_ns`."""
+    until = f" {arrivals.last_ns / _NS:.3f} s"
+    parts = width - len(until) - 1
+    if parts <= 0 or not arrivals.last_ns:
+        return []
+    bars = sparkline(arrivals.in_parts(parts), nothing=_NOTHING)
+    if begin_ns is None:
+        return [(" ", "plain"), (bars, "dim"), (until, "dim")]
+    begin = arrivals.part(begin_ns, parts)
+    end = arrivals.part(end_ns if end_ns is not None else begin_ns, parts)
+    return [
+        (" ", "plain"),
+        (bars[:begin], "dim"),
+        (_HERE, "label"),
+        (bars[begin + 1 : end + 1], "key"),
+        (bars[end + 1 :], "dim"),
+        (until, "dim"),
+    ]
