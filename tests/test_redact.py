@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responses_tap.redact import find_secrets, mask, mask_body, mask_headers, mask_text, mask_url
+from responses_tap.errors import RecordingError
+from responses_tap.redact import OWN_PATTERNS, find_secrets, mask, mask_body, mask_headers, mask_text, mask_url
 
 KEY = b"one recording's key"
 SECRET = "sk-proj-abc0123456789abcdefghij"
@@ -176,3 +177,15 @@ def test_a_body_loses_the_members_that_are_named_so() -> None:
     assert kept["tools"][0]["authorization"].startswith("Bearer ‹masked ")
     assert kept["tools"][1] == body["tools"][1]
     assert kept["tools"][2]["container"]["network_policy"]["domain_secrets"][0]["domain"] == "d"
+
+
+def test_patterns_of_one_s_own_are_secrets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "customer 4711-ACME and ticket T-1 ok"
+    assert find_secrets(text) == []
+    monkeypatch.setenv(OWN_PATTERNS, "\\d{4}-[A-Z]+\n\nticket (\\S+)\nx*")
+    assert [text[found.start : found.end] for found in find_secrets(text)] == ["4711-ACME", "T-1"]
+    assert "ACME" not in mask_body(json.dumps({"input": text}), KEY)
+    assert "ACME" not in mask_url("https://h/4711-ACME/responses", KEY)
+    monkeypatch.setenv(OWN_PATTERNS, "fine\n(")
+    with pytest.raises(RecordingError, match=r"RESPONSES_TAP_SECRETS: '\(' is no regular expression"):
+        find_secrets(text)

@@ -8,12 +8,19 @@ response only the headers are touched.
 import hashlib
 import hmac
 import json
+import os
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus, urlunsplit
 
+from responses_tap.errors import RecordingError
 from responses_tap.urls import split
+
+OWN_PATTERNS = "RESPONSES_TAP_SECRETS"
+"""The environment variable with regular expressions of further secrets, one a line. (As arguments everybody on the
+machine could read them, and perhaps the secrets in them.)"""
 
 _SECRET_WORDS = frozenset(
     (
@@ -42,13 +49,11 @@ _SECRET_PARAMETERS = frozenset(
 )  # fmt: skip
 """Names of query parameters with secrets."""
 
-_SECRET_MEMBERS = frozenset(
-    (
-        "access_token", "api_key", "apikey", "auth_token", "authorization", "bearer_token", "client_secret",
-        "password", "refresh_token", "secret", "x_api_key",
-    )
+_SECRET_MEMBERS = (
+    "access_token", "api_key", "apikey", "auth_token", "authorization", "bearer_token", "client_secret", "password",
+    "refresh_token", "secret",
 )  # fmt: skip
-"""Members of a JSON request body whose texts are secret, `-` written as `_`."""
+"""Ends of the names of members of a JSON request body whose texts are secret, `-` written as `_`."""
 
 _TOKEN_LEADS = (
     "ek-", "rk-", "sess-", "sk-", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "gsk_", "hf_",
@@ -65,7 +70,9 @@ def _one_of(words: Iterable[str]) -> str:
 
 
 _ASSIGNED = r"""\\?["']?\s*[:=]\s*\\?["']?(?:basic\s+|token\s+)?"""
-_LOOKS = tuple(
+type _Look = tuple[str, tuple[str, ...], re.Pattern[str]]
+
+_LOOKS: tuple[_Look, ...] = tuple(
     (kind, needles, re.compile(pattern))
     for kind, needles, pattern in (
         # A digit tells a token from words: `Bearer authentication`, `sk-learn-contrib-package`.
@@ -108,16 +115,19 @@ def find_secrets(text: str) -> list[Secret]:
     """What looks like a secret in any text (a body, a frame, a message), in order and not overlapping.
 
     What is masked already is not found. The one scanner: requests are masked by it, responses and exports flagged.
+    RecordingError if the patterns of one's own cannot be read.
     """
     folded = text.lower()
     found = [
-        Secret(*match.span(pattern.groups), kind)
-        for kind, needles, pattern in _LOOKS
+        Secret(*match.span(min(pattern.groups, 1)), kind)
+        for kind, needles, pattern in (*_LOOKS, *own_patterns())
         if any(needle in (folded if needle.islower() else text) for needle in needles)
         for match in pattern.finditer(text)
     ]
     separate: list[Secret] = []
     for secret in sorted(found, key=lambda secret: (secret.start, -secret.end)):
+        if secret.start == secret.end:  # by a pattern of one's own
+            continue
         if separate and secret.start < separate[-1].end:
             separate[-1] = separate[-1]._replace(end=max(secret.end, separate[-1].end))
         else:
@@ -133,6 +143,19 @@ def mask(secret: str, key: bytes) -> str:
     start = scheme.end() if scheme else 0
     fingerprint = hmac.new(key, secret[start:].encode(errors="replace"), hashlib.sha256).hexdigest()[:6]
     return f"{secret[:start]}{_MASKED}{fingerprint}›"
+
+
+def own_patterns() -> tuple[_Look, ...]:
+    """The patterns of RESPONSES_TAP_SECRETS; RecordingError where one of them is no regular expression."""
+    return _compiled(os.environ.get(OWN_PATTERNS, ""))
+
+
+@cache
+def _compiled(lines: str) -> tuple[_Look, ...]:
+    try:
+        return tuple(("own pattern", ("",), re.compile(line)) for line in lines.splitlines() if line.strip())
+    except re.error as error:
+        raise RecordingError(f"{OWN_PATTERNS}: {error.pattern!r} is no regular expression ({error})") from error
 
 
 def mask_text(text: str, key: bytes) -> str:
@@ -162,20 +185,20 @@ def mask_url(url: str, key: bytes) -> str:
     )
     user, at, host = parts.netloc.rpartition("@")
     netloc = f"{mask(user, key)}@{host}" if at else host
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    return mask_text(urlunsplit(parts._replace(netloc=netloc, query=query)), key)
 
 
 def mask_body(body: str, key: bytes) -> str:
     """The request body with its secrets masked: members named so, those of tools, and what looks like one.
 
-    Where a member is masked the JSON is written anew, otherwise the body stays as it was sent.
+    Where something in it is masked the JSON is written anew, otherwise the body stays as it was sent.
     """
     try:
         document = json.loads(body)
-        masked = _mask_members(document, key)
+        masked = _mask_json(document, key)
     except (ValueError, RecursionError):
         return mask_text(body, key)
-    return mask_text(body if masked == document else json.dumps(masked, ensure_ascii=False), key)
+    return body if masked == document else json.dumps(masked, ensure_ascii=False)
 
 
 def _is_secret_header(name: str) -> bool:
@@ -188,12 +211,14 @@ def _is_secret_header(name: str) -> bool:
     )
 
 
-def _mask_members(value: Any, key: bytes) -> Any:  # noqa: ANN401 (JSON)
+def _mask_json(value: Any, key: bytes) -> Any:  # noqa: ANN401 (JSON)
+    if isinstance(value, str):
+        return mask_text(value, key)
     if isinstance(value, list):
-        return [_mask_members(entry, key) for entry in value]
+        return [_mask_json(entry, key) for entry in value]
     if not isinstance(value, dict):
         return value
-    masked = {name: _mask_member(name, entry, key) for name, entry in value.items()}
+    masked = {mask_text(name, key): _mask_member(name, entry, key) for name, entry in value.items()}
     if value.get("type") == "mcp":
         if isinstance(headers := value.get("headers"), dict):
             masked["headers"] = {name: mask(str(entry), key) for name, entry in headers.items()}
@@ -203,8 +228,8 @@ def _mask_members(value: Any, key: bytes) -> Any:  # noqa: ANN401 (JSON)
 
 
 def _mask_member(name: str, value: Any, key: bytes) -> Any:  # noqa: ANN401 (JSON)
-    if isinstance(value, str) and name.lower().replace("-", "_") in _SECRET_MEMBERS:
+    if isinstance(value, str) and name.lower().replace("-", "_").endswith(_SECRET_MEMBERS):
         return mask(value, key)
     if name == "domain_secrets" and isinstance(value, list):  # of a container's network policy
         return [entry | {"value": mask(str(entry.get("value")), key)} for entry in value if isinstance(entry, dict)]
-    return _mask_members(value, key)
+    return _mask_json(value, key)

@@ -140,7 +140,8 @@ def record(
     another terminal, and record until Ctrl-C.
 
     The CA is mitmproxy's in ~/.mitmproxy where it has one, otherwise one for this run only. An upstream with a CA
-    of your own is trusted by SSL_CERT_FILE.
+    of your own is trusted by SSL_CERT_FILE. Secrets in requests are masked; RESPONSES_TAP_SECRETS has regular
+    expressions, one a line, of further ones.
 
     \b
     Examples:
@@ -197,6 +198,7 @@ def show(stream: str, full: bool, format_: str) -> None:
       responses-tap show stream.sse
     """
     from responses_tap.timeline import timeline
+    from responses_tap_viewer.leaks import leak_line
     from responses_tap_viewer.reports import text, trace
     from responses_tap_viewer.streams import find_stream
 
@@ -205,6 +207,7 @@ def show(stream: str, full: bool, format_: str) -> None:
         click.echo(trace.trace([found]), nl=False)
     else:
         print_lines(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
+        print_lines(leak_line(found))
 
 
 @main.command()

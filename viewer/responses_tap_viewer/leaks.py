@@ -60,6 +60,14 @@ def find_leaks(stream: Stream) -> Iterator[Leak]:
         yield from (Leak(f"the message of {finding.code}", secret.kind) for secret in find_secrets(finding.message)[:1])
 
 
+def leak_line(stream: Stream) -> Iterator[str]:
+    """A line that says where the stream has what looks like a secret, if it has."""
+    leaks = [f"{leak.kind} in {leak.place}" for leak in find_leaks(stream)]
+    if leaks:
+        more = f" and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
+        yield f"⚑ what looks like a secret: {', '.join(leaks[:_NAMED])}{more}; --mask-secrets masks it in exports"
+
+
 def masked(stream: Stream) -> Stream:
     """The stream with stars for what looks like a secret; in the request, with a fingerprint."""
     stream = over_sse(stream)

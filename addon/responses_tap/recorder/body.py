@@ -8,6 +8,7 @@ from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.redact import find_secrets
 from responses_tap.store import EventRow, Recording
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value, Writer
@@ -40,6 +41,8 @@ class EventBody:
         """The type of the terminal event that the last response has reached."""
         self.fault: str | None = None
         """What the checker stumbled over: its findings are not all, the facts are."""
+        self.secret: str | None = None
+        """The first thing that looks like a secret, and where; deltas are not looked at, what they add up to is."""
 
     @property
     def events(self) -> int:
@@ -134,6 +137,8 @@ class EventBody:
         """Take one frame, already cut out of the body."""
         n = self._frames
         event = self._check(frame, at_ns)
+        if self.secret is None and (event is None or not (event.type or "").endswith(".delta")):
+            self._look_for_secret(frame, event)
         if event is None:
             row = EventRow(self._stream, n, None, at_ns, chunk, None, None, None, None, None, None, 0, frame.raw)
         else:
@@ -167,6 +172,11 @@ class EventBody:
             responses = self._checker.responses
             self.terminal_type = responses[-1].terminal_type if responses else None
         return event
+
+    def _look_for_secret(self, frame: Frame, event: Event | None) -> None:
+        for secret in find_secrets(frame.raw.decode(errors="replace"))[:1]:
+            place = f"frame {self._frames - 1}" if event is None else f"event {event.position} ({event.type})"
+            self.secret = f"{secret.kind} in {place}"
 
     def _unchecked(self, frame: Frame) -> Event | None:
         if not frame.data:

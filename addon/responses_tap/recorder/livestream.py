@@ -13,6 +13,7 @@ from responses_tap.recorder.messages import (
     End,
     EndedBy,
     FindingMade,
+    Hint,
     Notice,
     Request,
     StreamFinished,
@@ -48,6 +49,7 @@ class LiveStream:
         self._names_response = False
         self._continued: str | None = None
         self._fault: str | None = None
+        self._secret: str | None = None
         self._status: int | None = None
         self._content_type: str | None = None
         self._coding = ContentDecoder(None)
@@ -175,6 +177,10 @@ class LiveStream:
                 self._fault = self._events.fault
                 self._notices.append(Trouble(f"the findings of stream {self.id} are not all: {self._fault}"))
             self._name_response()
+            if self._events.secret != self._secret:
+                self._secret = self._events.secret
+                advice = "exports will refuse or mask it"
+                self._notices.append(Hint(f"stream {self.id} has what looks like a secret: {self._secret}; {advice}"))
         if self._changed:
             self._writer.set_stream(self.id, self._changed)
         if self._continued is not None:

@@ -253,9 +253,12 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Why a connection did not come about, from which no stream can be recorded."""
+    """What a person should know and no finding says: why there is no connection, that an answer holds a secret."""
 
     message: str
+
+    def __str__(self) -> str:
+        return self.message
 
 
 type Notice = StreamStarted | FindingMade | StreamFinished | Trouble | Hint
@@ -265,7 +268,7 @@ type Report = Ready | Acknowledged | Notice
 """What a worker tells its feeder."""
 
 _REPORTS: dict[str, type[Report]] = {
-    kind.__name__: kind for kind in (Ready, Acknowledged, StreamStarted, FindingMade, StreamFinished, Trouble)
+    kind.__name__: kind for kind in (Ready, Acknowledged, StreamStarted, FindingMade, StreamFinished, Trouble, Hint)
 }
 
 

@@ -30,6 +30,7 @@ from responses_tap.recorder.messages import (
     encode_report,
 )
 from responses_tap.recorder.sockets import LiveSocket
+from responses_tap.redact import own_patterns
 from responses_tap.store import RecordingError
 from responses_tap.store.writer import Writer
 
@@ -54,6 +55,7 @@ def run(db: Path, profile: str, session: str) -> int:
     """Record what comes in through stdin until it ends; the exit status."""
     out = Reports(sys.stdout.fileno())
     try:
+        own_patterns()
         writer = Writer(db, _PATIENCE_SECONDS)
     except RecordingError as error:
         out.send(Trouble(str(error)))
