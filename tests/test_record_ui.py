@@ -64,3 +64,11 @@ def test_a_recorder_that_cannot_begin_is_one_clear_line(tmp_path: Path) -> None:
             assert screen.ends() == 2
             assert f"cannot listen on 127.0.0.1:{port}" in screen.written.decode()
             assert "\x1b[?1049h" not in screen.written.decode()
+
+
+def test_what_is_wrong_beside_the_streams_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(CLIENT)
+    with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- {TAP.split()[0]} client.py", tmp_path) as screen:
+        screen.shows("client.py ended with 1 · ! cannot reach 127.0.0.1:9 (")
+        screen.press("q")
+        screen.ends()

@@ -16,7 +16,7 @@ from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.timeline import GLYPHS, printable
 from responses_tap_viewer.environment import export_lines, upstream_ca, variables
-from responses_tap_viewer.reports.text import COLORS, counted
+from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 from responses_tap_viewer.streams import UnusableInput
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
@@ -41,9 +41,9 @@ class Narrator:
             case StreamFinished():
                 self._streams[notice.stream] = notice
             case Trouble():
-                say(click.style(f"! {notice.message}", fg="red"))
+                say(click.style(f"{WARNING}{notice.message}", fg="red"))
             case Hint():
-                say(click.style(f"! {printable(notice.message)}", fg="yellow"))
+                say(click.style(f"{WARNING}{printable(notice.message)}", fg="yellow"))
 
     def summary(self, db: Path) -> Iterator[str]:
         """What was recorded, in all."""

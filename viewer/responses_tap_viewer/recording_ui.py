@@ -10,6 +10,7 @@ from typing import IO
 
 import click
 
+from responses_tap_viewer.reports.text import WARNING
 from responses_tap_viewer.viewing import look, need_terminal
 
 _POLL = 0.05
@@ -32,6 +33,8 @@ class Recorder:
             stderr=log,
         )
         self._way_in = ""
+        self._warning = ""
+        self._looked_at = 0
 
     def wait_until_ready(self) -> bool:
         """Whether it records; False where it could not begin."""
@@ -45,12 +48,24 @@ class Recorder:
     def words(self) -> str:
         """What it does now, in a line."""
         status = self._process.poll()
+        self._look_for_warning()
         if status is not None:
-            return f"■ {self._command or 'the recorder'} ended with {status} · L shows its output"
+            end = f"{self._command or 'the recorder'} ended with {status}"
+            return f"■ {end}{self._warning and f' · {self._warning}'} · L shows its output"
         if not self._command and not self._way_in:
             lines = map(str.strip, self.log.read_text(errors="replace").splitlines())
             self._way_in = next((line for line in lines if line.startswith(_EXPORT)), "")
-        return f"● recording · {self._command or self._way_in} · L shows its output"
+        return f"● recording · {self._warning or self._command or self._way_in} · L shows its output"
+
+    def _look_for_warning(self) -> None:
+        with self.log.open("rb") as log:
+            log.seek(self._looked_at)
+            lines = log.read().splitlines(keepends=True)
+        for line in lines:
+            if line.endswith(b"\n"):
+                self._looked_at += len(line)
+                if line.startswith(WARNING.encode()):
+                    self._warning = line.decode(errors="replace").strip()
 
     def end(self) -> int:
         """End it, with everything that came through written; its exit status."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from responses_tap.store import StreamRow
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+WARNING = "! "
+"""How the lines begin by which `record` says what is wrong beside the streams."""
 _WIDTH = 100
 
 
