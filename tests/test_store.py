@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Decoder
@@ -314,3 +315,24 @@ def test_the_schema_has_one_name_a_step() -> None:
     names = [migration.name for migration in migrations._migrations]
     assert names == sorted(names)
     assert names[0] == "m001_initial"
+
+
+def test_a_file_of_an_older_version_is_read_as_it_is_and_brought_up_to_date_by_a_writer(db: Path) -> None:
+    db.parent.mkdir()
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        migrations.apply(Database(connection), stop_before="m002_sockets")
+        names = ", ".join(COLUMNS)
+        marks = ", ".join("?" * len(COLUMNS))
+        connection.execute(f"INSERT INTO streams ({names}) VALUES ({marks})", tuple(COLUMNS.values()))
+        raw = FRAMES[0]
+        connection.execute(
+            "INSERT INTO events (stream, n, position, at_ns, chunk, type, raw) VALUES (1, 0, 0, 0, 0, 'a', ?)", (raw,)
+        )
+    for _ in range(2):
+        with open_recording(db) as recording:
+            (row,) = recording.streams()
+            assert (row.state, row.socket, row.retry_of) == ("open", None, None)
+            assert recording.body(1) == raw
+        Writer(db).close()
+    assert sql(db, "SELECT socket, continues FROM streams") == [(None, None)]
+    assert sql(db, "SELECT json_extract(data, '$.type') FROM event_data") == [("a",)]

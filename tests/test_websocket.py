@@ -2,10 +2,11 @@
 
 import json
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -418,3 +419,60 @@ def test_what_a_client_steers_is_kept(db: Path) -> None:
         ]  # fmt: skip
         assert SECRET.encode() not in sent[1].request
         assert [frame.raw for frame, _, _ in recording.frames(1)][:5] == [message_frame(m).raw for m in turn("a")[:5]]
+
+
+def record_socket(feeder: Feeder, *messages: bytes) -> None:
+    """Record a socket on which the first message asks, and leave it open."""
+    request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
+    tap = feeder.open(request, time.monotonic_ns(), Kind.SOCKET)
+    tap.answer(Answer(101, []))
+    for n, message in enumerate(messages):
+        tap.message(SocketMessage(n == 0, True, message))
+
+
+def test_a_socket_that_is_open_when_recording_stops(db: Path) -> None:
+    feeder = Feeder(db, "openai", [].append)
+    record_socket(feeder, asks(), *turn("a"), *turn("b")[:3])
+    feeder.close()
+    assert [(row.state, row.ended_by) for row in rows(db)] == [("completed", "server"), ("truncated", "recorder")]
+    with open_recording(db) as recording:
+        used = recording.socket(1)
+        assert used is not None
+        assert used.ended_by == "recorder"
+
+
+def test_a_socket_that_was_open_when_the_recorder_was_killed(db: Path) -> None:
+    feeder = Feeder(db, "openai", [].append)
+    record_socket(feeder, asks(), *turn("a")[:3])
+    eventually(lambda: [row.event_count for row in rows(db)] == [3])
+    feeder._starts = 99  # no other worker takes over
+    feeder._worker._process.kill()
+    feeder.close()
+    Feeder(db, "openai", [].append).close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.end_reason) == ("truncated", "recorder", "the recorder was killed")
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, b"".join(turn("a")[:3]))
+
+
+def test_streams_of_a_socket_can_be_taken_out(db: Path) -> None:
+    feeder = Feeder(db, "openai", [].append)
+    record_socket(feeder, asks(), *turn("a"), *turn("b"))
+    feeder.close()
+    writer = Writer(db)
+    for stream, is_left in ((1, True), (2, False)):
+        writer.remove_streams([stream])
+        assert (writer.recording().socket(1) is not None) is is_left
+    writer.close()
+    assert rows(db) == []
+
+
+def test_the_messages_are_plain_sql_for_others(db: Path) -> None:
+    feeder = Feeder(db, "openai", [].append)
+    record_socket(feeder, asks(), *turn("a"))
+    feeder.close()
+    with closing(sqlite3.connect(db)) as connection:
+        statement = (
+            "SELECT group_concat(json_extract(data, '$.delta'), '') FROM event_data WHERE type LIKE '%text.delta'"
+        )
+        assert connection.execute(statement).fetchone() == ("Hello, world.",)

@@ -22,6 +22,12 @@ def continued_response(url: str) -> str | None:
     return split(url).path.rstrip("/").rpartition("/")[2] or None if is_resumption(url) else None
 
 
+def starting_after(url: str) -> int | None:
+    """The number of the event behind which a GET of this URL asks a response to go on."""
+    number = parse_qs(split(url).query).get("starting_after", [""])[0]
+    return int(number) if re.fullmatch("[0-9]{1,18}", number) else None
+
+
 def is_resumption(url: str) -> bool:
     """Whether a GET of this URL asks for the rest of a background response."""
     return "starting_after" in parse_qs(split(url).query)

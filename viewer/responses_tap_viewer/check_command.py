@@ -43,6 +43,7 @@ _SEVERITIES = [str(severity) for severity in Severity]
     help="Exit with status 1 from this severity on.",
 )
 @click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
+@click.option("--join", is_flag=True, help="A recorded response that was taken up again (starting_after) is one.")
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
 @click.option("--format", "format_", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.pass_context
@@ -54,6 +55,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     ignore: tuple[str, ...],
     fail_on: str,
     resume: bool,
+    join: bool,
     watch: bool,
     format_: str,
 ) -> None:
@@ -77,7 +79,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     from responses_tap_viewer.commands import run_check
 
     try:
-        options = Options(profile, known_codes(select), known_codes(ignore), resume)
+        options = Options(profile, known_codes(select), known_codes(ignore), resume, join)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if watch and (format_ != "text" or "-" in paths):

@@ -20,6 +20,7 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
 from responses_tap.urls import is_resumption
+from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     PassedOver,
     UnusableInput,
@@ -53,6 +54,8 @@ class Options:
     """Beginnings of rule codes; empty: all rules."""
     ignore: tuple[str, ...] = ()
     resumed: bool = False
+    joined: bool = False
+    """Whether a recorded response that was taken up again is checked as one."""
 
     def keeps(self, finding: Finding) -> bool:
         """Whether a finding is among those asked for."""
@@ -144,17 +147,23 @@ def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | Un
 
 
 class Recorded:
-    """The streams of a recording, each checked as the recorder does it live."""
+    """The streams of a recording, each checked as the recorder does it live; with `joined`, with its earlier parts."""
 
-    def __init__(self, recording: "Recording") -> None:
+    def __init__(self, recording: "Recording", *, joined: bool = False) -> None:
         self._recording = recording
+        self._joined = joined
         self._turns = Turns(recording)
 
     def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "Lines"]:
         """Check a stream; the finished checker, and where its events stand."""
         frames = (Taken(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
         checker: Checker | Turn
-        if row.socket is not None:
+        if self._joined and len(response := parts(self._recording, row)) > 1:
+            # Between the parts there is no clock.
+            first = self._recording.stream(response[0].stream) or row
+            checker = checker_of_row(first, profile, resumed=resumed)
+            lines = _feed(checker, map(Taken, joined_frames(self._recording, response)))
+        elif row.socket is not None:
             checker, lines = self._turns.of(row, profile), _lines_of_messages(frames)
         else:
             # A list's rows come without their headers, which name the type of the content.
@@ -268,11 +277,14 @@ def _check_imported(source: str, imported: Imported, options: Options) -> Iterat
 
 def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked]:
     with open_existing(path) as recording:
-        recorded = Recorded(recording)
+        recorded = Recorded(recording, joined=options.joined)
         rows = recording.streams() if id_ is None else [recording.stream(id_)]
+        covered = earlier_parts(recording, filter(None, rows)) if options.joined else set()
         for row in rows:
             if row is None:
                 raise UnusableInput(str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has")
+            if row.id in covered:
+                continue
             frames = (Taken(frame) for frame, _, _ in recording.frames(row.id))
             profile, why, _ = _profile(options, row.url, frames)
             checker, lines = recorded.check(row, profile, resumed=options.resumed)

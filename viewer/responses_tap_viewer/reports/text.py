@@ -62,7 +62,7 @@ def list_lines(rows: "Iterable[StreamRow]") -> Iterator[str]:
     for row in rows:
         glyph = row_glyph(row)
         counts = [counted(n, noun) for n, noun in ((row.errors, "error"), (row.warnings, "warning")) if n]
-        found = f"{', '.join(counts)}, first {row.first_code}" if counts else ""
+        found = " · ".join([*([f"{', '.join(counts)}, first {row.first_code}"] if counts else []), *row.links])
         yield (
             f"{row.id:>5}  {row.started_at[:19]:<19} {shorten(row.model or '', 22):<22} {row.status or '':>6}"
             f" {row.state:<11} {row.event_count:>6}  {glyph} {found}".rstrip()

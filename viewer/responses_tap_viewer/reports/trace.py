@@ -73,6 +73,10 @@ def _recorded(row: "StreamRow") -> dict[str, Any]:
         "ended_by": row.ended_by,
         "end_reason": row.end_reason,
         "end_ns": row.end_ns,
+        "attempt": row.attempt,
+        "retry_of": row.retry_of,
+        "continues": row.continues,
+        "socket": row.socket,
         "mark": row.mark,
         "note": row.note,
     }

@@ -189,6 +189,7 @@ def _answer_page(_recording: Recording, stream: StreamRow) -> list[Line]:
         "Tokens": ", ".join(tokens),
         "Wire": "" if stream.wire_size is None else f"{stream.wire_size} bytes",
         "Attempt": str(stream.attempt) if stream.attempt else "",
+        "Links": ", ".join(stream.links),
         "Profile": " ".join(word for word in (stream.profile, stream.rules) if word),
         "Source": stream.source,
     }
