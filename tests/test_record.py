@@ -193,6 +193,8 @@ def test_bad_upstreams_and_files_are_one_line(upstream: str, tmp_path: Path) -> 
     foreign.write_text("not a recording, but long enough to be somebody's notes " * 40)
     for url, db, words in (
         ("ftp://nowhere", tmp_path / "r.db", "is no http(s) URL"),
+        ("http://[x/v1", tmp_path / "r.db", "is no http(s) URL"),
+        ("http://h:99999/v1", tmp_path / "r.db", "is no http(s) URL"),
         (upstream, foreign, "is no recording"),
         (upstream, tmp_path, str(tmp_path)),
     ):

@@ -203,9 +203,14 @@ def _can_wait(mode: str) -> bool:
 
 
 def _origin_and_prefix(upstream: str) -> tuple[str, str]:
-    parts = urlsplit(upstream)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise CannotRecord(f"the upstream {upstream!r} is no http(s) URL; give one like https://HOST/v1")
+    refused = CannotRecord(f"the upstream {upstream!r} is no http(s) URL; give one like https://HOST/v1")
+    try:
+        parts = urlsplit(upstream)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError as error:
+        raise refused from error
+    if not sound:
+        raise refused
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.path.rstrip("/")
 
 

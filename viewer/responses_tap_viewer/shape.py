@@ -51,7 +51,7 @@ def add_shape(shape: Shape, data: dict[str, Any], keys: Mapping[Path, str | int 
         holder = data if len(path) == 1 else item
         value = holder.get(path[-1]) if isinstance(holder, dict) else None
         if type(value) in (str, int) and own not in (None, "", value):
-            shape[path] = {"not its item's"}
+            shape[path] = {"another than its item's"}
 
 
 def differing(a: Shape, b: Shape) -> Iterator[Field]:
