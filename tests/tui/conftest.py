@@ -25,6 +25,7 @@ from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
+from responses_tap_viewer.viewing import exporter
 
 SCREENS = Path(__file__).parents[1] / "screens"
 WIDE, MEDIUM, NARROW = (160, 45), (100, 30), (60, 16)
@@ -53,7 +54,7 @@ class Recorder:
             "route": "sse",
             "http_version": "HTTP/1.1",
             "model": "gpt-5.1",
-            "request_headers": json.dumps([["Host", "localhost:8321"], ["Authorization", "Bearer ***"]]),
+            "request_headers": json.dumps([["Host", "localhost:8321"], ["Authorization", "Bearer ‹masked 3f9a12›"]]),
             "request_body": json.dumps({"model": "gpt-5.1", "input": "Say hello", "stream": True}),
             "started_at": "2026-11-02T10:00:00.000000+00:00",
             "status": 200,
@@ -208,9 +209,9 @@ class Screen:
 async def opened(
     path: Path,
     size: tuple[int, int] = WIDE,
-    export: Export = lambda id_, format_: f"{id_} {format_.name}".encode(),
+    export: Export | None = None,
 ) -> AsyncIterator[Screen]:
-    async with TapApp(path, export=export).run_test(size=size, notifications=True) as pilot:
+    async with TapApp(path, export=export or exporter(path)).run_test(size=size, notifications=True) as pilot:
         yield Screen(pilot)
 
 

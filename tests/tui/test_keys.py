@@ -1,16 +1,8 @@
 """Every key, and the mouse."""
 
-from pathlib import Path
-
-import pytest
-from textual.widgets import Input
-
-from responses_tap_viewer.export_formats import FORMATS, Format
-from responses_tap_viewer.streams import UnusableInput
-from responses_tap_viewer.tui.screens.export import ExportScreen
 from responses_tap_viewer.tui.screens.help import HelpScreen
 
-from .conftest import Recorder, browsing, opened
+from .conftest import Recorder, browsing
 
 
 async def test_keys_move_the_cursor_and_the_focus(four: Recorder) -> None:
@@ -75,7 +67,10 @@ async def test_the_tabs_show_request_answer_and_bytes(four: Recorder) -> None:
     async with browsing(four) as screen:
         await screen.press("3")
         await screen.shows(
-            "▐3 request▌", "POST http://localhost:8321/v1/responses", "Authorization: Bearer ***", '"Say hello"'
+            "▐3 request▌",
+            "POST http://localhost:8321/v1/responses",
+            "Authorization: Bearer ‹masked 3f9a12›",
+            '"Say hello"',
         )
         await screen.press("up", "4")
         await screen.is_at(3)
@@ -118,38 +113,3 @@ async def test_the_mouse_selects_and_opens(four: Recorder) -> None:
         await screen.shows("▐2 text▌")
         await screen.pilot.click("#keys", offset=(2, 0))
         await screen.until(lambda: screen.row == "finding NS201")
-
-
-async def test_x_writes_the_stream_to_a_file(four: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    async with browsing(four) as screen:
-        await screen.press("x")
-        await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
-        await screen.press("enter")
-        await screen.shows("Written to responses-tap-stream-4.md")
-        assert (tmp_path / "responses-tap-stream-4.md").read_text() == "4 md"
-        await screen.press("x")
-        await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
-        assert screen.app.screen.query_one(Input).value == "responses-tap-stream-4-2.md"
-        await screen.press("shift+tab", *["down"] * list(FORMATS).index("sse"))
-        await screen.until(lambda: screen.app.screen.query_one(Input).value == "responses-tap-stream-4.sse")
-        await screen.press("enter")
-        await screen.until((tmp_path / "responses-tap-stream-4.sse").exists)
-
-
-async def test_a_file_that_cannot_be_written_is_told(four: Recorder, tmp_path: Path) -> None:
-    def export(id_: int, format_: Format) -> bytes:
-        raise UnusableInput("stream 4", "has no [event] stream")
-
-    async with opened(four.writer.path, export=export) as screen:
-        await screen.is_at(4)
-        await screen.press("x")
-        await screen.until(lambda: isinstance(screen.app.screen, ExportScreen))
-        screen.app.screen.query_one(Input).value = str(tmp_path / "tap.db")
-        await screen.press("enter")
-        await screen.shows("is there already")
-        screen.app.screen.query_one(Input).value = str(tmp_path / "new.md")
-        await screen.press("enter")
-        await screen.shows("✖ stream 4 has no [event] stream")
-        await screen.press("escape")
-        await screen.until(lambda: screen.app.screen is screen.browser)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from responses_tap_viewer.export_formats import Format
+from responses_tap_viewer.exporting import export
 from responses_tap_viewer.importing import import_paths
 from responses_tap_viewer.piping import NAME, read_start, record_pipe
-from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording
+from responses_tap_viewer.redaction import Content
+from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, open_existing, recorded_stream
 
 if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.acts import Recorder
+    from responses_tap_viewer.tui.screens.export import Export
 
 _STDIN = "-"
 _RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
@@ -42,21 +45,25 @@ def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> No
     `recorder` is who writes it, where that is to be shown.
     """
     from responses_tap_viewer.demo import demo
-    from responses_tap_viewer.exporting import export
-    from responses_tap_viewer.streams import open_existing, recorded_stream
     from responses_tap_viewer.tui.app import TapApp
     from responses_tap_viewer.tui.screens.browser import DEMO
 
-    def export_stream(id_: int, format_: Format) -> bytes:
+    need_terminal()
+    if TapApp(db, export=exporter(db), title=title, recorder=recorder).run() == DEMO:
+        demo(look)
+
+
+def exporter(db: Path) -> "Export":
+    """What makes files of the streams of a recording."""
+
+    def export_stream(id_: int, format_: Format, content: Content, mask_secrets: bool) -> bytes:
         with open_existing(db) as recording:
             row = recording.stream(id_)
             if row is None:
-                raise UnusableInput(str(db), f"has no stream {id_}")
-            return export([recorded_stream(recording, row)], format_)
+                raise UnusableInput(f"stream {id_}", "has been removed from the recording")
+            return export([recorded_stream(recording, row)], format_, content, mask_secrets=mask_secrets)
 
-    need_terminal()
-    if TapApp(db, export=export_stream, title=title, recorder=recorder).run() == DEMO:
-        demo(look)
+    return export_stream
 
 
 def need_terminal() -> None:

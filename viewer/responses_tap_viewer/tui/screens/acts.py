@@ -14,6 +14,7 @@ from textual.widgets import Static
 from responses_tap.store import Recording, RecordingError
 from responses_tap.timeline import printable
 from responses_tap_viewer.export_formats import FORMATS
+from responses_tap_viewer.redaction import Content
 from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.comparison import Compared
 from responses_tap_viewer.tui.replays import Replays
@@ -102,7 +103,7 @@ class Acts(Screen[None]):
             return
         written = await self.app.push_screen_wait(ExportScreen(stream.id, self._export))
         if written is not None:
-            self.notify(printable(f"Written to {written}"), markup=False)
+            self.notify(printable(f"Written to {written.resolve()}"), markup=False)
 
     def action_copy_page(self) -> None:
         """Copy what the detail pane shows."""
@@ -110,11 +111,11 @@ class Acts(Screen[None]):
 
     @work(exclusive=True, group="act")
     async def action_copy_report(self) -> None:
-        """Copy the bug report of the stream under the cursor."""
+        """Copy the bug report of the stream under the cursor, secrets masked."""
         stream = self._streams.selected
         if stream is not None:
             with self._told():
-                report = await asyncio.to_thread(self._export, stream.id, _REPORT)
+                report = await asyncio.to_thread(self._export, stream.id, _REPORT, Content.WHOLE, True)
                 self._copy(report.decode(), f"the bug report of stream {stream.id}")
 
     def _copy(self, text: str, what: str) -> None:

@@ -1,31 +1,60 @@
 """The dialog that writes a stream to a file."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from textual import on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from responses_tap.store import RecordingError
-from responses_tap.timeline import MISSING, printable
+from responses_tap.timeline import MISSING, OK, printable
 from responses_tap_viewer.export_formats import FORMATS, Format
 from responses_tap_viewer.exporting import write_whole
+from responses_tap_viewer.leaks import SecretFound
+from responses_tap_viewer.redaction import Content
 from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines
 
-type Export = Callable[[int, Format], bytes]
-"""A stream's id and a format → the content of the file."""
+type Export = Callable[[int, Format, Content, bool], bytes]
+"""A stream's id, a format, how much leaves, whether secrets are masked → the content of the file.
+
+UnusableInput where it cannot be made, or must not leave so.
+"""
+
+_PREVIEWED = 1 << 15
+"""Bytes of the file that are shown before it is written."""
+_MASKED = "‹masked "
+_LOW = 24
+"""Rows of a terminal below which the lists are shorter."""
+
+
+class Amount(NamedTuple):
+    """How much of a stream leaves."""
+
+    name: str
+    about: str
+    content: Content
+    masks_secrets: bool
+
+
+AMOUNTS = (
+    Amount("whole", "as it was recorded", Content.WHOLE, False),
+    Amount("masked", "without secrets (--mask-secrets)", Content.WHOLE, True),
+    Amount("no text", "texts replaced (--redact-text)", Content.NO_TEXT, True),
+    Amount("structure", "no content at all (--structure-only)", Content.STRUCTURE, True),
+)
+"""All of them; the first is the default."""
 
 
 class ExportScreen(ModalScreen[Path | None]):
-    """Asks for a format and a file's name; the result is the file that was written, None where none was."""
+    """Asks what to write and where, and shows it first; the result is the file that was written, None for none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
 
@@ -33,30 +62,57 @@ class ExportScreen(ModalScreen[Path | None]):
         super().__init__()
         self._stream_id = stream_id
         self._export = export
+        self._formats, self._amounts = Lines(id="formats"), Lines(id="amounts")
+        self._preview = Lines(id="preview", cursor=False)
+        self._verdict = Label(id="verdict", markup=False)
         self._format = next(iter(FORMATS.values()))
-        self._formats = Lines(id="formats")
 
     def compose(self) -> ComposeResult:
-        """The formats, the name, what went wrong."""
-        with Vertical(id="dialog") as dialog:
+        """The formats, how much of it, the name, what will be in the file."""
+        with Vertical(id="dialog", classes="export") as dialog:
             dialog.border_title = f"Export stream {self._stream_id}"
-            yield self._formats
-            yield Input(self._proposal())
-            yield Label("Enter writes, Tab goes to the formats, Escape back", id="hint")
-            yield Label(id="trouble", markup=False)
+            with Horizontal(id="choices"):
+                yield self._formats
+                yield self._amounts
+            yield Input(self._proposal(), compact=True)
+            yield self._verdict
+            yield self._preview
+            yield Label("Enter writes, Tab goes to the lists, Escape back", id="hint")
 
     def on_mount(self) -> None:
         """The proposed name will do, mostly."""
-        self._formats.open(FormatLines())
+        self._formats.open(Choices([(format_.name, format_.about) for format_ in FORMATS.values()]))
+        self._amounts.open(Choices([(amount.name, amount.about) for amount in AMOUNTS]))
         self.query_one(Input).focus()
+        self._show_preview()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave room for the preview."""
+        self.set_class(event.size.height < _LOW, "-low")
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
-        """Propose a name for that format, unless the person has given one of their own."""
+        """Show what it will be; propose a name for that format, unless the person has given one of their own."""
         entry = self.query_one(Input)
         was_proposed = entry.value == self._proposal()
-        self._format = list(FORMATS.values())[message.lines.cursor]
+        self._format = list(FORMATS.values())[self._formats.cursor]
         if was_proposed:
             entry.value = self._proposal()
+        self._show_preview()
+
+    @work(exclusive=True)
+    async def _show_preview(self) -> None:
+        self._verdict.update("…")
+        try:
+            content = await asyncio.to_thread(self._content)
+        except (UnusableInput, RecordingError) as error:
+            self._refuse(error)
+            self._preview.open(Preview(b""))
+            return
+        masked = content.count(_MASKED.encode())
+        words = f"{masked} place{'' if masked == 1 else 's'} masked" if masked else "nothing had to be masked"
+        self._verdict.set_class(False, "-trouble")
+        self._verdict.update(f"{OK} {len(content):,} bytes, {words}, nothing else looks like a secret:")
+        self._preview.open(Preview(content[:_PREVIEWED]))
 
     @on(Input.Submitted)
     @on(Chosen)
@@ -65,15 +121,25 @@ class ExportScreen(ModalScreen[Path | None]):
         try:
             path = await asyncio.to_thread(self._write, self.query_one(Input).value)
         except (UnusableInput, RecordingError) as error:
-            self.query_one("#trouble", Label).update(f"{MISSING} {printable(str(error))}")
+            self._refuse(error)
         else:
             self.dismiss(path)
+
+    def _refuse(self, error: Exception) -> None:
+        self._verdict.set_class(True, "-trouble")
+        # Which stream it is, the title says.
+        words = f"it {error.message}" if isinstance(error, SecretFound) else str(error)
+        self._verdict.update(f"{MISSING} {printable(words)}")
+
+    def _content(self) -> bytes:
+        amount = AMOUNTS[self._amounts.cursor]
+        return self._export(self._stream_id, self._format, amount.content, amount.masks_secrets)
 
     def _write(self, name: str) -> Path:
         path = Path(name).expanduser()
         if path.exists():
             raise UnusableInput(name, "is there already; choose another name")
-        write_whole(path, self._export(self._stream_id, self._format))
+        write_whole(path, self._content())
         return path
 
     def _proposal(self) -> str:
@@ -83,13 +149,31 @@ class ExportScreen(ModalScreen[Path | None]):
         return str(next((path for path in candidates if not path.exists()), Path(f"{name}{suffix}")))
 
 
-class FormatLines:
-    """The formats, one a line."""
+class Choices:
+    """Names with their meaning, one a line."""
+
+    def __init__(self, choices: Sequence[tuple[str, str]]) -> None:
+        self._choices = choices
+        self._width = max(len(name) for name, _ in choices) + 2
 
     def __len__(self) -> int:
-        return len(FORMATS)
+        return len(self._choices)
 
     def line(self, index: int, width: int) -> Line:
-        """A format, and what it holds."""
-        format_ = list(FORMATS.values())[index]
-        return [(f" {format_.name:6}", "strong"), (format_.about, "plain")]
+        """One of them."""
+        name, about = self._choices[index]
+        return [(name.ljust(self._width), "strong"), (about, "plain")]
+
+
+class Preview:
+    """The beginning of a file."""
+
+    def __init__(self, content: bytes) -> None:
+        self._lines = content.decode(errors="backslashreplace").split("\n") if content else []
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def line(self, index: int, width: int) -> Line:
+        """One of its lines."""
+        return [(self._lines[index], "note")]
