@@ -1,7 +1,11 @@
 """The WebSocket mode: several responses on a socket, lanes, and what only a socket can get wrong."""
 
 import json
+from random import Random
 from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from responses_tap.protocol.sockets import SocketChecker, Turn, judge_again
 from responses_tap.protocol.sse import Frame, Passed, message_frame
@@ -51,6 +55,27 @@ def test_responses_follow_each_other_on_a_socket() -> None:
 def test_lanes_run_in_parallel() -> None:
     one, two = turn("a", stream_id="1"), turn("b", stream_id="2")
     assert codes([message for pair in zip(one, two, strict=True) for message in pair]) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 2), min_size=1, max_size=4), st.randoms(use_true_random=False), st.booleans())
+def test_every_message_finds_its_turn_however_lanes_interleave(counts: list[int], random: Random, early: bool) -> None:
+    checker = SocketChecker()
+    lanes = []
+    for lane, count in enumerate(counts):
+        extra = {"stream_id": f"lane {lane}"} if lane else {}  # one lane has no name
+        names = [f"{lane}.{k}" for k in range(count)]
+        steps = [(name, step) for name in names for step in (asks(**extra), *turn(name, **extra))]
+        # A client may ask for all at once, or for each when the one before it has ended.
+        lanes.append(sorted(steps, key=lambda step: b'response.create"' not in step[1]) if early else steps)
+    asked: dict[str, Turn | None] = {}
+    while waiting := [lane for lane in lanes if lane]:
+        name, message = random.choice(waiting).pop(0)
+        if name not in asked:
+            asked[name] = checker.asked(message)
+        else:
+            assert checker.feed(message_frame(message)) is asked[name]
+    assert [(name, t.response.id, t.finish()) for name, t in asked.items() if t] == [(name, name, []) for name in asked]
 
 
 def test_a_response_that_begins_while_another_runs_on_its_lane_is_told() -> None:
