@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 from responses_tap.protocol.checker import Checker
-from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
@@ -83,7 +83,11 @@ def redacted(stream: Stream, content: Content) -> Stream:
         filler = _Filler(letters, content)
         after = _checked(stream, rewrite(stream.entries, filler.replace))
         if _told(after.findings) == _told(before.findings):
-            return replace(after, source=FilePath(stream.source).name, row=_row(stream.row, filler, content))
+            # What only a socket's other responses show cannot be found again in one of them.
+            others = [finding for finding in stream.findings if finding.code.startswith("WS")]
+            findings = sorted((*after.findings, *others), key=order)
+            source = FilePath(stream.source).name
+            return replace(after, source=source, findings=findings, row=_row(stream.row, filler, content))
     raise UnusableInput(stream.name, "cannot be redacted: without its texts its findings would be others")
 
 

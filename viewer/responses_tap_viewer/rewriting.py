@@ -57,19 +57,22 @@ _INDEXES = ("output_index", "content_index", "summary_index", "command_index")
 
 def rewrite(entries: Sequence[Entry], replace: Replace) -> Iterator[Frame]:
     """The frames with their texts replaced, as many as before."""
-    wholes = {text: replace(text.path, Kind.STRING, whole) for text, whole in delta_texts(entries).items()}
+    wholes = delta_texts(entries)
+    replaced_wholes = {text: replace(text.path, Kind.STRING, whole) for text, whole in wholes.items()}
     done: Counter[DeltaText] = Counter()
 
     def rewritten(entry: Entry) -> bytes:
         event = _event(entry)
 
         def replaced(path: Path, kind: Kind, text: str) -> str:
-            whole = _delta_text(entry, event, path, kind)
-            if whole is None:
+            if event is None or kind is not Kind.STRING or path[:1] != ("delta",):
                 return replace(path, kind, text)
+            whole = _delta_text(entry, event, path)
             start = done[whole]
-            done[whole] += len(text)
-            return wholes[whole][start : start + len(text)]
+            end = done[whole] = start + len(text)
+            if wholes.get(whole, "")[start:end] != text:
+                return replace(path, kind, text)  # no UTF-8, or a member named twice: a parser reads something else
+            return replaced_wholes[whole][start:end]
 
         return rewrite_frame(entry.frame.raw, replaced)
 
@@ -81,15 +84,21 @@ def delta_texts(entries: Iterable[Entry]) -> dict[DeltaText, str]:
     texts: dict[DeltaText, list[str]] = {}
     for entry in entries:
         event = _event(entry)
-
-        def note(path: Path, kind: Kind, text: str, entry: Entry = entry, event: Event | None = event) -> str:
-            if (whole := _delta_text(entry, event, path, kind)) is not None:
-                texts.setdefault(whole, []).append(text)
-            return text
-
         if event is not None:
-            rewrite_frame(entry.frame.raw, note)
+            for path, piece in _strings(event.data.get("delta"), ("delta",)):
+                texts.setdefault(_delta_text(entry, event, path), []).append(piece)
     return {whole: "".join(pieces) for whole, pieces in texts.items()}
+
+
+def _strings(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _strings(inner, (*path, name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, path)
 
 
 def rewrite_frame(raw: bytes, replace: Replace) -> bytes:
@@ -127,9 +136,10 @@ class _JsonText:
 
     def __init__(self, replace: Replace) -> None:
         self._replace = replace
-        self._names: list[str] = []
-        """The name of the member that is read, of each object and array that is open; "" for an array's elements."""
-        self._in_object: list[bool] = []
+        self._open: list[tuple[Path, bool]] = []
+        """The objects and arrays around: where each is, and whether it is an object."""
+        self._path: Path = ()
+        """Where the next value stands."""
         self._wants_key = False
 
     def feed(self, text: str) -> str:
@@ -140,37 +150,29 @@ class _JsonText:
         if piece in "{}[]:,":
             self._structure(piece)
             return piece
-        path = tuple(name for name in self._names if name)
         if not piece.startswith('"'):
-            return self._replace(path, Kind.WORD, piece)
+            return self._replace(self._path, Kind.WORD, piece)
         closed = len(piece) > 1 and piece.endswith('"')
-        units = _UNIT.findall(piece[1:-1] if closed else piece[1:])
-        characters = [_character(unit) for unit in units]
-        text = "".join(characters)
+        written = piece[1:-1] if closed else piece[1:]
+        units = _UNIT.findall(written) if "\\" in written else None
+        text = written if units is None else "".join(map(_character, units))
         kind = Kind.STRING
         if self._wants_key:
-            kind, self._names[-1] = Kind.KEY, text
-            path = (*(name for name in self._names[:-1] if name), text)
-        new = self._replace(path, kind, text)
-        written = (
-            unit if old == new else _written(unit, new) for unit, old, new in zip(units, characters, new, strict=True)
-        )
-        return '"' + "".join(written) + ('"' if closed else "")
+            kind, self._path = Kind.KEY, (*self._open[-1][0], text)
+        new = self._replace(self._path, kind, text)
+        if new == text:
+            return piece
+        if units is not None:
+            changes = zip(units, text, new, strict=True)
+            new = "".join(unit if old == one else _written(unit, one) for unit, old, one in changes)
+        return f'"{new}"' if closed else f'"{new}'
 
     def _structure(self, mark: str) -> None:
         if mark in "{[":
-            self._names.append("")
-            self._in_object.append(mark == "{")
-            self._wants_key = mark == "{"
-        elif mark in "}]":
-            if self._names:
-                self._names.pop()
-                self._in_object.pop()
-            self._wants_key = False
-        elif mark == ",":
-            self._wants_key = bool(self._in_object) and self._in_object[-1]
-        else:
-            self._wants_key = False
+            self._open.append((self._path, mark == "{"))
+        elif mark in "}]" and self._open:
+            self._path = self._open.pop()[0]
+        self._wants_key = mark in "{," and bool(self._open) and self._open[-1][1]
 
 
 def _character(unit: str) -> str:
@@ -194,12 +196,13 @@ def _written(unit: str, character: str) -> str:
 
 def _event(entry: Entry) -> Event | None:
     """The event of a frame if it is a delta."""
-    event = parse(entry.frame.data) if entry.frame.data else None
-    return event if event is not None and (event.type or "").endswith("delta") else None
-
-
-def _delta_text(entry: Entry, event: Event | None, path: Path, kind: Kind) -> DeltaText | None:
-    if event is None or kind is not Kind.STRING or path[:1] != ("delta",):
+    data = entry.frame.data
+    if not data or b"delta" not in data:
         return None
+    event = parse(data)
+    return event if (event.type or "").endswith("delta") else None
+
+
+def _delta_text(entry: Entry, event: Event, path: Path) -> DeltaText:
     indexes = tuple(event.index(name) for name in _INDEXES)
     return DeltaText(entry.response, event.type or "", event.item_id or "", indexes, path)
