@@ -161,7 +161,7 @@ def test_the_seeds_sequences_are_told_in_a_few_lines() -> None:
     assert told[2].startswith("< A sends response.output_text.done here (event 12); this server does not")
     lines = run(BEFORE, AFTER).stdout.splitlines()
     assert lines[2:] == [
-        "> only in B: response.output_text.done (event 8) (before its event 8)  [output_text part of message item]",
+        "> only in B: response.output_text.done (event 8; before A's event 8)  [output_text part of message item]",
         "1 difference",
     ]
 

@@ -125,7 +125,7 @@ def test_what_the_gateway_did_is_told(tmp_path: Path) -> None:
     assert passage["texts"][0]["at"] == len(events[deltas[0]]["delta"] + events[deltas[1]]["delta"])
     text = run("diff", "--taps", tmp_path / "a.db", tmp_path / "b.db").stdout
     for words in (
-        f"< drops response.output_text.done (event {done})",
+        f"< drops response.output_text.done (event {done}; before B's event {done - 1})",
         "≠ changes the text of response.output_text.delta: ",
         "≠ rewrites response id, model",
         f"# splits texts otherwise: {len(deltas)} deltas become {len(deltas) - 1}",

@@ -22,20 +22,21 @@ class Voice(NamedTuple):
     """How differences are worded."""
 
     missing: str
+    """A template: {thing}, its {events}, {where} the other would have it or {its} place there, and the {rest}."""
     extra: str
     a: str
     """What A is called."""
     b: str
 
 
-NEUTRAL = Voice("only in A: {thing} ({events}){place}", "only in B: {thing} ({events}){place}", "A", "B")
+NEUTRAL = Voice("only in A: {thing} ({events}{where}){rest}", "only in B: {thing} ({events}{where}){rest}", "A", "B")
 
 
 def _judging(right: str) -> Voice:
     """With A, which `right` sends, as what is right, and B as what a server sends that is being mended."""
     return Voice(
-        f"{right} sends {{thing}} here ({{events}}); this server does not{{place}}",
-        f"this server sends {{thing}} ({{events}}); {right} does not{{place}}",
+        f"{right} sends {{thing}} here ({{events}}); this server does not{{its}}{{rest}}",
+        f"this server sends {{thing}} ({{events}}); {right} does not{{its}}{{rest}}",
         right,
         "this server",
     )
@@ -99,7 +100,14 @@ def sentence(difference: Difference, voice: Voice) -> str:
     if difference.kind not in (Kind.MISSING, Kind.EXTRA):
         return _both(difference, voice.a, voice.b)
     words, other = (voice.missing, "B") if difference.kind is Kind.MISSING else (voice.extra, "A")
-    return words.format(thing=_thing(difference), events=_all_of(difference), place=_rest(difference, other))
+    where, its = _place(difference, f"{other}'s"), _place(difference, "its")
+    return words.format(
+        thing=_thing(difference),
+        events=_all_of(difference),
+        where=f"; {where}" if where else "",
+        its=f" ({its})" if its else "",
+        rest=_rest(difference),
+    )
 
 
 def _both(difference: Difference, a: str, b: str) -> str:
@@ -128,17 +136,20 @@ def _all_of(difference: Difference) -> str:
     return _events(difference.a or difference.b) + listed
 
 
-def _rest(difference: Difference, other: str) -> str:
-    """Where the one without it would have it, and what is odd about its place."""
-    if difference.what == "event":
-        return f" ({_anchor(difference, other)})  [{difference.scope}]"
-    return f"; it {difference.detail}" if difference.detail else ""
-
-
-def _anchor(difference: Difference, other: str) -> str:
+def _place(difference: Difference, whose: str) -> str:
+    """Where the one without an event would have it, empty for an item or a part."""
+    if difference.what != "event":
+        return ""
     if difference.before is not None:
-        return f"before its event {difference.before}"
-    return f"after its event {difference.after}" if difference.after is not None else f"{other} has nothing there"
+        return f"before {whose} event {difference.before}"
+    return f"after {whose} event {difference.after}" if difference.after is not None else "it has nothing there"
+
+
+def _rest(difference: Difference) -> str:
+    """What an event is in, and what is odd about the place of an item or a part."""
+    if difference.what == "event":
+        return f"  [{difference.scope}]"
+    return f"; it {difference.detail}" if difference.detail else ""
 
 
 def _fields(fields: Sequence[Field], a: str, b: str) -> str:

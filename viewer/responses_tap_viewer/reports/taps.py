@@ -9,7 +9,7 @@ from responses_tap_viewer.reports.json import VERSION, dumps
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.taps import Alone, Delay, Passage
 
-_PASSING = Voice("drops {thing} ({events}){place}", "adds {thing} ({events}){place}", "A", "B")
+_PASSING = Voice("drops {thing} ({events}{where}){rest}", "adds {thing} ({events}{where}){rest}", "A", "B")
 _WORTH_NS = 1_000_000
 """A shorter delay is not told."""
 
