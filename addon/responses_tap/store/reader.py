@@ -156,20 +156,14 @@ class Recording:
 
         No two arrive at one time, except that a response which nobody asked for begins with its first message.
         """
-        starts = self._rows(
-            "SELECT id, socket_ns, CAST(request_body AS BLOB) FROM streams WHERE socket = ? ORDER BY socket_ns",
-            socket_id,
+        streams = self._rows("SELECT id, socket_ns FROM streams WHERE socket = ? ORDER BY socket_ns", socket_id)
+        sent = self._rows(
+            "SELECT at_ns, stream, CAST(body AS BLOB) FROM client_events WHERE socket = ? ORDER BY at_ns", socket_id
         )
-        asked = [(start, 0, Passed(id_, 0, None, body)) for id_, start, body in starts if body]
-        sent = [
-            (at_ns, 1, Passed(stream or 0, 0, None, body))
-            for at_ns, stream, body in self._rows(
-                "SELECT at_ns, stream, CAST(body AS BLOB) FROM client_events WHERE socket = ? ORDER BY at_ns", socket_id
-            )
-        ]
-        answered = [self._answered(id_, start) for id_, start, _ in starts]
-        for _, _, passed in heapq.merge(asked, sent, *answered, key=itemgetter(0, 1)):
-            yield passed
+        others = [(at_ns, Passed(stream or 0, 0, None, body)) for at_ns, stream, body in sent]
+        for _, passed in heapq.merge(others, *(self._turn(id_, start) for id_, start in streams), key=itemgetter(0)):
+            if passed is not None:
+                yield passed
 
     def body(self, stream_id: int) -> bytes:
         """The body of an event stream as it arrived, content-decoded; what has arrived of an open one."""
@@ -233,9 +227,14 @@ class Recording:
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
         return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
 
-    def _answered(self, stream_id: int, start: int) -> Iterator[tuple[int, int, Passed]]:
+    def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, Passed | None]]:
+        """The messages of a socket's stream, each with the socket's time; nothing is read before its turn has come."""
+        yield start, None
+        for (body,) in self._rows("SELECT CAST(request_body AS BLOB) FROM streams WHERE id = ?", stream_id):
+            if body is not None:
+                yield start, Passed(stream_id, 0, None, body)
         for row in self.events(stream_id):
-            yield start + row.at_ns, 2, Passed(stream_id, row.at_ns, _message(row.raw, row.position))
+            yield start + row.at_ns, Passed(stream_id, row.at_ns, _message(row.raw, row.position))
 
     def _stream_rows(self, sql: str, **parameters: int) -> list[StreamRow]:
         try:
