@@ -3,14 +3,17 @@
 import asyncio
 import gzip
 import http.client
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mitmproxy import contentviews
@@ -23,7 +26,7 @@ from responses_tap.store import open_recording
 from responses_tap.timeline import render, timeline
 
 from .conftest import RECORDINGS
-from .upstream import PATIENCE, SSE_HEAD, Upstream, ended, framed, rows
+from .upstream import PATIENCE, SSE_HEAD, Upstream, ended, eventually, framed, rows
 
 ROOT = Path(__file__).parents[1]
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
@@ -229,3 +232,53 @@ def test_mitmdump_says_why_it_cannot_record(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert f"cannot write {tmp_path}" in done.stdout + done.stderr
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def mitmweb(upstream: str, folder: Path) -> Iterator[tuple[int, Callable[[str], Any]]]:
+    """A running mitmweb with the addon: its proxy's port, and what asks its web server for JSON."""
+    proxy, web = free_port(), free_port()
+    command = [
+        str(Path(sys.executable).with_name("mitmweb")), "-s", str(ROOT / "addon/tap.py"),
+        "--mode", f"reverse:{upstream}@127.0.0.1:{proxy}", "--web-port", str(web), "--no-web-open-browser",
+        "--set", "web_password=planted", "--set", f"tap_db={folder / 'r.db'}", "--set", f"confdir={folder}",
+    ]  # fmt: skip
+
+    def get(path: str) -> Any:
+        with closing(http.client.HTTPConnection("127.0.0.1", web, timeout=PATIENCE)) as client:
+            client.request("GET", f"{path}?token=planted")
+            return json.loads(client.getresponse().read())
+
+    def is_up() -> bool:
+        try:
+            return get("/flows") == []
+        except ConnectionError:
+            return False
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as process:
+        try:
+            eventually(is_up)
+            yield proxy, get
+        finally:
+            process.terminate()
+
+
+def test_mitmweb_shows_marks_comments_and_the_timeline(tmp_path: Path) -> None:
+    def serve(connection) -> None:
+        connection.sendall(SSE_HEAD + framed(SEED) + b"0\r\n\r\n")
+
+    with Upstream(v1=serve) as upstream, mitmweb(upstream.url, tmp_path) as (port, get):
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as client:
+            client.request("POST", "/v1/responses", "{}")
+            assert client.getresponse().read() == SEED
+        (shown,) = eventually(lambda: [flow for flow in get("/flows") if "MD301" in flow["comment"]])
+        content = get(f"/flows/{shown['id']}/response/content/Auto.json")
+    assert shown["marked"] == "🔴"
+    assert content["view_name"] == "Responses"
+    assert "✖ MD301 text-done-missing" in content["text"]

@@ -203,6 +203,7 @@ def test_record_leads_its_command_through_the_proxy(db: Path, tmp_path: Path) ->
     assert not (tmp_path / ".mitmproxy").exists()
     assert node == "1"
     assert int(certificates) == 2  # the upstream's CA and the recorder's
+    assert "The CA is one for this run: ~/.mitmproxy has none" in done.stderr
     assert "what it names (elsewhere.example) goes past the recorder" in done.stderr
     assert [row.state for row in rows(db)] == ["completed"]
 

@@ -25,6 +25,8 @@ from responses_tap.connections import Connections
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder import Notice
 
+OWN_CONFDIR = Path(CONF_DIR).expanduser()
+"""Where mitmproxy keeps the CA of this person."""
 _IDLE_SECONDS = 24 * 3600
 """mitmproxy cuts connections that are silent for ten minutes; a reasoning model may be."""
 _GRACE_SECONDS = 0.5
@@ -92,6 +94,8 @@ class Proxy:
         """Where it listens, in the order of the modes; some of mitmproxy's modes need no port."""
         self.ca = b""
         """The certificate that signs those of the servers towards clients, PEM."""
+        self.ca_lasts = _confdir() == OWN_CONFDIR
+        """Whether that is the certificate of the person's mitmproxy, and not one for this process only."""
         self._thread = threading.Thread(target=self._run, name="responses-tap proxy", daemon=True)
         self._thread.start()
         self._settled.wait()
@@ -181,9 +185,8 @@ class _Running:
 @cache
 def _confdir() -> Path:
     """Where mitmproxy finds its CA: its own folder if it has one, else a private one that ends with this process."""
-    own = Path(CONF_DIR).expanduser()
-    if (own / f"{CONF_BASENAME}-ca.pem").exists():
-        return own
+    if (OWN_CONFDIR / f"{CONF_BASENAME}-ca.pem").exists():
+        return OWN_CONFDIR
     folder = tempfile.TemporaryDirectory(prefix="responses-tap-")
     atexit.register(folder.cleanup)
     return Path(folder.name)

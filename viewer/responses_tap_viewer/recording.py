@@ -15,7 +15,7 @@ from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.timeline import GLYPHS, printable
-from responses_tap_viewer.environment import export_lines, upstream_ca, variables
+from responses_tap_viewer.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 from responses_tap_viewer.streams import UnusableInput
 
@@ -81,6 +81,8 @@ def record(db: Path, listen: tuple[str, int], upstream: str, modes: Sequence[str
             if not is_loopback(listener.host):
                 say(f"Listening beyond this machine, on {listener.host}: anyone who reaches it can use it")
         settings = [variables(proxy, listener, Path(folder)) for listener in proxy.listeners]
+        if not proxy.ca_lasts and any(TRUST[0] in variables_ for variables_ in settings):
+            say("The CA is one for this run: ~/.mitmproxy has none (`mitmdump` makes one that stays)")
         if command:
             status = _run(command, settings[0] if settings else {})
         else:
