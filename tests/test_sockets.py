@@ -142,6 +142,15 @@ def test_an_error_ends_a_response_so_that_the_next_one_interrupts_nothing() -> N
     assert codes([*turn("a")[:5], error, *turn("b")]) == ["LC104"]
 
 
+def test_what_a_vendor_adds_around_a_response_is_no_part_of_it() -> None:
+    checker = SocketChecker()
+    first, second = checker.asked(asks()), checker.asked(asks(type="response.append"))
+    limits = b'{"type":"codex.rate_limits","plan_type":"plus"}'
+    found = turns([limits, *turn("a"), limits, *turn("b"), limits], checker)
+    assert found == [first, second]
+    assert [(t.response.id, t.response.events, t.findings) for t in found] == [("a", 14, []), ("b", 15, [])]
+
+
 def test_messages_that_are_no_events_are_told() -> None:
     for message in (b"data: {}\n\n", b"[DONE]", b"{", b"[]"):
         assert codes([*turn("a"), message]) == ["WS005"], message

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.events import Event, parse, today
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
@@ -20,6 +20,8 @@ from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, Passed
 
 _CREATED = "response.created"
+_REQUESTS = ("response.create", "response.append")
+"""What asks for a response; Codex's first WebSocket mode went on from the last one with `response.append`."""
 _MOST_IDLE = 32
 """Lanes without a running response that are remembered."""
 _MOST_FINISHED = 2000
@@ -129,8 +131,9 @@ class Turn:
             self._finished.add(self.response)
 
     def _is_aside(self, event: Event) -> bool:
-        """Whether an event says nothing of the response: it came before or after it, and belongs to the socket."""
-        return event.row is not None and event.row.kind is STREAM and not self.is_running
+        """Whether an event says nothing of the response: it is a note or a vendor's, and came before or after it."""
+        is_note = event.row.kind is STREAM if event.row is not None else today(event.type) is None
+        return is_note and not self.is_running
 
     def _error(self, event: Event) -> None:
         missing = [] if "status" in event.data else ["status"]
@@ -178,7 +181,7 @@ class SocketChecker:
         """Take a message of the client; the turn that it asks for, if it does."""
         event = parse(message)
         previous = event.string("previous_response_id")
-        if event.type == "response.create":
+        if event.type in _REQUESTS:
             lane = self._lane(event.string("stream_id"))
             turn = self._new_turn(lane)
             turn.previous = previous
