@@ -15,7 +15,7 @@ from pathlib import Path
 
 TAP = f"{sys.executable} -m responses_tap_viewer"
 SECONDS = 60.0
-SIZE = struct.pack("HHHH", 30, 120, 0, 0)
+SIZE = struct.pack("HHHH", 45, 160, 0, 0)
 
 
 class Terminal:

@@ -113,13 +113,14 @@ async def test_a_file_that_is_there_or_cannot_be_written_is_told(four: Recorder,
         await screen.until(lambda: screen.app.screen is screen.browser)
 
 
-@pytest.mark.parametrize(("width", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])
+@pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW], ids=["wide", "medium", "narrow"])
 async def test_the_dialog_fits_every_width(
-    four: Recorder, width: str, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    four: Recorder, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with browsing(four, size) as screen:
         await dialog(screen)
         await screen.shows(*(amount.name for amount in AMOUNTS), "responses-tap-stream-4.md", "Enter writes")
         await screen.until(lambda: preview(screen))
-        await screen.is_golden(f"{width}-export")
+        if size == NARROW:  # where nothing of what is below it is to be seen
+            await screen.is_golden("narrow-export")
