@@ -3,8 +3,11 @@
 import base64
 import json
 import re
+import shlex
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +147,49 @@ def test_a_file_that_cannot_be_written_is_one_line(recording: Path, tmp_path: Pa
     result = CliRunner().invoke(main, ["export", f"{recording}#1", "-o", str(tmp_path / "no" / "folder.md")])
     assert result.exit_code == 2
     assert "folder.md cannot be written (No such file or directory)" in result.stderr
+
+
+def test_a_file_that_is_there_stays_unless_it_is_to_go(recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.md"
+    export(f"{recording}#1", "-o", str(out))
+    first = out.read_text()
+    result = CliRunner().invoke(main, ["export", f"{recording}#2", "-o", str(out)])
+    assert result.exit_code == 2
+    assert "report.md is there already; --force writes over it" in result.stderr
+    assert out.read_text() == first
+    link = tmp_path / "link.md"
+    link.symlink_to(out)
+    export(f"{recording}#2", "-o", str(link), "--force")
+    assert link.is_symlink()
+    assert out.read_text() == export(f"{recording}#2", "-o", "-")
+    result = CliRunner().invoke(main, ["export", f"{recording}#2", "-o", str(tmp_path)])
+    assert f"{tmp_path} cannot be written (Is a directory)" in result.stderr
+
+
+def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m responses_tap_viewer export {shlex.quote(SEED)}"
+    out = tmp_path / "a" / "trace.json"
+    out.parent.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -f 1; {command} --format json -o {out}"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"responses-tap: {out} cannot be written (File too large)\n"
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_output_is_one_line_and_the_device_stays(recording: Path) -> None:
+    command = [sys.executable, "-m", "responses_tap_viewer", "export", f"{recording}#2"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "responses-tap: the output cannot be written (No space left on device)\n",
+    )
+    result = CliRunner().invoke(main, ["export", f"{recording}#2", "-o", "/dev/full"])
+    assert "/dev/full cannot be written (No space left on device)" in result.stderr
+    assert Path("/dev/full").is_char_device()
 
 
 def test_list_and_show_read_the_recording(recording: Path) -> None:

@@ -290,6 +290,7 @@ def test_an_import_masks_secrets_keeps_times_and_does_the_others(tmp_path: Path)
         assert imported.body(1) == SEED.read_bytes()
         assert imported.body(2) == TEXT.read_bytes()
     assert b"verysecret" not in db.read_bytes()
+    assert "0.000" not in run("show", f"{db}#1").stdout  # a foreign HAR does not tell when its events came
 
 
 def test_what_is_no_stream_makes_no_recording(tmp_path: Path) -> None:

@@ -331,6 +331,11 @@ def test_a_stream_of_a_socket_is_shown_exported_and_replayed(db: Path, tmp_path:
         (stream,) = json.loads(cli("check", str(out), "--format", "json"))["streams"]
         assert (stream["response_id"], stream["events"], stream["state"]) == ("r0", 13, "completed")
         assert stream["findings"] == []
+    for format_ in ("md", "html"):
+        for how in ("--structure-only", "--redact-text", "--mask-secrets"):
+            assert "13 events" in cli("export", f"{db}#1", f"{db}#2", "--format", format_, how)
+    refused = CliRunner().invoke(main, ["export", f"{db}#1", "--format", "curl"])
+    assert "was asked for through a WebSocket" in refused.stderr
     playbacks = {"/one": playback(find_stream(f"{db}#1")), "/two": playback(find_stream(f"{db}#2"))}
     with ReplayServer(playbacks, speed=0) as server:
         client = openai.OpenAI(api_key="x", base_url=f"{server.url}/one", max_retries=0)

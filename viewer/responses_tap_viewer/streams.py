@@ -173,6 +173,8 @@ def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Ch
 def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
     """A stream of an open recording, with its frames and the findings it was recorded with."""
     entries = list(recording.entries(row.id))
+    if row.first_byte_ns is None:  # it was imported from a file that has no times
+        entries = [entry._replace(at_ns=None) for entry in entries]
     return Stream(str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id))
 
 
