@@ -19,9 +19,11 @@ from mitmproxy.connection import Client
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.utils import human
 
 from responses_tap.contentview import ResponsesContentview
 from responses_tap.endings import Sockets, end_of, end_of_socket
+from responses_tap.filters import FilterError, parse
 from responses_tap.marks import Marks
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Notice, Tap, Trouble
@@ -32,6 +34,8 @@ from responses_tap.timeline import printable
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""
 
+_OPTIONS = ("tap_db", "tap_profile", "tap_only", "tap_max_size")
+_LEAST_SIZE = 2**20
 _ONE_RESPONSE = re.compile("/responses/[^/]+$")
 _log = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ class Capture:
         self._on_notice = on_notice
         self._feeder: Feeder | None = None
         self._marks: Marks | None = None
-        self._settings: tuple[str, str] | None = None
+        self._settings: tuple[str, ...] | None = None
         self._sockets = Sockets()
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
         self._bodies: weakref.WeakKeyDictionary[HTTPFlow, bytearray] = weakref.WeakKeyDictionary()
@@ -58,15 +62,18 @@ class Capture:
         """Declare the options."""
         db = os.environ.get("RESPONSES_TAP_DB", DEFAULT_DB)
         loader.add_option("tap_db", str, db, "The file to record streams of the Responses API into.")
+        loader.add_option("tap_only", str, "", "Keep only the streams that this filter lets pass.")
+        loader.add_option("tap_max_size", str, "", "Begin another file, FILE-2.db, at this size: 500m, 2g.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
         contentviews.add(ResponsesContentview)
 
     def configure(self, updated: set[str]) -> None:
         """Start a recorder for these options; OptionsError if it cannot write the file."""
-        settings = (ctx.options.tap_db, ctx.options.tap_profile)
-        if updated.isdisjoint(("tap_db", "tap_profile")) or settings == self._settings:
+        settings = tuple(getattr(ctx.options, name) for name in _OPTIONS)
+        if updated.isdisjoint(_OPTIONS) or settings == self._settings:
             return
-        db = Path(settings[0]).expanduser()
+        db, profile, only = Path(settings[0]).expanduser(), settings[1], settings[2]
+        max_size = _size(settings[3])
         marks = Marks(db)
 
         def tell(notice: Notice) -> None:
@@ -74,7 +81,10 @@ class Capture:
             self._on_notice(notice)
 
         try:
-            feeder = Feeder(db, settings[1], tell)
+            parse(only)
+            feeder = Feeder(db, profile, tell, only=only, max_size=max_size)
+        except FilterError as error:
+            raise OptionsError(f"the filter {only!r} cannot be read {error}") from error  # type: ignore[no-untyped-call]
         except RecordingError as error:
             raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
         self.done()
@@ -189,6 +199,17 @@ def _relay(tap: Tap, stream: _Stream | bool, kept: bytearray | None) -> _Stream:
 def _has_screens() -> bool:
     """Whether this is mitmproxy or mitmweb, which show bodies, but forget those that are streamed."""
     return ctx.master.addons.get("view") is not None  # type: ignore[no-untyped-call]
+
+
+def _size(text: str) -> int:
+    """The bytes in a size like 500k, 100m or 2GB, 0 for no limit; OptionsError where it is none."""
+    try:
+        size = human.parse_size(text.lower().removesuffix("b") or None) or 0
+    except ValueError:
+        size = -1
+    if text and size < _LEAST_SIZE:
+        raise OptionsError(f"{text!r} is no size of a recording; give one like 100m or 2g, at least 1m")  # type: ignore[no-untyped-call]
+    return size
 
 
 def _path(flow: HTTPFlow) -> str:

@@ -172,6 +172,12 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self.terms)
 
+    def early(self, row: Filtered, known: Collection[str]) -> bool | None:
+        """Whether it will let a stream pass of which only these fields are known; None where that is open."""
+        if any(term.field in known and not term.matches(row, ()) for term in self.terms):
+            return False
+        return True if all(term.field in known for term in self.terms) else None
+
     def matches(self, row: Filtered, codes: Collection[str]) -> bool:
         """Whether it lets a stream pass whose findings have these codes."""
         return all(term.matches(row, codes) for term in self.terms)

@@ -82,9 +82,11 @@ class Proxy:
             "confdir": str(_confdir()),
             "tcp_timeout": _IDLE_SECONDS,
             "connection_strategy": "lazy" if all(map(_can_wait, modes)) else "eager",
-            **(options or {}),
+            **{name: value for name, value in (options or {}).items() if not name.startswith("tap_")},
         }
-        self._settings = {"tap_db": str(db), "tap_profile": profile}
+        # The addon's own are set as soon as it declares them: it starts one worker, with all of them.
+        ours = {name: value for name, value in (options or {}).items() if name.startswith("tap_")}
+        self._settings = {"tap_db": str(db), "tap_profile": profile, **ours}
         self._capture = Capture(on_notice)
         self._connections = Connections(on_notice)
         self._stop: Callable[[], object] | None = None

@@ -122,16 +122,24 @@ def demo(no_ui: bool) -> None:
     help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
 )
 @click.option("--ui", is_flag=True, help="Show it in the terminal UI; what COMMAND prints comes afterwards.")
+@click.option(
+    "--only", "tap_only", metavar="EXPR", default="", help="Keep only these streams: model:gpt* errors>0 (as in list)."
+)
+@click.option(
+    "--max-size", "tap_max_size", metavar="SIZE", default="", help="Go on in FILE-2.db, … at this size: 500m, 2g."
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def record(
     ctx: click.Context,
+    /,
     upstream: str | None,
     listen: str,
     modes: tuple[str, ...],
     db: Path | None,
     ui: bool,
     command: tuple[str, ...],
+    **settings: str,
 ) -> None:
     """Record what a client and the API say to each other.
 
@@ -142,6 +150,10 @@ def record(
     The CA is mitmproxy's in ~/.mitmproxy where it has one, otherwise one for this run only. An upstream with a CA
     of your own is trusted by SSL_CERT_FILE. Secrets in requests are masked; RESPONSES_TAP_SECRETS has regular
     expressions, one a line, of further ones.
+
+    Of --only, what the request shows (model, url, host, route) decides at once; for all else the stream is recorded
+    to its end, and only then told of, or taken out again. Streams that are open when a file has reached --max-size
+    move to the next one.
 
     \b
     Examples:
@@ -159,8 +171,9 @@ def record(
         from responses_tap_viewer.recording_ui import record_and_look
 
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
+        options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
         ctx.exit(record_and_look(db, options, command))
-    ctx.exit(record(db, address, upstream, modes, command))
+    ctx.exit(record(db, address, upstream, modes, command, settings))
 
 
 @main.command()

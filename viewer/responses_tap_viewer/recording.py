@@ -13,7 +13,7 @@ import click
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
-from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
+from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.timeline import GLYPHS, printable
 from responses_tap_viewer.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
@@ -29,6 +29,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._streams: dict[int, StreamFinished] = {}
+        self._files: list[str] = []
 
     def __call__(self, notice: Notice) -> None:
         """Take one notice; called on a thread of the recorder."""
@@ -40,6 +41,9 @@ class Narrator:
                 say(f"{head} in stream {notice.stream}{at}: {printable(notice.message)}")
             case StreamFinished():
                 self._streams[notice.stream] = notice
+            case FileBegun():
+                self._files.append(notice.path)
+                say(f"Recording goes on in {notice.path}")
             case Trouble():
                 say(click.style(f"{WARNING}{notice.message}", fg="red"))
             case Hint():
@@ -51,7 +55,8 @@ class Narrator:
         errors, warnings = sum(s.errors for s in streams), sum(s.warnings for s in streams)
         events = sum(s.events for s in streams)
         found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
-        yield f"Recorded {counted(len(streams), 'stream')}, {counted(events, 'event')}: {found}  → {db}"
+        files = ", ".join([str(db), *self._files])
+        yield f"Recorded {counted(len(streams), 'stream')}, {counted(events, 'event')}: {found}  → {files}"
         for stream in streams:
             if stream.errors or stream.warnings or stream.state != "completed":
                 end = f"{stream.state}, ended by {stream.ended_by} ({printable(stream.reason)})"
@@ -59,7 +64,7 @@ class Narrator:
                 first = f", first {stream.first_code}" if stream.first_code else ""
                 yield f"  stream {stream.stream}: {end}, {found}{first}"
         if streams:
-            yield f"Look at them: responses-tap view {db}"
+            yield f"Look at them: responses-tap view {self._files[-1] if self._files else db}"
 
 
 def say(text: str) -> None:
@@ -67,10 +72,20 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def record(db: Path, listen: tuple[str, int], upstream: str, modes: Sequence[str], command: Sequence[str]) -> int:
-    """Record until `command` ends, or until SIGINT or SIGTERM where there is none; the exit status."""
+def record(
+    db: Path,
+    listen: tuple[str, int],
+    upstream: str,
+    modes: Sequence[str],
+    command: Sequence[str],
+    tap: Mapping[str, str],
+) -> int:
+    """Record until `command` ends, or until SIGINT or SIGTERM where there is none; the exit status.
+
+    `tap` has the addon's options beside the file, by their names in mitmproxy.
+    """
     narrator = Narrator()
-    options = {"ssl_verify_upstream_trusted_ca": upstream_ca()}
+    options = {"ssl_verify_upstream_trusted_ca": upstream_ca(), **tap}
     try:
         proxy = Proxy(db, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options)
     except CannotRecord as error:

@@ -7,6 +7,6 @@ the store. Notices and acknowledgements come back through a second pipe. The wor
 """
 
 from responses_tap.recorder.feeder import Feeder, Tap
-from responses_tap.recorder.messages import FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
+from responses_tap.recorder.messages import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
 
-__all__ = ["Feeder", "FindingMade", "Hint", "Notice", "StreamFinished", "StreamStarted", "Tap", "Trouble"]
+__all__ = ["Feeder", "FileBegun", "FindingMade", "Hint", "Notice", "StreamFinished", "StreamStarted", "Tap", "Trouble"]

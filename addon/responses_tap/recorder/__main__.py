@@ -1,8 +1,12 @@
-"""`python -m responses_tap.recorder DB PROFILE SESSION`: batches in through stdin, reports out through stdout."""
+"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE`: a worker, which its feeder starts.
+
+Batches come in through stdin, reports go out through stdout.
+"""
 
 import sys
 from pathlib import Path
 
 from responses_tap.recorder.worker import run
 
-sys.exit(run(Path(sys.argv[1]), profile=sys.argv[2], session=sys.argv[3]))
+db, profile, session, only, max_size = sys.argv[1:]
+sys.exit(run(Path(db), profile=profile, session=session, only=only, max_size=int(max_size)))

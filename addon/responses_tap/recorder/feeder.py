@@ -104,12 +104,15 @@ class LeftOut(Tap):
 class Feeder:
     """Starts a worker for the recording `db` and feeds it; RecordingError if the worker cannot open the file.
 
-    `on_notice` is called with each notice, on a thread of the feeder.
+    `on_notice` is called with each notice, on a thread of the feeder. `only` is a filter for the streams that are
+    kept, `max_size` the bytes after which another file is begun, 0 for never.
     """
 
-    def __init__(self, db: Path, profile: str, on_notice: Callable[[Notice], object]) -> None:
+    def __init__(
+        self, db: Path, profile: str, on_notice: Callable[[Notice], object], *, only: str = "", max_size: int = 0
+    ) -> None:
         # The session's name lets a worker that takes over see what its predecessor has already written.
-        self._arguments = [str(db.absolute()), profile, secrets.token_hex(8)]
+        self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size)]
         self._on_notice = on_notice
         self._queue: deque[Message] = deque()
         self._unacknowledged: deque[tuple[int, bytes, list[Message]]] = deque()

@@ -45,6 +45,8 @@ class LiveStream:
         self._state = "open"
         self._terminal: str | None = None
         self._is_settled = False
+        self.is_over = False
+        """Whether nothing more will come."""
         self._names_model = True
         self._names_response = False
         self._continued: str | None = None
@@ -55,7 +57,8 @@ class LiveStream:
         self._coding = ContentDecoder(None)
         self._chunks = 0
         self._wire_size = 0
-        self._size = 0
+        self.size = 0
+        """Bytes of the body, decoded."""
         self.last_byte_ns = 0
         """When the last piece of the body came."""
         self._keeps_wire = False
@@ -63,9 +66,14 @@ class LiveStream:
         self._other = bytearray()
 
     @classmethod
-    def begin(cls, flow: int, request: Request, writer: Writer, profile: str) -> "LiveStream":
-        """A new stream, with a row of its own, of the flow that the feeder gave this number."""
-        columns = request_columns(request, writer.mask_key)
+    def begin(
+        cls, flow: int, request: Request, writer: Writer, profile: str, columns: dict[str, Value] | None = None
+    ) -> "LiveStream":
+        """A new stream, with a row of its own, of the flow that the feeder gave this number.
+
+        `columns` is what the row says of the request, where that is known already.
+        """
+        columns = columns or request_columns(request, writer.mask_key)
         url, model = str(columns["url"]), columns["model"]
         live = cls(writer.add_stream(columns), url, writer, profile)
         live._names_model = model is not None
@@ -83,7 +91,7 @@ class LiveStream:
         if not (chunks := recording.chunks(row.id)):
             return live
         last = chunks[-1]
-        live._chunks, live._size, live.last_byte_ns = last.n + 1, last.offset + last.size, last.at_ns
+        live._chunks, live.size, live.last_byte_ns = last.n + 1, last.offset + last.size, last.at_ns
         live._wire_size = sum(chunk.wire_size for chunk in chunks)
         for raw in recording.wire(row.id):
             live._keeps_wire = True
@@ -109,7 +117,7 @@ class LiveStream:
     def chunk(self, data: bytes, at_ns: int) -> None:
         """Take a piece of the answer's body as it came over the wire."""
         decoded = self._coding.decode(data)
-        if self._events is None and self._size == 0 and looks_like_events(decoded):
+        if self._events is None and self.size == 0 and looks_like_events(decoded):
             self._events = self._event_body()
         n = self._arrived(len(data), len(decoded), at_ns)
         if self._events is None or not self._coding.is_identity:
@@ -126,12 +134,12 @@ class LiveStream:
     def _arrived(self, wire_size: int, size: int, at_ns: int) -> int:
         """Note the arrival of a chunk; its number."""
         n = self._chunks
-        self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, self._size, size))
+        self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, self.size, size))
         if n == 0:
             self._changed["first_byte_ns"] = at_ns
         self._chunks += 1
         self._wire_size += wire_size
-        self._size += size
+        self.size += size
         self.last_byte_ns = at_ns
         return n
 
@@ -149,7 +157,7 @@ class LiveStream:
             self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
         elif self._terminal is not None and not end.complete and end.ended_by in ("server", "network"):
             self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *reasons[1:]])
-        self._is_settled = True
+        self._is_settled = self.is_over = True
         self._changed |= self._measures()
         if self._keeps_wire:
             self._writer.drop_wire(self.id)

@@ -242,6 +242,13 @@ class StreamFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class FileBegun:
+    """The recording has reached its size and goes on in another file; streams that are open move there."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """The recorder itself failed at something; the traffic goes on."""
 
@@ -261,14 +268,15 @@ class Hint:
         return self.message
 
 
-type Notice = StreamStarted | FindingMade | StreamFinished | Trouble | Hint
+type Notice = StreamStarted | FindingMade | StreamFinished | FileBegun | Trouble | Hint
 """What the user of a recorder is told."""
 
 type Report = Ready | Acknowledged | Notice
 """What a worker tells its feeder."""
 
 _REPORTS: dict[str, type[Report]] = {
-    kind.__name__: kind for kind in (Ready, Acknowledged, StreamStarted, FindingMade, StreamFinished, Trouble, Hint)
+    kind.__name__: kind
+    for kind in (Ready, Acknowledged, StreamStarted, FindingMade, StreamFinished, FileBegun, Trouble, Hint)
 }
 
 

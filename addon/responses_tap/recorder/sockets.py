@@ -45,7 +45,7 @@ class TurnStream(LiveStream):
         """Take a message that a worker which has died has already written."""
         self._chunks += 1
         self._wire_size += len(frame.raw)
-        self._size += len(frame.raw)
+        self.size += len(frame.raw)
         self.last_byte_ns = at_ns - self.start_ns
         self._body.retake(frame, self.last_byte_ns)
 

@@ -10,8 +10,10 @@ import time
 from collections import deque
 from pathlib import Path
 
+from responses_tap.recorder import takeover
 from responses_tap.recorder.attempts import Attempts
 from responses_tap.recorder.candidate import Candidate
+from responses_tap.recorder.heads import request_columns
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import (
     Acknowledged,
@@ -23,13 +25,15 @@ from responses_tap.recorder.messages import (
     Message,
     Notice,
     Ready,
-    Report,
     Request,
     SocketMessage,
     Trouble,
-    encode_report,
 )
+from responses_tap.recorder.reports import Reports
+from responses_tap.recorder.rotation import Rotation, latest
+from responses_tap.recorder.selection import Selection
 from responses_tap.recorder.sockets import LiveSocket
+from responses_tap.recorder.takeover import LEFT
 from responses_tap.redact import own_patterns
 from responses_tap.store import RecordingError
 from responses_tap.store.writer import Writer
@@ -47,63 +51,50 @@ _MOST_WAITING = 300
 """Batches (10 ms or 128 KiB each) that may wait in memory before there are no more pauses."""
 _READ_BYTES = 2**20
 _KEPT = "what comes is kept in memory as far as there is room; trying again"
-_LEFT = {"state": "truncated", "ended_by": "recorder"}
-_KILLED = End("recorder", "the recorder was killed", complete=False)
 
 
-def run(db: Path, profile: str, session: str) -> int:
+def run(db: Path, profile: str, session: str, only: str, max_size: int) -> int:
     """Record what comes in through stdin until it ends; the exit status."""
     out = Reports(sys.stdout.fileno())
     try:
         own_patterns()
-        writer = Writer(db, _PATIENCE_SECONDS)
+        writer = Writer(latest(db) if max_size else db, _PATIENCE_SECONDS)
     except RecordingError as error:
         out.send(Trouble(str(error)))
         return 1
     os.nice(_NICENESS)
     for terminal_signal in (signal.SIGINT, signal.SIGHUP):
         signal.signal(terminal_signal, signal.SIG_IGN)  # the worker ends when its pipe does
-    Worker(writer, profile, session, out).work(sys.stdin.fileno())
+    Worker(writer, profile, session, out, Selection(only), Rotation(db, max_size)).work(sys.stdin.fileno())
     return 0
-
-
-class Reports:
-    """The way back to the feeder."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._is_heard = True
-
-    def send(self, *reports: Report) -> None:
-        """Send reports, unless nobody listens any more."""
-        data = b"".join(encode_report(report) for report in reports)
-        while data and self._is_heard:
-            try:
-                data = data[os.write(self._descriptor, data) :]
-            except BrokenPipeError:
-                self._is_heard = False
 
 
 class Worker:
     """Records the flows of one session. A worker that died before in the same session is taken over from."""
 
-    def __init__(self, writer: Writer, profile: str, session: str, out: Reports) -> None:
+    def __init__(
+        self, writer: Writer, profile: str, session: str, out: Reports, selection: Selection, rotation: Rotation
+    ) -> None:
         self._writer = writer
         self._profile = profile
         self._session = session
         self._out = out
+        self._selection = selection
+        self._rotation = rotation
         self._flows: dict[int, LiveStream | LiveSocket | Candidate] = {}
         self._starts: dict[int, int] = {}
         self._attempts = Attempts()
         self._dirty: dict[int, LiveStream] = {}
         self._waiting: deque[Batch] = deque()
-        self._handled = 0
         self._rested = 0.0
         self._due: float | None = None
         self._notices: list[Notice] = []
         self._decided: list[int] = []
         self._fault: str | None = None
-        self._take_over()
+        self._handled = takeover.handled(writer, session)
+        for flow, start, live in takeover.flows(writer, session, profile):
+            self._flows[flow], self._starts[flow] = live, start
+        writer.commit()
         self._out.send(Ready())
 
     def work(self, source: int) -> None:
@@ -155,7 +146,10 @@ class Worker:
         if message.kind is Kind.REQUEST:
             request = Request.decode(message.payload)
             self._starts[message.flow] = message.at_ns
-            self._flows[message.flow] = self._begin(message.flow, request) if request.expected else Candidate(message)
+            if request.expected:
+                self._begin(message.flow, request)
+            else:
+                self._flows[message.flow] = Candidate(message)
             return
         if message.kind is Kind.SOCKET:
             self._begin_socket(message)
@@ -188,12 +182,20 @@ class Worker:
         elif candidate.is_wanted:
             self._decided.append(message.flow)
             request, *rest = candidate.messages
-            stream = self._flows[message.flow] = self._begin(message.flow, Request.decode(request.payload))
-            for earlier in rest:
-                self._record(stream, earlier)
+            if (stream := self._begin(message.flow, Request.decode(request.payload))) is not None:
+                for earlier in rest:
+                    self._record(stream, earlier)
 
-    def _begin(self, flow: int, request: Request) -> LiveStream:
-        stream = LiveStream.begin(flow, request, self._writer, self._profile)
+    def _begin(self, flow: int, request: Request) -> LiveStream | None:
+        columns = request_columns(request, self._writer.mask_key)
+        passes = self._selection.verdict(columns)
+        if passes is False:
+            self._flows.pop(flow, None)
+            del self._starts[flow]
+            return None
+        stream = self._flows[flow] = LiveStream.begin(flow, request, self._writer, self._profile, columns)
+        if passes:
+            self._selection.keep(stream.id)
         self._dirty[stream.id] = stream
         if columns := self._attempts.begin(stream.id, request, self._starts[flow]):
             self._writer.set_stream(stream.id, columns)
@@ -240,7 +242,7 @@ class Worker:
         self._out.send(Trouble(f"a stream cannot be recorded further: {fault}"))
         live = self._flows.pop(flow, None)
         self._starts.pop(flow, None)
-        left = _LEFT | {"end_reason": f"the recorder failed: {fault}"}
+        left = LEFT | {"end_reason": f"the recorder failed: {fault}"}
         if isinstance(live, LiveStream):
             self._dirty.pop(live.id, None)
             self._writer.set_stream(live.id, left)
@@ -284,11 +286,24 @@ class Worker:
         self._out.send(*self._notices, Acknowledged(self._handled, self._decided))
         self._notices.clear()
         self._decided.clear()
+        self._tidy()
         return True
+
+    def _tidy(self) -> None:
+        """What is to be done after a commit: streams that do not stay go, and a full file is left."""
+        notices, refused = self._selection.decide(self._writer.recording())
+        self._out.send(*notices)
+        for stream in refused:
+            self._writer.discard_stream(stream)
+            self._due = time.monotonic() + _COMMIT_SECONDS
+        lives = list(self._flows.values())
+        open_ = [live for live in lives if isinstance(live, LiveStream)]
+        open_ += [stream for live in lives if isinstance(live, LiveSocket) for stream in live.streams]
+        self._out.send(*self._rotation.follow(self._writer, open_))
 
     def _publish(self) -> None:
         for stream in self._dirty.values():
-            self._notices += stream.publish()
+            self._notices += self._selection.publish(stream)
         self._dirty.clear()
         self._writer.set_meta("batch", f"{self._session}:{self._handled}")
 
@@ -311,42 +326,8 @@ class Worker:
     def _save(self) -> None:
         """The last commit, with the patience that a person has who waits for the recorder to end."""
         for _ in range(_LAST_TRIES):
-            if self._commit():
+            if self._commit() and self._due is None:
                 return
             time.sleep(_RETRY_SECONDS)
         lost = f"the last {self._writer.unwritten} frames are lost"
         self._out.send(Trouble(f"{self._writer.path} could not be written to the end ({self._fault}): {lost}"))
-
-    def _take_over(self) -> None:
-        """Go on with the streams of this session's former worker; end those of sessions that were killed."""
-        session, _, number = str(self._writer.meta("batch").get("batch", "")).partition(":")
-        if session == self._session:
-            self._handled = int(number)
-        for key, value in self._writer.meta("flow:*").items():
-            _, session, flow = key.split(":")
-            stream_id, start = json.loads(value)
-            recording = self._writer.recording()
-            row = recording.stream(stream_id)
-            stream = None if row is None else LiveStream.restore(row, recording, self._writer, self._profile)
-            if stream is not None and session == self._session:
-                self._flows[int(flow)], self._starts[int(flow)] = stream, start
-                continue
-            self._writer.set_meta(key, None)
-            if stream is not None:
-                stream.end(_KILLED, stream.last_byte_ns)
-                stream.publish()  # nobody waits for the notices of another session
-        self._take_over_sockets()
-        self._writer.commit()
-
-    def _take_over_sockets(self) -> None:
-        for key, value in self._writer.meta("socket:*").items():
-            _, session, flow = key.split(":")
-            socket_id, start = json.loads(value)
-            recording = self._writer.recording()
-            row = recording.socket(socket_id)
-            if row is not None and session == self._session:
-                self._flows[int(flow)] = LiveSocket.restore(int(flow), row, recording, self._writer, self._profile)
-                self._starts[int(flow)] = start
-            else:
-                self._writer.set_meta(key, None)
-                self._writer.leave_socket(socket_id, _LEFT | {"end_reason": _KILLED.reason})

@@ -1,33 +1,26 @@
 """Writes a recording: rows are collected, and `commit` puts them into the file in one transaction."""
 
 import contextlib
-import fcntl
 import json
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from responses_tap.errors import RecordingError
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.store.migrations import check_schema, is_empty, migrations
+from responses_tap.store.files import files_of, take
+from responses_tap.store.moving import TABLES_OF_STREAMS, copy_streams, take_out_streams
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
 
 type Value = str | bytes | int | None
 
-_LOCK_OFFSET = 2**62
-"""The byte whose lock says that a writer is at work: far beyond those that SQLite locks itself."""
 _NEXT_ID = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
 )
 _NEXT_SOCKET = "SELECT 1 + coalesce(max(id), 0) FROM sockets"
-_TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "findings", "verdicts", "client_events")
-"""Besides `streams` itself; their column `stream` says whose a row is."""
 _LINK_CONTINUATION = (
     "UPDATE streams SET continues = (SELECT max(id) FROM streams"
     " WHERE response_id = ? AND id < ? AND response_body IS NULL) WHERE id = ?"
@@ -56,17 +49,12 @@ class Writer:
         self._take(path)
 
     def _take(self, path: Path) -> None:
-        _create(path)
-        db = _open(path, self._patience_s)
-        try:
-            self._lock: int | None = _lock(path)
-        except RecordingError:
-            db.close()
-            raise
+        db, descriptor = take(path, self._patience_s)
+        self._lock: int | None = descriptor
         self._db = db
         self._next_id: int = db.execute(_NEXT_ID).fetchone()[0]
         self._next_socket: int = db.execute(_NEXT_SOCKET).fetchone()[0]
-        self._beside = {file: file.stat() for file in _files(path)[1:] if file.exists()}
+        self._beside = {file: file.stat() for file in files_of(path)[1:] if file.exists()}
         self.mask_key: bytes = self.meta("mask_key")["mask_key"]
         """The key of this recording's masks, 32 random bytes."""
         self._statements: list[tuple[str, tuple[Value, ...]]] = []
@@ -186,6 +174,44 @@ class Writer:
         verdict = (stream_id, rules, profile, *counts, first_code(findings))
         self._statements.append(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdict))
 
+    def discard_stream(self, stream_id: int) -> None:
+        """Take a stream out again; the next ones use its space."""
+        for table in TABLES_OF_STREAMS:
+            self._statements.append((f"DELETE FROM {table} WHERE stream = ?", (stream_id,)))  # noqa: S608 (ours)
+        self._statements.append(("DELETE FROM streams WHERE id = ?", (stream_id,)))
+        self._statements.append(("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", (self._next_id - 1,)))
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file that are in use."""
+        pages, free, page = (
+            self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * page)
+
+    def move_on(self, path: Path, streams: Iterable[int]) -> None:
+        """Go on in a new file, and take these streams along; nothing may be waiting for `commit`.
+
+        Streams and sockets keep their numbers, and the file the key of the masks. RecordingError or sqlite3.Error
+        where it cannot be; then nothing has changed.
+        """
+        former, moved = self._db, [(stream_id,) for stream_id in streams]
+        # This connection is open while the former one looks at the file: it keeps the lock alive.
+        db, descriptor = take(path, self._patience_s)
+        try:
+            copy_streams(former, path, moved)
+        except sqlite3.Error:
+            db.close()
+            os.close(descriptor)
+            path.unlink()
+            raise
+        self._beside = {file: file.stat() for file in files_of(path)[1:] if file.exists()}
+        with contextlib.suppress(sqlite3.Error):  # what has been copied is left twice at the worst
+            take_out_streams(former, moved, path)
+            former.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._let_go()
+        self._db, self._lock, self.path = db, descriptor, path
+
     def remove_streams(self, ids: Iterable[int]) -> None:
         """Take streams out of the file, with all that belongs to them, and give their space back, at once.
 
@@ -195,7 +221,7 @@ class Writer:
         connection = self._db.conn
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for table in _TABLES_OF_STREAMS:
+            for table in TABLES_OF_STREAMS:
                 connection.executemany(f"DELETE FROM {table} WHERE stream = ?", gone)  # noqa: S608 (ours)
             connection.executemany("DELETE FROM streams WHERE id = ?", gone)
             for statement in _LEFT_BEHIND:
@@ -250,56 +276,6 @@ def first_code(findings: Iterable[Finding]) -> str | None:
     """The code that stands for a stream: of its worst findings the first one's, None where there is none."""
     worst = min(findings, key=lambda finding: finding.severity.rank, default=None)
     return worst.code if worst is not None else None
-
-
-def _create(path: Path) -> None:
-    try:
-        if not path.parent.exists():
-            path.parent.mkdir(mode=0o700, parents=True)
-        # SQLite gives its -wal and -shm files the mode of the file itself.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise RecordingError(f"cannot write {path} ({error.strerror}); give another file with --db") from error
-
-
-def _files(path: Path) -> tuple[Path, Path, Path]:
-    return path, Path(f"{path}-wal"), Path(f"{path}-shm")
-
-
-def _lock(path: Path) -> int:
-    """Lock the file against other writers; the descriptor that holds the lock."""
-    # Only now: whenever SQLite lets go of a file it unlocks all of it. In WAL mode it does so when it closes
-    # the file, and until then it closes no descriptor either, which would drop the lock, too.
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _LOCK_OFFSET)
-    except OSError as error:
-        os.close(descriptor)
-        raise RecordingError(
-            f"{path} is being written by another recorder; stop it, or give another file with --db"
-        ) from error
-    return descriptor
-
-
-def _open(path: Path, patience_s: float) -> Database:
-    db = Database(sqlite3.connect(path, isolation_level=None, timeout=patience_s))
-    try:
-        if not is_empty(db, path):
-            check_schema(db, path)
-        for file in _files(path):
-            if file.exists():
-                file.chmod(0o600)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        migrations.apply(db)
-        db.execute("INSERT OR IGNORE INTO meta VALUES ('mask_key', ?)", (secrets.token_bytes(32),))
-    except RecordingError:
-        db.close()
-        raise
-    except sqlite3.Error as error:
-        db.close()
-        raise RecordingError(f"cannot write {path} ({error}); give another file with --db") from error
-    return db
 
 
 def _storable(value: Value) -> Value:

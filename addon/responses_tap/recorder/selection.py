@@ -1,0 +1,58 @@
+"""`--only`: which streams of a busy gateway are kept. What the request shows decides at once, the rest at the end."""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import cast
+
+from responses_tap.filters import Filtered, parse
+from responses_tap.recorder.livestream import LiveStream
+from responses_tap.recorder.messages import Notice
+from responses_tap.store import Recording
+from responses_tap.store.writer import Value
+
+_IN_REQUEST = ("url", "host", "route", "model")
+
+
+class Selection:
+    """The streams that a filter lets pass; FilterError if it cannot be read."""
+
+    def __init__(self, text: str) -> None:
+        self._filter = parse(text)
+        self._passed: set[int] = set()
+        self._held: dict[int, list[Notice]] = {}
+        self._ended: list[int] = []
+
+    def verdict(self, columns: Mapping[str, Value]) -> bool | None:
+        """Whether the request alone shows that its stream passes, or that it does not."""
+        known = [name for name in _IN_REQUEST if columns.get(name) is not None]
+        return self._filter.early(cast("Filtered", SimpleNamespace(**columns)), known)
+
+    def keep(self, stream: int) -> None:
+        """Let a stream pass whatever comes of it."""
+        self._passed.add(stream)
+
+    def publish(self, stream: LiveStream) -> list[Notice]:
+        """What is to be told of a stream now: nothing, as long as it is not known whether it stays."""
+        notices = stream.publish()
+        if stream.id in self._passed or not self._filter:
+            if stream.is_over:
+                self._passed.discard(stream.id)
+            return notices
+        self._held[stream.id] = self._held.get(stream.id, []) + notices
+        if stream.is_over:
+            self._ended.append(stream.id)
+        return []
+
+    def decide(self, recording: Recording) -> tuple[list[Notice], list[int]]:
+        """Look at the streams that have ended and are in the file: what is to be told, and which do not stay."""
+        notices, refused = [], []
+        for stream in self._ended:
+            held = self._held.pop(stream)
+            row = next(iter(recording.streams(after_id=stream - 1, limit=1)), None)
+            codes = recording.codes(stream, stream).get(stream, ())
+            if row is not None and self._filter.matches(row, codes):
+                notices += held
+            else:
+                refused.append(stream)
+        self._ended.clear()
+        return notices, refused

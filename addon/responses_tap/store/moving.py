@@ -1,0 +1,41 @@
+"""Takes streams from one recording to the next, whose numbers go on."""
+
+from pathlib import Path
+
+from sqlite_utils import Database
+
+TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "findings", "verdicts", "client_events")
+"""Besides `streams` itself; their column `stream` says whose a row is."""
+
+
+def copy_streams(db: Database, path: Path, streams: list[tuple[int]]) -> None:
+    """Copy streams, and all that a recorder knows besides, into the new file at `path`."""
+    connection = db.conn
+    connection.execute("ATTACH ? AS new", (str(path),))
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT OR REPLACE INTO new.meta SELECT * FROM main.meta")
+        connection.execute("INSERT OR REPLACE INTO new.meta SELECT 'last_id', max(id) FROM main.streams")
+        connection.execute("INSERT INTO new.sockets SELECT * FROM main.sockets WHERE end_ns IS NULL")
+        for table in TABLES_OF_STREAMS:
+            sql = f"INSERT INTO new.{table} SELECT * FROM main.{table} WHERE stream = ?"  # noqa: S608 (ours)
+            connection.executemany(sql, streams)
+        connection.executemany("INSERT INTO new.streams SELECT * FROM main.streams WHERE id = ?", streams)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("DETACH new")
+
+
+def take_out_streams(db: Database, streams: list[tuple[int]], path: Path) -> None:
+    """Take out what has been copied to `path`."""
+    connection = db.conn
+    connection.execute("BEGIN IMMEDIATE")
+    for table in TABLES_OF_STREAMS:
+        connection.executemany(f"DELETE FROM {table} WHERE stream = ?", streams)  # noqa: S608 (ours)
+    connection.executemany("DELETE FROM streams WHERE id = ?", streams)
+    connection.execute("DELETE FROM meta WHERE key GLOB 'flow:*' OR key GLOB 'socket:*'")
+    reason = f"goes on in {path.name}"
+    connection.execute("UPDATE sockets SET ended_by = 'recorder', end_reason = ? WHERE end_ns IS NULL", (reason,))
+    connection.execute("COMMIT")
