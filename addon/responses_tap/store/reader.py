@@ -4,7 +4,7 @@ import heapq
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from operator import itemgetter
 from pathlib import Path
@@ -57,7 +57,8 @@ class Recording:
         self.path = path
         self._db = db
         absent = _LATER - {row[1] for row in self._rows("PRAGMA table_info(streams)")}
-        self._whole, self._light = _select(absent), _select({*absent, *_HEAVY})
+        names = [field.name for field in fields(StreamRow)]
+        self._whole, self._light = _select(names, absent), _select(names, {*absent, *_HEAVY})
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +96,16 @@ class Recording:
             limit=-1 if limit is None else limit,
         )
         return rows if after_id is not None else rows[::-1]
+
+    def facts(self, names: Sequence[str], before_id: int, limit: int) -> list[tuple[Any, ...]]:
+        """These fields of the last streams below an id, ascending: what a long list needs, at a tenth of the cost."""
+        sql = f"{_select(names)} s.id < ? ORDER BY s.id DESC LIMIT ?"
+        return self._rows(sql, before_id, limit)[::-1]
+
+    def facts_of(self, names: Sequence[str], ids: Collection[int]) -> list[tuple[Any, ...]]:
+        """These fields of these streams, as far as they are there, ascending."""
+        sql = f"{_select(names)} s.id IN (SELECT value FROM json_each(?)) ORDER BY s.id"  # noqa: S608 (ours)
+        return self._rows(sql, json.dumps(list(ids)))
 
     def stream(self, stream_id: int) -> StreamRow | None:
         """One stream with its bodies, None if there is none of that id."""
@@ -270,8 +281,7 @@ _ELSEWHERE = {
 }
 
 
-def _select(without: Collection[str]) -> str:
-    names = [field.name for field in fields(StreamRow)]
+def _select(names: Iterable[str], without: Collection[str] = ()) -> str:
     columns = {name: _ELSEWHERE.get(name, "NULL" if name in without else f"s.{name}") for name in names}
     listed = ", ".join(f"{column} AS {name}" for name, column in columns.items())
     return f"SELECT {listed} FROM streams s LEFT JOIN verdicts v ON v.stream = s.id WHERE "  # noqa: S608
@@ -296,7 +306,7 @@ def _message(raw: bytes, position: int | None) -> Frame:
 
 
 def _headers(text: str | None) -> Headers:
-    return tuple((name, value) for name, value in json.loads(text or "[]"))
+    return tuple((name, value) for name, value in json.loads(text)) if text else ()
 
 
 def _finding(row: tuple[Any, ...]) -> Finding:

@@ -112,7 +112,7 @@ def finding(code: str) -> Span:
 COLUMNS = (
     Column("id", lambda s: (str(s.id), "plain"), ID_WIDTH, lambda s: s.id, right=True),
     Column("time", _time, 8, lambda s: s.started_at),
-    Column("model", lambda s: (s.model, "strong"), 10, lambda s: s.model.lower(), share=25),
+    Column("model", lambda s: (s.model or "", "strong"), 10, lambda s: s.model and s.model.lower(), share=25),
     Column("route", lambda s: (f"{s.route} {s.path}", "plain"), 12, lambda s: (s.route, s.url), 130, share=20),
     Column("http", _status, 4, lambda s: s.status, 100, right=True, down=True),
     Column("state", _state, 10, lambda s: s.state, 76),
@@ -122,6 +122,6 @@ COLUMNS = (
     Column("tokens", _tokens, 9, lambda s: (s.output_tokens or 0) + (s.input_tokens or 0), 118, right=True, down=True),
     Column(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 88),
     Column("verdict", verdict, 7, lambda s: (s.errors, s.warnings, s.state in _BAD_STATES), down=True),
-    Column("first finding", lambda s: finding(s.first_code), 12, lambda s: s.first_code or None),
+    Column("first finding", lambda s: finding(s.first_code or ""), 12, lambda s: s.first_code),
 )
 SORT_KEYS = {column.title: column.sort for column in COLUMNS if column.sort is not None}

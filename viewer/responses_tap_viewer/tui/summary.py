@@ -1,9 +1,9 @@
 """A stream as far as the list of streams shows it."""
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Self
+from collections.abc import Collection
+from typing import NamedTuple
 
-from responses_tap.store import Recording, StreamRow
+from responses_tap.store import Recording
 from responses_tap.urls import split
 
 PAGE = 250
@@ -11,11 +11,11 @@ PAGE = 250
 
 
 class Summary(NamedTuple):
-    """A stream in a line. Times in nanoseconds since its start."""
+    """A stream in a line: the fields of its StreamRow that it takes. Times in nanoseconds since its start."""
 
     id: int
     started_at: str
-    model: str
+    model: str | None
     route: str
     url: str
     host: str
@@ -26,8 +26,7 @@ class Summary(NamedTuple):
     first_byte_ns: int | None
     first_event_ns: int | None
     end_ns: int | None
-    last_ns: int | None
-    """The end, or the last byte so far."""
+    last_byte_ns: int | None
     event_count: int
     input_tokens: int | None
     output_tokens: int | None
@@ -36,7 +35,7 @@ class Summary(NamedTuple):
     errors: int
     warnings: int
     notes: int
-    first_code: str
+    first_code: str | None
     codes: tuple[str, ...]
     """Of all its findings."""
 
@@ -50,50 +49,23 @@ class Summary(NamedTuple):
         """Whether it has errors or warnings."""
         return self.errors > 0 or self.warnings > 0
 
-    @classmethod
-    def of(cls, row: StreamRow, codes: tuple[str, ...] = ()) -> Self:
-        """The summary of a recorded stream with findings of these codes."""
-        return cls(
-            row.id,
-            row.started_at,
-            row.model or "",
-            row.route,
-            row.url,
-            row.host,
-            row.status,
-            row.state,
-            row.ended_by,
-            row.response_id,
-            row.first_byte_ns,
-            row.first_event_ns,
-            row.end_ns,
-            row.end_ns if row.end_ns is not None else row.last_byte_ns,
-            row.event_count,
-            row.input_tokens,
-            row.output_tokens,
-            row.shape,
-            row.errors,
-            row.warnings,
-            row.notes,
-            row.first_code or "",
-            codes,
-        )
+    @property
+    def last_ns(self) -> int | None:
+        """The end, or the last byte so far."""
+        return self.end_ns if self.end_ns is not None else self.last_byte_ns
+
+
+_FACTS = Summary._fields[:-1]
 
 
 def read_page(recording: Recording, before_id: int) -> list[Summary]:
     """The last streams below an id."""
-    rows = recording.streams(limit=PAGE, before_id=before_id)
-    codes = recording.codes(rows[0].id, rows[-1].id) if rows else {}
-    return [Summary.of(row, codes.get(row.id, ())) for row in rows]
+    rows = recording.facts(_FACTS, before_id, PAGE)
+    codes = recording.codes(rows[0][0], rows[-1][0]) if rows else {}
+    return [Summary._make((*row, codes.get(row[0], ()))) for row in rows]
 
 
-def read_each(recording: Recording, ids: Iterable[int]) -> list[Summary]:
+def read_each(recording: Recording, ids: Collection[int]) -> list[Summary]:
     """These streams, as far as they are still there."""
-    return list(_each(recording, ids))
-
-
-def _each(recording: Recording, ids: Iterable[int]) -> Iterator[Summary]:
-    for stream_id in ids:
-        for row in recording.streams(limit=1, after_id=stream_id - 1):
-            if row.id == stream_id:
-                yield Summary.of(row, recording.codes(row.id, row.id).get(row.id, ()))
+    rows = recording.facts_of(_FACTS, ids)
+    return [Summary._make((*row, recording.codes(row[0], row[0]).get(row[0], ()))) for row in rows]
