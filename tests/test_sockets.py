@@ -98,6 +98,8 @@ def test_an_event_of_a_finished_response_is_told_where_it_came() -> None:
 def test_an_event_without_its_lane_is_told() -> None:
     lane = turn("a", stream_id="1")
     assert codes([*lane[:4], turn("a")[4], *lane[5:]]) == ["WS004"]
+    vendors = b'{"type":"codex.rate_limits","sequence_number":4}'
+    assert "WS004" not in codes([*lane[:4], vendors, *lane[4:]])
 
 
 def test_a_server_that_never_names_the_lane_is_told_once() -> None:
@@ -135,6 +137,13 @@ def test_an_error_refuses_the_request_that_waits() -> None:
     assert first.refusal.data["status"] == 400
     assert second is not None
     assert (second.response.id, second.refusal) == ("b", None)
+
+
+def test_an_error_needs_no_number_on_a_socket() -> None:
+    error = b'{"type":"error","status":500,"error":{"code":"server_error","message":"oops"}}'
+    assert codes([*turn("a")[:5], error]) == ["LC104"]
+    limits = b'{"type":"codex.rate_limits","plan_type":"plus"}'
+    assert codes([*turn("a")[:5], limits, *turn("a")[5:]]) == ["SC807"]
 
 
 def test_an_error_ends_a_response_so_that_the_next_one_interrupts_nothing() -> None:

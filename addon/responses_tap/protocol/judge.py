@@ -65,13 +65,16 @@ class Judge:
         self._timing = Timing(self.ledger)
         self._rules: dict[type[Rule], Rule] = {}
 
-    def apply(self, event: Event, at_ns: int | None) -> None:
-        """Judge the next event of the response."""
+    def apply(self, event: Event, at_ns: int | None, *, uncounted: bool = False) -> None:
+        """Judge the next event of the response; `uncounted`: it needs no sequence_number."""
         row = event.row
         if at_ns is not None:
             self._timing.apply(event, at_ns)
         self._shapes.apply(event)
-        self._sequence.apply(event)
+        if uncounted and event.sequence_number is None:
+            self._sequence.skip()
+        else:
+            self._sequence.apply(event)
         if row is None and (name := today(event.type)):
             row = ROWS[name]
         if not self._lifecycle.apply(event, row) or row is None:

@@ -96,11 +96,13 @@ class Turn:
         if event.type is None:
             self._malformed(frame.data, event)
             return event
-        if self.lane is not None and event.string("stream_id") is None:
+        is_note = event.row.kind is STREAM if event.row is not None else today(event.type) is None
+        if self.lane is not None and event.string("stream_id") is None and not is_note:
             self._tell("WS004", event.position, type=event.type)
         if event.type == "error":
             self._error(event)
-        if not self._is_aside(event):
+        # What is a note, or a vendor's, says nothing of a response that has not begun, or has ended.
+        if self.is_running or not is_note:
             self._apply(event, at_ns)
         return event
 
@@ -126,14 +128,10 @@ class Turn:
         if self.interrupts is not None and not self.has_begun:
             self._tell("WS001", event.position, before=self.interrupts, after=_response_id(event))
         self.has_begun = True
-        self._judge.apply(event, at_ns)
+        # On a socket an error may lack its number (openai-python 3.54.0, ResponseWsError), and a vendor's event does.
+        self._judge.apply(event, at_ns, uncounted=event.type == "error" or event.row is None)
         if event.position == self.response.terminal:
             self._finished.add(self.response)
-
-    def _is_aside(self, event: Event) -> bool:
-        """Whether an event says nothing of the response: it is a note or a vendor's, and came before or after it."""
-        is_note = event.row.kind is STREAM if event.row is not None else today(event.type) is None
-        return is_note and not self.is_running
 
     def _error(self, event: Event) -> None:
         missing = [] if "status" in event.data else ["status"]
