@@ -258,6 +258,18 @@ def test_what_a_cassette_lacks_is_named_with_its_line(tmp_path: Path) -> None:
     assert "line=2" in annotation  # where the interaction begins: within a YAML text there are no lines of the body
 
 
+@pytest.mark.parametrize("value", ["!!float x", "!!timestamp 2020-99-99", "!!python/object:os.system x"])
+def test_a_value_that_yaml_cannot_make_is_the_fault_of_its_interaction_alone(value: str, tmp_path: Path) -> None:
+    made = yaml(made_cassette("vcrpy", SEED.read_bytes(), SEED.read_bytes()))
+    file = tmp_path / "a.yaml"
+    file.write_bytes(made.replace(b"code: 200", b"code: " + value.encode(), 1))
+    result = run("check", file)
+    assert result.exit_code == 2
+    assert "interaction 0 (line 2) is damaged" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "3 errors, 0 warnings, 0 notes in 1 stream" in result.stdout
+
+
 def test_what_the_ai_sdk_keeps_as_chunks_is_read(tmp_path: Path) -> None:
     """One event a line, and no line end behind the last."""
     file = tmp_path / "openai-text.1.chunks.txt"

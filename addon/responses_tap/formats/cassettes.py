@@ -8,9 +8,10 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, BinaryIO
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple
 
 from responses_tap.formats import Damaged, Foreign
 from responses_tap.formats.exchanges import Exchange, streams
@@ -20,6 +21,8 @@ _KEYS = ("interactions", "http_interactions")
 _YAML = re.compile(rb"^(?:http_)?interactions:\s*(?:#.*)?$", re.MULTILINE)
 LARGEST_YAML = 64 << 20
 """Bytes: YAML is read at about 1 MB a second, into eight times its size."""
+_FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What making a value, or looking for what an interaction must have, may end in."""
 _BODIES = "record the cassette anew"
 _UNITS = {"h": 3600e9, "m": 60e9, "s": 1e9, "ms": 1e6, "µs": 1e3, "us": 1e3, "ns": 1}
 _DURATION = re.compile(rf"([\d.]+)({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
@@ -38,7 +41,11 @@ def is_yaml(start: bytes) -> bool:
 def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
     """The event streams of a cassette that was JSON."""
     interactions = next(document[key] for key in _KEYS if isinstance(document.get(key), list))
-    return _read((f"interaction {n}", 1, interaction) for n, interaction in enumerate(interactions))
+    return _read(_Interaction(f"interaction {n}", 1, partial(_as_it_is, value)) for n, value in enumerate(interactions))
+
+
+def _as_it_is(value: object) -> object:
+    return value
 
 
 def read_yaml(file: BinaryIO) -> Iterator[Imported | Skipped]:
@@ -49,26 +56,40 @@ def read_yaml(file: BinaryIO) -> Iterator[Imported | Skipped]:
     return _read(_interactions(content))
 
 
-def _interactions(content: bytes) -> Iterator[tuple[str, int, object]]:
-    """The place, the line and the value of each interaction. The document is composed first: that keeps the lines."""
+class _Interaction(NamedTuple):
+    place: str
+    line: int
+    value: Callable[[], Any]
+    """Gives it, or says in an exception what is wrong with it."""
+
+
+def _interactions(content: bytes) -> Iterator[_Interaction]:
+    """The interactions of a YAML document, which is composed first, for that keeps the lines."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.nodes import MappingNode, SequenceNode
+    from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
     yaml = YAML(typ="safe", pure=True)
+
+    def value(node: Node) -> Any:  # noqa: ANN401 (YAML)
+        try:
+            return yaml.constructor.construct_document(node)
+        except YAMLError as error:
+            raise ValueError(_problem(error)) from error
+
     try:
         root = yaml.compose(content.decode("utf-8-sig"))
-        pairs = root.value if isinstance(root, MappingNode) else []
-        found = next((value for key, value in pairs if key.value in _KEYS), None)
-        for n, node in enumerate(found.value if isinstance(found, SequenceNode) else ()):
-            line = node.start_mark.line + 1
-            yield f"interaction {n} (line {line})", line, yaml.constructor.construct_document(node)
     except YAMLError as error:
         raise Damaged(f"is YAML that breaks{_problem(error)}") from error
     except UnicodeDecodeError as error:
         raise Foreign(f"is YAML that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})") from error
     except RecursionError as error:
         raise Foreign("is YAML that is nested too deeply") from error
+    pairs = root.value if isinstance(root, MappingNode) else []
+    found = next((node for key, node in pairs if key.value in _KEYS), None)
+    for n, node in enumerate(found.value if isinstance(found, SequenceNode) else ()):
+        line = node.start_mark.line + 1
+        yield _Interaction(f"interaction {n} (line {line})", line, partial(value, node))
 
 
 def _problem(error: Exception) -> str:
@@ -79,13 +100,15 @@ def _problem(error: Exception) -> str:
     return f"{where} ({why})"
 
 
-def _read(interactions: Iterable[tuple[str, int, object]]) -> Iterator[Imported | Skipped]:
-    return streams((_exchange(*interaction) for interaction in interactions), "a cassette", _BODIES)
+def _read(interactions: Iterable[_Interaction]) -> Iterator[Imported | Skipped]:
+    return streams(map(_exchange, interactions), "a cassette", _BODIES)
 
 
-def _exchange(place: str, line: int, interaction: Any) -> Exchange | Skipped:  # noqa: ANN401 (JSON)
+def _exchange(interaction: _Interaction) -> Exchange | Skipped:
+    place, line, value = interaction
     try:
-        request, response = interaction["request"], interaction["response"]
+        told = value()
+        request, response = told["request"], told["response"]
         posted = _body(request)
         return Exchange(
             place,
@@ -94,7 +117,7 @@ def _exchange(place: str, line: int, interaction: Any) -> Exchange | Skipped:  #
                 str(request["uri"] if "uri" in request else request["url"]),
                 headers=_headers(request.get("headers")),
                 body=posted.decode(errors="replace") if posted else None,
-                started_at=_time(interaction.get("recorded_at")),
+                started_at=_time(told.get("recorded_at")),
             ),
             Answer(_status(response), _headers(response.get("headers"))),
             _body(response),
@@ -103,8 +126,16 @@ def _exchange(place: str, line: int, interaction: Any) -> Exchange | Skipped:  #
         )
     except binascii.Error as error:
         return Skipped(place, f"has a body that is no base64 ({error})", fault=True)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return Skipped(place, f"is damaged ({type(error).__name__}: {error})", fault=True)
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        return Skipped(place, f"is damaged ({type(error).__name__}: {' '.join(str(error).split())})", fault=True)
 
 
 def _body(message: dict[str, Any]) -> bytes | None:
