@@ -210,7 +210,9 @@ def test_record_leads_its_command_through_the_proxy(db: Path, tmp_path: Path) ->
 
 def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) -> None:
     program = [sys.executable, "-m", "responses_tap_viewer", "record", "--db", str(db), "--listen", "0.0.0.0:0"]
-    modes = ["--mode", "reverse", "--mode", f"regular@127.0.0.1:{free_port()}", "--upstream", "http://localhost:9/v1"]
+    proxy, second = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    modes = ["--mode", "reverse", "--mode", f"regular@{proxy}", "--mode", f"reverse@{second}"]
+    modes += ["--upstream", "http://localhost:9/v1"]
     with ExitStack() as stack:
         process = stack.enter_context(subprocess.Popen([*program, *modes], stderr=subprocess.PIPE, text=True))
         assert process.stderr is not None
@@ -224,7 +226,8 @@ def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) ->
     text = "\n".join(lines)
     assert text.count("Listening beyond this machine, on 0.0.0.0") == 1
     assert "export OPENAI_BASE_URL=http://0.0.0.0:" in text
-    assert "export HTTPS_PROXY=http://127.0.0.1:" in text
+    assert f"export OPENAI_BASE_URL=http://{second}/v1" in text
+    assert f"export HTTPS_PROXY=http://{proxy} HTTP_PROXY=http://{proxy} " in text
     assert "export NODE_USE_ENV_PROXY=1" in text
     assert "export SSL_CERT_FILE=" in text
 

@@ -44,11 +44,13 @@ class Listener(NamedTuple):
     """mitmproxy's name of the mode: `reverse`, `regular`, `upstream`, …"""
     host: str
     port: int
+    prefix: str
+    """What the upstream's URL has after its origin, where it has one."""
 
     @property
     def url(self) -> str:
-        """The address as an origin."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        """What a client takes for the proxy, or for the API's base URL."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
 
 
 class Proxy:
@@ -71,12 +73,15 @@ class Proxy:
         on_notice: Callable[[Notice], object] = log_notice,
         options: Mapping[str, object] | None = None,
     ) -> None:
-        self._prefix = ""
-        if any(_is_bare_reverse(mode) for mode in modes):
-            origin, self._prefix = _origin_and_prefix(upstream)
-            modes = [mode.replace("reverse", f"reverse:{origin}") if _is_bare_reverse(mode) else mode for mode in modes]
+        origin, prefix = _origin_and_prefix(upstream) if any(map(_is_bare_reverse, modes)) else ("", "")
+        self._prefixes: dict[str, str] = {}
+        for mode in modes:
+            if _is_bare_reverse(mode):
+                self._prefixes[mode.replace("reverse", f"reverse:{origin}")] = prefix
+            else:
+                self._prefixes[mode] = ""
         self._options = {
-            "mode": list(modes),
+            "mode": list(self._prefixes),
             "listen_host": listen[0],
             "listen_port": listen[1],
             "confdir": str(_confdir()),
@@ -113,7 +118,7 @@ class Proxy:
     @property
     def base_url(self) -> str:
         """What a client takes for the API's base URL: the first listener and the upstream's prefix."""
-        return self.listeners[0].url + self._prefix
+        return self.listeners[0].url
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +167,7 @@ class Proxy:
         try:
             await running.event.wait()
             servers = master.addons.get("proxyserver")
-            self.listeners = _listeners(servers)
+            self.listeners = _listeners(servers, self._prefixes)
             self.ca = master.addons.get("tlsconfig").certstore.default_ca.to_pem()
             self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
             self._settled.set()
@@ -219,7 +224,7 @@ def _origin_and_prefix(upstream: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.path.rstrip("/")
 
 
-def _listeners(servers: Proxyserver) -> list[Listener]:
+def _listeners(servers: Proxyserver, prefixes: Mapping[str, str]) -> list[Listener]:
     """Where the servers listen; CannotRecord where one could not be started."""
     for server in servers.servers:
         if (failure := server.last_exception) is not None:
@@ -229,7 +234,7 @@ def _listeners(servers: Proxyserver) -> list[Listener]:
             raise CannotRecord(f"cannot listen on {where} ({cause}); give another address with --listen")
     # Without a host, mitmproxy listens on every address, by each family of addresses.
     return [
-        Listener(server.mode.type_name, *server.listen_addrs[0][:2])
+        Listener(server.mode.type_name, *server.listen_addrs[0][:2], prefixes[server.mode.full_spec])
         for server in servers.servers
         if server.listen_addrs
     ]

@@ -27,7 +27,7 @@ def variables(proxy: "Proxy", listener: "Listener", folder: Path) -> dict[str, s
     Of modes that no variable leads to, only the CA.
     """
     if listener.mode == "reverse":
-        return {"OPENAI_BASE_URL": proxy.base_url}
+        return {"OPENAI_BASE_URL": listener.url}
     trust = dict.fromkeys(TRUST, str(_bundle(proxy.ca, folder)))
     if listener.mode not in _PROXY_MODES:
         return trust
