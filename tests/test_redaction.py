@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from responses_tap import check
 from responses_tap.protocol.sse import decode
 from responses_tap.timeline import Entry
 from responses_tap_viewer.cli import main
@@ -22,6 +23,7 @@ from responses_tap_viewer.rewriting import Kind, rewrite
 from responses_tap_viewer.streams import Stream, find_stream
 
 from .conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
+from .mutations import MUTATIONS, Event, Mutation, plant
 
 REDUCED = (Content.NO_TEXT, Content.STRUCTURE)
 KEY = "sk-proj-abc0123456789abcdefghij"
@@ -64,6 +66,23 @@ def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Content, tm
     except ValueError:  # data that is no JSON
         words = set()
     assert not [word for word in words if word in left.body.decode(errors="replace")]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sample=st.sampled_from([events_of(path) for path in CLEAN]),
+    mutations=st.lists(st.sampled_from(MUTATIONS), min_size=1, max_size=3),
+    rnd=st.randoms(use_true_random=False),
+    content=st.sampled_from(REDUCED),
+)
+def test_what_is_wrong_stays_wrong(sample: list[Event], mutations: list[Mutation], rnd: Any, content: Content) -> None:
+    for mutation in mutations:
+        sample = plant(sample, mutation, rnd, renumber=True) or sample
+    frames = list(decode([body(*sample)]))
+    stream = Stream("a.sse", entries=[Entry(n, frame, n) for n, frame in enumerate(frames)])
+    found = [(f.code, f.position, f.count, f.scope) for f in check(sample).findings if not f.code.startswith("TR9")]
+    left = [(f.code, f.position, f.count, f.scope) for f in redacted(stream, content).findings]
+    assert left == found
 
 
 def one_text(deltas: list[str], done: str, part: str) -> bytes:
