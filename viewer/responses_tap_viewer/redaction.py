@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
+from itertools import product
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
@@ -22,7 +23,7 @@ from responses_tap.protocol.sse import Frame
 from responses_tap.urls import split
 from responses_tap_viewer.checking import CAPTURED, checker_of_row, was_cut
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.rewriting import Kind, Path, rewrite, rewrite_frame, rewrite_json
+from responses_tap_viewer.rewriting import Kind, Known, Path, rewrite, rewrite_frame, rewrite_json
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _ALPHABETS = (
     *(tuple(chr(first + n) for n in range(26)) for first in (0x430, 0x3042, 0x1D4D0)),
 )
 """What characters of one, two, three and four UTF-8 bytes become."""
-_LETTERS = (1, 2, 2, 2, 4, 4, 8, 8, 26, 26)
+_LETTERS = (1, 2, 2, 4, 8, 26)
 """How many different letters are tried, in turn."""
 _PLAIN = re.compile('[\x00-\x1f"\\\\/\ud800-\udfff]')
 """What stays: quotes and line ends, which JSON writes longer than others, and what is no UTF-8."""
@@ -79,9 +80,9 @@ def redacted(stream: Stream, content: Content) -> Stream:
         return stream
     stream = over_sse(stream)
     before = _checked(stream, [entry.frame for entry in stream.entries])
-    for letters in _LETTERS:
+    for letters, by in product(_LETTERS, Known):
         filler = _Filler(letters, content)
-        after = _checked(stream, rewrite(stream.entries, filler.replace))
+        after = _checked(stream, rewrite(stream.entries, filler.replace, by))
         if _told(after.findings) == _told(before.findings):
             # What only a socket's other responses show cannot be found again in one of them.
             others = [finding for finding in stream.findings if finding.code.startswith("WS")]

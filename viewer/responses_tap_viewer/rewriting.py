@@ -35,13 +35,21 @@ type Replace = Callable[[Path, Kind, str], str]
 """Gives what a text becomes: of the same length, character by character of the same number of UTF-8 bytes."""
 
 
+class Known(StrEnum):
+    """By what deltas are known to be of one text."""
+
+    BOTH = "item and indexes"
+    ITEM = "item"
+    INDEXES = "indexes"
+
+
 class DeltaText(NamedTuple):
     """Names a text that came in deltas."""
 
     response: int
     type: str
     """Of the events that carry it."""
-    item: object
+    item: str
     indexes: tuple[int | None, ...]
     path: Path
     """Where in each event its piece stands."""
@@ -55,9 +63,9 @@ _FIELDS = ("event", "id", "retry", "")
 _INDEXES = ("output_index", "content_index", "summary_index", "command_index")
 
 
-def rewrite(entries: Sequence[Entry], replace: Replace) -> Iterator[Frame]:
+def rewrite(entries: Sequence[Entry], replace: Replace, by: Known = Known.BOTH) -> Iterator[Frame]:
     """The frames with their texts replaced, as many as before."""
-    wholes = delta_texts(entries)
+    wholes = delta_texts(entries, by)
     replaced_wholes = {text: replace(text.path, Kind.STRING, whole) for text, whole in wholes.items()}
     done: Counter[DeltaText] = Counter()
 
@@ -67,7 +75,7 @@ def rewrite(entries: Sequence[Entry], replace: Replace) -> Iterator[Frame]:
         def replaced(path: Path, kind: Kind, text: str) -> str:
             if event is None or kind is not Kind.STRING or path[:1] != ("delta",):
                 return replace(path, kind, text)
-            whole = _delta_text(entry, event, path)
+            whole = _delta_text(entry, event, path, by)
             start = done[whole]
             end = done[whole] = start + len(text)
             if wholes.get(whole, "")[start:end] != text:
@@ -79,14 +87,14 @@ def rewrite(entries: Sequence[Entry], replace: Replace) -> Iterator[Frame]:
     return decode(map(rewritten, entries))
 
 
-def delta_texts(entries: Iterable[Entry]) -> dict[DeltaText, str]:
+def delta_texts(entries: Iterable[Entry], by: Known = Known.BOTH) -> dict[DeltaText, str]:
     """The texts that came in deltas, joined."""
     texts: dict[DeltaText, list[str]] = {}
     for entry in entries:
         event = _event(entry)
         if event is not None:
             for path, piece in _strings(event.data.get("delta"), ("delta",)):
-                texts.setdefault(_delta_text(entry, event, path), []).append(piece)
+                texts.setdefault(_delta_text(entry, event, path, by), []).append(piece)
     return {whole: "".join(pieces) for whole, pieces in texts.items()}
 
 
@@ -203,6 +211,7 @@ def _event(entry: Entry) -> Event | None:
     return event if (event.type or "").endswith("delta") else None
 
 
-def _delta_text(entry: Entry, event: Event, path: Path) -> DeltaText:
-    indexes = tuple(event.index(name) for name in _INDEXES)
-    return DeltaText(entry.response, event.type or "", event.item_id or "", indexes, path)
+def _delta_text(entry: Entry, event: Event, path: Path, by: Known) -> DeltaText:
+    item = "" if by is Known.INDEXES else event.item_id or ""
+    indexes = () if by is Known.ITEM else tuple(event.index(name) for name in _INDEXES)
+    return DeltaText(entry.response, event.type or "", item, indexes, path)
