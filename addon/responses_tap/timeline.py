@@ -33,7 +33,11 @@ _SHORT = 60
 _UNSAFE = re.compile(
     # Controls, line and paragraph separators, zero-width and bidirectional marks, surrogates, private use.
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000fffff]"
+    "\U000e0000-\U000fffff"
+    # Terminals do not agree how wide these are, or draw them as nothing: joiners and fillers, halves of Hangul
+    # syllables, enclosing marks, variation selectors, halves of flags, skin tones.
+    "\u034f\u115f-\u11ff\u17b4\u17b5\u180b-\u180f\u20dd-\u20e4\u3164\ud7b0-\ud7ff\ufe00-\ufe0f\uffa0"
+    "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
 )
 
 

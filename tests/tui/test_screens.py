@@ -4,8 +4,7 @@ The golden screens in tests/screens are text; `UPDATE_SCREENS=1 pytest tests/tui
 """
 
 import pytest
-from rich.cells import cell_len
-from tests.conftest import RECORDINGS, body
+from tests.conftest import RECORDINGS
 
 from responses_tap.protocol.rules import RULES
 
@@ -56,28 +55,6 @@ async def test_the_field_that_a_finding_names_is_marked(recorder: Recorder) -> N
     async with browsing(recorder) as screen:
         await screen.press("n", "enter", "end")
         await screen.until(lambda: any('"item_id"' in line and "◂ ✖ ID503" in line for line in screen.text.split("\n")))
-
-
-async def test_hostile_text_is_shown_and_not_obeyed(recorder: Recorder) -> None:
-    evil = "\x1b[31m[bold]x[/] \u202eabc\u200d 漢字 e\u0301 \x9b2J"
-    item = {"id": evil, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
-    events = body(
-        {"type": "response.created", "sequence_number": 0, "response": {"id": evil, "status": "in_progress"}},
-        {"type": f"response.{evil}", "sequence_number": 1, "[/]": evil},
-        {"type": "response.output_item.added", "sequence_number": 2, "output_index": 0, "item": item},
-        {"type": "response.output_text.delta", "delta": "a" * 1_000_000 + "漢" * 1000 + evil, "item_id": evil},
-    ).replace(b"2J", b"\\ud8002J")
-    recorder.add(b": \x1b]0;title\x07\n\n" + events, model="[red]漢字\x1b[0m", url="http://h/[/bold]\x1b")
-    async with browsing(recorder) as screen:
-        await screen.press("d", "enter", *["down"] * 20)
-        for tab in "1234":
-            await screen.press(tab)
-            await screen.shows(f"▐{tab} ")
-            assert not set(screen.text) & set("\x1b\x9b\u202e\u200d\x07\ud800")
-            widths = {cell_len(strip.text) for strip in screen.app.screen._compositor.render_strips()}
-            assert widths == {WIDE[0]}
-        await screen.press("1", *["up"] * 20)
-        await screen.shows("[red]漢字\\x1b[0m", "\\x1b]0;title", "[/bold]\\x1b")
 
 
 async def test_without_colour_the_cursor_is_still_seen(four: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

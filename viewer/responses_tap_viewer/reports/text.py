@@ -27,7 +27,7 @@ def checked_lines(checked: Checked) -> Iterator[str]:
     name = checked.source if checked.id is None else f"{checked.source}#{checked.id}"
     name += f" [{checked.index}]" if checked.index else ""
     words = [checked.response_id, checked.model, checked.state, f"{checked.events} events"]
-    yield f"{_verdict_glyph(checked)} {name}  " + " · ".join(shorten(word) for word in words if word)
+    yield f"{_verdict_glyph(checked)} {printable(name)}  " + " · ".join(shorten(word) for word in words if word)
     if checked.why:
         yield f"  profile {checked.profile}: {checked.why}"
     for finding in checked.findings:
@@ -93,12 +93,16 @@ def stream_title(stream: Stream) -> str:
     """What a stream is, in one line."""
     row = stream.row
     if row is None:
-        return stream.name
+        return printable(stream.name)
     words = [row.started_at, row.model, f"HTTP {row.status}" if row.status else None, row.state]
     if row.ended_by:
         words.append(f"ended by {row.ended_by}" + (f" ({row.end_reason})" if row.end_reason else ""))
     words += row.links
-    return f"{stream.name}  {row.method} {row.url}\n" + " · ".join(shorten(word, 120) for word in words if word)
+    return (
+        printable(f"{stream.name}  {row.method} {row.url}")
+        + "\n"
+        + " · ".join(shorten(word, 120) for word in words if word)
+    )
 
 
 def rule_list() -> Iterator[str]:

@@ -118,7 +118,7 @@ class StreamsPane(Pane):
         missing = self._sight.missing(self.catalogue, self.lines.in_sight)
         if missing.streams or missing.examples:
             await source.read(lambda recording: self._sight.read(recording, missing))
-            self.lines.refresh()
+        self.lines.refresh()  # also for what was read for a call before this one, which may have been cancelled
 
     def on_resize(self) -> None:
         """Choose the columns anew."""
