@@ -11,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from responses_tap_viewer.tui.legible import legible
 from responses_tap_viewer.tui.screens.acts import Recorder
 from responses_tap_viewer.tui.screens.browser import Browser
 from responses_tap_viewer.tui.screens.export import Export
@@ -46,6 +47,11 @@ class TapApp(App[str]):
         """Leave in good order, the terminal restored, also when a signal says so."""
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's colours, each as legible as it must be."""
+        variables = super().get_css_variables()
+        return variables | legible(variables)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """All that the keys do, and what Textual offers: themes, a picture of the screen."""
