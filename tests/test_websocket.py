@@ -481,3 +481,12 @@ def test_the_messages_are_plain_sql_for_others(db: Path) -> None:
             "SELECT group_concat(json_extract(data, '$.delta'), '') FROM event_data WHERE type LIKE '%text.delta'"
         )
         assert connection.execute(statement).fetchone() == ("Hello, world.",)
+
+
+def test_a_refusal_without_a_status(db: Path) -> None:
+    feeder = Feeder(db, "openai", [].append)
+    record_socket(feeder, asks(), b'{"type":"error","error":{"code":"no","message":"no"}}')
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.status, row.end_reason, row.first_code) == ("http-error", 101, "error no", "WS003")
+    assert playback(find_stream(str(db))).status == 400

@@ -23,7 +23,9 @@ def over_sse(stream: Stream) -> Stream:
         return stream
     asked = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
     if row.state == "http-error" and stream.entries:
-        refusal = replace(asked, response_headers=_typed("application/json"), response_body=stream.body)
+        headers = _typed("application/json")
+        status = max(row.status or 0, HTTPStatus.BAD_REQUEST)  # an error need not tell one
+        refusal = replace(asked, status=status, response_headers=headers, response_body=stream.body)
         return replace(stream, row=refusal, entries=[], chunks=[])
     entries = [_enframed(entry) for entry in stream.entries]
     chunks: list[ChunkRow] = []
@@ -32,8 +34,8 @@ def over_sse(stream: Stream) -> Stream:
         size = len(entry.frame.raw)
         chunks.append(old._replace(wire_size=size, offset=offset, size=size))
         offset += size
-    headers = (*_typed("text/event-stream"), *row.response_headers)
-    answer = replace(asked, status=HTTPStatus.OK, response_headers=headers, wire_size=offset)
+    typed = (*_typed("text/event-stream"), *row.response_headers)
+    answer = replace(asked, status=HTTPStatus.OK, response_headers=typed, wire_size=offset)
     return replace(stream, row=answer, entries=entries, chunks=chunks)
 
 

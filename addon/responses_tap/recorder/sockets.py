@@ -60,7 +60,8 @@ class TurnStream(LiveStream):
         refusal = self.turn.refusal
         if refusal is not None:
             code = refusal.object("error").get("code")
-            self._changed["status"] = storable_int(refusal.data.get("status"))
+            if (status := storable_int(refusal.data.get("status"))) is not None:
+                self._changed["status"] = status
             self._settle("http-error", "server", f"error {code}" if isinstance(code, str) else "error", at_ns)
         elif (terminal := self._body.terminal_type) is not None:
             self._settle(self._body.state, "server", terminal, at_ns)
