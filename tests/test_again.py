@@ -163,6 +163,31 @@ def test_the_test_fails_on_the_bad_server_and_passes_on_the_mended_one(
             result.stdout.fnmatch_lines([f"*{code} *"])
 
 
+def test_the_test_sends_what_was_sent(
+    recording: Path, echo: ThreadingHTTPServer, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {
+        "model": "m",
+        "input": "it's \u00fc\U0001f600 'x' \\",
+        "tools": [{"authorization": "‹masked 00ff00›"}],
+        "n": None,
+    }
+    bodies = [json.dumps(said), json.dumps(said, ensure_ascii=False), "no JSON: ‹masked 00ff00›"]
+    headers = (("Authorization", "Bearer ‹masked abcdef›"), ("X-Quote", "a 'b' \"c\""))
+    streams = [asked(recording, echo.server_port, body, *headers, query="?a=‹masked 00ff00›") for body in bodies]
+    pytester.path.joinpath("wire_test.py").write_bytes(export(streams, FORMATS["pytest"]))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("SECRET_00FF00", "s2")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(failed=2)
+    for body, (path, sent, posted) in zip(bodies, echo.seen[-2:], strict=True):  # type: ignore[attr-defined]
+        assert path == "/v1/responses?a=s2"
+        assert (sent["Authorization"], sent["X-Quote"]) == ("Bearer sk-1", "a 'b' \"c\"")
+        if body.startswith("{"):
+            assert json.loads(posted) == said | {"tools": [{"authorization": "s2"}]}
+        else:
+            assert posted == b"no JSON: s2"
+
+
 def test_the_test_judges_the_head_of_the_answer_too(
     recording: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,13 +76,13 @@ def _body(request: Again, body: str) -> Iterator[str]:
     try:
         value = json.loads(body)
         compact(value)
-        written = f"json.dumps(\n{pformat(value, width=_WIDTH, sort_dicts=False)},\n)".splitlines()
+        inner = [*f"{pformat(value, width=_WIDTH, sort_dicts=False)},".split("\n"), "ensure_ascii=False,"]
+        written = ["json.dumps(", *(f"    {line}" for line in inner), ")"]
     except (ValueError, RecursionError):
         written = [repr(body)]
-    indented = [line if n in (0, len(written) - 1) else f"    {line}" for n, line in enumerate(written)]
-    yield from (f"    {'body = ' * (n == 0)}{line}" for n, line in enumerate(indented))
+    yield from (f"    {'body = ' * (n == 0)}{line}" for n, line in enumerate(written))
     for mask, name in request.masks(body):
-        yield f"    body = body.replace({json.dumps(mask)}, os.environ[{name!r}])"
+        yield f"    body = body.replace({mask!r}, os.environ[{name!r}])"
 
 
 def _expression(request: Again, text: str) -> str:
