@@ -1,4 +1,4 @@
-"""Draws the README's picture: the terminal UI on the demo's recording, as the program itself shows it.
+"""Draws the README's pictures: the terminal UI on the demo's recording, as the program itself shows it.
 
 uv run python tests/picture.py
 """
@@ -8,21 +8,39 @@ import re
 import tempfile
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from responses_tap_viewer.demo import record_samples
 from responses_tap_viewer.tui.app import TapApp
+from responses_tap_viewer.viewing import exporter
 
-PICTURE = Path(__file__).parents[1] / "viewer/view.svg"
+FOLDER = Path(__file__).parents[1] / "viewer"
 _SIZE = (150, 38)
+PICTURES = {
+    # The seed's stream, at its missing done event.
+    "view.svg": (("home", "down", "enter", "n", "n", "n"), "text-done-missing"),
+    # The same beside a correct one, there.
+    "compare.svg": (("home", "m", "down", "equals_sign", "n", "n"), "A sends response.output_text.done here"),
+}
+"""What each picture shows: the keys that lead there, and what is to be seen then."""
 
 
-async def draw(db: Path) -> str:
-    """The UI after a few keys: the seed's stream, at its missing done event."""
-    app = TapApp(db, export=lambda _id, _format: "")
+async def draw(db: Path, keys: tuple[str, ...], shows: str) -> str:
+    """The UI after these keys."""
+    app = TapApp(db, export=exporter(db))
     async with app.run_test(size=_SIZE) as pilot:
-        await pilot.pause(1)
-        await pilot.press("home", "down", "enter", "n", "n", "n")
+        await _until(pilot, "6 streams", "Stream 6")
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.5)
+        await _until(pilot, shows)
         await pilot.pause(1)
         return app.export_screenshot(title="responses-tap view")
+
+
+async def _until(pilot: Pilot[str], *texts: str) -> None:
+    while not all(text in "\n".join(s.text for s in pilot.app.screen._compositor.render_strips()) for text in texts):
+        await pilot.pause(0.1)
 
 
 def main() -> None:
@@ -30,10 +48,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         db = Path(folder) / "demo.db"
         record_samples(db)
-        svg = asyncio.run(draw(db))
-    # A picture should not fetch fonts from the network: the reader's own monospace font will do.
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    PICTURE.write_text(re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE))
+        for name, (keys, shows) in PICTURES.items():
+            svg = asyncio.run(draw(db, keys, shows))
+            # A picture should not fetch fonts from the network: the reader's own monospace font will do.
+            svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+            (FOLDER / name).write_text(re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE))
 
 
 if __name__ == "__main__":
