@@ -108,6 +108,20 @@ async def test_an_empty_recording_shows_how_to_make_one(recorder: Recorder) -> N
         assert screen.focus == "streams"
 
 
+async def test_a_recheck_is_seen_out_of_sight_and_beside_a_stream_that_nobody_ended(recorder: Recorder) -> None:
+    recorder.start()  # its recorder has died with the machine
+    faulty = recorder.add(SEED)
+    for _ in range(30):
+        recorder.add(GOOD)
+    async with browsing(recorder, NARROW) as screen:
+        await screen.shows("1 with errors")
+        await screen.until(lambda: screen.streams.catalogue.before_unread() is None)
+        assert screen.streams.catalogue.index_of(faulty) not in screen.streams.lines.in_sight
+        recorder.writer.set_findings(faulty, [], rules="2099-01", profile="openai")
+        recorder.writer.commit()
+        await screen.until(lambda: "with errors" not in screen.text)
+
+
 async def test_who_has_no_streams_is_offered_the_demo_and_who_has_some_is_not(recorder: Recorder) -> None:
     async with opened(recorder.writer.path) as screen:
         await screen.shows("responses-tap demo   (here: D)")

@@ -125,9 +125,14 @@ class Browser(Acts):
             return
         is_new = catalogue.set_ids(ids)
         stale = catalogue.stale(streams.lines.in_sight)
-        catalogue.put(await self._source.read(lambda recording: read_each(recording, stale)) or [])
-        if not is_new and not catalogue.totals().open:
-            catalogue.reread()  # nobody records: the verdicts were made anew, or streams were marked
+        fresh = await self._source.read(lambda recording: read_each(recording, stale)) or []
+        known = [catalogue.get(summary.id) for summary in fresh]
+        is_recorded = is_new or any(
+            old is not None and old.state == "open" and old != new for old, new in zip(known, fresh, strict=True)
+        )
+        catalogue.put(fresh)
+        if not is_recorded:
+            catalogue.reread()  # something else was written: the verdicts were made anew, or streams were marked
         shown = 0.0
         while (before := catalogue.before_unread()) is not None:
             more = await self._source.read(partial(read_page, before_id=before))
