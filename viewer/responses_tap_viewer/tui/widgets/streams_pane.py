@@ -33,7 +33,9 @@ class StreamsPane(Pane):
         self._selected: Summary | None = None
         self._mark: Mark | None = None
         """That of the line under the cursor."""
+        self._shown: list[int] = []
         self._known: set[int] = set()
+        """The ids in `_shown`: those that the list had when it was looked at last."""
         self._unseen: set[int] = set()
         """Streams that are new and have not been in sight."""
         self._filter = FilterLine(lambda: self.catalogue.known)
@@ -178,9 +180,11 @@ class StreamsPane(Pane):
     def _new(self) -> list[str]:
         """How many new streams there are above and below what is in sight."""
         catalogue, in_sight = self.catalogue, self.lines.in_sight
-        ids = set(catalogue.shown)
-        self._unseen = (self._unseen | ids - self._known) & ids
-        self._known = ids
+        if catalogue.shown is not self._shown:
+            self._shown = catalogue.shown
+            ids = set(self._shown)
+            self._unseen = (self._unseen | ids - self._known) & ids
+            self._known = ids
         places = {new: line for new in self._unseen if (line := catalogue.index_of(new)) is not None}
         first = 0 if catalogue.order == Order() else in_sight.start  # in that order, none has been passed over
         self._unseen = {new for new, line in places.items() if not first <= line < in_sight.stop}
