@@ -166,13 +166,9 @@ def test_the_test_fails_on_the_bad_server_and_passes_on_the_mended_one(
 def test_the_test_sends_what_was_sent(
     recording: Path, echo: ThreadingHTTPServer, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {
-        "model": "m",
-        "input": "it's \u00fc\U0001f600 'x' \\",
-        "tools": [{"authorization": "‹masked 00ff00›"}],
-        "n": None,
-    }
-    bodies = [json.dumps(said), json.dumps(said, ensure_ascii=False), "no JSON: ‹masked 00ff00›"]
+    tools = [{"authorization": "‹masked 00ff00›"}]
+    said = {"model": "m", "input": "it's \u00fc\U0001f600 'x' \\", "tools": tools, "n": None}
+    bodies = [json.dumps(said, ensure_ascii=False), "no JSON: ‹masked 00ff00›"]
     headers = (("Authorization", "Bearer ‹masked abcdef›"), ("X-Quote", "a 'b' \"c\""))
     streams = [asked(recording, echo.server_port, body, *headers, query="?a=‹masked 00ff00›") for body in bodies]
     pytester.path.joinpath("wire_test.py").write_bytes(export(streams, FORMATS["pytest"]))
