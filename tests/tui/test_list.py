@@ -1,6 +1,7 @@
 """The list of streams: sorted, put into groups, and never jumping."""
 
 import pytest
+from tests.conftest import RECORDINGS
 
 from .conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 
@@ -111,6 +112,17 @@ async def test_groups_unfold_and_a_new_stream_joins_its_own(recorder: Recorder) 
         await screen.press("b")
         await screen.until(lambda: listed(screen) == [1, 2, 3, 4, 5, 6, 7])
         assert screen.selected == 6
+
+
+async def test_a_group_tells_how_many_of_its_streams_fail_and_shows_one_of_them(recorder: Recorder) -> None:
+    faults = sorted((RECORDINGS / "broken").glob("AG60[123]-*.sse"))
+    for data in (GOOD, *(fault.read_bytes() for fault in faults), GOOD):
+        recorder.add(data)
+    async with browsing(recorder) as screen:
+        await screen.press("b")
+        await screen.until(lambda: listed(screen) == [(1, 2, 3, 4, 5)])
+        await screen.shows("5 × 100.0%", f"✖ {len(faults)} faulty: ✖ AG601", "and 1 more")
+        await screen.is_at(4)
 
 
 async def test_n_walks_one_stream_of_each_group(recorder: Recorder) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from responses_tap.timeline import OK
+from responses_tap.timeline import MISSING, OK
 from responses_tap_viewer.tui.columns import finding
 from responses_tap_viewer.tui.spans import Line, Role
 from responses_tap_viewer.tui.summary import Summary
@@ -37,6 +37,8 @@ class Group(NamedTuple):
     share: float
     """Of all listed streams."""
     is_rare: bool
+    faulty: int
+    """How many of its streams have errors or warnings."""
     codes: tuple[tuple[str, int], ...]
     """The first findings of its streams, and how many have them, the commonest first."""
     example: int
@@ -64,6 +66,7 @@ def _group(shape: str, members: list[Summary], total: int) -> Group:
         tuple(member.id for member in members),
         len(members) / total,
         members[0].state != "open" and len(members) * _RARE <= total,
+        sum(member.is_faulty for member in members),
         tuple(codes.most_common()),
         next((member.id for member in reversed(members) if member.is_faulty), members[-1].id),
         min(members, key=lambda member: member.event_count).id,
@@ -94,6 +97,8 @@ def _found(group: Group) -> Line:
     if not group.codes:
         return [(f"{OK} no finding", "ok")]
     line: Line = []
+    if 0 < group.faulty < len(group.ids) and len(group.codes) > 1:
+        line.append((f"{MISSING} {group.faulty} faulty: ", "error"))
     for code, count in group.codes[:_MOST_CODES]:
         text, role = finding(code)
         line.append((f"{text} in {count if count < len(group.ids) else 'all'}  ", role))
