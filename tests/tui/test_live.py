@@ -1,5 +1,6 @@
 """Recordings that grow, change, vanish, or are none."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ async def test_a_recheck_is_seen_out_of_sight_and_beside_a_stream_that_nobody_en
     async with browsing(recorder, NARROW) as screen:
         await screen.shows("1 with errors")
         await screen.until(lambda: screen.streams.catalogue.before_unread() is None)
-        assert screen.streams.catalogue.index_of(faulty) not in screen.streams.lines.in_sight
+        await screen.until(lambda: screen.streams.catalogue.index_of(faulty) not in screen.streams.lines.in_sight)
         recorder.writer.set_findings(faulty, [], rules="2099-01", profile="openai")
         recorder.writer.commit()
         await screen.until(lambda: "with errors" not in screen.text)
@@ -153,6 +154,29 @@ async def test_what_is_no_recording_is_told(tmp_path: Path, content: bytes | Non
         recorder.add(GOOD)
         await screen.is_at(1)
         recorder.writer.close()
+
+
+async def test_a_recording_that_is_locked_is_told_and_shown_when_it_is_free(four: Recorder, tmp_path: Path) -> None:
+    four.writer._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = tmp_path / "copy.db"
+    path.write_bytes(four.writer.path.read_bytes())
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    async with opened(path) as screen:
+        await screen.shows("copy.db")
+        await screen.shows("copy.db cannot be read now (database is locked)")
+        other.close()
+        await screen.is_at(4)
+
+
+async def test_a_recording_of_a_newer_version_is_told(four: Recorder) -> None:
+    four.writer._db.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('responses-tap', 'm999_new', '')"
+    )
+    four.writer.commit()
+    async with opened(four.writer.path) as screen:
+        await screen.shows("was written by a newer responses-tap (schema m999_new)")
 
 
 async def test_a_damaged_recording_is_told(recorder: Recorder, tmp_path: Path) -> None:

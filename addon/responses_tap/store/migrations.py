@@ -54,6 +54,8 @@ def is_empty(db: Database, path: Path) -> bool:
     try:
         return not set(db.table_names()) - {migrations.migrations_table}
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise RecordingError(f"{path} cannot be read now ({error}): another program keeps it to itself") from error
         raise RecordingError(f"{path} is no recording ({error}); {_ADVICE}") from error
 
 

@@ -98,6 +98,7 @@ class Browser(Acts):
         """Begin to follow the recording."""
         for widget in (self._welcome, self._lists, self._status, self._activity):
             widget.display = False
+        self._title.show(self._recording_name, self._streams.catalogue.totals())
         self._follow()
 
     # Following the recording
