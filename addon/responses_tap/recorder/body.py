@@ -33,7 +33,8 @@ class EventBody:
         self._frames = 0
         # What the decoder holds back: the beginning of a frame that has not ended.
         self._unframed = bytearray()
-        self._has_tail_row = False
+        self._tail_written: int | None = 0
+        """How many bytes of that are in the file; None: it has other ones, from before the latest frame."""
         self._shape = hashlib.sha256()
         self._latest_type: str | None = None
         self._published: list[Finding] = []
@@ -90,7 +91,9 @@ class EventBody:
         frames = self._decoder.feed(data)
         if self._unframed or len(frames) != 1 or len(frames[0].raw) != len(data):  # nearly every chunk is a frame
             self._unframed += data
-            del self._unframed[: sum(len(frame.raw) for frame in frames)]
+            if frames:
+                del self._unframed[: sum(len(frame.raw) for frame in frames)]
+                self._tail_written = None if self._tail_written != 0 else 0
         for frame in frames:
             self.take(frame, at_ns, chunk)
 
@@ -98,6 +101,7 @@ class EventBody:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
         if (tail := self._decoder.finish()) is not None:
             self._unframed.clear()
+            self._tail_written = None if self._tail_written != 0 else 0
             self.take(tail, at_ns, chunk)
         try:
             self._checker.finish(cut=cut and self.terminal_type is None)
@@ -111,7 +115,7 @@ class EventBody:
                 self._check(frame, row.at_ns)
         self._unframed += recording.tail(self._stream)
         self._decoder.feed(bytes(self._unframed))
-        self._has_tail_row = bool(self._unframed)
+        self._tail_written = len(self._unframed)
         self._published = self.findings
 
     def retake(self, frame: Frame, at_ns: int) -> None:
@@ -121,9 +125,11 @@ class EventBody:
 
     def publish(self, *, settled: bool) -> list[Finding]:
         """Write the tail, findings and verdict as far as they have changed; the findings that are new."""
-        if self._unframed or self._has_tail_row:
+        if self._tail_written is None:
             self._writer.set_tail(self._stream, bytes(self._unframed))
-            self._has_tail_row = bool(self._unframed)
+        elif len(self._unframed) > self._tail_written:
+            self._writer.add_tail(self._stream, bytes(self._unframed[self._tail_written :]))
+        self._tail_written = len(self._unframed)
         findings = self.findings
         published = set(self._published)
         new = [finding for finding in findings if finding not in published]

@@ -7,6 +7,9 @@ from typing import Protocol
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
+_PIECE = 16
+"""Bytes whose yield may be lost where the encoding is damaged; smaller ones take longer."""
+
 
 class CodingError(Exception):
     """The encoded bytes are damaged. `decoded` is what came before the damage."""
@@ -106,27 +109,32 @@ class _Deflate:
         return self._inflate.decode(data) if self._inflate else b""
 
 
-class _Brotli:
-    def __init__(self) -> None:
-        self._decompressor = brotli.Decompressor()
+class _InPieces:
+    """A decompressor that throws away what a damaged piece has yielded, and so gets small ones."""
+
+    def __init__(self, decompress: Callable[[bytes], bytes], damage: type[Exception]) -> None:
+        self._decompress = decompress
+        self._damage = damage
 
     def decode(self, data: bytes) -> bytes:
+        decoded = bytearray()
         try:
-            decoded: bytes = self._decompressor.process(data)
-        except brotli.error as error:
-            raise CodingError(str(error)) from error
-        return decoded
+            for at in range(0, len(data), _PIECE):
+                decoded += self._decompress(data[at : at + _PIECE])
+        except self._damage as error:
+            raise CodingError(str(error), bytes(decoded)) from error
+        return bytes(decoded)
 
 
-class _Zstandard:
+class _Brotli(_InPieces):
     def __init__(self) -> None:
-        self._decompressor = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+        super().__init__(brotli.Decompressor().process, brotli.error)
 
-    def decode(self, data: bytes) -> bytes:
-        try:
-            return self._decompressor.decompress(data)
-        except zstandard.ZstdError as error:
-            raise CodingError(str(error)) from error
+
+class _Zstandard(_InPieces):
+    def __init__(self) -> None:
+        decompressor = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+        super().__init__(decompressor.decompress, zstandard.ZstdError)
 
 
 _CODINGS: dict[str, Callable[[], _Coding]] = {

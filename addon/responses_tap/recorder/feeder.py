@@ -13,8 +13,8 @@ from responses_tap.recorder.messages import (
     Acknowledged,
     Answer,
     End,
+    Entry,
     Kind,
-    Message,
     Notice,
     Ready,
     Report,
@@ -45,6 +45,7 @@ _MOST_DOUBLINGS = 5
 """How often the pause before another start is doubled while the file cannot be opened."""
 _CLOSE_SECONDS = 60.0
 
+_ANSWER, _CHUNK, _MESSAGE, _END = int(Kind.ANSWER), int(Kind.CHUNK), int(Kind.MESSAGE), int(Kind.END)
 _log = logging.getLogger(__name__)
 
 
@@ -59,30 +60,35 @@ class Tap:
 
     def answer(self, answer: Answer) -> None:
         """The server's headers are here."""
-        self._feeder.put(Message(Kind.ANSWER, self.flow, time.monotonic_ns(), answer.encode()))
+        self._feeder.put((_ANSWER, self.flow, time.monotonic_ns(), answer.encode()))
 
     def chunk(self, data: bytes) -> None:
         """A piece of the answer's body is here, still content-encoded."""
-        self._piece(Kind.CHUNK, data)
+        # As few steps as can be: every event of every stream comes through here, on the proxy's own thread.
+        if self._lost or self._feeder.is_full:
+            self._leave_out(data)
+        else:
+            self._feeder.put((_CHUNK, self.flow, time.monotonic_ns(), data))
 
     def message(self, message: SocketMessage) -> None:
         """A message of a WebSocket is here."""
-        self._piece(Kind.MESSAGE, message.encode())
+        data = message.encode()
+        if self._lost or self._feeder.is_full:
+            self._leave_out(data)
+        else:
+            self._feeder.put((_MESSAGE, self.flow, time.monotonic_ns(), data))
 
     def end(self, end: End) -> None:
         """The flow has ended; nothing may follow."""
         if self._lost:
             end = replace(end, ended_by="recorder", complete=False, lost=self._lost)
-        self._feeder.put(Message(Kind.END, self.flow, time.monotonic_ns(), end.encode()))
+        self._feeder.put((_END, self.flow, time.monotonic_ns(), end.encode()))
 
-    def _piece(self, kind: Kind, data: bytes) -> None:
+    def _leave_out(self, data: bytes) -> None:
         # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
-        if self._lost or self._feeder.is_full:
-            if not self._lost:
-                self._feeder.note_gap(cut=1)
-            self._lost += len(data)
-        else:
-            self._feeder.put(Message(kind, self.flow, time.monotonic_ns(), data))
+        if not self._lost:
+            self._feeder.note_gap(cut=1)
+        self._lost += len(data)
 
 
 class LeftOut(Tap):
@@ -114,10 +120,10 @@ class Feeder:
         # The session's name lets a worker that takes over see what its predecessor has already written.
         self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size)]
         self._on_notice = on_notice
-        self._queue: deque[Message] = deque()
-        self._unacknowledged: deque[tuple[int, bytes, list[Message]]] = deque()
+        self._queue: deque[Entry] = deque()
+        self._unacknowledged: deque[tuple[int, bytes, list[Entry]]] = deque()
         # The worker keeps in memory alone what it has of flows that it has not decided about yet; so do we.
-        self._undecided: dict[int, list[Message]] = {}
+        self._undecided: dict[int, list[Entry]] = {}
         self._acknowledged = 0
         # Each counter has one thread that raises it, so that none of them needs a lock.
         self._put_bytes = self._taken_bytes = self._sent_bytes = self._acknowledged_bytes = 0
@@ -126,17 +132,14 @@ class Feeder:
         self._starts = 0
         self._stirred = threading.Event()
         self._closing = threading.Event()
+        self.is_full = False
+        """Whether the worker is so far behind that chunks have to be left out."""
         self._left_out = self._cut = 0
         self._told = (0, 0)
         self._has_stopped = self._has_gap = False
         self._worker = self._start_worker()
         self._sender = threading.Thread(target=self._run, name="responses-tap feeder", daemon=True)
         self._sender.start()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the worker is so far behind that chunks have to be left out."""
-        return self._put_bytes - self._taken_bytes > _MOST_BYTES
 
     def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> Tap:
         """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
@@ -146,7 +149,7 @@ class Feeder:
         self._flows += 1
         if kind is Kind.REQUEST and not request.expected:
             self._undecided[self._flows] = []
-        self.put(Message(kind, self._flows, at_ns, request.encode()))
+        self.put((int(kind), self._flows, at_ns, request.encode()))
         return Tap(self, self._flows)
 
     def note_gap(self, *, left_out: int = 0, cut: int = 0) -> None:
@@ -158,12 +161,15 @@ class Feeder:
             told = Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out")
             threading.Thread(target=self._tell, args=(told,), daemon=True).start()
 
-    def put(self, message: Message) -> None:
+    def put(self, message: Entry) -> None:
         """Queue a message. For one thread only: the proxy's."""
         if self._has_stopped:
             return
         self._queue.append(message)
-        self._put_bytes += _cost(message)
+        size = len(message[3])
+        self._put_bytes += (size if size < _MOST_COST else _MOST_COST) + _MESSAGE_COST
+        if self._put_bytes - self._taken_bytes > _MOST_BYTES:
+            self.is_full = True
         if not self._stirred.is_set():
             self._stirred.set()
 
@@ -189,7 +195,7 @@ class Feeder:
                 self._acknowledged, batch, undecided = self._unacknowledged.popleft()
                 self._acknowledged_bytes += len(batch)
                 for message in undecided:
-                    if (kept := self._undecided.get(message.flow)) is not None:
+                    if (kept := self._undecided.get(message[1])) is not None:
                         kept.append(message)
             self._stirred.set()
         elif not isinstance(report, Ready):
@@ -212,6 +218,7 @@ class Feeder:
                 self._stirred.clear()
             try:
                 self._send_queue()
+                self.is_full = self._put_bytes - self._taken_bytes > _MOST_BYTES
                 self._tell_end_of_gap()
                 if self._closing.is_set() and not self._queue and self._worker.finish(_CLOSE_SECONDS):
                     return
@@ -225,12 +232,13 @@ class Feeder:
             messages = []
             size = 0
             while self._queue and size < _BATCH_BYTES:
-                messages.append(self._queue.popleft())
-                size += _cost(messages[-1])
+                messages.append(message := self._queue.popleft())
+                payload = len(message[3])
+                size += (payload if payload < _MOST_COST else _MOST_COST) + _MESSAGE_COST
             self._taken_bytes += size
             self._batches += 1
             batch = encode_batch(self._batches, messages)
-            undecided = [message for message in messages if message.flow in self._undecided] if self._undecided else []
+            undecided = [message for message in messages if message[1] in self._undecided] if self._undecided else []
             self._unacknowledged.append((self._batches, batch, undecided))
             self._sent_bytes += len(batch)
             self._worker.write(batch)
@@ -282,7 +290,3 @@ class Feeder:
         lost = len(self._queue) + len(self._unacknowledged)
         self._queue.clear()
         self._tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if lost else "")))
-
-
-def _cost(message: Message) -> int:
-    return min(len(message.payload), _MOST_COST) + _MESSAGE_COST

@@ -1,8 +1,9 @@
 """What goes through the pipes between proxy and worker: messages down in batches, notices up as JSON lines."""
 
 import json
+import marshal
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Literal, NamedTuple
@@ -10,7 +11,6 @@ from typing import Literal, NamedTuple
 type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
 
 _BATCH_HEAD = struct.Struct("<QI")
-_MESSAGE_HEAD = struct.Struct("<BIqI")
 
 
 class Kind(IntEnum):
@@ -41,6 +41,10 @@ class Message(NamedTuple):
     """A chunk's bytes; of the other kinds, the facts in the form of their class below."""
 
 
+type Entry = tuple[int, int, int, bytes]
+"""A message as the proxy's thread notes it, which has no time to lose: kind, flow, time, payload."""
+
+
 class Batch(NamedTuple):
     """Messages that went through the pipe together."""
 
@@ -49,12 +53,10 @@ class Batch(NamedTuple):
     messages: list[Message]
 
 
-def encode_batch(number: int, messages: Iterable[Message]) -> bytes:
+def encode_batch(number: int, messages: list[Entry]) -> bytes:
     """A batch as it goes through the pipe."""
-    parts: list[bytes] = []
-    for kind, flow, at_ns, payload in messages:
-        parts += (_MESSAGE_HEAD.pack(kind, flow, at_ns, len(payload)), payload)
-    content = b"".join(parts)
+    # Both ends are the same interpreter, and nothing else is as quick.
+    content = marshal.dumps(messages)
     return _BATCH_HEAD.pack(number, len(content)) + content
 
 
@@ -72,18 +74,10 @@ class BatchDecoder:
             end = _BATCH_HEAD.size + size
             if len(self._buffer) < end:
                 return
-            content = bytes(self._buffer[_BATCH_HEAD.size : end])
+            with memoryview(self._buffer) as buffer, buffer[_BATCH_HEAD.size : end] as content:
+                messages = marshal.loads(content)  # noqa: S302 (our own)
             del self._buffer[:end]
-            yield Batch(number, list(_messages(content)))
-
-
-def _messages(content: bytes) -> Iterator[Message]:
-    at = 0
-    while at < len(content):
-        kind, flow, at_ns, size = _MESSAGE_HEAD.unpack_from(content, at)
-        at += _MESSAGE_HEAD.size
-        yield Message(_KINDS[kind], flow, at_ns, content[at : at + size])
-        at += size
+            yield Batch(number, [Message(_KINDS[kind], *fields) for kind, *fields in messages])
 
 
 @dataclass(frozen=True, slots=True)

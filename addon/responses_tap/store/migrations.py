@@ -38,6 +38,13 @@ def m004_response_index(db: Database) -> None:
     db.execute("CREATE INDEX streams_response ON streams (response_id) WHERE response_id IS NOT NULL")
 
 
+@migrations()
+def m005_tails_in_pieces(db: Database) -> None:
+    """The beginning of a large frame grows piece by piece, without being written anew each time."""
+    for statement in _M005:
+        db.execute(statement)
+
+
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):
@@ -121,6 +128,14 @@ _TABLES = (
 # A piece of a body that is content-encoded, or no event stream, until the stream has ended: a worker that takes over
 # from one that has died needs it.
 _WIRE = "CREATE TABLE wire (stream INTEGER NOT NULL, n INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (stream, n))"
+
+_M005 = (
+    "ALTER TABLE tails RENAME TO old_tails",
+    "CREATE TABLE tails (stream INTEGER NOT NULL, raw BLOB NOT NULL)",  # the pieces in the order of their rowid
+    "INSERT INTO tails SELECT stream, raw FROM old_tails",
+    "DROP TABLE old_tails",
+    "CREATE INDEX tails_stream ON tails (stream)",
+)
 
 _VIEWS = (
     # The data lines of a frame. A line end inside JSON is white space, so two data lines join with a blank.

@@ -182,7 +182,9 @@ class Recording:
 
     def tail(self, stream_id: int) -> bytes:
         """What has arrived of a frame that has not ended yet, while the stream is open."""
-        return b"".join(row[0] for row in self._rows("SELECT raw FROM tails WHERE stream = ?", stream_id))
+        return b"".join(
+            row[0] for row in self._rows("SELECT raw FROM tails WHERE stream = ? ORDER BY rowid", stream_id)
+        )
 
     def wire(self, stream_id: int) -> Iterator[bytes]:
         """The chunks of an open stream as they came over the wire, where its frames do not tell that."""

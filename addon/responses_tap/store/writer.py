@@ -152,10 +152,13 @@ class Writer:
 
     def set_tail(self, stream_id: int, raw: bytes) -> None:
         """Keep the beginning of a frame whose end has not come yet; empty: there is none."""
+        self._statements.append(("DELETE FROM tails WHERE stream = ?", (stream_id,)))
         if raw:
-            self._statements.append(("INSERT OR REPLACE INTO tails VALUES (?, ?)", (stream_id, raw)))
-        else:
-            self._statements.append(("DELETE FROM tails WHERE stream = ?", (stream_id,)))
+            self.add_tail(stream_id, raw)
+
+    def add_tail(self, stream_id: int, raw: bytes) -> None:
+        """Keep a further piece of that beginning."""
+        self._statements.append(("INSERT INTO tails VALUES (?, ?)", (stream_id, raw)))
 
     def add_wire(self, stream_id: int, n: int, raw: bytes) -> None:
         """Keep a chunk as it came over the wire, until `drop_wire`."""
