@@ -26,7 +26,7 @@ from responses_tap.endings import Sockets, end_of, end_of_socket
 from responses_tap.filters import FilterError, parse
 from responses_tap.marks import Marks
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
-from responses_tap.recorder import Feeder, FindingMade, Notice, Tap, Trouble
+from responses_tap.recorder import Feeder, FindingMade, Hint, Notice, Tap, Trouble
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
 from responses_tap.store import RecordingError
 from responses_tap.timeline import printable
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 def log_notice(notice: Notice) -> None:
     """Tell a notice through `logging`: errors of a stream and of the recorder as warnings."""
-    serious = isinstance(notice, Trouble) or (isinstance(notice, FindingMade) and notice.severity == "error")
+    serious = isinstance(notice, Trouble | Hint) or (isinstance(notice, FindingMade) and notice.severity == "error")
     _log.log(logging.WARNING if serious else logging.INFO, "%s", printable(str(notice)))
 
 
