@@ -1,6 +1,7 @@
 """`m` and `=`: two streams side by side."""
 
 import pytest
+from rich.cells import cell_len
 from tests.conftest import RECORDINGS, body
 
 from responses_tap_viewer.tui.screens.compare import CompareScreen
@@ -119,3 +120,21 @@ async def test_a_reasoning_item_that_was_never_opened_is_seen(recorder: Recorder
     async with browsing(recorder) as screen:
         await compare(screen, 1, 2)
         await screen.until(lambda: any(" > " in line and "reasoning" in line for line in screen.text.split("\n")))
+
+
+async def test_hostile_text_is_shown_and_not_obeyed(recorder: Recorder) -> None:
+    evil = "\x1b[31m[bold]x[/] \u202eabc\u200d 漢字 \x9b2J"
+    for number in range(2):
+        event = {"type": f"response.{evil}", "sequence_number": number, evil: [evil] * (number + 1)}
+        recorder.add(
+            body({"type": "response.created", "response": {"id": evil, "status": evil[number:]}}, event), model=evil
+        )
+    async with browsing(recorder) as screen:
+        await compare(screen, 1, 2)
+        await screen.press("end")
+        await screen.shows("[bold]x[/]", "漢字")
+        assert not set(screen.text) & set("\x1b\x9b\u202e\u200d")
+        assert {cell_len(strip.text) for strip in screen.app.screen._compositor.render_strips()} == {WIDE[0]}
+        await screen.press("y")
+        await screen.shows("Copied")
+        assert not set(screen.app.clipboard) & set("\x1b\x9b\u202e\u200d")

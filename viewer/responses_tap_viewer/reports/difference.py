@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from responses_tap.timeline import shorten
+from responses_tap.timeline import printable, shorten
 from responses_tap_viewer.compare import GLYPHS, Comparison, Difference, Kind, described
 from responses_tap_viewer.outline import Step
 from responses_tap_viewer.reports.json import VERSION, dumps
@@ -53,8 +53,9 @@ def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None =
 
 
 def in_words(difference: Difference, right: str | None = None) -> str:
-    """A difference in a line; `right` is who sends A, where A is held to be right."""
-    return f"{GLYPHS[difference.kind]} {sentence(difference, NEUTRAL if right is None else _judging(right))}"
+    """A difference in a line, safe to print; `right` is who sends A, where A is held to be right."""
+    words = sentence(difference, NEUTRAL if right is None else _judging(right))
+    return printable(f"{GLYPHS[difference.kind]} {words}")
 
 
 def side_by_side(comparison: Comparison, names: tuple[str, str], width: int) -> Iterator[str]:

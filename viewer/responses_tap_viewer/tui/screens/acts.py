@@ -116,14 +116,13 @@ class Acts(Screen[None]):
         if stream is not None:
             with self._told():
                 report = await asyncio.to_thread(self._export, stream.id, _REPORT, Content.WHOLE, True)
-                self._copy(report.decode(), f"the bug report of stream {stream.id}")
+                self._copy(report.decode(errors="replace"), f"the bug report of stream {stream.id}")
 
     def _copy(self, text: str, what: str) -> None:
         if not text:
             self.notify("There is nothing to copy")
             return
-        # A lone surrogate can be shown, escaped, but not be sent to a terminal.
-        self.app.copy_to_clipboard(text.encode(errors="backslashreplace").decode())
+        self.app.copy_to_clipboard(text)
         self.notify(f"Copied {what}, {len(text)} characters")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -10,7 +10,6 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
-from responses_tap.timeline import printable
 from responses_tap_viewer.reports.difference import in_words, lines
 from responses_tap_viewer.streams import Stream
 from responses_tap_viewer.tui.comparison import Compared, JsonPairLines, PairLines
@@ -75,7 +74,7 @@ class CompareScreen(Screen[None]):
     async def _show_row(self) -> None:
         row = self._pairs.lines.cursor
         about = self.compared.about(row)
-        words = [printable(in_words(difference, right="A")) for difference in about]
+        words = [in_words(difference, right="A") for difference in about]
         self._words.update("\n".join(words) or "= alike in both")
         self._events.entitle(self._place(row))
         self._events.lines.open(await asyncio.to_thread(JsonPairLines, self.compared, row))

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from responses_tap.timeline import printable
 from responses_tap_viewer.tui.pages import TABS
 from responses_tap_viewer.tui.spans import Line, wrap
 from responses_tap_viewer.tui.widgets.lines import Lines
@@ -43,8 +44,8 @@ class DetailPane(Pane):
 
     @property
     def text(self) -> str:
-        """The page as plain text, its lines as long as they are."""
-        return "\n".join("".join(text for text, _ in line) for line in self._page)
+        """The page as plain text, as it is shown but not wrapped."""
+        return "\n".join(printable("".join(text for text, _ in line)) for line in self._page)
 
     def show(self, page: list[Line], *, is_same: bool) -> None:
         """Show a page, from its beginning or, where it is the same one as before, where it was scrolled to."""
