@@ -30,7 +30,3 @@ class RowSelected(Message):
     def can_replace(self, message: Message) -> bool:
         """Whether an older message is of no more interest."""
         return isinstance(message, RowSelected)
-
-
-class RowsLoaded(Message):
-    """The timeline shows all that the recording has of its stream."""
