@@ -57,6 +57,16 @@ def test_each_prefix_has_its_own_stream_and_others_are_refused() -> None:
     assert "/a/, /b/" in json.loads(body)["error"]["message"]
 
 
+def test_a_websocket_is_refused_as_by_a_server_that_has_none() -> None:
+    with ReplayServer({"": playback(find_stream(str(TEXT)))}, speed=0) as server:
+        parts = urlsplit(server.url)
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port)) as connection:
+            connection.request("GET", "/v1/responses", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+            answer = connection.getresponse()
+            assert answer.status == http.HTTPStatus.UPGRADE_REQUIRED
+            assert "no WebSocket" in json.loads(answer.read())["error"]["message"]
+
+
 def test_a_cut_stream_is_cut_again() -> None:
     cut = Playback(200, (("Content-Type", "text/event-stream"),), ((0, b"data: {}\n\n"),), cut=True)
     with ReplayServer({"": cut}, speed=0) as server, pytest.raises((http.client.IncompleteRead, ConnectionError)):

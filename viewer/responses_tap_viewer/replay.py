@@ -111,7 +111,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_GET(self) -> None:
-        self._answer()
+        if "Upgrade" in self.headers:
+            # As a server without WebSockets does; an event stream instead would keep Codex from turning to POST.
+            self._refuse(HTTPStatus.UPGRADE_REQUIRED, "only event streams are replayed, no WebSocket")
+        else:
+            self._answer()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Print nothing: the terminal belongs to the command."""
@@ -119,17 +123,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         found = next((p for prefix, p in self.server.playbacks.items() if self.path.startswith(prefix)), None)
         if found is None:
-            self._refuse()
+            known = ", ".join(self.server.playbacks)
+            self._refuse(HTTPStatus.NOT_FOUND, f"nothing to replay at {self.path}; there is {known}")
             return
         try:
             self._play(found)
         except ConnectionError:
             self.close_connection = True  # the client has hung up, as clients may
 
-    def _refuse(self) -> None:
-        known = ", ".join(self.server.playbacks)
-        body = json.dumps({"error": {"message": f"nothing to replay at {self.path}; there is {known}"}}).encode()
-        self.send_response(HTTPStatus.NOT_FOUND)
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        body = json.dumps({"error": {"message": message}}).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
