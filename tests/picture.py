@@ -10,7 +10,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from responses_tap_viewer.demo import record_samples
+from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.tui.app import TapApp
 from responses_tap_viewer.viewing import exporter
 

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.demo import record_samples
-from responses_tap_viewer.export_formats import FORMATS
-from responses_tap_viewer.exporting import export
+from responses_tap_viewer.exporting.export import export
+from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.replay import Playback, ReplayServer, playback
 from responses_tap_viewer.streams import Stream, UnusableInput, find_stream
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from responses_tap.protocol.rules import RULES
-from responses_tap_viewer import checking
+from responses_tap_viewer.checking import paths as checking
 from responses_tap_viewer.cli import main
 
 from .conftest import RECORDINGS

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from responses_tap.protocol.sse import decode
 from responses_tap.timeline import Entry
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.compare import Difference, Kind, compare
-from responses_tap_viewer.demo import record_samples
+from responses_tap_viewer.comparing.compare import Difference, Kind, compare
+from responses_tap_viewer.recording.demo import record_samples
 
 from .conftest import CLEAN, RECORDINGS, body, events_of
 from .mutations import MUTATIONS

@@ -10,7 +10,7 @@ import pytest
 from click.shell_completion import get_completion_class
 
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.demo import record_samples
+from responses_tap_viewer.recording.demo import record_samples
 
 PROGRAM = Path(sys.executable).with_name("responses-tap")
 SHELLS = ["bash", "zsh", "fish"]

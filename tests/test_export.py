@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from responses_tap import RULES_VERSION
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.demo import record_samples
-from responses_tap_viewer.export_formats import FORMATS
-from responses_tap_viewer.exporting import export as write_export
+from responses_tap_viewer.exporting.export import export as write_export
+from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.streams import find_stream
 
 from .conftest import RECORDINGS

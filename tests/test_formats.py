@@ -17,7 +17,7 @@ from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.demo import record_samples
+from responses_tap_viewer.recording.demo import record_samples
 
 from .conftest import BROKEN, CLEAN, RECORDINGS, events_of
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from responses_tap_viewer.demo import record_samples
-from responses_tap_viewer.export_formats import FORMATS
-from responses_tap_viewer.exporting import export
+from responses_tap_viewer.exporting.export import export
+from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.reports import html
 from responses_tap_viewer.streams import Stream, find_stream
 

@@ -15,7 +15,7 @@ import pytest
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import Hint, Notice
 from responses_tap.store import open_recording
-from responses_tap_viewer.environment import TRUST
+from responses_tap_viewer.recording.environment import TRUST
 
 from .conftest import RECORDINGS
 from .tls import TlsUpstream, ask_by_h2, make_ca

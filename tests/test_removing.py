@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.clients import CLIENTS
-from responses_tap_viewer.demo import record_samples
+from responses_tap_viewer.recording.clients import CLIENTS
+from responses_tap_viewer.recording.demo import record_samples
 
 _TABLES = ("streams", "chunks", "events", "tails", "findings", "verdicts")
 

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import body
 from textual.widgets import Input, Label
 
-from responses_tap_viewer.export_formats import FORMATS
+from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.tui.screens.export import AMOUNTS, ExportScreen
 from responses_tap_viewer.tui.widgets.lines import Lines
 

@@ -19,7 +19,7 @@ from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value
 from responses_tap.urls import split
-from responses_tap_viewer.checking import CAPTURED, EVENTS_ALONE
+from responses_tap_viewer.checking.paths import CAPTURED, EVENTS_ALONE
 
 _KEY = secrets.token_bytes(16)
 """What secrets of files are masked with that go into no recording: the same one looks the same in one run."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from responses_tap_viewer.export_formats import Format
-from responses_tap_viewer.exporting import export
+from responses_tap_viewer.exporting.export import export
+from responses_tap_viewer.exporting.formats import Format
+from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.importing import import_paths
-from responses_tap_viewer.piping import NAME, read_start, record_pipe
-from responses_tap_viewer.redaction import Content
+from responses_tap_viewer.recording.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, open_existing, recorded_stream
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> No
 
     `recorder` is who writes it, where that is to be shown.
     """
-    from responses_tap_viewer.demo import demo
+    from responses_tap_viewer.recording.demo import demo
     from responses_tap_viewer.tui.app import TapApp
     from responses_tap_viewer.tui.screens.browser import DEMO
 

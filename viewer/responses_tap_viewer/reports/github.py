@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.timeline import printable
-from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
-from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
 
 if TYPE_CHECKING:

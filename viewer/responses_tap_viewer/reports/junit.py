@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.timeline import printable
-from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from responses_tap.timeline import printable
+from responses_tap_viewer.comparing.shape_groups import Group
 from responses_tap_viewer.reports.json import VERSION, dumps
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.shape_groups import Group
 
 _TYPES = 12
 """How many event types of the largest group are named before the rest is counted."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from responses_tap_viewer.compare import GLYPHS
+from responses_tap_viewer.comparing.compare import GLYPHS
+from responses_tap_viewer.comparing.taps import Alone, Delay, Passage
 from responses_tap_viewer.reports.difference import Voice, difference_object, sentence
 from responses_tap_viewer.reports.json import VERSION, dumps
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.taps import Alone, Delay, Passage
 
 _PASSING = Voice("drops {thing} ({events}{where}){rest}", "adds {thing} ({events}{where}){rest}", "A", "B")
 _WORTH_NS = 1_000_000

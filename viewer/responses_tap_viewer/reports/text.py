@@ -10,7 +10,7 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule
 from responses_tap.timeline import CUT, GLYPHS, OK, Row, printable, render, shorten
-from responses_tap_viewer.checking import Checked
+from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import Stream
 
 if TYPE_CHECKING:

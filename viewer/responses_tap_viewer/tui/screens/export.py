@@ -14,10 +14,10 @@ from textual.widgets import Input, Label
 
 from responses_tap.store import RecordingError
 from responses_tap.timeline import MISSING, OK, printable
-from responses_tap_viewer.export_formats import FORMATS, Format
-from responses_tap_viewer.exporting import write_whole
-from responses_tap_viewer.leaks import SecretFound
-from responses_tap_viewer.redaction import Content
+from responses_tap_viewer.exporting.export import write_whole
+from responses_tap_viewer.exporting.formats import FORMATS, Format
+from responses_tap_viewer.exporting.leaks import SecretFound
+from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines

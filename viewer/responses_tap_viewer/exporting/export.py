@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from responses_tap_viewer.export_formats import Format
-from responses_tap_viewer.leaks import SecretFound, find_leaks, masked
-from responses_tap_viewer.redaction import Content, redacted
+from responses_tap_viewer.exporting.formats import Format
+from responses_tap_viewer.exporting.leaks import SecretFound, find_leaks, masked
+from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 

@@ -1,12 +1,14 @@
-"""The command that checks streams; `cli` adds it to its group."""
+"""The commands that judge: `check`, and `recheck` for what is in a recording."""
 
 from functools import partial
+from pathlib import Path
 
 import click
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
-from responses_tap_viewer import completion
+from responses_tap_viewer.commands import completion
+from responses_tap_viewer.commands.parameters import DB, print_lines
 
 _FORMATS = ("text", "json", "junit", "sarif", "github")
 _SEVERITIES = [str(severity) for severity in Severity]
@@ -74,9 +76,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap check stream.sse --watch
       responses-tap check mine.db --format json
     """  # fmt: skip
-    from responses_tap_viewer import watching
-    from responses_tap_viewer.checking import Options, known_codes
-    from responses_tap_viewer.commands import run_check
+    from responses_tap_viewer.checking import watching
+    from responses_tap_viewer.checking.paths import Options, known_codes
+    from responses_tap_viewer.checking.run import run_check
 
     try:
         options = Options(profile, known_codes(select), known_codes(ignore), resume, join)
@@ -86,3 +88,22 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise click.UsageError("--watch prints text, and watches files and folders: without --format and -")
     run = partial(run_check, paths, options, None if fail_on == "never" else Severity(fail_on), format_)
     ctx.exit(watching.watch(paths, run) if watch else run())
+
+
+@click.command()
+@click.argument("db", type=DB, required=False)
+@click.option("--profile", type=click.Choice(list(PROFILES)), help="Whose rules.  [default: as recorded]")
+def recheck(db: Path | None, profile: str | None) -> None:
+    """Renew the findings of a recording by today's rules.
+
+    What was recorded is not touched: only findings and verdicts are made anew.
+
+    \b
+    Examples:
+      responses-tap recheck
+      responses-tap recheck mine.db --profile azure
+    """
+    from responses_tap_viewer.checking.run import run_recheck
+    from responses_tap_viewer.streams import default_recording
+
+    print_lines(run_recheck(db or default_recording(), profile))

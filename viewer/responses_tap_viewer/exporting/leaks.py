@@ -10,8 +10,8 @@ from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
 from responses_tap.redact import find_secrets, mask_body, mask_headers, mask_text, mask_url
 from responses_tap.timeline import Entry
+from responses_tap_viewer.exporting.rewriting import delta_texts, rewrite
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.rewriting import delta_texts, rewrite
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 if TYPE_CHECKING:

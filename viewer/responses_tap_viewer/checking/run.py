@@ -1,7 +1,5 @@
-"""What the larger commands do between their options and their output."""
+"""Checks, prints the verdicts, and has the exit status."""
 
-import signal
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,9 +7,9 @@ import click
 
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
-from responses_tap_viewer.checking import Checked, Options, check_paths
+from responses_tap_viewer.checking.paths import Checked, Options, check_paths
 from responses_tap_viewer.reports import github, json, junit, sarif, text
-from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput, find_stream
+from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput
 
 FOUND = 1
 """The exit status for findings at or above --fail-on."""
@@ -55,24 +53,9 @@ def _fails(checked: Checked, fail_on: Severity) -> bool:
     return any(finding.severity.rank <= fail_on.rank for finding in checked.findings)
 
 
-def run_import(paths: Sequence[str], db: Path) -> int:
-    """Put the streams of files into a recording, say what each file was, and return the exit status."""
-    from responses_tap_viewer.importing import import_paths
-
-    imported = failed = 0
-    for result in import_paths(paths, db):
-        if isinstance(result, str):
-            imported += 1
-            click.echo(result)
-        else:
-            failed += not isinstance(result, PassedOver)
-            click.echo(f"responses-tap: {result}", err=True)
-    return UNUSABLE if failed or not imported else 0
-
-
 def run_recheck(db: Path, profile: str | None) -> Iterator[str]:
     """Renew the findings of a recording; a line for each stream whose findings are others now, and one in all."""
-    from responses_tap_viewer.rechecking import recheck
+    from responses_tap_viewer.checking.rechecking import recheck
     from responses_tap_viewer.streams import open_existing
 
     open_existing(db).close()
@@ -84,21 +67,3 @@ def run_recheck(db: Path, profile: str | None) -> Iterator[str]:
             changed += 1
             yield f"stream {id_}: {', '.join(codes[0]) or 'nothing'} → {', '.join(codes[1]) or 'nothing'}"
     yield f"{text.counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed"
-
-
-def run_replay(name: str, listen: tuple[str, int], speed: float, chunks: str) -> None:
-    """Serve a stream until SIGINT or SIGTERM."""
-    from responses_tap_viewer.replay import ReplayServer, playback
-
-    playing = playback(find_stream(name), chunks)
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: ended.set())
-    try:
-        server = ReplayServer({"": playing}, listen, speed)
-    except OSError as error:
-        raise UnusableInput(f"{listen[0]}:{listen[1]}", f"cannot be listened on ({error.strerror})") from error
-    with server:
-        click.echo(f"Replaying {name}. In another terminal:\n\n  export OPENAI_BASE_URL={server.url}/v1\n")
-        click.echo("Ctrl-C ends.")
-        ended.wait()

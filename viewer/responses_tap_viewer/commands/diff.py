@@ -1,13 +1,13 @@
-"""The command that compares two streams; `cli` adds it to its group."""
+"""The command that compares: `diff`."""
 
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from responses_tap_viewer import completion
+from responses_tap_viewer.commands import completion
+from responses_tap_viewer.commands.parameters import print_lines
 
 if TYPE_CHECKING:
     from responses_tap_viewer.streams import Stream
@@ -73,7 +73,7 @@ def diff(
 
 
 def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: bool) -> int:
-    from responses_tap_viewer.compare import compare_streams
+    from responses_tap_viewer.comparing.compare import compare_streams
     from responses_tap_viewer.reports import difference
     from responses_tap_viewer.streams import find_stream
 
@@ -83,27 +83,27 @@ def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: 
     if format_ == "json":
         click.echo(difference.report(compared, names), nl=False)
     elif side_by_side:
-        _print(difference.side_by_side(compared, names, shutil.get_terminal_size((120, 24)).columns))
+        print_lines(difference.side_by_side(compared, names, shutil.get_terminal_size((120, 24)).columns))
     else:
-        _print(difference.lines(compared, names, right=_sender(streams[0]) if ground_truth else None))
+        print_lines(difference.lines(compared, names, right=_sender(streams[0]) if ground_truth else None))
     return 1 if compared.differences else 0
 
 
 def _taps(a: str, b: str, format_: str) -> int:
+    from responses_tap_viewer.comparing.taps import Passage, passages
     from responses_tap_viewer.reports import taps as reports
-    from responses_tap_viewer.taps import Passage, passages
 
     found = list(passages(a, b))
     if format_ == "json":
         click.echo(reports.report((a, b), found), nl=False)
     else:
-        _print(reports.lines(found))
+        print_lines(reports.lines(found))
     return 1 if any(not isinstance(passage, Passage) or passage.changed for passage in found) else 0
 
 
 def _by_shape(name: str | None, format_: str) -> int:
+    from responses_tap_viewer.comparing.shape_groups import groups
     from responses_tap_viewer.reports import shape_groups as reports
-    from responses_tap_viewer.shape_groups import groups
     from responses_tap_viewer.streams import default_recording, open_existing
 
     path = default_recording() if name is None else Path(name)
@@ -112,15 +112,10 @@ def _by_shape(name: str | None, format_: str) -> int:
     if format_ == "json":
         click.echo(reports.report(str(path), found, bare), nl=False)
     else:
-        _print(reports.lines(found, bare))
+        print_lines(reports.lines(found, bare))
     return 1 if len(found) > 1 else 0
 
 
 def _sender(stream: "Stream") -> str:
     """Who sends what is held to be right, as the differences call it."""
     return "OpenAI" if stream.row is not None and stream.row.host == "api.openai.com" else "A"
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line)

@@ -20,6 +20,7 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
 from responses_tap.urls import is_resumption
+from responses_tap_viewer.checking.turns import Turns
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     PassedOver,
@@ -32,7 +33,6 @@ from responses_tap_viewer.streams import (
     readable,
     telling,
 )
-from responses_tap_viewer.turns import Turns
 
 if TYPE_CHECKING:
     from responses_tap.store import Recording, StreamRow

@@ -7,7 +7,7 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.store.writer import Writer
-from responses_tap_viewer.checking import Recorded
+from responses_tap_viewer.checking.paths import Recorded
 
 
 def recheck(path: Path, profile: str | None) -> Iterator[tuple[int, list[Finding], list[Finding]]]:

@@ -1,0 +1,42 @@
+"""What several commands take and print."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from responses_tap.filters import Filter, FilterError, parse
+
+DB = click.Path(path_type=Path, dir_okay=False)
+
+
+def read_filter(ctx: click.Context, param: click.Parameter, value: str | None) -> Filter | None:
+    """The filter that an option names; wrong usage where it cannot be read."""
+    try:
+        return None if value is None else parse(value)
+    except FilterError as error:
+        raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
+
+
+def read_age(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """The seconds in a length of time like 7d, 12h or 30m; wrong usage where it is none."""
+    from responses_tap_viewer.removing import seconds
+
+    try:
+        return None if value is None else seconds(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def address(listen: str) -> tuple[str, int]:
+    """The host and the port of a --listen; wrong usage where it is none."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port
+        raise click.BadParameter(f"{listen!r} is no HOST:PORT, like 127.0.0.1:8090", param_hint="--listen")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they are made."""
+    for line in lines:
+        click.echo(line)

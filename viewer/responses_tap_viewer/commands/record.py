@@ -1,0 +1,134 @@
+"""The commands that fill a recording: `demo` and `record`; and `clients`, which tells how clients come to it."""
+
+from pathlib import Path
+
+import click
+
+from responses_tap_viewer.commands import completion
+from responses_tap_viewer.commands.parameters import DB, address, print_lines
+
+
+@click.command()
+@click.option("--no-ui", is_flag=True, help="Print what was recorded instead of opening the terminal UI.")
+def demo(no_ui: bool) -> None:
+    """Play sample streams through the real proxy and look at them.
+
+    \b
+    Examples:
+      responses-tap demo
+      responses-tap demo --no-ui
+    """
+    from responses_tap_viewer.recording.demo import demo, has_terminal
+
+    demo(None if no_ui or not has_terminal() else _look)
+
+
+@click.command()
+@click.option(
+    "--upstream",
+    metavar="URL",
+    envvar="OPENAI_BASE_URL",
+    help="The API's base URL.  [default: $OPENAI_BASE_URL, else OpenAI's]",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8090",
+    show_default=True,
+    help="Where to listen; port 0 takes a free one.",
+)
+@click.option(
+    "--mode",
+    "modes",
+    metavar="MODE",
+    multiple=True,
+    default=("reverse",),
+    help="How clients connect: reverse (in front of the upstream), regular (a proxy with a CA), upstream:URL (that, "
+    "behind another proxy), or another mode of mitmproxy, each with @PORT. May be repeated.  [default: reverse]",
+)
+@click.option(
+    "--db",
+    type=DB,
+    envvar="RESPONSES_TAP_DB",
+    help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
+)
+@click.option("--ui", is_flag=True, help="Show it in the terminal UI; what COMMAND prints comes afterwards.")
+@click.option(
+    "--only", "tap_only", metavar="EXPR", default="", help="Keep only these streams: model:gpt* errors>0 (as in list)."
+)
+@click.option(
+    "--max-size", "tap_max_size", metavar="SIZE", default="", help="Go on in FILE-2.db, … at this size: 500m, 2g."
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def record(
+    ctx: click.Context,
+    /,
+    upstream: str | None,
+    listen: str,
+    modes: tuple[str, ...],
+    db: Path | None,
+    ui: bool,
+    command: tuple[str, ...],
+    **settings: str,
+) -> None:
+    """Record what a client and the API say to each other.
+
+    With a COMMAND: run it with OPENAI_BASE_URL set to the recorder (with a proxy mode: with the variables for proxy
+    and CA, of the first mode if there are several), and pass its exit status on. Without: print the lines to set in
+    another terminal, and record until Ctrl-C.
+
+    The CA is mitmproxy's in ~/.mitmproxy where it has one, otherwise one for this run only. An upstream with a CA
+    of your own is trusted by SSL_CERT_FILE. Secrets in requests are masked; RESPONSES_TAP_SECRETS has regular
+    expressions, one a line, of further ones.
+
+    Of --only, what the request shows (model, url, host, route) decides at once; for all else the stream is recorded
+    to its end, and only then told of, or taken out again. Streams that are open when a file has reached --max-size
+    move to the next one.
+
+    \b
+    Examples:
+      responses-tap record -- python my_client.py
+      responses-tap record --upstream http://localhost:8321/v1 --db mine.db
+      responses-tap record --ui -- python my_client.py
+      responses-tap record --mode regular -- codex exec "say hello"
+      responses-tap record --mode reverse --mode regular@8091
+    """  # fmt: skip
+    from responses_tap_viewer.recording.run import DEFAULT_UPSTREAM, record
+    from responses_tap_viewer.streams import default_recording
+
+    where, upstream, db = address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
+    if ui:
+        from responses_tap_viewer.recording.ui import record_and_look
+
+        options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
+        options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
+        ctx.exit(record_and_look(db, options, command))
+    ctx.exit(record(db, where, upstream, modes, command, settings))
+
+
+@click.command()
+@click.argument("name", required=False, shell_complete=completion.clients)
+def clients(name: str | None) -> None:
+    """List the known clients, or print how to point one at the recorder.
+
+    \b
+    Examples:
+      responses-tap clients
+      responses-tap clients codex
+    """
+    from responses_tap_viewer.recording.clients import client_list, client_page, find_client
+
+    if name is None:
+        print_lines(client_list())
+        return
+    found = find_client(name)
+    if found is None:
+        raise click.UsageError(f"no one client is called {name}; `responses-tap clients` lists them")
+    print_lines(client_page(found))
+
+
+def _look(db: Path) -> None:
+    from responses_tap_viewer.viewing import look
+
+    look(db)

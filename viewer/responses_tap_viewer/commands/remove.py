@@ -1,0 +1,48 @@
+"""The commands that take streams out of a recording: `rm` and `prune`."""
+
+from pathlib import Path
+
+import click
+
+from responses_tap_viewer.commands import completion
+from responses_tap_viewer.commands.parameters import DB, print_lines, read_age
+
+
+@click.command()
+@click.argument("streams", metavar="STREAM…", nargs=-1, required=True, shell_complete=completion.streams)
+def rm(streams: tuple[str, ...]) -> None:
+    """Take streams out of their recording, with their findings, and give the space back.
+
+    STREAM is an id in the default recording, or FILE.db#ID. Not while a recorder writes the file.
+
+    \b
+    Examples:
+      responses-tap rm 3 4
+      responses-tap rm mine.db#3
+    """
+    from responses_tap_viewer.removing import remove_named
+
+    print_lines(remove_named(streams))
+
+
+@click.command()
+@click.argument("db", type=DB, required=False)
+@click.option("--older", callback=read_age, metavar="AGE", help="Only streams that began longer ago: 7d, 12h, 30m.")
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Leave the newest N streams in any case.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken out.")
+def prune(db: Path | None, older: float | None, keep: int | None, dry_run: bool) -> None:
+    """Take old streams out of a recording, and give the space back.
+
+    With both --older and --keep a stream goes only where both let it. Not while a recorder writes the file.
+
+    \b
+    Examples:
+      responses-tap prune --older 7d
+      responses-tap prune mine.db --keep 1000 --dry-run
+    """
+    from responses_tap_viewer.removing import remove_old
+    from responses_tap_viewer.streams import default_recording
+
+    if older is None and keep is None:
+        raise click.UsageError("say which streams: --older AGE, --keep N, or both")
+    print_lines(remove_old(db or default_recording(), older, keep or 0, dry_run=dry_run))
