@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.tui.app import TapApp
-from responses_tap_viewer.viewing import exporter
+from responses_tap_viewer.viewing.view import exporter
 
 FOLDER = Path(__file__).parents[1] / "viewer"
 _SIZE = (150, 38)

@@ -25,7 +25,7 @@ from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
-from responses_tap_viewer.viewing import exporter
+from responses_tap_viewer.viewing.view import exporter
 
 SCREENS = Path(__file__).parents[1] / "screens"
 WIDE, MEDIUM, NARROW = (160, 45), (100, 30), (60, 16)

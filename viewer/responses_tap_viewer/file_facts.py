@@ -19,8 +19,11 @@ from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value
 from responses_tap.urls import split
-from responses_tap_viewer.checking.paths import CAPTURED, EVENTS_ALONE
 
+CAPTURED = "captured"
+"""How the source of a stream ends whose bytes are as they came over the wire."""
+EVENTS_ALONE = "events alone"
+"""And of one whose frames were made for events that came without."""
 _KEY = secrets.token_bytes(16)
 """What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
 

@@ -21,6 +21,7 @@ from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.checking.turns import Turns
+from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     PassedOver,
@@ -37,10 +38,6 @@ from responses_tap_viewer.streams import (
 if TYPE_CHECKING:
     from responses_tap.store import Recording, StreamRow
 
-CAPTURED = "captured"
-"""How the source of a stream ends whose bytes are as they came over the wire."""
-EVENTS_ALONE = "events alone"
-"""And of one whose frames were made for events that came without."""
 _MUCH_BYTES = 32 << 20
 """From so many bytes in several files on, starting more processes pays."""
 

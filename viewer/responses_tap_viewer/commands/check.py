@@ -78,7 +78,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     """  # fmt: skip
     from responses_tap_viewer.checking import watching
     from responses_tap_viewer.checking.paths import Options, known_codes
-    from responses_tap_viewer.checking.run import run_check
+    from responses_tap_viewer.commands.verdicts import run_check
 
     try:
         options = Options(profile, known_codes(select), known_codes(ignore), resume, join)
@@ -103,7 +103,7 @@ def recheck(db: Path | None, profile: str | None) -> None:
       responses-tap recheck
       responses-tap recheck mine.db --profile azure
     """
-    from responses_tap_viewer.checking.run import run_recheck
+    from responses_tap_viewer.commands.verdicts import run_recheck
     from responses_tap_viewer.streams import default_recording
 
     print_lines(run_recheck(db or default_recording(), profile))

@@ -23,7 +23,7 @@ def view(paths: tuple[str, ...]) -> None:
       responses-tap view stream.sse captures/
       curl -sN … | responses-tap view -
     """
-    from responses_tap_viewer.viewing import view
+    from responses_tap_viewer.viewing.view import view
 
     view(paths)
 

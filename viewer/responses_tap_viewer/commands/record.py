@@ -99,7 +99,7 @@ def record(
 
     where, upstream, db = address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
     if ui:
-        from responses_tap_viewer.recording.ui import record_and_look
+        from responses_tap_viewer.viewing.recording import record_and_look
 
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
         options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
@@ -129,6 +129,6 @@ def clients(name: str | None) -> None:
 
 
 def _look(db: Path) -> None:
-    from responses_tap_viewer.viewing import look
+    from responses_tap_viewer.viewing.view import look
 
     look(db)

@@ -21,8 +21,9 @@ from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
 from responses_tap.urls import split
-from responses_tap_viewer.checking.paths import CAPTURED, checker_of_row, was_cut
+from responses_tap_viewer.checking.paths import checker_of_row, was_cut
 from responses_tap_viewer.exporting.rewriting import Kind, Known, Path, rewrite, rewrite_frame, rewrite_json
+from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import Stream, UnusableInput
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from responses_tap.formats.har import CUSTOM, CUSTOM_VERSION
 from responses_tap.urls import split
-from responses_tap_viewer.checking.paths import CAPTURED
+from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.reports.json import dumps
 from responses_tap_viewer.streams import Stream

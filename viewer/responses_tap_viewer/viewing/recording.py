@@ -11,7 +11,7 @@ from typing import IO
 import click
 
 from responses_tap_viewer.reports.text import WARNING
-from responses_tap_viewer.viewing import look, need_terminal
+from responses_tap_viewer.viewing.view import look, need_terminal
 
 _POLL = 0.05
 _READY = b"Recording "
