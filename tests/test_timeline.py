@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap import Checker, Decoder
+from responses_tap.printable import printable
 from responses_tap.protocol.grammar import ROWS
-from responses_tap.timeline import Entry, Row, printable, render, timeline
+from responses_tap.timeline import Entry, Row, render, timeline
 
 from .conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
 

@@ -25,11 +25,11 @@ from responses_tap.contentview import ResponsesContentview
 from responses_tap.endings import Sockets, end_of, end_of_socket
 from responses_tap.filters import FilterError, parse
 from responses_tap.marks import Marks
+from responses_tap.printable import printable
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Hint, Notice, Tap, Trouble
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
 from responses_tap.store import RecordingError
-from responses_tap.timeline import printable
 
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""

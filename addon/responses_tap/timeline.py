@@ -4,18 +4,18 @@ Runs of deltas are folded into one row, each event is indented by its scope, a m
 should have stood, and each finding stands under its event.
 """
 
-import json
-import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from responses_tap.printable import SHORT, printable, shorten
 from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
+from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
 from responses_tap.protocol.sse import Frame
+from responses_tap.subjects import PLACE, dotted, subject, text_of
 
 GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
 """Each severity reads without colour, too."""
@@ -23,22 +23,10 @@ MISSING = "✖"
 OK = "●"
 CUT = "⏚"
 
-_PLACE = ("output_index", "content_index", "summary_index", "command_index")
 FOLDABLE = frozenset(type_ for type_, row in ROWS.items() if row.role is Role.DELTA and row.kind is not COMMAND)
 """The types whose Delta can be told without their frame: no column has a command's index."""
 _WIDTH = 120
 """Columns that a rendered finding may fill."""
-_SHORT = 60
-"""Characters of a text shown in a row."""
-_UNSAFE = re.compile(
-    # Controls, line and paragraph separators, zero-width and bidirectional marks, surrogates, private use.
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000fffff"
-    # Terminals do not agree how wide these are, or draw them as nothing: joiners and fillers, halves of Hangul
-    # syllables, enclosing marks, variation selectors, halves of flags, skin tones.
-    "\u034f\u115f-\u11ff\u17b4\u17b5\u180b-\u180f\u20dd-\u20e4\u3164\ud7b0-\ud7ff\ufe00-\ufe0f\uffa0"
-    "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
-)
 
 
 class Entry(NamedTuple):
@@ -140,25 +128,15 @@ def label(row: Row) -> str:
     return f"{row.type}  {row.subject}" if row.subject else row.type
 
 
-def printable(text: str) -> str:
-    """`text` with everything escaped that a terminal or a reader's eye could be fooled by."""
-    return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
-
-
 def tail_row(raw: bytes) -> Row:
     """The row of a frame that is still arriving."""
-    text = raw[: _SHORT * 4].decode(errors="replace").strip()
+    text = raw[: SHORT * 4].decode(errors="replace").strip()
     return Row("tail", "arriving", subject=f"{len(raw)} bytes of the next frame: {shorten(text)}")
 
 
 def count_chars(frame: Frame) -> int:
     """How many characters the delta in a frame has."""
-    return len(_text_of(read(frame.data or b"")))
-
-
-def shorten(text: str, most: int = _SHORT) -> str:
-    """At most `most` characters of a text, made printable."""
-    return printable(text if len(text) <= most else text[: most - 1] + "…")
+    return len(text_of(read(frame.data or b"")))
 
 
 class Timeline:
@@ -268,7 +246,7 @@ class Timeline:
             entry.position,
             entry.response,
             entry.at_ns,
-            _subject(event, entry.frame, full=self._full),
+            subject(event, entry.frame, full=self._full),
             event.sequence_number,
             chunk=entry.chunk,
         )
@@ -323,8 +301,8 @@ def _delta_of(entry: Entry, event: Event) -> Delta:
         entry.chunk,
         event.type or "",
         event.sequence_number,
-        tuple([event.index(name) for name in _PLACE]),
-        len(_text_of(event)),
+        tuple([event.index(name) for name in PLACE]),
+        len(text_of(event)),
     )
 
 
@@ -337,7 +315,7 @@ def _delta_row(delta: Delta) -> Row:
         delta.position,
         delta.response,
         delta.at_ns,
-        f"[{_dotted(delta.place)}]",
+        f"[{dotted(delta.place)}]",
         delta.sequence_number,
         chars=delta.chars or 0,
         counted=delta.chars is not None,
@@ -362,61 +340,3 @@ def _rate(row: Row) -> str:
     if row.at_ns is None or row.until_ns is None or row.until_ns <= row.at_ns:
         return ""
     return f", {(row.count - 1) * 1e9 / (row.until_ns - row.at_ns):.0f}/s"
-
-
-def _text_of(event: Event) -> str:
-    return event.string("delta") or ""
-
-
-def _subject(event: Event, frame: Frame, *, full: bool) -> str:
-    if event.fault is not None:
-        raw = (frame.data or b"").decode(errors="replace")
-        return f"{event.fault.kind}: {printable(raw) if full else shorten(raw)}"
-    row, data = event.row, event.data
-    if row is None:
-        return ""
-    if row.role is Role.ERROR:
-        return _quote(_error_text(data), full=full)
-    if row.kind is RESPONSE:
-        snapshot = event.object("response")
-        return _words(snapshot.get("id"), snapshot.get("status"))
-    if row.kind is ITEM and row.role in (Role.OPEN, Role.CLOSE):
-        return f"[{_place(event)}] {_item(event.object('item'), row.role)}"
-    text = event.string(row.value) if row.role is not Role.DELTA and row.value else None
-    if row.role is Role.DELTA and full:
-        text = _text_of(event)
-    part = event.object("part")
-    known = CONTENTS.get(str(part.get("type")))
-    if part:
-        text = part.get(known.field) if known and row.role is Role.CLOSE else None
-    shown = _quote(text, full=full) if isinstance(text, str) else ""
-    return _words(f"[{_place(event)}]", part.get("type"), shown)
-
-
-def _place(event: Event) -> str:
-    return _dotted(event.index(name) for name in _PLACE)
-
-
-def _dotted(indexes: Iterable[int | None]) -> str:
-    return ".".join([str(index) for index in indexes if index is not None])
-
-
-def _item(item: dict[str, Any], role: Role) -> str:
-    name = item.get("name")
-    status = item.get("status") if role is Role.CLOSE else None
-    return _words(item.get("type"), name, item.get("id"), status)
-
-
-def _error_text(data: dict[str, Any]) -> str:
-    error = data.get("error")
-    source = error if isinstance(error, dict) else data
-    return _words(source.get("code"), source.get("message"))
-
-
-def _words(*words: object) -> str:
-    return " ".join(shorten(word) for word in words if isinstance(word, str) and word)
-
-
-def _quote(text: str, *, full: bool) -> str:
-    quoted = json.dumps(text if full or len(text) <= _SHORT else text[: _SHORT - 1] + "…", ensure_ascii=False)
-    return printable(quoted)

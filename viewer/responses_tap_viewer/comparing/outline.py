@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from responses_tap.printable import printable
 from responses_tap.protocol.events import Event, parse, today
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, PART, ROWS, SUMMARY, Role, Row
-from responses_tap.timeline import Entry, printable
+from responses_tap.timeline import Entry
 from responses_tap_viewer.comparing.shape import Path, Shape, add_shape
 
 _INDEXES = ("content_index", "summary_index", "command_index")

@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from responses_tap.printable import printable
 from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, Trouble
-from responses_tap.timeline import GLYPHS, printable
+from responses_tap.timeline import GLYPHS
 from responses_tap_viewer.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 from responses_tap_viewer.streams import UnusableInput

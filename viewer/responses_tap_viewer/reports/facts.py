@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from importlib.metadata import version
 
+from responses_tap.printable import printable
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import printable
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.streams import Stream
 

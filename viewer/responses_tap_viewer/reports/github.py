@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from responses_tap.printable import printable
 from responses_tap.protocol.findings import Severity
-from responses_tap.timeline import printable
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
 

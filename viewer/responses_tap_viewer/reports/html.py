@@ -12,9 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
+from responses_tap.printable import printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import GLYPHS, MISSING, Entry, Row, label, printable, timeline
+from responses_tap.timeline import GLYPHS, MISSING, Entry, Row, label, timeline
 from responses_tap_viewer.reports.axis import axis
 from responses_tap_viewer.reports.facts import facts, headline
 from responses_tap_viewer.reports.links import linked

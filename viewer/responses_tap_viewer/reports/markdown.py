@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from responses_tap.printable import printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import GLYPHS, Row, printable, render, timeline
+from responses_tap.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.again import again
 from responses_tap_viewer.reports.curl import command
 from responses_tap_viewer.reports.facts import by_weight, facts, headline

@@ -5,9 +5,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from responses_tap.printable import printable
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES, Rule
-from responses_tap.timeline import printable
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.reports.json import dumps
 from responses_tap_viewer.streams import UnusableInput

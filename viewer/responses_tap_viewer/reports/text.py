@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from responses_tap.printable import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule
-from responses_tap.timeline import CUT, GLYPHS, OK, Row, printable, render, shorten
+from responses_tap.timeline import CUT, GLYPHS, OK, Row, render
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import Stream
 

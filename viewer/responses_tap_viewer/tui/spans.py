@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 from rich.cells import cell_len
 
+from responses_tap.printable import printable
 from responses_tap.protocol.findings import Severity
-from responses_tap.timeline import printable
 
 type Span = tuple[str, Role]
 type Line = list[Span]

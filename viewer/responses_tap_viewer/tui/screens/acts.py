@@ -11,8 +11,8 @@ from textual import work
 from textual.screen import Screen
 from textual.widgets import Static
 
+from responses_tap.printable import printable
 from responses_tap.store import Recording, RecordingError
-from responses_tap.timeline import printable
 from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream

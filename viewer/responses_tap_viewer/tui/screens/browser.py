@@ -12,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Static
 
+from responses_tap.printable import printable
 from responses_tap.store import Recording
-from responses_tap.timeline import MISSING, printable
+from responses_tap.timeline import MISSING
 from responses_tap_viewer.tui.messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
 from responses_tap_viewer.tui.screens.acts import Acts, Recorder

@@ -12,8 +12,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from responses_tap.printable import printable
 from responses_tap.store import RecordingError
-from responses_tap.timeline import MISSING, OK, printable
+from responses_tap.timeline import MISSING, OK
 from responses_tap_viewer.exporting.export import write_whole
 from responses_tap_viewer.exporting.formats import FORMATS, Format
 from responses_tap_viewer.exporting.leaks import SecretFound
