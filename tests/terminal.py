@@ -15,7 +15,7 @@ from pathlib import Path
 
 TAP = f"{sys.executable} -m responses_tap_viewer"
 SECONDS = 60.0
-SIZE = struct.pack("HHHH", 45, 160, 0, 0)
+LINES, COLUMNS = 45, 160
 
 
 class Terminal:
@@ -56,11 +56,11 @@ class Terminal:
 @contextmanager
 def terminal(command: str, folder: Path) -> Iterator[Terminal]:
     ours, theirs = pty.openpty()
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, SIZE)
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
     process = subprocess.Popen(
         ["sh", "-c", command],
         cwd=folder,
-        env={**os.environ, "TERM": "xterm-256color"},
+        env={**os.environ, "TERM": "xterm-256color", "LINES": str(LINES), "COLUMNS": str(COLUMNS)},
         preexec_fn=lambda: os.login_tty(theirs),  # noqa: PLW1509 - nothing else gives it a terminal of its own
     )
     os.close(theirs)

@@ -96,15 +96,18 @@ async def test_what_looks_like_a_secret_stays_unless_it_is_masked(
     assert json.loads(written)["streams"][0]["frames"]
 
 
-async def test_a_file_that_is_there_or_cannot_be_written_is_told(four: Recorder, tmp_path: Path) -> None:
+async def test_a_file_that_is_there_or_cannot_be_written_is_told(
+    four: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     async with browsing(four) as screen:
         await screen.press("up")
         await screen.is_at(3)
         await dialog(screen)
-        screen.app.screen.query_one(Input).value = str(tmp_path / "tap.db")
+        screen.app.screen.query_one(Input).value = "tap.db"
         await screen.press("enter")
         await screen.shows("is there already; choose")
-        screen.app.screen.query_one(Input).value = str(tmp_path / "no" / "such" / "[folder]")
+        screen.app.screen.query_one(Input).value = "no/such/[folder]"
         await screen.press("enter")
         await screen.shows("cannot be written")
         await screen.press("shift+tab", "shift+tab", "down", "down", "down")
