@@ -129,6 +129,7 @@ def test_an_event_is_pointed_at_where_it_is_wrong(sample: Path) -> None:
 async def test_the_field_that_is_wrong_is_marked(recorder: Recorder, name: str, line: str) -> None:
     recorder.add((RECORDINGS / "broken" / f"{name}.sse").read_bytes())
     async with browsing(recorder) as screen:
+        await screen.until(lambda: any(row.type == name[:5] for row in screen.timeline.rows))
         rows = screen.timeline.rows
         screen.timeline.lines.move_to(next(i for i, row in enumerate(rows) if row.type == name[:5]))
         await screen.until(lambda: name[:5] in detail(screen) and "◂" in detail(screen))

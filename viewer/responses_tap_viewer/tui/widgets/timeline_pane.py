@@ -187,7 +187,7 @@ def _mark(row: Row) -> Mark:
 
 def _event_of(rows: list[Row], line: int) -> Row | None:
     """The event that a row shows or a finding is about: findings stand below theirs, missing events above."""
-    step = 1 if line < len(rows) and rows[line].kind == "missing" else -1
+    step = 1 if 0 <= line < len(rows) and rows[line].kind == "missing" else -1
     while 0 <= line < len(rows) and rows[line].n is None:
         line += step
     return rows[line] if 0 <= line < len(rows) else None
