@@ -90,6 +90,15 @@ async def test_the_rare_shape_stands_out(recorder: Recorder, name: str, size: tu
         await screen.is_golden(f"{name}-shapes")
 
 
+async def test_groups_are_told_apart_where_the_list_does_not_scroll(recorder: Recorder) -> None:
+    for body in (GOOD, SEED, GOOD):
+        recorder.add(body)
+    async with browsing(recorder) as screen:
+        await screen.until(lambda: screen.streams.lines.in_sight == range(3))
+        await screen.press("b")
+        await screen.shows("the usual: created", "− output_text.done")
+
+
 async def test_groups_unfold_and_a_new_stream_joins_its_own(recorder: Recorder) -> None:
     for n in range(6):
         recorder.add(SEED if n == 2 else GOOD)

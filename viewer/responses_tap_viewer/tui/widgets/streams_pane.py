@@ -14,7 +14,7 @@ from responses_tap_viewer.tui.spans import Line, fit
 from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.widgets.column_head import ColumnHead
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
-from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
+from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines, SightChanged
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 MARKED = "◆"
@@ -152,6 +152,8 @@ class StreamsPane(Pane):
             lines.renew(source, max(0, min(cursor, last)))
             if follows:
                 lines.move_to(last)
+            if shown.listed is not source.listed:  # other lines may be in sight at the same place
+                lines.post_message(SightChanged(lines))
         self._select()
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
@@ -203,14 +205,15 @@ class StreamLines:
         self.catalogue = catalogue
         self._sight = sight
         self._marked = marked
-        self._lines = catalogue.lines
+        self.listed = catalogue.lines
+        """Another object whenever other lines are listed."""
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self.listed)
 
     def line(self, index: int, width: int) -> Line:
         """One stream, in the columns for that width, or one group."""
-        listed = self._lines[index]
+        listed = self.listed[index]
         if isinstance(listed, Group):
             usual = self.catalogue.usual
             skeletons = self._sight.skeletons
