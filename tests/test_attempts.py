@@ -13,6 +13,7 @@ from responses_tap.proxy import Proxy
 from responses_tap.recorder.attempts import Attempts
 from responses_tap.recorder.messages import Request
 from responses_tap.store import StreamRow
+from responses_tap.store.writer import Value
 
 from .conftest import RECORDINGS
 from .test_websocket import cli
@@ -122,36 +123,40 @@ def request(body: bytes = b"{}", *, count: int | None = None) -> Request:
     return Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", headers, "2026-11-23T08:00:00Z", True, body)
 
 
+def begun(attempts: Attempts, stream: int, request: Request, at_ns: int) -> dict[str, Value]:
+    return attempts.begin(stream, request, request.body, at_ns)
+
+
 def test_without_a_count_a_request_repeats_the_same_one_that_has_just_failed() -> None:
     attempts = Attempts()
-    assert attempts.begin(1, request(), 0) == {}
-    assert attempts.begin(2, request(), SECOND) == {}  # the first is still running
+    assert begun(attempts, 1, request(), 0) == {}
+    assert begun(attempts, 2, request(), SECOND) == {}  # the first is still running
     attempts.end(1, "truncated", 2 * SECOND)
     attempts.end(2, "completed", 2 * SECOND)
-    assert attempts.begin(3, request(b"[]"), 3 * SECOND) == {}
-    assert attempts.begin(4, request(), 3 * SECOND) == {"retry_of": 1, "attempt": 1}
-    assert attempts.begin(5, request(), 3 * SECOND) == {}  # the one that failed has been tried again
+    assert begun(attempts, 3, request(b"[]"), 3 * SECOND) == {}
+    assert begun(attempts, 4, request(), 3 * SECOND) == {"retry_of": 1, "attempt": 1}
+    assert begun(attempts, 5, request(), 3 * SECOND) == {}  # the one that failed has been tried again
     attempts.end(4, "http-error", 4 * SECOND)
-    assert attempts.begin(6, request(), 5 * SECOND) == {"retry_of": 4, "attempt": 2}
+    assert begun(attempts, 6, request(), 5 * SECOND) == {"retry_of": 4, "attempt": 2}
     attempts.end(6, "failed", 6 * SECOND)
-    assert attempts.begin(7, request(), 600 * SECOND) == {}
+    assert begun(attempts, 7, request(), 600 * SECOND) == {}
 
 
 def test_a_count_that_was_told_is_believed() -> None:
     attempts = Attempts()
-    attempts.begin(1, request(count=0), 0)
-    assert attempts.begin(2, request(count=1), SECOND) == {"retry_of": 1, "attempt": 1}  # before its end is known
+    begun(attempts, 1, request(count=0), 0)
+    assert begun(attempts, 2, request(count=1), SECOND) == {"retry_of": 1, "attempt": 1}  # before its end is known
     attempts.end(1, "http-error", 2 * SECOND)
     attempts.end(2, "http-error", 2 * SECOND)
-    assert attempts.begin(3, request(count=0), 3 * SECOND) == {}
-    assert attempts.begin(4, request(count=3), 3 * SECOND) == {}
-    assert attempts.begin(5, request(count=2), 3 * SECOND) == {"retry_of": 2, "attempt": 2}
+    assert begun(attempts, 3, request(count=0), 3 * SECOND) == {}
+    assert begun(attempts, 4, request(count=3), 3 * SECOND) == {}
+    assert begun(attempts, 5, request(count=2), 3 * SECOND) == {"retry_of": 2, "attempt": 2}
 
 
 def test_few_requests_are_remembered() -> None:
     attempts = Attempts()
     for n in range(2000):
-        attempts.begin(n, request(b"%d" % n), n)
+        begun(attempts, n, request(b"%d" % n), n)
     assert len(attempts._tries) <= 500
 
 

@@ -26,6 +26,7 @@ class Upstream:
         outer = self
         self.requests: list[bytes] = []
         """The heads of the requests that came."""
+        self.bodies: list[bytes] = []
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -39,7 +40,7 @@ class Upstream:
                         head.append(line)
                     outer.requests.append(b"".join(head))
                     sizes = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")]
-                    self.rfile.read(sum(sizes))
+                    outer.bodies.append(self.rfile.read(sum(sizes)))
                     name = request_line.split()[1].decode().partition("?")[0].strip("/").split("/")[0]
                     scripts[name](self.connection)
 

@@ -98,10 +98,17 @@ class Capture:
         """Keep hold of the socket, to see later who closed it."""
         self._sockets.watch(data.client, data.server)
 
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        """Look on where a request to record is passed on piece by piece, as with the option `stream_large_bodies`."""
+        if flow.request.stream and _is_expected(flow) and self._feeder is not None:
+            self._open(flow, expected=True, is_upload=True)
+            flow.request.stream = _relay(self._taps[flow].upload, flow.request.stream)
+
     def request(self, flow: HTTPFlow) -> None:
         """Begin to record where the request already shows that it is to be recorded."""
-        method, path = flow.request.method, _path(flow)
-        if (method == "POST" and path.endswith("/responses")) or (method == "GET" and _ONE_RESPONSE.search(path)):
+        if tap := self._taps.get(flow):
+            tap.sent()
+        elif _is_expected(flow):
             self._open(flow, expected=True)
 
     def responseheaders(self, flow: HTTPFlow) -> None:
@@ -113,9 +120,10 @@ class Capture:
             self._open(flow, expected=refused)
         if tap := self._taps.get(flow):
             tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
+            take: _Take = tap.chunk
             if _has_screens():
-                self._bodies[flow] = bytearray()
-            flow.response.stream = _relay(tap, flow.response.stream, self._bodies.get(flow))
+                take = _both(tap.chunk, self._bodies.setdefault(flow, bytearray()).extend)
+            flow.response.stream = _relay(take, flow.response.stream)
 
     def response(self, flow: HTTPFlow) -> None:
         """The answer is complete."""
@@ -156,9 +164,9 @@ class Capture:
             self._feeder.close()
         self._feeder = self._settings = None
 
-    def _open(self, flow: HTTPFlow, *, expected: bool, kind: Kind = Kind.REQUEST) -> None:
+    def _open(self, flow: HTTPFlow, *, expected: bool, kind: Kind = Kind.REQUEST, is_upload: bool = False) -> None:
         if self._feeder is not None:
-            self._taps[flow] = self._feeder.open(*_asked(flow, expected=expected), kind)
+            self._taps[flow] = self._feeder.open(*_asked(flow, expected=expected, is_upload=is_upload), kind)
             assert self._marks is not None
             self._marks.watch(self._taps[flow].flow, flow)
 
@@ -170,13 +178,11 @@ class Capture:
 
 
 type _Stream = Callable[[bytes], Iterable[bytes] | bytes]
+type _Take = Callable[[bytes], object]
 
 
-def _relay(tap: Tap, stream: _Stream | bool, kept: bytearray | None) -> _Stream:
-    """What mitmproxy calls with each chunk: it passes unchanged, or as the addon before us changes it.
-
-    What came is added to `kept`, too, where that is wanted.
-    """
+def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
+    """What mitmproxy calls with each chunk: we `take` it; it passes unchanged, or as the addon before us changes it."""
     relay = stream if callable(stream) else None
     failed = False
 
@@ -184,9 +190,7 @@ def _relay(tap: Tap, stream: _Stream | bool, kept: bytearray | None) -> _Stream:
         nonlocal failed
         try:
             if data:
-                tap.chunk(data)
-            if kept is not None:
-                kept.extend(data)
+                take(data)
         except Exception as error:  # noqa: BLE001 (whatever it is, the client gets its bytes)
             if not failed:
                 _log.error("a stream cannot be recorded further: %r", error)
@@ -194,6 +198,14 @@ def _relay(tap: Tap, stream: _Stream | bool, kept: bytearray | None) -> _Stream:
         return relay(data) if relay else data
 
     return relayed
+
+
+def _both(first: _Take, second: _Take) -> _Take:
+    def take(data: bytes) -> None:
+        first(data)
+        second(data)
+
+    return take
 
 
 def _has_screens() -> bool:
@@ -216,6 +228,14 @@ def _path(flow: HTTPFlow) -> str:
     return flow.request.path.partition("?")[0].rstrip("/")
 
 
+def _is_expected(flow: HTTPFlow) -> bool:
+    """Whether a request is one of this API."""
+    method, path = flow.request.method, _path(flow)
+    return (method == "POST" and path.endswith("/responses")) or (
+        method == "GET" and _ONE_RESPONSE.search(path) is not None
+    )
+
+
 def _is_handshake(flow: HTTPFlow) -> bool:
     """Whether a request asks for a WebSocket of this API."""
     upgrade = flow.request.headers.get("upgrade", "").lower()
@@ -226,8 +246,8 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
     return [(name.decode(errors="replace"), value.decode(errors="replace")) for name, value in headers.fields]
 
 
-def _asked(flow: HTTPFlow, *, expected: bool) -> tuple[Request, int]:
-    """The request, and when it was complete: nanoseconds of the monotonic clock."""
+def _asked(flow: HTTPFlow, *, expected: bool, is_upload: bool) -> tuple[Request, int]:
+    """The request, and when it was complete, or an upload's began: nanoseconds of the monotonic clock."""
     request = flow.request
     complete = request.timestamp_end or request.timestamp_start
     at_ns = time.monotonic_ns() - int((time.time() - complete) * 1e9)
@@ -243,6 +263,7 @@ def _asked(flow: HTTPFlow, *, expected: bool) -> tuple[Request, int]:
             expected,
             request.raw_content or b"",
             "websocket" if _is_handshake(flow) else "sse",
+            is_upload,
         ),
         at_ns,
     )

@@ -17,6 +17,7 @@ from mitmproxy.addons import default_addons
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.hooks import ConfigureHook
+from mitmproxy.http import HTTPFlow
 from mitmproxy.master import Master
 from mitmproxy.options import CONF_BASENAME, CONF_DIR, Options
 
@@ -155,6 +156,7 @@ class Proxy:
             self._capture,
             self._connections,
             running,
+            _Forgetful(),
         )
         try:
             master.options.update(**self._options)
@@ -187,6 +189,16 @@ class _Running:
 
     def running(self) -> None:
         self.event.set()
+
+
+class _Forgetful:
+    """An addon that lets go of a request's body once the server answers.
+
+    mitmproxy keeps it with its flow, which lives on until Python next looks for cycles.
+    """
+
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        flow.request.raw_content = None
 
 
 @cache

@@ -1,6 +1,5 @@
 """Which requests are further attempts of earlier ones: OpenAI's SDKs count theirs, others just ask again."""
 
-import hashlib
 from dataclasses import dataclass
 
 from responses_tap.recorder.heads import RETRY_COUNT, field
@@ -17,7 +16,8 @@ _GOOD = ("completed", "incomplete")
 @dataclass(slots=True)
 class _Try:
     stream: int
-    fingerprint: bytes
+    request: tuple[str, str, bytes]
+    """Method, URL, and the SHA-256 of the body."""
     attempt: int
     ended_ns: int | None = None
     has_failed: bool = False
@@ -30,16 +30,15 @@ class Attempts:
     def __init__(self) -> None:
         self._tries: dict[int, _Try] = {}
 
-    def begin(self, stream: int, request: Request, at_ns: int) -> dict[str, Value]:
-        """Take a new request; what its row is to say of the attempt before it, if there was one.
+    def begin(self, stream: int, request: Request, digest: bytes, at_ns: int) -> dict[str, Value]:
+        """Take a new request, and the SHA-256 of its body; what its row is to say of the attempt before it.
 
         An SDK's count is believed: 1 is the second attempt of the newest such request without one. Without a count, a
         request is a further attempt of the same one (method, URL and body) if that has failed just before.
         """
         told = field(request.headers, RETRY_COUNT)
         attempt = int(told) if told and told.isdecimal() else 0
-        parts = (request.method.encode(), request.url.encode(errors="replace"), request.body)
-        this = _Try(stream, hashlib.sha256(b"\0".join(parts)).digest(), attempt)
+        this = _Try(stream, (request.method, request.url, digest), attempt)
         before = next((t for t in reversed(self._tries.values()) if _leads_to(t, this, at_ns, told=bool(told))), None)
         self._tries[stream] = this
         if len(self._tries) > _MOST_TRIES:
@@ -57,7 +56,7 @@ class Attempts:
 
 
 def _leads_to(before: _Try, this: _Try, at_ns: int, *, told: bool) -> bool:
-    if before.is_retried or before.fingerprint != this.fingerprint:
+    if before.is_retried or before.request != this.request:
         return False
     if before.ended_ns is None:
         # A client that gives up may ask again before it is known here that it has.

@@ -19,6 +19,7 @@ from responses_tap.recorder.messages import (
     Ready,
     Report,
     Request,
+    Sent,
     SocketMessage,
     Trouble,
     encode_batch,
@@ -27,10 +28,17 @@ from responses_tap.recorder.process import WorkerProcess
 from responses_tap.store import RecordingError
 
 _MOST_BYTES = 64 * 2**20
-"""What may wait in the queue, and as much again on its way into the file. Beyond it chunks are left out, and new
-streams already beyond the half of it: those that are open come first."""
+"""What may wait in the queue. Beyond it chunks are left out, and new streams already beyond the half of it: those that
+are open come first."""
 _MOST_COST = _MOST_BYTES // 4
-"""What a message counts for at most: one huge request body must not cost the other streams their chunks."""
+"""What a message counts for at most: one that is huge must not cost the other streams their chunks."""
+_LARGE_BODY = 4 * 2**20
+"""Bytes from which a request's body goes to the worker in pieces, so that it is nowhere in memory once more."""
+_PIECE_BYTES = 2**16
+_PIECE_DISCOUNT = 4
+"""So many times less than its bytes does a piece count: the proxy has them in memory anyway, or they come quickly."""
+_MOST_SENT = _MOST_BYTES // 4
+"""Bytes on their way to the file: the worker keeps them, too."""
 _MESSAGE_COST = 200
 """Bytes that a message takes in the queue besides its payload."""
 _BATCH_SECONDS = 0.01
@@ -46,6 +54,7 @@ _MOST_DOUBLINGS = 5
 _CLOSE_SECONDS = 60.0
 
 _ANSWER, _CHUNK, _MESSAGE, _END = int(Kind.ANSWER), int(Kind.CHUNK), int(Kind.MESSAGE), int(Kind.END)
+_BODY, _SENT = int(Kind.BODY), int(Kind.SENT)
 _log = logging.getLogger(__name__)
 
 
@@ -57,6 +66,21 @@ class Tap:
         self.flow = flow
         """The number of the flow."""
         self._lost = 0
+        self._sent = 0
+        self._lacks_request = False
+
+    def upload(self, data: bytes) -> None:
+        """A piece of an upload's body is here."""
+        self._sent += len(data)
+        for at in range(0, len(data), _PIECE_BYTES):
+            self._lacks_request = self._lacks_request or self._feeder.is_full
+            if not self._lacks_request:
+                piece = memoryview(data)[at : at + _PIECE_BYTES]
+                self._feeder.put((_BODY, self.flow, time.monotonic_ns(), piece))
+
+    def sent(self) -> None:
+        """The body of an upload is complete."""
+        self._feeder.put((_SENT, self.flow, time.monotonic_ns(), Sent(self._sent).encode()))
 
     def answer(self, answer: Answer) -> None:
         """The server's headers are here."""
@@ -93,6 +117,12 @@ class Tap:
 
 class LeftOut(Tap):
     """The tap of a flow that is not recorded, because the worker is too far behind."""
+
+    def upload(self, data: bytes) -> None:
+        """Nothing is kept."""
+
+    def sent(self) -> None:
+        """Nothing is kept."""
 
     def answer(self, answer: Answer) -> None:
         """Nothing is kept."""
@@ -149,8 +179,14 @@ class Feeder:
         self._flows += 1
         if kind is Kind.REQUEST and not request.expected:
             self._undecided[self._flows] = []
-        self.put((int(kind), self._flows, at_ns, request.encode()))
-        return Tap(self, self._flows)
+        tap = Tap(self, self._flows)
+        if len(request.body) <= _LARGE_BODY:
+            self.put((int(kind), self._flows, at_ns, request.encode()))
+        else:
+            self.put((int(kind), self._flows, at_ns, replace(request, body=b"", is_upload=True).encode()))
+            tap.upload(request.body)
+            tap.sent()
+        return tap
 
     def note_gap(self, *, left_out: int = 0, cut: int = 0) -> None:
         """Count streams that are left out or lose their rest. For one thread only: the proxy's."""
@@ -166,8 +202,7 @@ class Feeder:
         if self._has_stopped:
             return
         self._queue.append(message)
-        size = len(message[3])
-        self._put_bytes += (size if size < _MOST_COST else _MOST_COST) + _MESSAGE_COST
+        self._put_bytes += _cost(message)
         if self._put_bytes - self._taken_bytes > _MOST_BYTES:
             self.is_full = True
         if not self._stirred.is_set():
@@ -228,13 +263,12 @@ class Feeder:
                 self._replace_worker()
 
     def _send_queue(self) -> None:
-        while self._queue and self._sent_bytes - self._acknowledged_bytes < _MOST_BYTES:
+        while self._queue and self._sent_bytes - self._acknowledged_bytes < _MOST_SENT:
             messages = []
             size = 0
             while self._queue and size < _BATCH_BYTES:
                 messages.append(message := self._queue.popleft())
-                payload = len(message[3])
-                size += (payload if payload < _MOST_COST else _MOST_COST) + _MESSAGE_COST
+                size += _cost(message)
             self._taken_bytes += size
             self._batches += 1
             batch = encode_batch(self._batches, messages)
@@ -290,3 +324,11 @@ class Feeder:
         lost = len(self._queue) + len(self._unacknowledged)
         self._queue.clear()
         self._tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if lost else "")))
+
+
+def _cost(message: Entry) -> int:
+    """The bytes that a message counts for in the queue."""
+    size = len(message[3])
+    if message[0] == _BODY:
+        size //= _PIECE_DISCOUNT
+    return (size if size < _MOST_COST else _MOST_COST) + _MESSAGE_COST

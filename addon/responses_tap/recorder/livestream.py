@@ -16,10 +16,12 @@ from responses_tap.recorder.messages import (
     Hint,
     Notice,
     Request,
+    Sent,
     StreamFinished,
     StreamStarted,
     Trouble,
 )
+from responses_tap.recorder.upload import Upload
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value, Writer, first_code
@@ -49,6 +51,8 @@ class LiveStream:
         """Whether nothing more will come."""
         self._names_model = True
         self._names_response = False
+        self._is_upload = False
+        self._upload: Upload | None = None
         self._continued: str | None = None
         self._fault: str | None = None
         self._secret: str | None = None
@@ -77,6 +81,8 @@ class LiveStream:
         url, model = str(columns["url"]), columns["model"]
         live = cls(writer.add_stream(columns), url, writer, profile)
         live._names_model = model is not None
+        if request.is_upload:
+            live._is_upload, live._upload = True, Upload(live.id, request, writer)
         live._continued = continued_response(url)
         live._notices.append(StreamStarted(live.id, flow, request.method, url, None if model is None else str(model)))
         return live
@@ -86,6 +92,7 @@ class LiveStream:
         """The stream as a worker had it that died."""
         live = cls(row.id, row.url, writer, profile)
         live._state, live._names_model = row.state, row.model is not None
+        live._is_upload = recording.has_upload(row.id)
         if row.status is not None:
             live._take_head(Answer(row.status, list(row.response_headers)))
         if not (chunks := recording.chunks(row.id)):
@@ -108,6 +115,24 @@ class LiveStream:
     def state(self) -> str:
         """As its row has it."""
         return self._state
+
+    def upload(self, data: bytes) -> None:
+        """Take a piece of a request body that is large."""
+        if self._upload is not None:
+            self._upload.take(data)
+
+    def sent(self, sent: Sent) -> bytes | None:
+        """The request body is complete; its digest. None where it is not kept, because not all of it came here."""
+        upload, self._upload = self._upload, None
+        if upload is None or upload.size != sent.size:
+            self._writer.drop_upload(self.id)
+            told = f"the recorder could not keep up with the request of stream {self.id}: its body is not kept"
+            self._notices.append(Trouble(told))
+            return None
+        columns = upload.columns()
+        self._names_model = columns["model"] is not None
+        self._changed |= columns
+        return upload.digest
 
     def answer(self, answer: Answer) -> None:
         """Take the head of the answer."""
@@ -158,6 +183,10 @@ class LiveStream:
         elif self._terminal is not None and not end.complete and end.ended_by in ("server", "network"):
             self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *reasons[1:]])
         self._is_settled = self.is_over = True
+        if self._upload is not None:
+            self._changed |= self._upload.columns()
+        if self._is_upload:
+            self._writer.join_upload(self.id)
         self._changed |= self._measures()
         if self._keeps_wire:
             self._writer.drop_wire(self.id)

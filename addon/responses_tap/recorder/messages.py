@@ -23,6 +23,10 @@ class Kind(IntEnum):
     SOCKET = 5
     """The request of a WebSocket; its messages follow."""
     MESSAGE = 6
+    BODY = 7
+    """A piece of an upload's body."""
+    SENT = 8
+    """The body of an upload is complete."""
 
 
 _KINDS = {int(kind): kind for kind in Kind}
@@ -41,7 +45,7 @@ class Message(NamedTuple):
     """A chunk's bytes; of the other kinds, the facts in the form of their class below."""
 
 
-type Entry = tuple[int, int, int, bytes]
+type Entry = tuple[int, int, int, bytes | memoryview]
 """A message as the proxy's thread notes it, which has no time to lose: kind, flow, time, payload."""
 
 
@@ -96,6 +100,8 @@ class Request:
     body: bytes
     route: str = "sse"
     """`sse` or `websocket`."""
+    is_upload: bool = False
+    """Whether the body follows in pieces: it is large, or the proxy passes it on as it comes."""
 
     def encode(self) -> bytes:
         """The payload of a REQUEST or SOCKET message: a line of JSON, then the body."""
@@ -123,6 +129,23 @@ class Answer:
     @classmethod
     def decode(cls, payload: bytes) -> "Answer":
         """The answer of a message."""
+        return cls(**json.loads(payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The end of a request body that came piece by piece."""
+
+    size: int
+    """Bytes of the whole; pieces may have been left out."""
+
+    def encode(self) -> bytes:
+        """The payload of a SENT message."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "Sent":
+        """The end of a message."""
         return cls(**json.loads(payload))
 
 

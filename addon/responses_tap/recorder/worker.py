@@ -1,5 +1,6 @@
 """The worker process: takes batches, keeps a LiveStream for each flow, commits, acknowledges."""
 
+import hashlib
 import json
 import os
 import select
@@ -26,6 +27,7 @@ from responses_tap.recorder.messages import (
     Notice,
     Ready,
     Request,
+    Sent,
     SocketMessage,
     Trouble,
 )
@@ -84,6 +86,7 @@ class Worker:
         self._flows: dict[int, LiveStream | LiveSocket | Candidate] = {}
         self._starts: dict[int, int] = {}
         self._attempts = Attempts()
+        self._uploads: dict[int, Request] = {}
         self._dirty: dict[int, LiveStream] = {}
         self._waiting: deque[Batch] = deque()
         self._rested = 0.0
@@ -197,10 +200,16 @@ class Worker:
         if passes:
             self._selection.keep(stream.id)
         self._dirty[stream.id] = stream
-        if columns := self._attempts.begin(stream.id, request, self._starts[flow]):
-            self._writer.set_stream(stream.id, columns)
+        if request.is_upload:
+            self._uploads[flow] = request
+        else:
+            self._note_attempt(flow, stream, request, hashlib.sha256(request.body).digest())
         self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
+
+    def _note_attempt(self, flow: int, stream: LiveStream, request: Request, digest: bytes) -> None:
+        if columns := self._attempts.begin(stream.id, request, digest, self._starts[flow]):
+            self._writer.set_stream(stream.id, columns)
 
     def _begin_socket(self, message: Message) -> None:
         socket = LiveSocket.begin(message.flow, Request.decode(message.payload), self._writer, self._profile)
@@ -232,6 +241,12 @@ class Worker:
             stream.chunk(message.payload, at_ns)
         elif message.kind is Kind.ANSWER:
             stream.answer(Answer.decode(message.payload))
+        elif message.kind is Kind.BODY:
+            stream.upload(message.payload)
+        elif message.kind is Kind.SENT:
+            digest, request = stream.sent(Sent.decode(message.payload)), self._uploads.pop(message.flow, None)
+            if digest is not None and request is not None:
+                self._note_attempt(message.flow, stream, request, digest)
         else:
             stream.end(End.decode(message.payload), at_ns)
             self._attempts.end(stream.id, stream.state, message.at_ns)
@@ -255,6 +270,7 @@ class Worker:
 
     def _forget(self, flow: int) -> None:
         del self._flows[flow], self._starts[flow]
+        self._uploads.pop(flow, None)
 
     def _meta_key(self, flow: int | str, kind: str = "flow") -> str:
         return f"{kind}:{self._session}:{flow}"

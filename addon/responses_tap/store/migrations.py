@@ -45,6 +45,20 @@ def m005_tails_in_pieces(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m006_uploads(db: Database) -> None:
+    """The base64 in the body of a large request, until its stream has ended; and bodies at the end of their row.
+
+    What stands behind a body can only be read past all its pages, and what SQLite fills with zeros, to be written
+    piece by piece, it has in memory unless nothing stands behind it. A recording with streams stays as it is.
+    """
+    db.execute("CREATE TABLE uploads (stream INTEGER NOT NULL, part INTEGER NOT NULL, raw BLOB NOT NULL)")
+    db.execute("CREATE INDEX uploads_stream ON uploads (stream)")
+    if not db.execute("SELECT 1 FROM streams LIMIT 1").fetchone():
+        for statement in _BODIES_LAST:
+            db.execute(statement)
+
+
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):
@@ -135,6 +149,36 @@ _M005 = (
     "INSERT INTO tails SELECT stream, raw FROM old_tails",
     "DROP TABLE old_tails",
     "CREATE INDEX tails_stream ON tails (stream)",
+)
+
+_BODIES_LAST = (
+    "DROP TABLE streams",
+    """
+    CREATE TABLE streams (
+      id INTEGER PRIMARY KEY,
+      method TEXT NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL, route TEXT NOT NULL,
+      http_version TEXT NOT NULL, model TEXT,
+      status INTEGER, content_encoding TEXT, response_id TEXT,
+      started_at TEXT NOT NULL,        -- ISO 8601, UTC, microseconds
+      first_byte_ns INTEGER, last_byte_ns INTEGER, end_ns INTEGER,  -- nanoseconds since started_at
+      state TEXT NOT NULL,             -- open, completed, incomplete, failed, truncated, http-error
+      ended_by TEXT,                   -- server, client, network, recorder, unknown
+      end_reason TEXT,
+      attempt INTEGER NOT NULL DEFAULT 0,
+      event_count INTEGER, input_tokens INTEGER, output_tokens INTEGER, wire_size INTEGER,
+      shape TEXT, source TEXT NOT NULL DEFAULT 'captured', mark TEXT, note TEXT,
+      socket INTEGER,
+      socket_ns INTEGER,               -- the stream's started_at, nanoseconds since the socket's
+      continues INTEGER,               -- the stream whose response a client took up again here
+      retry_of INTEGER,                -- the stream of the attempt before this one
+      request_headers TEXT NOT NULL,   -- JSON: a list of [name, value]; secrets masked
+      response_headers TEXT,
+      request_body TEXT,               -- secrets masked; a BLOB where it was too large to be in memory
+      response_body BLOB               -- an answer that is no event stream, content-decoded
+    )
+    """,
+    "CREATE INDEX streams_response ON streams (response_id) WHERE response_id IS NOT NULL",
+    "CREATE INDEX streams_socket ON streams (socket) WHERE socket IS NOT NULL",
 )
 
 _VIEWS = (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "findings", "verdicts", "client_events")
+TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events")
 """Besides `streams` itself; their column `stream` says whose a row is."""
 
 
@@ -20,7 +20,10 @@ def copy_streams(db: Database, path: Path, streams: list[tuple[int]]) -> None:
         for table in TABLES_OF_STREAMS:
             sql = f"INSERT INTO new.{table} SELECT * FROM main.{table} WHERE stream = ?"  # noqa: S608 (ours)
             connection.executemany(sql, streams)
-        connection.executemany("INSERT INTO new.streams SELECT * FROM main.streams WHERE id = ?", streams)
+        # A file of an older version has the same columns in another order.
+        columns = ", ".join(row[1] for row in connection.execute("PRAGMA main.table_info(streams)"))
+        sql = f"INSERT INTO new.streams ({columns}) SELECT {columns} FROM main.streams WHERE id = ?"  # noqa: S608 (ours)
+        connection.executemany(sql, streams)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

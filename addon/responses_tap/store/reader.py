@@ -191,6 +191,10 @@ class Recording:
         for row in self._db.execute("SELECT raw FROM wire WHERE stream = ? ORDER BY n", (stream_id,)):
             yield row[0]
 
+    def has_upload(self, stream_id: int) -> bool:
+        """Whether parts of an open stream's request body wait to be joined."""
+        return bool(self._rows("SELECT 1 FROM uploads WHERE stream = ? LIMIT 1", stream_id))
+
     def chunks(self, stream_id: int) -> list[ChunkRow]:
         """The pieces in which the body arrived, in order."""
         rows = self._rows(f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE stream = ? ORDER BY n", stream_id)  # noqa: S608
@@ -294,6 +298,8 @@ _CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
 
 
 def _stream_row(row: dict[str, Any]) -> StreamRow:
+    if isinstance(body := row["request_body"], bytes):
+        row["request_body"] = body.decode()
     return StreamRow(**row | {name: _headers(row[name]) for name in ("request_headers", "response_headers")})
 
 

@@ -14,6 +14,7 @@ from responses_tap.store.files import files_of, take
 from responses_tap.store.moving import TABLES_OF_STREAMS, copy_streams, take_out_streams
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
+from responses_tap.store.uploads import join_upload
 
 type Value = str | bytes | int | None
 
@@ -60,6 +61,7 @@ class Writer:
         self._statements: list[tuple[str, tuple[Value, ...]]] = []
         self._chunks: list[ChunkRow] = []
         self._events: list[EventRow] = []
+        self._uploaded: list[int] = []
 
     def _let_go(self) -> None:
         if self._lock is not None:
@@ -168,6 +170,18 @@ class Writer:
         """Let go of what came over the wire of a stream that has ended."""
         self._statements.append(("DELETE FROM wire WHERE stream = ?", (stream_id,)))
 
+    def add_upload(self, stream_id: int, part: int, raw: bytes) -> None:
+        """Keep a further piece of a part of a large request body, until `join_upload`."""
+        self._statements.append(("INSERT INTO uploads VALUES (?, ?, ?)", (stream_id, part, raw)))
+
+    def drop_upload(self, stream_id: int) -> None:
+        """Let go of what came of a request body that is not whole."""
+        self._statements.append(("DELETE FROM uploads WHERE stream = ?", (stream_id,)))
+
+    def join_upload(self, stream_id: int) -> None:
+        """Put the parts of a request body into it: the stream's row is not to be written again."""
+        self._uploaded.append(stream_id)
+
     def set_findings(self, stream_id: int, findings: Iterable[Finding], *, rules: str, profile: str) -> None:
         """Replace a stream's findings, given in their order, and its verdict."""
         findings = list(findings)
@@ -249,6 +263,8 @@ class Writer:
                 connection.execute(sql, parameters)
             connection.executemany(_INSERT_CHUNK, self._chunks)
             connection.executemany(_INSERT_EVENT, self._events)
+            for stream_id in self._uploaded:
+                join_upload(connection, self.mask_key, stream_id)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -257,6 +273,7 @@ class Writer:
         self._statements.clear()
         self._chunks.clear()
         self._events.clear()
+        self._uploaded.clear()
 
     def _insert(self, table: str, columns: Mapping[str, Value]) -> None:
         marks = ", ".join("?" * len(columns))
