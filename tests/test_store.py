@@ -12,10 +12,11 @@ import pytest
 from sqlite_utils import Database
 
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.sse import Decoder
+from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.store import ChunkRow, EventRow, RecordingError, open_recording
 from responses_tap.store.migrations import migrations
 from responses_tap.store.writer import Writer, first_code
+from responses_tap.timeline import Delta, Entry
 
 from .upstream import facts_hold
 
@@ -101,14 +102,21 @@ def test_events_are_read_page_by_page(db: Path) -> None:
     writer.close()
 
 
-def test_some_types_come_without_their_bytes(db: Path) -> None:
+def test_a_sketch_has_the_deltas_without_their_frames(db: Path) -> None:
+    delta, item = "response.output_text.delta", "response.output_item.added"
     writer = Writer(db)
     stream = writer.add_stream(COLUMNS)
-    for n, type_ in enumerate(("a", "b", None, "a")):
-        writer.add_event(EventRow(stream, n, n, n, n, type_, n, None, None, None, None, 0, b"data: {}\n\n"))
+    for n, (position, type_) in enumerate([(0, item), (1, delta), (None, None), (2, delta)]):
+        writer.add_event(EventRow(stream, n, position, 10 * n, n, type_, 7, 1, 2, None, "i", 0, b"%d\n\n" % n))
     writer.commit()
     with open_recording(db) as recording:
-        assert [bool(row.raw) for row in recording.events(stream, bare=["a", "c"])] == [False, True, True, False]
+        assert recording.sketch(stream, 0, 3) == [
+            Entry(0, Frame.whole(b"0\n\n"), 0, 0, 0, 0),
+            Delta(1, 1, 10, 1, 0, delta, 1, 2, None),
+            Entry(2, Frame.whole(b"2\n\n"), None, 0, 20, 2),
+        ]
+        assert recording.sketch(stream, 3, 9) == [Delta(3, 2, 30, 3, 0, delta, 1, 2, None)]
+        assert recording.raw(stream, 1, 2) == [b"1\n\n", b"2\n\n"]
     writer.close()
 
 

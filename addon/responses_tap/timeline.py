@@ -8,6 +8,8 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import sub
 from typing import NamedTuple
 
 from responses_tap.printable import SHORT, printable, shorten
@@ -15,7 +17,7 @@ from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
 from responses_tap.protocol.sse import Frame
-from responses_tap.subjects import PLACE, dotted, subject, text_of
+from responses_tap.subjects import dotted, subject, text_of
 
 GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
 """Each severity reads without colour, too."""
@@ -48,15 +50,29 @@ class Delta(NamedTuple):
 
     n: int
     position: int
-    response: int
     at_ns: int | None
     chunk: int | None
+    response: int
     type: str
-    sequence_number: int | None
-    place: tuple[int | None, ...]
-    """Its output, content, summary and command index."""
+    output_index: int | None
+    content_index: int | None
+    summary_index: int | None
+    command_index: int | None = None
     chars: int | None = None
     """How many characters it has, None where nobody has counted them yet."""
+
+    @property
+    def place(self) -> tuple[int | None, ...]:
+        """The indexes that say where it belongs."""
+        return self[6:-1]
+
+    @property
+    def run(self) -> "_Run":
+        """What it has in common with those that are folded together with it: response, type and place."""
+        return self[4:-1]
+
+
+type _Run = tuple[int | str | None, ...]
 
 
 @dataclass(slots=True)
@@ -75,13 +91,12 @@ class Row:
     at_ns: int | None = None
     subject: str = ""
     """Item type, id, status or text, safe to print."""
-    sequence_number: int | None = None
     count: int = 1
     """How many events a run folds."""
     chars: int = 0
-    """How many characters a run's deltas have, as far as they are counted."""
+    """How many characters its deltas have, as far as they are counted."""
     counted: int = 0
-    """How many of a run's deltas, from its first on, are counted in `chars`."""
+    """How many of its deltas, from its first on, are counted in `chars`."""
     until_ns: int | None = None
     """When the last event of a run arrived."""
     pause_ns: int = 0
@@ -134,9 +149,13 @@ def tail_row(raw: bytes) -> Row:
     return Row("tail", "arriving", subject=f"{len(raw)} bytes of the next frame: {shorten(text)}")
 
 
-def count_chars(frame: Frame) -> int:
-    """How many characters the delta in a frame has."""
-    return len(text_of(read(frame.data or b"")))
+def take_frame(row: Row, frame: Frame, *, full: bool) -> None:
+    """Add to a row what only the frame of its next Delta tells: its characters, with `full` its text."""
+    event = read(frame.data or b"")
+    row.chars += len(text_of(event))
+    row.counted += 1
+    if full:
+        row.subject = subject(event, frame, full=True)
 
 
 class Timeline:
@@ -146,34 +165,41 @@ class Timeline:
         self.rows: list[Row] = []
         """The rows so far. The last one may be a run, and grow."""
         self._full = full
-        self._run: Row | None = None
-        self._run_key: tuple[object, ...] = ()
+        self._run: _Run | None = None
+        """The run of the last row, while it may go on."""
         self._reached = (0, -1)
         self._expect(_identified(findings))
 
     def extend(self, entries: Iterable[Entry | Delta]) -> None:
-        """Take the next frames of the stream; a Delta only where runs are folded."""
-        for entry in entries:
-            if isinstance(entry, Delta):
-                self._take_delta(entry)
-                continue
-            event = read(entry.frame.data) if entry.position is not None and entry.frame.data else None
-            if event is not None and not self._full and event.row is not None and event.row.role is Role.DELTA:
-                self._take_delta(_delta_of(entry, event))
-            else:
+        """Take the next frames of the stream."""
+        for run, pieces in groupby(map(self._piece, entries), _run_of):
+            if run is None:
                 self._run = None
-                self._add(self._row(entry, event))
+                for row in pieces:
+                    if isinstance(row, Row):
+                        self._add(row)
+            else:
+                self._take_deltas(run, [delta for delta in pieces if isinstance(delta, Delta)])
 
-    def _take_delta(self, delta: Delta) -> None:
-        run = self._run
-        has_finding = (delta.response, delta.position) in self._at
-        if run is not None and not has_finding and self._run_key == (delta.type, delta.response, delta.place):
-            self._reached = (delta.response, delta.position)
-            _fold(run, delta)
+    def _piece(self, entry: Entry | Delta) -> Delta | Row:
+        """What may become a part of a run, or a row of its own."""
+        if not isinstance(entry, Delta):
+            event = read(entry.frame.data) if entry.position is not None and entry.frame.data else None
+            if self._full or event is None or event.row is None or event.row.role is not Role.DELTA:
+                return self._row(entry, event)
+            entry = _delta_of(entry, event)
+        return _delta_rows([entry])[0] if (entry.response, entry.position) in self._at else entry
+
+    def _take_deltas(self, run: _Run, deltas: list[Delta]) -> None:
+        self._reached = (deltas[-1].response, deltas[-1].position)
+        if self._full:
+            self.rows += _delta_rows(deltas)
             return
-        row = _delta_row(delta)
-        self._run, self._run_key = None if has_finding else row, (delta.type, delta.response, delta.place)
-        self._add(row)
+        if run != self._run:
+            self._run = run
+            self.rows += _delta_rows([deltas.pop(0)])
+        if deltas:
+            _fold(self.rows[-1], deltas)
 
     def _add(self, row: Row) -> None:
         found: list[Finding] = []
@@ -247,7 +273,6 @@ class Timeline:
             entry.response,
             entry.at_ns,
             subject(event, entry.frame, full=self._full),
-            event.sequence_number,
             chunk=entry.chunk,
         )
 
@@ -292,48 +317,59 @@ def _identified(findings: Iterable[Finding]) -> dict[tuple[object, ...], Finding
     return identified
 
 
+def _run_of(piece: Delta | Row) -> _Run | None:
+    return piece.run if isinstance(piece, Delta) else None
+
+
 def _delta_of(entry: Entry, event: Event) -> Delta:
     return Delta(
         entry.n,
         entry.position or 0,
-        entry.response,
         entry.at_ns,
         entry.chunk,
+        entry.response,
         event.type or "",
-        event.sequence_number,
-        tuple([event.index(name) for name in PLACE]),
+        event.output_index,
+        event.content_index,
+        event.summary_index,
+        event.index("command_index"),
         len(text_of(event)),
     )
 
 
-def _delta_row(delta: Delta) -> Row:
-    return Row(
-        "event",
-        printable(delta.type),
-        depth_of(delta.type),
-        delta.n,
-        delta.position,
-        delta.response,
-        delta.at_ns,
-        f"[{dotted(delta.place)}]",
-        delta.sequence_number,
-        chars=delta.chars or 0,
-        counted=delta.chars is not None,
-        chunk=delta.chunk,
-    )
+def _delta_rows(deltas: list[Delta]) -> list[Row]:
+    """A row for each of these deltas of one place."""
+    depth, place = depth_of(deltas[0].type), f"[{dotted(deltas[0].place)}]"
+    return [
+        Row(
+            "event",
+            delta.type,
+            depth,
+            delta.n,
+            delta.position,
+            delta.response,
+            delta.at_ns,
+            place,
+            chars=delta.chars or 0,
+            counted=delta.chars is not None,
+            chunk=delta.chunk,
+        )
+        for delta in deltas
+    ]
 
 
-def _fold(run: Row, delta: Delta) -> None:
+def _fold(run: Row, deltas: list[Delta]) -> None:
     run.kind = "run"
-    run.count += 1
-    run.until_chunk = delta.chunk
-    if delta.chars is not None:
-        run.chars += delta.chars
-        run.counted += 1
-    if delta.at_ns is not None:
+    run.count += len(deltas)
+    run.until_chunk = deltas[-1].chunk
+    chars = [delta.chars for delta in deltas if delta.chars is not None]
+    run.chars += sum(chars)
+    run.counted += len(chars)
+    times = [delta.at_ns for delta in deltas if delta.at_ns is not None]
+    if times:
         before = run.at_ns if run.until_ns is None else run.until_ns
-        run.pause_ns = max(run.pause_ns, delta.at_ns - (before or 0))
-        run.until_ns = delta.at_ns
+        run.pause_ns = max((run.pause_ns, *map(sub, times, (before or 0, *times))))
+        run.until_ns = times[-1]
 
 
 def _rate(row: Row) -> str:

@@ -25,7 +25,7 @@ def test_they_are_those_that_show_prints(recorder: Recorder, full: bool) -> None
     with open_recording(recorder.writer.path) as recording:
         for id_ in ids:
             follower = Follower(id_, full=full)
-            while follower.advance(recording):
+            while follower.advance(recording) or follower.read_frames(recording, follower.rows):
                 pass
             row = recording.stream(id_)
             assert row is not None
@@ -47,7 +47,7 @@ def test_characters_go_on_being_counted_while_a_run_grows(recorder: Recorder) ->
         for more in (0, 3, 4):
             n = recorder.feed(stream, delta * more, n)
             recorder.writer.commit()
-            while follower.advance(recording):
+            while follower.advance(recording) or follower.read_frames(recording, follower.rows):
                 pass
             run = follower.rows[-1]
             assert run.until_chunk == n - 1

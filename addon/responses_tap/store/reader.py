@@ -20,7 +20,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
 from responses_tap.store.migrations import check_schema
 from responses_tap.store.rows import ChunkRow, EventRow, Headers, SocketRow, StreamRow
-from responses_tap.timeline import Entry
+from responses_tap.timeline import FOLDABLE, Delta, Entry
 
 _PAGE = 1000
 """Events read in one statement."""
@@ -112,18 +112,12 @@ class Recording:
         rows = self._stream_rows(self._whole + "s.id = :id", id=stream_id)
         return rows[0] if rows else None
 
-    def events(
-        self, stream_id: int, first_n: int = 0, limit: int | None = None, bare: Collection[str] = ()
-    ) -> Iterator[EventRow]:
-        """The frames of a stream from number `first_n` on, at most `limit`, read page by page.
-
-        Those of the types in `bare` come without their bytes (`raw` is empty).
-        """
+    def events(self, stream_id: int, first_n: int = 0, limit: int | None = None) -> Iterator[EventRow]:
+        """The frames of a stream from number `first_n` on, at most `limit`, read page by page."""
         left = 2**63 - 1 if limit is None else limit
-        columns = f"{_EVENT_FACTS}, CASE WHEN type IN ({', '.join('?' * len(bare))}) THEN x'' ELSE raw END"
-        sql = f"SELECT {columns} FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"  # noqa: S608 (columns)
+        sql = f"SELECT {_EVENT_COLUMNS} FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"  # noqa: S608 (ours)
         while left > 0:
-            page = self._rows(sql, *bare, stream_id, first_n, min(left, _PAGE))
+            page = self._rows(sql, stream_id, first_n, min(left, _PAGE))
             yield from map(EventRow._make, page)
             if len(page) < _PAGE:
                 return
@@ -150,6 +144,18 @@ class Recording:
         """The frames of a stream as a timeline takes them."""
         for row, (frame, at_ns, chunk) in zip(self.events(stream_id), self.frames(stream_id), strict=True):
             yield Entry(row.n, frame, row.position, row.response, at_ns, chunk)
+
+    def sketch(self, stream_id: int, first_n: int, limit: int) -> list[Entry | Delta]:
+        """The frames of a stream from number `first_n` on, at most `limit`; of deltas what the columns tell of them."""
+        return [
+            Delta(*facts) if raw is None else Entry(facts[0], Frame.whole(raw), facts[1], facts[4], facts[2], facts[3])
+            for *facts, raw in self._rows(_SKETCH, stream_id, first_n, limit)
+        ]
+
+    def raw(self, stream_id: int, first_n: int, limit: int) -> list[bytes]:
+        """The bytes of the frames of a stream from number `first_n` on, at most `limit`."""
+        sql = "SELECT raw FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"
+        return [row[0] for row in self._rows(sql, stream_id, first_n, limit)]
 
     def route(self, stream_id: int) -> str:
         """How a stream came: `sse` or `websocket`; empty where there is none of that id."""
@@ -293,7 +299,12 @@ def _select(names: Iterable[str], without: Collection[str] = ()) -> str:
     return f"SELECT {listed} FROM streams s LEFT JOIN verdicts v ON v.stream = s.id WHERE "  # noqa: S608
 
 
-_EVENT_FACTS = ", ".join(EventRow._fields[:-1])
+_EVENT_COLUMNS = ", ".join(EventRow._fields)
+_SKETCH = f"""
+    SELECT n, position, at_ns, chunk, response, type, output_index, content_index, summary_index,
+      CASE WHEN type IN ({", ".join(f"'{type_}'" for type_ in sorted(FOLDABLE))}) THEN NULL ELSE raw END
+    FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?
+"""  # noqa: S608 (ours)
 _CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
 
 

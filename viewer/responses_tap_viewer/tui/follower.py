@@ -1,20 +1,24 @@
 """Follows one stream: its rows, page by page while it is read, and on while it is recorded."""
 
 import time
+from collections.abc import Iterable
 
 from responses_tap.protocol.sse import Frame
-from responses_tap.store import EventRow, Recording
-from responses_tap.timeline import FOLDABLE, Delta, Entry, Row, Timeline, count_chars, tail_row
+from responses_tap.store import Recording
+from responses_tap.timeline import FOLDABLE, Row, Timeline, tail_row, take_frame
 from responses_tap_viewer.tui.time_axis import Arrivals
 
 _PAGE = 1000
 """Events read in one statement: some 10 ms of work."""
-_MOMENT = 0.04
+_MOMENT = 0.02
 """Seconds of reading, after which others may ask the recording for something."""
 
 
 class Follower:
-    """Reads a stream into rows: `advance` in the recording's thread; `rows` and `caught_up` are for the screen."""
+    """Reads a stream into rows: `advance` and `read_frames` in the recording's thread, the rest for the screen.
+
+    The frames of deltas, which most are, are read only for the rows in sight.
+    """
 
     def __init__(self, stream_id: int, *, full: bool = False) -> None:
         self.stream_id = stream_id
@@ -27,8 +31,6 @@ class Follower:
         """When the frames came that have been read so far."""
         self._timeline = Timeline(full=full)
         self._next_n = 0
-        self._counted_rows = 0
-        """How many rows need no more counting of characters."""
         self._version: int | None = None
 
     def advance(self, recording: Recording) -> bool:
@@ -38,9 +40,21 @@ class Follower:
             pass
         self.caught_up = not more
         self.rows = [*self._timeline.rows, *(() if more else self._rest(recording))]
-        while (counting := not more and not self.full and self._count_page(recording)) and time.monotonic() < until:
-            pass
-        return more or counting
+        return more
+
+    def read_frames(self, recording: Recording, rows: Iterable[Row]) -> bool:
+        """Read on for a moment what only the frames of these rows tell; whether there is still more to read."""
+        until = time.monotonic() + _MOMENT
+        for row in rows:
+            while lacks_frames(row):
+                if time.monotonic() > until:
+                    return True
+                page = recording.raw(self.stream_id, (row.n or 0) + row.counted, min(_PAGE, row.count - row.counted))
+                for raw in page:
+                    take_frame(row, Frame.whole(raw), full=self.full)
+                if not page:  # the stream has been removed
+                    return False
+        return False
 
     def _rest(self, recording: Recording) -> list[Row]:
         """What stands below the frames: one that has not ended yet, and what no event shows."""
@@ -49,48 +63,22 @@ class Follower:
 
     def _read_page(self, recording: Recording) -> bool:
         version = recording.data_version()
-        bare = () if self.full else FOLDABLE
-        page = list(recording.events(self.stream_id, self._next_n, _PAGE, bare))
+        page = recording.sketch(self.stream_id, self._next_n, _PAGE)
         if version != self._version:
             self._version = version
             # Read after the events, so that none of those that are about them is missing.
             findings = recording.findings(self.stream_id)
             if not self._timeline.update(findings):
                 self._timeline = Timeline(findings, full=self.full)
-                self._next_n = self._counted_rows = 0
+                self._next_n = 0
                 self.arrivals = Arrivals()
                 return True
-        self._timeline.extend(map(_entry, page))
-        for row in page:
-            self.arrivals.add(row.at_ns)
+        self._timeline.extend(page)
+        self.arrivals.extend([entry.at_ns for entry in page if entry.at_ns is not None])
         self._next_n += len(page)
         return len(page) == _PAGE
 
-    def _count_page(self, recording: Recording) -> bool:
-        """Count the characters of the next deltas; whether there may be more to count.
 
-        Their frames are read only here, when all rows stand: so a long stream is there in half the time.
-        """
-        rows = self._timeline.rows
-        while self._counted_rows < len(rows) and not _is_uncounted(rows[self._counted_rows]):
-            self._counted_rows += 1
-        if self._counted_rows == len(rows):
-            self._counted_rows = max(0, len(rows) - 1)  # the last one may grow
-            return False
-        row = rows[self._counted_rows]
-        page = list(recording.events(self.stream_id, (row.n or 0) + row.counted, min(_PAGE, row.count - row.counted)))
-        row.chars += sum(count_chars(Frame.whole(recorded.raw)) for recorded in page)
-        row.counted += len(page)
-        return bool(page)
-
-
-def _is_uncounted(row: Row) -> bool:
+def lacks_frames(row: Row) -> bool:
+    """Whether a row stands for deltas whose frames have not been read yet."""
     return row.type in FOLDABLE and row.n is not None and row.counted < row.count
-
-
-def _entry(row: EventRow) -> Entry | Delta:
-    if row.raw or row.type is None or row.position is None:
-        return Entry(row.n, Frame.whole(row.raw), row.position, row.response, row.at_ns, row.chunk)
-    place = (row.output_index, row.content_index, row.summary_index, None)
-    facts = (row.n, row.position, row.response, row.at_ns, row.chunk, row.type, row.sequence_number)
-    return Delta(*facts, place)

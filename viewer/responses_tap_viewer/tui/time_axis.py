@@ -1,5 +1,7 @@
 """A stream's events on an axis of time: stalls are gaps in it, bursts are peaks."""
 
+from collections.abc import Sequence
+
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.sparkline import sparkline
 
@@ -17,14 +19,15 @@ class Arrivals:
         self._bucket_ns = 1000
         self.last_ns = 0
 
-    def add(self, at_ns: int) -> None:
-        """Count an event that came so long after the stream's start."""
-        while at_ns >= _BUCKETS * self._bucket_ns:
+    def extend(self, times: Sequence[int]) -> None:
+        """Count events that came so long after the stream's start."""
+        self.last_ns = max((self.last_ns, *times))
+        while self.last_ns >= _BUCKETS * self._bucket_ns:
             pairs = zip(self._counts[::2], self._counts[1::2], strict=True)
             self._counts = [a + b for a, b in pairs] + [0] * (_BUCKETS // 2)
             self._bucket_ns *= 2
-        self._counts[max(0, at_ns) // self._bucket_ns] += 1
-        self.last_ns = max(self.last_ns, at_ns)
+        for at_ns in times:
+            self._counts[max(0, at_ns) // self._bucket_ns] += 1
 
     def in_parts(self, parts: int) -> list[int]:
         """How many came in each of so many equal parts of the time until the last one."""

@@ -164,13 +164,19 @@ class Browser(Acts):
             self._timeline.open(None)
 
     def on_sight_changed(self, message: SightChanged) -> None:
-        """Other streams are in sight."""
+        """Other streams or rows are in sight."""
         if message.lines is self._streams.lines:
             self._read_sight()
+        elif message.lines is self._timeline.lines:
+            self._read_timeline_sight()
 
     @work(exclusive=True, group="sight")
     async def _read_sight(self) -> None:
         await self._streams.read_sight(self._source)
+
+    @work(exclusive=True, group="timeline sight")
+    async def _read_timeline_sight(self) -> None:
+        await self._timeline.read_sight(self._source)
 
     def on_stream_selected(self, message: StreamSelected) -> None:
         """Another stream is under the cursor, or the same one has changed."""
@@ -190,6 +196,7 @@ class Browser(Acts):
             more = await timeline.advance(self._source)
             if not more or time.monotonic() - shown > _BETWEEN_REFRESHES:
                 timeline.renew()
+                self._read_timeline_sight()
                 shown = time.monotonic()
         if self._find_in is not None and timeline.follower is not None:
             stream_id, step = self._find_in

@@ -5,7 +5,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from responses_tap.timeline import Row
-from responses_tap_viewer.tui.follower import Follower
+from responses_tap_viewer.tui.follower import Follower, lacks_frames
 from responses_tap_viewer.tui.messages import RowSelected
 from responses_tap_viewer.tui.row_lines import RowLines, Times
 from responses_tap_viewer.tui.source import Source
@@ -84,6 +84,16 @@ class TimelinePane(Pane):
         follower = self.follower
         return follower is not None and bool(await source.read(follower.advance))
 
+    async def read_sight(self, source: Source) -> None:
+        """Read what only the frames of the rows in sight, and of the one under the cursor, tell."""
+        follower, lines = self.follower, self.lines
+        rows = [row for line in (lines.cursor, *lines.in_sight) for row in self.rows[line : line + 1]]
+        more = any(map(lacks_frames, rows))
+        while follower is not None and more:
+            more = bool(await source.read(lambda recording: follower.read_frames(recording, rows)))
+        lines.refresh()  # also for what was read for a call before this one, which may have been cancelled
+        self._select()
+
     def renew(self, stream: Summary | None = None) -> None:
         """Show what has been read. The cursor stays on its row, and follows new ones only from the last."""
         if stream is not None:
@@ -145,7 +155,7 @@ class TimelinePane(Pane):
         self._draw_axis()
         row = rows[cursor] if cursor < len(rows) else None
         self._mark = None if row is None else _mark(row)
-        told = (self._stream, self._mark, row and (row.kind, row.count, row.subject))
+        told = (self._stream, self._mark, row and (row.kind, row.count, row.subject, lacks_frames(row)))
         if told != self._told:
             self._told = told
             self.post_message(RowSelected(row, _event_of(rows, cursor)))
