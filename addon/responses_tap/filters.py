@@ -12,7 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple, Protocol
 
 type Text = Callable[["Filtered"], str | None]
@@ -113,6 +113,8 @@ _BARE = re.compile(r'[^\s",]+')
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _PLAIN = re.compile(r"[\w.*?/@+:<>=\[\]()#%&-]+", re.ASCII)
 """Text that needs no quotes."""
+_KEPT = 256
+"""Texts of which a term remembers whether they fit."""
 _IN_WORDS: tuple[Text, ...] = (lambda row: row.model, lambda row: row.url, lambda row: row.response_id)
 
 
@@ -140,24 +142,24 @@ class Term:
 
     def _holds(self, row: Filtered, codes: Collection[str]) -> bool:
         if not self.field:
-            texts = (*(read(row) or "" for read in _IN_WORDS), *codes)
-            return any(pattern.match(text) for pattern in self._patterns for text in texts)
+            return any(map(self._fits, (*[read(row) or "" for read in _IN_WORDS], *codes)))
         field = FIELDS[self.field]
         if field.number is not None:
             number, compare = field.number(row), _OPERATORS[self.operator]
             return number is not None and any(compare(number, wanted) for wanted in self._numbers)
-        texts = (*codes,) if field.text is None else (field.text(row) or "",)
-        return any(pattern.match(text) for pattern in self._patterns for text in texts)
+        return any(map(self._fits, codes if field.text is None else (field.text(row) or "",)))
 
     @cached_property
     def _numbers(self) -> list[float]:
         return [float(value) for value in self.values]
 
     @cached_property
-    def _patterns(self) -> list[re.Pattern[str]]:
+    def _fits(self) -> Callable[[str], bool]:
+        """Whether a text is one of the values. Most streams share their model, their URL and their codes."""
         around = "" if self.field else "*"
         globs = [f"{around}{value}{around}".replace("[", "[[]") for value in self.values]
-        return [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in globs]
+        patterns = [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in globs]
+        return lru_cache(_KEPT)(lambda text: any(pattern.match(text) for pattern in patterns))
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,11 @@ class Catalogue:
         return self._summaries.get(self.id_at(index))
 
     @property
+    def total(self) -> int:
+        """How many streams there are, whether the filter lets them pass or not."""
+        return len(self._ids)
+
+    @property
     def shown(self) -> list[int]:
         """The ids of the streams that the filter lets pass, ascending."""
         return self._passing

@@ -1,8 +1,9 @@
 """Streams of one shape, put together: so the one in twenty that fails stands out."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from operator import attrgetter
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -51,25 +52,26 @@ class Group(NamedTuple):
 
 def grouped(summaries: Iterable[Summary]) -> list[Group]:
     """The groups of these streams, the rarest first."""
-    by_shape: dict[str, list[Summary]] = {}
+    by_shape: defaultdict[str, list[Summary]] = defaultdict(list)
     for summary in summaries:
-        by_shape.setdefault(summary.shape or summary.state, []).append(summary)
+        by_shape[summary.shape or summary.state].append(summary)
     total = sum(map(len, by_shape.values()))
     groups = [_group(shape, members, total) for shape, members in by_shape.items()]
     return sorted(groups, key=lambda group: (len(group.ids), group.shape))
 
 
 def _group(shape: str, members: list[Summary], total: int) -> Group:
-    codes = Counter(member.first_code for member in members if member.first_code)
+    faulty = [member for member in members if member.is_faulty]
+    codes = Counter(filter(None, map(attrgetter("first_code"), members)))
     return Group(
         shape,
-        tuple(member.id for member in members),
+        tuple(map(attrgetter("id"), members)),
         len(members) / total,
         members[0].state != "open" and len(members) * _RARE <= total,
-        sum(member.is_faulty for member in members),
+        len(faulty),
         tuple(codes.most_common()),
-        next((member.id for member in reversed(members) if member.is_faulty), members[-1].id),
-        min(members, key=lambda member: member.event_count).id,
+        (faulty or members)[-1].id,
+        min(members, key=attrgetter("event_count")).id,
         members[0].shape is None,
     )
 

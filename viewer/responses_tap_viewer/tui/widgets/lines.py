@@ -98,6 +98,8 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self.source: LineSource = NoLines()
         self.cursor = 0
         self._has_cursor = cursor
+        self._styles: dict[tuple[Role | None, bool], Style] = {}
+        """By role, None for the line itself, and whether the line is the cursor's."""
 
     @property
     def height(self) -> int:
@@ -161,17 +163,27 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         index = y + self.scroll_offset.y
         width = self.text_width
         if index >= len(self.source):
-            return Strip.blank(width + 1, self.rich_style)
+            return Strip.blank(width + 1, self._style(None))
         at_cursor = self._has_cursor and index == self.cursor
-        base = self.get_component_rich_style("lines--cursor") if at_cursor else self.rich_style
         mark = _CURSOR if at_cursor else " "
         spans: Line = [(mark, "label"), *clip(self.source.line(index, width), width)]
-        segments = [Segment(text, base + self._style_of(role)) for text, role in spans]
-        return Strip(segments).adjust_cell_length(width + 1, base)
+        segments = [Segment(text, self._style(role, at_cursor=at_cursor)) for text, role in spans]
+        return Strip(segments).adjust_cell_length(width + 1, self._style(None, at_cursor=at_cursor))
 
-    def _style_of(self, role: Role) -> Style:
-        style = self.get_component_rich_style(f"lines--{role}")
-        return Style(color=style.color, bold=style.bold)
+    def notify_style_update(self) -> None:
+        """Find the styles anew: the theme is another one, or the focus is elsewhere."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    def _style(self, role: Role | None, *, at_cursor: bool = False) -> Style:
+        style = self._styles.get((role, at_cursor))
+        if style is None:
+            style = self.get_component_rich_style("lines--cursor") if at_cursor else self.rich_style
+            if role is not None:
+                own = self.get_component_rich_style(f"lines--{role}")
+                style += Style(color=own.color, bold=own.bold)
+            self._styles[role, at_cursor] = style
+        return style
 
     def action_move(self, lines: int) -> None:
         """Up or down."""

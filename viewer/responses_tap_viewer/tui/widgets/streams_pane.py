@@ -58,9 +58,8 @@ class StreamsPane(Pane):
     def choose(self, wanted: Filter) -> None:
         """List the streams that this filter lets pass; none of them counts as new."""
         self.catalogue.choose(wanted)
+        self._see_all()
         self.renew(may_follow=False)
-        self._unseen.clear()
-        self._select()
 
     def turn_mark(self) -> None:
         """Mark the stream under the cursor, or take the mark from it."""
@@ -144,7 +143,7 @@ class StreamsPane(Pane):
             self._selected = self._mark = None
             self._sight = Sight()
             lines.open(StreamLines(self.catalogue, self._sight, self.marked), last)
-            self._known = set(self.catalogue.shown)
+            self._see_all()
         else:
             follows = may_follow and lines.at_end and lines.has_focus and self.catalogue.order == Order()
             at = None if self._mark is None else self.catalogue.index_of(self._mark)
@@ -165,7 +164,7 @@ class StreamsPane(Pane):
         catalogue = self.catalogue
         count = len(catalogue.shown)
         filtered = shorten(str(catalogue.wanted)) if catalogue.wanted else ""
-        shown = f"{count} of {catalogue.totals().streams}" if filtered else str(count or "")
+        shown = f"{count} of {catalogue.total}" if filtered else str(count or "")
         shapes = f"{catalogue.groups} shapes" if catalogue.order.by_shape else ""
         marked = f"{MARKED} {self.marked} marked" if self.marked is not None else ""
         self.entitle("Streams", filtered, shown, shapes, marked, *self._new())
@@ -178,6 +177,12 @@ class StreamsPane(Pane):
         if summary is not None and summary != self._selected:
             self._selected = summary
             self.post_message(StreamSelected(summary))
+
+    def _see_all(self) -> None:
+        """Take none of the streams that are listed now for a new one."""
+        self._shown = self.catalogue.shown
+        self._known = set(self._shown)
+        self._unseen = set()
 
     def _new(self) -> list[str]:
         """How many new streams there are above and below what is in sight."""

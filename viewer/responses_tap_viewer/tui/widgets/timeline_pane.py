@@ -62,6 +62,7 @@ class TimelinePane(Pane):
         """Unfold the runs, or fold them again; the cursor stays on its row, or goes to the run that it is in."""
         if self.follower is not None:
             self.follower = Follower(self.follower.stream_id, full=not self.follower.full)
+            self._entitle()
 
     def turn_times(self) -> None:
         """Count the times from something else."""
