@@ -1,6 +1,7 @@
 """The main screen: the streams, the timeline of one, what is behind one row."""
 
 import asyncio
+import gc
 import time
 from functools import partial
 from pathlib import Path
@@ -102,6 +103,10 @@ class Browser(Acts):
         self._title.show(self._recording_name, self._streams.catalogue.totals())
         self._follow()
 
+    async def on_unmount(self) -> None:
+        """Leave nothing out of later collections; Textual also calls what Acts does here."""
+        gc.unfreeze()
+
     # Following the recording
 
     @work(group="recording")
@@ -114,6 +119,9 @@ class Browser(Acts):
             if change in (Change.OPENED, Change.WRITTEN):
                 await self._read_streams()
                 self._read_timeline()
+            if change is Change.OPENED:
+                # What has been read will stay: a collection that goes through all of it is felt as a key that hangs.
+                gc.freeze()
             if change is not Change.NOTHING:
                 self._show_state()
             self._show_activity()
