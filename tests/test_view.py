@@ -29,6 +29,19 @@ def test_a_stream_through_a_pipe_is_shown_while_it_comes_and_the_keyboard_works(
         assert screen.ends() == 0
 
 
+@pytest.mark.parametrize("delay", ["", "ESCDELAY=200"])
+def test_escape_alone_and_keys_that_begin_with_it_are_told_apart(tmp_path: Path, delay: str) -> None:
+    with terminal(f"{delay} {TAP} view {SEED}", tmp_path) as screen:
+        screen.shows("NS201")
+        screen.press("?\x1b[B")  # an arrow scrolls the help, escape closes it
+        screen.shows("Keys")
+        screen.written = b""
+        screen.press("\x1b")
+        screen.shows("NS201")
+        screen.press("q")
+        assert screen.ends() == 0
+
+
 def test_a_pipe_of_another_format_is_imported(tmp_path: Path) -> None:
     for arguments in (["import", str(SEED), "--db", f"{tmp_path}/a.db"],
                       ["export", f"{tmp_path}/a.db#1", "--format", "har", "-o", f"{tmp_path}/a.har"]):  # fmt: skip

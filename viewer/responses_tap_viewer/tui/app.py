@@ -11,6 +11,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from responses_tap_viewer.tui.escape import hasten_escape
 from responses_tap_viewer.tui.legible import legible
 from responses_tap_viewer.tui.screens.acts import Recorder
 from responses_tap_viewer.tui.screens.browser import Browser
@@ -33,6 +34,7 @@ class TapApp(App[str]):
 
     def __init__(self, path: Path, *, export: Export, title: str = "", recorder: Recorder | None = None) -> None:
         """`title` is shown in place of the file's name, where nobody knows the file; `recorder` is who writes it."""
+        hasten_escape()
         super().__init__()
         self._path = path
         self._title = title or path.name
