@@ -92,7 +92,7 @@ async def test_the_file_can_be_changed_and_bad_options_are_refused(tmp_path: Pat
             addon.error(recorded)
         with pytest.raises(OptionsError, match="cannot write"):
             context.configure(addon, tap_db=str(tmp_path))
-        with pytest.raises(OptionsError):
+        with pytest.raises(OptionsError, match="'nobody' is no profile"):
             context.configure(addon, tap_profile="nobody")
     assert [len(rows(db)) for db in (first, second)] == [1, 1]
 
@@ -133,6 +133,19 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_what_is_kept_can_be_changed_while_it_records(tmp_path: Path) -> None:
+    db = tmp_path / "r.db"
+    with capture(db) as (addon, context):
+        await recorded(addon, CLEAN)
+        with pytest.raises(OptionsError, match="cannot be read"):
+            context.configure(addon, tap_only="errors>")
+        await recorded(addon, CLEAN)
+        context.configure(addon, tap_only="errors>0")
+        await recorded(addon, CLEAN)
+        await recorded(addon, SEED)
+    assert [row.errors for row in rows(db)] == [0, 0, 3]
+
+
 async def test_a_flow_with_findings_is_marked_and_commented(tmp_path: Path) -> None:
     screens = Screens()
     with capture(tmp_path / "r.db", screens) as (addon, _):
@@ -145,6 +158,24 @@ async def test_a_flow_with_findings_is_marked_and_commented(tmp_path: Path) -> N
         assert (clean.marked, clean.comment) == ("", "")
         assert set(map(id, screens.updated)) == {id(seed)}
         assert seed.metadata["responses_tap"] == [f"{tmp_path / 'r.db'}#2"]
+
+
+async def test_a_flow_says_where_its_stream_is_also_when_the_recording_goes_on_in_another_file(tmp_path: Path) -> None:
+    db = tmp_path / "r.db"
+    with capture(db, tap_max_size="1m") as (addon, _):
+        seen = flow()
+        addon.request(seen)
+        addon.responseheaders(seen)
+        assert isinstance(seen.response.stream(SEED[:99]), bytes)
+        other = await recorded(addon, CLEAN + b": " + b"x" * 2**21 + b"\n\n")
+        link = f"{tmp_path / 'r-2.db'}#1"
+        await until(lambda: seen.metadata.get("responses_tap") == [link])
+        later = await recorded(addon, CLEAN)
+        await until(lambda: "responses_tap" in later.metadata)
+        assert later.metadata["responses_tap"] == [f"{tmp_path / 'r-2.db'}#3"]
+        assert other.metadata["responses_tap"] == [f"{db}#2"]
+        assert rows(tmp_path / "r-2.db")[0].id == 1
+        addon.response(seen)
 
 
 async def test_a_person_s_mark_and_comment_stay(tmp_path: Path) -> None:

@@ -74,6 +74,9 @@ class Capture:
             return
         db, profile, only = Path(settings[0]).expanduser(), settings[1], settings[2]
         max_size = _size(settings[3])
+        _check(profile, only)
+        if self._settings is not None and self._settings[0] == settings[0]:
+            self.done()  # a file has one writer at a time
         marks = Marks(db)
 
         def tell(notice: Notice) -> None:
@@ -81,10 +84,7 @@ class Capture:
             self._on_notice(notice)
 
         try:
-            parse(only)
             feeder = Feeder(db, profile, tell, only=only, max_size=max_size)
-        except FilterError as error:
-            raise OptionsError(f"the filter {only!r} cannot be read {error}") from error  # type: ignore[no-untyped-call]
         except RecordingError as error:
             raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
         self.done()
@@ -222,6 +222,16 @@ def _size(text: str) -> int:
     if text and size < _LEAST_SIZE:
         raise OptionsError(f"{text!r} is no size of a recording; give one like 100m or 2g, at least 1m")  # type: ignore[no-untyped-call]
     return size
+
+
+def _check(profile: str, only: str) -> None:
+    """Raise OptionsError unless this profile and this filter are such."""
+    if profile not in PROFILES:
+        raise OptionsError(f"{profile!r} is no profile; there are {', '.join(sorted(PROFILES))}")  # type: ignore[no-untyped-call]
+    try:
+        parse(only)
+    except FilterError as error:
+        raise OptionsError(f"the filter {only!r} cannot be read {error}") from error  # type: ignore[no-untyped-call]
 
 
 def _path(flow: HTTPFlow) -> str:
