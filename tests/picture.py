@@ -12,7 +12,6 @@ from textual.pilot import Pilot
 
 from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.tui.app import TapApp
-from responses_tap_viewer.viewing.view import exporter
 
 FOLDER = Path(__file__).parents[1] / "viewer"
 _SIZE = (150, 38)
@@ -27,7 +26,7 @@ PICTURES = {
 
 async def draw(db: Path, keys: tuple[str, ...], shows: str) -> str:
     """The UI after these keys."""
-    app = TapApp(db, export=exporter(db))
+    app = TapApp(db)
     async with app.run_test(size=_SIZE) as pilot:
         await _until(pilot, "6 streams", "Stream 6")
         for key in keys:

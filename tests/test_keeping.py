@@ -133,6 +133,9 @@ def test_a_full_file_is_left_for_the_next_and_open_streams_move_along(db: Path) 
         assert path.stat().st_mode & 0o777 == 0o600
         with open_recording(path) as recording:
             facts_hold(recording, row.id, SEED if row.id == 1 else big(row.id - 2))
+    for path, following in zip((db, *begun), (*begun, None), strict=True):
+        with open_recording(path) as recording:
+            assert recording.next_file() == (following and following.name)
     (moved,) = [(path, row) for path, row in found if row.id == 1]
     assert moved[0] == begun[-1]
     assert (moved[1].state, moved[1].errors, moved[1].event_count) == ("completed", 3, 13)

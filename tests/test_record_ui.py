@@ -8,8 +8,10 @@ from pathlib import Path
 
 from tests.conftest import RECORDINGS
 from tests.terminal import TAP, terminal
+from tests.upstream import eventually
 
-from responses_tap.store import open_recording
+from responses_tap.store import RecordingError, open_recording
+from responses_tap.store.writer import Writer
 from responses_tap_viewer.replay import ReplayServer, playback
 from responses_tap_viewer.streams import find_stream
 
@@ -55,6 +57,24 @@ def test_leaving_ends_the_recorder_and_its_command_in_good_order(tmp_path: Path)
         screen.shows("Recorded 0 streams")
     with open_recording(tmp_path / "a.db") as recording:
         assert recording.stream_ids() == []
+
+
+def test_a_recorder_and_its_command_do_not_outlive_the_screen(tmp_path: Path) -> None:
+    """It waits for its command, so where nobody writes any more both have ended."""
+    with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- sleep 1000", tmp_path) as screen:
+        screen.shows("● recording · sleep 1000")
+        assert not is_free(tmp_path / "a.db")
+        screen.process.kill()
+        eventually(lambda: is_free(tmp_path / "a.db"))
+
+
+def is_free(db: Path) -> bool:
+    """Whether nobody writes to a recording."""
+    try:
+        Writer(db).close()
+    except RecordingError:
+        return False
+    return True
 
 
 def test_a_recorder_that_cannot_begin_is_one_clear_line(tmp_path: Path) -> None:

@@ -21,11 +21,9 @@ from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.tui import TapApp
 from responses_tap_viewer.tui.screens.browser import Browser
-from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
 from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
-from responses_tap_viewer.viewing.view import exporter
 
 SCREENS = Path(__file__).parents[1] / "screens"
 WIDE, MEDIUM, NARROW = (160, 45), (100, 30), (60, 16)
@@ -209,9 +207,8 @@ class Screen:
 async def opened(
     path: Path,
     size: tuple[int, int] = WIDE,
-    export: Export | None = None,
 ) -> AsyncIterator[Screen]:
-    async with TapApp(path, export=export or exporter(path)).run_test(size=size, notifications=True) as pilot:
+    async with TapApp(path).run_test(size=size, notifications=True) as pilot:
         yield Screen(pilot)
 
 

@@ -34,12 +34,13 @@ async def test_Y_copies_the_bug_report(four: Recorder) -> None:  # noqa: N802
         assert screen.app.clipboard.startswith("# LC103 terminal-missing")
 
 
-async def test_what_cannot_be_copied_is_told(recorder: Recorder) -> None:
-    def export(*_: object) -> bytes:
+async def test_what_cannot_be_copied_is_told(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(*_: object, **__: object) -> bytes:
         raise UnusableInput("stream 1", "has no [b]report")
 
+    monkeypatch.setattr("responses_tap_viewer.tui.screens.acts.export", export)
     recorder.add(b"data: \xed\xa0\x80\n\n" + GOOD)
-    async with opened(recorder.writer.path, export=export) as screen:
+    async with opened(recorder.writer.path) as screen:
         await screen.is_at(1)
         await screen.press("Y")
         await screen.shows("stream 1 has no [b]report")

@@ -37,6 +37,25 @@ async def test_the_last_line_is_followed_while_the_list_has_the_focus(four: Reco
         assert screen.selected == 5
 
 
+async def test_a_recorder_that_goes_on_in_another_file_is_followed(four: Recorder) -> None:
+    first = four.writer.path
+    async with browsing(four) as screen:
+        stream = four.start()
+        n = four.feed(stream, SEED)
+        four.writer.commit()
+        await screen.shows("5 streams")
+        for number in (2, 3):
+            four.writer.move_on(first.with_stem(f"{first.stem}-{number}"), [stream])
+        await screen.shows(f"{first.stem}-3.db  1 stream", f"The recorder goes on in {first.stem}-3.db")
+        four.finish(stream, n)
+        four.writer.commit()
+        await screen.is_at(stream)
+        await screen.press("x")
+        await screen.shows(f"Export stream {stream}", "bytes")
+    async with opened(first) as screen:
+        await screen.shows(f"{first.name}  4 streams", f"This recording goes on in {first.stem}-2.db")
+
+
 async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder) -> None:
     middle = GOOD.index(b"event: response.output_text.done")
     stream = recorder.start()

@@ -14,7 +14,7 @@ def command_table() -> str:
     for name in sorted(main.commands):
         command = main.commands[name]
         pieces = command.collect_usage_pieces(click.Context(command, info_name=name, parent=context))
-        options = [f"[{p.opts[-1]}]" for p in command.params if isinstance(p, click.Option)]
+        options = [f"[{p.opts[-1]}]" for p in command.params if isinstance(p, click.Option) and not p.hidden]
         arguments = [piece for piece in pieces if piece != "[OPTIONS]"]
         lines.append(f"| `{' '.join([name, *options, *arguments])}` | {_first_line(command)} |")
     return "\n".join(lines)

@@ -263,6 +263,8 @@ class FileBegun:
     """The recording has reached its size and goes on in another file; streams that are open move there."""
 
     path: str
+    moved: list[int]
+    """The streams that are open."""
 
 
 @dataclass(frozen=True, slots=True)

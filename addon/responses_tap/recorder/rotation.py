@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import FileBegun, Notice, Trouble
 from responses_tap.store import RecordingError
+from responses_tap.store.moving import following
 from responses_tap.store.writer import Writer
 
 
@@ -25,33 +25,11 @@ class Rotation:
         # The open streams move along: a file is left only if that leaves a good part of it behind.
         if size - sum(stream.size for stream in open_) < self._max_size / 2:
             return
-        path = following(self._first)
+        path, moved = following(self._first), [stream.id for stream in open_]
         try:
-            writer.move_on(path, [stream.id for stream in open_])
+            writer.move_on(path, moved)
         except (RecordingError, sqlite3.Error) as error:
             self._max_size = 0
             yield Trouble(f"no other file can be begun ({error}); the recording goes on in {writer.path}")
         else:
-            yield FileBegun(str(path))
-
-
-def latest(first: Path) -> Path:
-    """The last file that there is of the recording that begins with `first`."""
-    *_, last = first, *_present(first)
-    return last
-
-
-def following(first: Path) -> Path:
-    """The first file that there is not yet of the recording that begins with `first`."""
-    number = 2 + sum(1 for _ in _present(first))
-    return first.with_stem(f"{first.stem}-{number}")
-
-
-def _present(first: Path) -> list[Path]:
-    present = []
-    for number in count(2):
-        path = first.with_stem(f"{first.stem}-{number}")
-        if not path.exists():
-            break
-        present.append(path)
-    return present
+            yield FileBegun(str(path), moved)

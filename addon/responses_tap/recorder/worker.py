@@ -32,12 +32,13 @@ from responses_tap.recorder.messages import (
     Trouble,
 )
 from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation, latest
+from responses_tap.recorder.rotation import Rotation
 from responses_tap.recorder.selection import Selection
 from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.recorder.takeover import LEFT
 from responses_tap.redact import own_patterns
 from responses_tap.store import RecordingError
+from responses_tap.store.moving import latest
 from responses_tap.store.writer import Writer
 
 _COMMIT_SECONDS = 0.05

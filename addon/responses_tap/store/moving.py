@@ -1,5 +1,6 @@
-"""Takes streams from one recording to the next, whose numbers go on."""
+"""A recording in several files, FILE.db, FILE-2.db …: their names, and streams that move from one to the next."""
 
+from itertools import count
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -14,7 +15,7 @@ def copy_streams(db: Database, path: Path, streams: list[tuple[int]]) -> None:
     connection.execute("ATTACH ? AS new", (str(path),))
     try:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT OR REPLACE INTO new.meta SELECT * FROM main.meta")
+        connection.execute("INSERT OR REPLACE INTO new.meta SELECT * FROM main.meta WHERE key != 'next'")
         connection.execute("INSERT OR REPLACE INTO new.meta SELECT 'last_id', max(id) FROM main.streams")
         connection.execute("INSERT INTO new.sockets SELECT * FROM main.sockets WHERE end_ns IS NULL")
         for table in TABLES_OF_STREAMS:
@@ -32,13 +33,36 @@ def copy_streams(db: Database, path: Path, streams: list[tuple[int]]) -> None:
 
 
 def take_out_streams(db: Database, streams: list[tuple[int]], path: Path) -> None:
-    """Take out what has been copied to `path`."""
+    """Take out what has been copied to `path`, and leave word that the recording goes on there."""
     connection = db.conn
     connection.execute("BEGIN IMMEDIATE")
     for table in TABLES_OF_STREAMS:
         connection.executemany(f"DELETE FROM {table} WHERE stream = ?", streams)  # noqa: S608 (ours)
     connection.executemany("DELETE FROM streams WHERE id = ?", streams)
     connection.execute("DELETE FROM meta WHERE key GLOB 'flow:*' OR key GLOB 'socket:*'")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('next', ?)", (path.name,))
     reason = f"goes on in {path.name}"
     connection.execute("UPDATE sockets SET ended_by = 'recorder', end_reason = ? WHERE end_ns IS NULL", (reason,))
     connection.execute("COMMIT")
+
+
+def latest(first: Path) -> Path:
+    """The last file that there is of the recording that begins with `first`."""
+    *_, last = first, *_present(first)
+    return last
+
+
+def following(first: Path) -> Path:
+    """The first file that there is not yet of the recording that begins with `first`."""
+    number = 2 + sum(1 for _ in _present(first))
+    return first.with_stem(f"{first.stem}-{number}")
+
+
+def _present(first: Path) -> list[Path]:
+    present = []
+    for number in count(2):
+        path = first.with_stem(f"{first.stem}-{number}")
+        if not path.exists():
+            break
+        present.append(path)
+    return present

@@ -76,6 +76,11 @@ class Recording:
         """A number that changes whenever somebody else has written to the file."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
+    def next_file(self) -> str | None:
+        """The name of the file beside this one that the recorder has gone on in, if it has."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'next'")
+        return str(rows[0][0]) if rows else None
+
     def stream_ids(self) -> list[int]:
         """The ids of all streams, ascending."""
         return [row[0] for row in self._rows("SELECT id FROM streams ORDER BY id")]

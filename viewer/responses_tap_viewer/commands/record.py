@@ -23,6 +23,13 @@ def demo(no_ui: bool) -> None:
     demo(None if no_ui or not has_terminal() else _look)
 
 
+def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> None:
+    from responses_tap_viewer.recording.run import end_with_input
+
+    if is_wanted:
+        end_with_input()
+
+
 @click.command()
 @click.option(
     "--upstream",
@@ -59,6 +66,7 @@ def demo(no_ui: bool) -> None:
 @click.option(
     "--max-size", "tap_max_size", metavar="SIZE", default="", help="Go on in FILE-2.db, … at this size: 500m, 2g."
 )
+@click.option("--until-eof", is_flag=True, hidden=True, expose_value=False, callback=_end_with_input)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def record(
@@ -94,7 +102,7 @@ def record(
       responses-tap record --mode regular -- codex exec "say hello"
       responses-tap record --mode reverse --mode regular@8091
     """  # fmt: skip
-    from responses_tap_viewer.recording.run import DEFAULT_UPSTREAM, record
+    from responses_tap_viewer.recording.run import DEFAULT_UPSTREAM, current, record
     from responses_tap_viewer.streams import default_recording
 
     where, upstream, db = address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
@@ -103,7 +111,7 @@ def record(
 
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
         options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
-        ctx.exit(record_and_look(db, options, command))
+        ctx.exit(record_and_look(current(db, settings["tap_max_size"]), options, command))
     ctx.exit(record(db, where, upstream, modes, command, settings))
 
 

@@ -15,6 +15,7 @@ from responses_tap.printable import printable
 from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, Trouble
+from responses_tap.store.moving import latest
 from responses_tap.timeline import GLYPHS
 from responses_tap_viewer.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
@@ -68,6 +69,25 @@ class Narrator:
             yield f"Look at them: responses-tap view {self._files[-1] if self._files else db}"
 
 
+def current(db: Path, max_size: str) -> Path:
+    """The file that will be written to: of a recording with a size, the last one."""
+    return latest(db) if max_size else db
+
+
+def end_with_input() -> None:
+    """Have this process ended by SIGTERM when its standard input ends; what it starts gets an empty one."""
+    lifeline, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def end() -> None:
+        while os.read(lifeline, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end, name="responses-tap lifeline", daemon=True).start()
+
+
 def say(text: str) -> None:
     """Print to standard error."""
     click.echo(text, err=True)
@@ -85,14 +105,14 @@ def record(
 
     `tap` has the addon's options beside the file, by their names in mitmproxy.
     """
-    narrator = Narrator()
+    narrator, where = Narrator(), current(db, tap["tap_max_size"])
     options = {"ssl_verify_upstream_trusted_ca": upstream_ca(), **tap}
     try:
         proxy = Proxy(db, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options)
     except CannotRecord as error:
         raise UnusableInput("", str(error)) from error
     with proxy, TemporaryDirectory(prefix="responses-tap-") as folder:
-        say(f"Recording {upstream if modes[0].partition('@')[0] == 'reverse' else ', '.join(modes)} to {db}")
+        say(f"Recording {upstream if modes[0].partition('@')[0] == 'reverse' else ', '.join(modes)} to {where}")
         for listener in proxy.listeners:
             if not is_loopback(listener.host):
                 say(f"Listening beyond this machine, on {listener.host}: anyone who reaches it can use it")
@@ -104,7 +124,7 @@ def record(
         else:
             _tell_ready(proxy, settings)
             status = _wait()
-    for line in narrator.summary(db):
+    for line in narrator.summary(where):
         say(line)
     return status
 

@@ -15,7 +15,6 @@ from responses_tap_viewer.tui.escape import hasten_escape
 from responses_tap_viewer.tui.legible import legible
 from responses_tap_viewer.tui.screens.acts import Recorder
 from responses_tap_viewer.tui.screens.browser import Browser
-from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.screens.help import HelpScreen
 
 _TEXTUALS_OWN = ("command_palette", "quit", "app.quit")
@@ -23,7 +22,7 @@ _TEXTUALS_OWN = ("command_palette", "quit", "app.quit")
 
 
 class TapApp(App[str]):
-    """Browses the recording at `path`; `export` makes the content of a file from a stream's id and a format."""
+    """Browses the recording at `path`."""
 
     TITLE = "responses-tap"
     CSS_PATH = "app.tcss"
@@ -32,18 +31,17 @@ class TapApp(App[str]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, path: Path, *, export: Export, title: str = "", recorder: Recorder | None = None) -> None:
+    def __init__(self, path: Path, *, title: str = "", recorder: Recorder | None = None) -> None:
         """`title` is shown in place of the file's name, where nobody knows the file; `recorder` is who writes it."""
         hasten_escape()
         super().__init__()
         self._path = path
         self._title = title or path.name
         self._recorder = recorder
-        self._export = export
 
     def get_default_screen(self) -> Screen[Any]:
         """The browser."""
-        return Browser(self._path, self._export, self._title, self._recorder)
+        return Browser(self._path, self._title, self._recorder)
 
     def on_mount(self) -> None:
         """Leave in good order, the terminal restored, also when a signal says so."""

@@ -22,12 +22,17 @@ class Change(Enum):
 
 
 class Source:
-    """Reads the recording at `path`, whatever becomes of the file."""
+    """Reads the recording at `path`, whatever becomes of the file.
+
+    Where the recorder goes on in another file while this one is looked at, that is read from then on.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.trouble = ""
         """Why the file cannot be read now, empty while it can."""
+        self.next_file: str | None = None
+        """The file that the recorder had gone on in before this one was opened."""
         self._recording: Recording | None = None
         self._identity: tuple[int, int] | None = None
         self._version = 0
@@ -60,7 +65,18 @@ class Source:
         if version == self._version:
             return Change.NOTHING
         self._version = version
-        return Change.WRITTEN
+        return self._go_on() or Change.WRITTEN
+
+    def _go_on(self) -> Change | None:
+        """Open the file that the recorder has gone on in since this one was opened, if it has."""
+        change = None
+        while (name := self._read(Recording.next_file)) is not None and name != self.next_file:
+            self.path = self.path.with_name(name)
+            change = self._open(_identity(self.path))
+            if change is not Change.OPENED:
+                break
+            self.next_file = None  # that one may be full, too, by now
+        return change
 
     def _open(self, identity: tuple[int, int] | None) -> Change:
         """Open the file anew; what was open before stays readable until that succeeds."""
@@ -76,6 +92,7 @@ class Source:
                 self._close()
                 self._recording, self._identity, self.trouble = recording, identity, ""
                 self._version = self._read(Recording.data_version) or 0
+                self.next_file = self._read(Recording.next_file)
                 return Change.OPENED
         self._identity = None
         return Change.NOTHING if self.trouble == before else Change.LOST

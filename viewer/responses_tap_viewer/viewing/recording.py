@@ -27,8 +27,8 @@ class Recorder:
         """Where the output goes."""
         self._command = " ".join(command)
         self._process = subprocess.Popen(  # noqa: S603 (ourselves, with what the person gave)
-            [sys.executable, "-m", "responses_tap_viewer", "record", *arguments, "--", *command],
-            stdin=subprocess.DEVNULL,  # the keyboard belongs to the UI, too
+            [sys.executable, "-m", "responses_tap_viewer", "record", "--until-eof", *arguments, "--", *command],
+            stdin=subprocess.PIPE,  # it ends with this process, however that comes; the keyboard belongs to the UI
             stdout=log if sys.stdout.isatty() else None,
             stderr=log,
         )
@@ -74,7 +74,7 @@ class Recorder:
 
 
 def record_and_look(db: Path, arguments: Sequence[str], command: Sequence[str]) -> int:
-    """Record and show it until the person leaves; what was printed comes then. The recorder's exit status."""
+    """Record, and show `db` until the person leaves; what was printed comes then. The recorder's exit status."""
     need_terminal()
     with tempfile.NamedTemporaryFile(prefix="responses-tap-", suffix=".log") as log:
         recorder = Recorder(arguments, command, log)

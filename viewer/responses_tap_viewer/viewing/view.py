@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from responses_tap_viewer.exporting.export import export
-from responses_tap_viewer.exporting.formats import Format
-from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.importing import import_paths
 from responses_tap_viewer.recording.piping import NAME, read_start, record_pipe
-from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, open_existing, recorded_stream
+from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording
 
 if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.acts import Recorder
-    from responses_tap_viewer.tui.screens.export import Export
 
 _STDIN = "-"
 _RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
@@ -49,21 +45,8 @@ def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> No
     from responses_tap_viewer.tui.screens.browser import DEMO
 
     need_terminal()
-    if TapApp(db, export=exporter(db), title=title, recorder=recorder).run() == DEMO:
+    if TapApp(db, title=title, recorder=recorder).run() == DEMO:
         demo(look)
-
-
-def exporter(db: Path) -> "Export":
-    """What makes files of the streams of a recording."""
-
-    def export_stream(id_: int, format_: Format, content: Content, mask_secrets: bool) -> bytes:
-        with open_existing(db) as recording:
-            row = recording.stream(id_)
-            if row is None:
-                raise UnusableInput(f"stream {id_}", "has been removed from the recording")
-            return export([recorded_stream(recording, row)], format_, content, mask_secrets=mask_secrets)
-
-    return export_stream
 
 
 def need_terminal() -> None:

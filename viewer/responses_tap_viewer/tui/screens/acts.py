@@ -13,13 +13,13 @@ from textual.widgets import Static
 
 from responses_tap.printable import printable
 from responses_tap.store import Recording, RecordingError
+from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.exporting.formats import FORMATS
-from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.comparison import Compared
 from responses_tap_viewer.tui.replays import Replays
 from responses_tap_viewer.tui.screens.compare import CompareScreen
-from responses_tap_viewer.tui.screens.export import Export, ExportScreen
+from responses_tap_viewer.tui.screens.export import ExportScreen
 from responses_tap_viewer.tui.screens.log import LogScreen
 from responses_tap_viewer.tui.source import Source
 from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
@@ -45,11 +45,10 @@ class Recorder(Protocol):
 class Acts(Screen[None]):
     """The actions behind the keys; the screen that has the streams and the detail pane is a subclass."""
 
-    def __init__(self, path: Path, export: Export, recorder: Recorder | None) -> None:
+    def __init__(self, path: Path, recorder: Recorder | None) -> None:
         super().__init__()
         self._recorder = recorder
         self._source = Source(path)
-        self._export = export
         self._streams, self._detail = StreamsPane(), DetailPane()
         self._replays = Replays()
         self._active = ""
@@ -98,12 +97,11 @@ class Acts(Screen[None]):
     @work
     async def action_export(self) -> None:
         """Ask for a format and a file, and write it."""
-        stream = self._streams.selected
-        if stream is None:
-            return
-        written = await self.app.push_screen_wait(ExportScreen(stream.id, self._export))
-        if written is not None:
-            self.notify(printable(f"Written to {written.resolve()}"), markup=False)
+        with self._told():
+            if (stream := await self._selected()) is not None:
+                written = await self.app.push_screen_wait(ExportScreen(stream))
+                if written is not None:
+                    self.notify(printable(f"Written to {written.resolve()}"), markup=False)
 
     def action_copy_page(self) -> None:
         """Copy what the detail pane shows."""
@@ -112,10 +110,9 @@ class Acts(Screen[None]):
     @work(exclusive=True, group="act")
     async def action_copy_report(self) -> None:
         """Copy the bug report of the stream under the cursor, secrets masked."""
-        stream = self._streams.selected
-        if stream is not None:
-            with self._told():
-                report = await asyncio.to_thread(self._export, stream.id, _REPORT, Content.WHOLE, True)
+        with self._told():
+            if (stream := await self._selected()) is not None:
+                report = await asyncio.to_thread(export, [stream], _REPORT, mask_secrets=True)
                 self._copy(report.decode(errors="replace"), f"the bug report of stream {stream.id}")
 
     def _copy(self, text: str, what: str) -> None:
@@ -137,15 +134,19 @@ class Acts(Screen[None]):
     @work(exclusive=True, group="act")
     async def action_replay(self) -> None:
         """Serve the stream under the cursor to any client; or stop it, if that is being done."""
-        stream = self._streams.selected
         with self._told():
             if self._replays.words:
                 await self._replays.stop()
-            elif stream is not None:
-                whole = await self._source.read(partial(_whole, stream_id=stream.id))
-                if whole is not None:
-                    await self._replays.start(whole)
+            elif (stream := await self._selected()) is not None:
+                await self._replays.start(stream)
         self._show_activity()
+
+    async def _selected(self) -> Stream | None:
+        """The stream under the cursor, with all its frames."""
+        selected = self._streams.selected
+        if selected is None:
+            return None
+        return await self._source.read(partial(_whole, stream_id=selected.id))
 
 
 def _whole(recording: Recording, stream_id: int) -> Stream:

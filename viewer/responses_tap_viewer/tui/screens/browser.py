@@ -19,7 +19,6 @@ from responses_tap.timeline import MISSING
 from responses_tap_viewer.tui.messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.pages import TABS, Subject, page
 from responses_tap_viewer.tui.screens.acts import Acts, Recorder
-from responses_tap_viewer.tui.screens.export import Export
 from responses_tap_viewer.tui.source import Change
 from responses_tap_viewer.tui.summary import read_each, read_page
 from responses_tap_viewer.tui.widgets.filter_line import FilterLine
@@ -70,9 +69,9 @@ class Browser(Acts):
         Binding("z", "replay", "Replay", tooltip="Serve the stream to any client, or stop that"),
     ]
 
-    def __init__(self, path: Path, export: Export, name: str, recorder: Recorder | None) -> None:
-        super().__init__(path, export, recorder)
-        self._recording_name = name
+    def __init__(self, path: Path, name: str, recorder: Recorder | None) -> None:
+        super().__init__(path, recorder)
+        self._file, self._recording_name = path, name
         self._timeline = TimelinePane()
         self._panes: tuple[Pane, ...] = (self._streams, self._timeline, self._detail)
         self._pane: Pane = self._streams
@@ -116,6 +115,7 @@ class Browser(Acts):
             if change is Change.OPENED:
                 self._streams.catalogue = self._streams.catalogue.anew()
                 self._timeline.open(None)
+                self._tell_file()
             if change in (Change.OPENED, Change.WRITTEN):
                 await self._read_streams()
                 self._read_timeline()
@@ -126,6 +126,16 @@ class Browser(Acts):
                 self._show_state()
             self._show_activity()
             await asyncio.sleep(_BETWEEN_REFRESHES)
+
+    def _tell_file(self) -> None:
+        """Say which file it is now, and where the recording goes on if not in it."""
+        source = self._source
+        if source.path != self._file:
+            self._file = source.path
+            self._recording_name = source.path.name
+            self.notify(printable(f"The recorder goes on in {source.path.name}"), markup=False)
+        elif source.next_file is not None:
+            self.notify(printable(f"This recording goes on in {source.next_file}"), markup=False)
 
     async def _read_streams(self) -> None:
         streams = self._streams

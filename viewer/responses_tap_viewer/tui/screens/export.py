@@ -1,7 +1,7 @@
 """The dialog that writes a stream to a file."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -15,19 +15,13 @@ from textual.widgets import Input, Label
 from responses_tap.printable import printable
 from responses_tap.store import RecordingError
 from responses_tap.timeline import MISSING, OK
-from responses_tap_viewer.exporting.export import write_whole
-from responses_tap_viewer.exporting.formats import FORMATS, Format
+from responses_tap_viewer.exporting.export import export, write_whole
+from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.exporting.leaks import SecretFound
 from responses_tap_viewer.exporting.redaction import Content
-from responses_tap_viewer.streams import UnusableInput
+from responses_tap_viewer.streams import Stream, UnusableInput
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines
-
-type Export = Callable[[int, Format, Content, bool], bytes]
-"""A stream's id, a format, how much leaves, whether secrets are masked → the content of the file.
-
-UnusableInput where it cannot be made, or must not leave so.
-"""
 
 _PREVIEWED = 1 << 15
 """Bytes of the file that are shown before it is written."""
@@ -59,10 +53,9 @@ class ExportScreen(ModalScreen[Path | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
 
-    def __init__(self, stream_id: int, export: Export) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__()
-        self._stream_id = stream_id
-        self._export = export
+        self._stream = stream
         self._formats, self._amounts = Lines(id="formats"), Lines(id="amounts")
         self._preview = Lines(id="preview", cursor=False)
         self._verdict = Label(id="verdict", markup=False)
@@ -71,7 +64,7 @@ class ExportScreen(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         """The formats, how much of it, the name, what will be in the file."""
         with Vertical(id="dialog", classes="export") as dialog:
-            dialog.border_title = f"Export stream {self._stream_id}"
+            dialog.border_title = f"Export stream {self._stream.id}"
             with Horizontal(id="choices"):
                 yield self._formats
                 yield self._amounts
@@ -134,7 +127,7 @@ class ExportScreen(ModalScreen[Path | None]):
 
     def _content(self) -> bytes:
         amount = AMOUNTS[self._amounts.cursor]
-        return self._export(self._stream_id, self._format, amount.content, amount.masks_secrets)
+        return export([self._stream], self._format, amount.content, mask_secrets=amount.masks_secrets)
 
     def _write(self, name: str) -> Path:
         path = Path(name).expanduser()
@@ -144,7 +137,7 @@ class ExportScreen(ModalScreen[Path | None]):
         return path
 
     def _proposal(self) -> str:
-        name = f"responses-tap-stream-{self._stream_id}"
+        name = f"responses-tap-stream-{self._stream.id}"
         suffix = self._format.suffix
         candidates = (Path(f"{name}{number}{suffix}") for number in ("", *(f"-{n}" for n in range(2, 100))))
         return str(next((path for path in candidates if not path.exists()), Path(f"{name}{suffix}")))
