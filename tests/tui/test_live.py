@@ -50,6 +50,11 @@ async def test_a_recorder_that_goes_on_in_another_file_is_followed(four: Recorde
         four.finish(stream, n)
         four.writer.commit()
         await screen.is_at(stream)
+        four.writer.move_on(first.with_stem(f"{first.stem}-4"), [])
+        await screen.press("t")
+        await screen.shows("since the row before", f"{first.stem}-3.db  1 stream")  # there is nothing to see in 4
+        stream = four.add(GOOD)
+        await screen.shows(f"{first.stem}-4.db  1 stream")
         await screen.press("x")
         await screen.shows(f"Export stream {stream}", "bytes")
     async with opened(first) as screen:

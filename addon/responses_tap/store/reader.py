@@ -78,8 +78,8 @@ class Recording:
 
     def next_file(self) -> str | None:
         """The name of the file beside this one that the recorder has gone on in, if it has."""
-        rows = self._rows("SELECT value FROM meta WHERE key = 'next'")
-        return str(rows[0][0]) if rows else None
+        names = [str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = 'next'")]
+        return next((name for name in names if name and name == Path(name).name), None)
 
     def stream_ids(self) -> list[int]:
         """The ids of all streams, ascending."""

@@ -24,7 +24,7 @@ class Change(Enum):
 class Source:
     """Reads the recording at `path`, whatever becomes of the file.
 
-    Where the recorder goes on in another file while this one is looked at, that is read from then on.
+    Where the recorder goes on in another file while this one is looked at, that is read as soon as there is a stream.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,6 +36,8 @@ class Source:
         self._recording: Recording | None = None
         self._identity: tuple[int, int] | None = None
         self._version = 0
+        self._is_left = False
+        """Whether the recorder has gone on in another file, in which there is no stream yet."""
         # One thread: a statement at a time, and none on the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording")
 
@@ -62,16 +64,20 @@ class Source:
         version = self._read(Recording.data_version)
         if version is None:
             return Change.LOST
-        if version == self._version:
+        before, self._version = self._version, version
+        if version == before and not self._is_left:
             return Change.NOTHING
-        self._version = version
-        return self._go_on() or Change.WRITTEN
+        return self._go_on() or (Change.NOTHING if version == before else Change.WRITTEN)
 
     def _go_on(self) -> Change | None:
         """Open the file that the recorder has gone on in since this one was opened, if it has."""
         change = None
         while (name := self._read(Recording.next_file)) is not None and name != self.next_file:
-            self.path = self.path.with_name(name)
+            path = self.path.with_name(name)
+            self._is_left = not _leads_to_streams(path)
+            if self._is_left:
+                break
+            self.path = path
             change = self._open(_identity(self.path))
             if change is not Change.OPENED:
                 break
@@ -110,6 +116,15 @@ class Source:
         if self._recording is not None:
             self._recording.close()
             self._recording = None
+
+
+def _leads_to_streams(path: Path) -> bool:
+    """Whether a recording has streams, or has gone on in a further file."""
+    try:
+        with open_recording(path) as recording:
+            return bool(recording.streams(limit=1)) or recording.next_file() is not None
+    except RecordingError:
+        return False
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
