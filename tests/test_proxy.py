@@ -65,6 +65,32 @@ def streamed(*chunks: bytes) -> Script:
     return says(SSE_HEAD, *map(framed, chunks), b"0\r\n\r\n")
 
 
+def test_a_clock_that_is_set_disturbs_neither_order_nor_times(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back by a day in the middle of a stream, and on by two before the next."""
+    real, off_s = time.time, [0]
+    monkeypatch.setattr(time, "time", lambda: real() + off_s[0])
+
+    def set_in_the_middle(connection: socket.socket) -> None:
+        connection.sendall(SSE_HEAD + framed(EVENTS[0]))
+        off_s[0] -= 86_400
+        connection.sendall(b"".join(map(framed, EVENTS[1:])) + b"0\r\n\r\n")
+
+    with recording_proxy(db, v1=set_in_the_middle) as proxy:
+        for _ in range(2):
+            receive(proxy, "/v1/responses")
+            off_s[0] += 2 * 86_400
+        receive(proxy, "/v1/responses")
+    first, second, third = rows(db)
+    assert second.started_at > first.started_at  # the wall clock as it was
+    assert second.started_at[:10] < third.started_at[:10]
+    for row in (first, second, third):
+        times_ns = [at_ns for at_ns in (row.first_byte_ns, row.last_byte_ns, row.end_ns) if at_ns is not None]
+        assert 0 <= times_ns[0] <= times_ns[1] <= times_ns[2] < 3600 * 10**9
+        with open_recording(db) as recording:
+            times = [entry.at_ns for entry in recording.entries(row.id)]
+        assert times == sorted(times)
+
+
 def test_the_client_gets_every_byte_and_the_record_too(db: Path) -> None:
     with recording_proxy(db, v1=streamed(*EVENTS)) as proxy:
         assert proxy.base_url == f"http://127.0.0.1:{proxy.port}/v1"
