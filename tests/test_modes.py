@@ -208,6 +208,49 @@ def test_record_leads_its_command_through_the_proxy(db: Path, tmp_path: Path) ->
     assert [row.state for row in rows(db)] == ["completed"]
 
 
+ASK_BY_SOCKS = """
+import http.client, os, socket, ssl, sys, urllib.parse
+proxy, port = urllib.parse.urlsplit(os.environ["ALL_PROXY"]), int(sys.argv[1])
+assert proxy.scheme == "socks5h"
+connection = socket.create_connection((proxy.hostname, proxy.port))
+connection.sendall(bytes([5, 1, 0]))  # version 5, one method: without authentication
+assert connection.recv(2) == bytes([5, 0])
+connection.sendall(bytes([5, 1, 0, 3, 9]) + b"localhost" + port.to_bytes(2))  # connect to a name of 9 bytes
+assert connection.recv(1024)[:2] == bytes([5, 0])
+client = http.client.HTTPConnection("localhost")
+client.sock = ssl.create_default_context().wrap_socket(connection, server_hostname="localhost")
+client.request("POST", "/v1/responses", "{}")
+print(len(client.getresponse().read()))
+"""
+
+
+def test_a_command_is_led_through_socks(db: Path, tmp_path: Path) -> None:
+    own = {name: value for name, value in os.environ.items() if name not in TRUST}
+    with tls_upstream(tmp_path, "http/1.1") as (upstream, ca):
+        program = [sys.executable, "-m", "responses_tap_viewer", "record", "--db", str(db), "--listen", "127.0.0.1:0"]
+        done = subprocess.run(
+            [*program, "--mode", "socks5", "--", sys.executable, "-c", ASK_BY_SOCKS, str(upstream.port)],
+            capture_output=True, text=True, check=False, timeout=120, env={**own, "SSL_CERT_FILE": str(ca)},
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == len(CLEAN)
+    assert [row.state for row in rows(db)] == ["completed"]
+
+
+def test_a_wireguard_client_is_told_its_configuration(db: Path) -> None:
+    port = free_port()
+    with Proxy(db, modes=[f"wireguard@{port}"], on_notice=lambda _: None) as proxy:
+        (listener,) = proxy.listeners
+    assert f"Endpoint = 127.0.0.1:{port}" in listener.configuration
+    assert "PrivateKey = " in listener.configuration
+
+
+def test_a_mode_that_cannot_be_started_is_one_line(db: Path, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("none")
+    with pytest.raises(CannotRecord, match=r"^the mode wireguard:.*keys cannot be started \(Invalid .*$"):
+        Proxy(db, modes=[f"wireguard:{tmp_path}/keys"])
+
+
 def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) -> None:
     program = [sys.executable, "-m", "responses_tap_viewer", "record", "--db", str(db), "--listen", "0.0.0.0:0"]
     proxy, second = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"

@@ -20,6 +20,7 @@ from mitmproxy.hooks import ConfigureHook
 from mitmproxy.http import HTTPFlow
 from mitmproxy.master import Master
 from mitmproxy.options import CONF_BASENAME, CONF_DIR, Options
+from mitmproxy.proxy.mode_servers import ServerInstance, WireGuardServerInstance
 
 from responses_tap.capture import Capture, log_notice
 from responses_tap.connections import Connections
@@ -47,11 +48,15 @@ class Listener(NamedTuple):
     port: int
     prefix: str
     """What the upstream's URL has after its origin, where it has one."""
+    configuration: str
+    """What a WireGuard client is to be configured with; empty in other modes."""
 
     @property
     def url(self) -> str:
         """What a client takes for the proxy, or for the API's base URL."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
+        # With the h the proxy looks up the names of the hosts, as it does in the other modes.
+        scheme = "socks5h" if self.mode == "socks5" else "http"
+        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
 
 
 class Proxy:
@@ -240,16 +245,25 @@ def _listeners(servers: Proxyserver, prefixes: Mapping[str, str]) -> list[Listen
     """Where the servers listen; CannotRecord where one could not be started."""
     for server in servers.servers:
         if (failure := server.last_exception) is not None:
-            cause = os.strerror(failure.errno) if isinstance(failure, OSError) and failure.errno else str(failure)
             mode = server.mode
+            if not isinstance(failure, OSError):
+                cause, *_ = str(failure).splitlines() or [type(failure).__name__]
+                raise CannotRecord(f"the mode {mode.full_spec} cannot be started ({cause})")
+            cause = os.strerror(failure.errno) if failure.errno else str(failure)
             where = f"{mode.listen_host(ctx.options.listen_host)}:{mode.listen_port(ctx.options.listen_port)}"
             raise CannotRecord(f"cannot listen on {where} ({cause}); give another address with --listen")
     # Without a host, mitmproxy listens on every address, by each family of addresses.
     return [
-        Listener(server.mode.type_name, *server.listen_addrs[0][:2], prefixes[server.mode.full_spec])
+        Listener(
+            server.mode.type_name, *server.listen_addrs[0][:2], prefixes[server.mode.full_spec], _configuration(server)
+        )
         for server in servers.servers
         if server.listen_addrs
     ]
+
+
+def _configuration(server: "ServerInstance[Any]") -> str:
+    return server.client_conf() or "" if isinstance(server, WireGuardServerInstance) else ""
 
 
 async def _drain(servers: Proxyserver) -> None:

@@ -29,6 +29,8 @@ def variables(proxy: "Proxy", listener: "Listener", folder: Path) -> dict[str, s
     if listener.mode == "reverse":
         return {"OPENAI_BASE_URL": listener.url}
     trust = dict.fromkeys(TRUST, str(_bundle(proxy.ca, folder)))
+    if listener.mode == "socks5":
+        return dict.fromkeys(("ALL_PROXY", "all_proxy"), listener.url) | trust
     if listener.mode not in _PROXY_MODES:
         return trust
     names = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import indent
 
 import click
 
@@ -122,8 +123,7 @@ def record(
         if command:
             status = _run(command, settings[0] if settings else {})
         else:
-            _tell_ready(proxy, settings)
-            status = _wait()
+            status = _wait(lambda: _tell_ready(proxy, settings))
     for line in narrator.summary(where):
         say(line)
     return status
@@ -136,6 +136,8 @@ def _tell_ready(proxy: Proxy, settings: Sequence[Mapping[str, str]]) -> None:
             "" if len(settings) == 1 and "OPENAI_BASE_URL" in variables_ else f"  # {listener.mode}: {listener.url}\n"
         )
         say("\n" + head + "\n".join(f"  {line}" for line in export_lines(variables_)))
+        if listener.configuration:
+            say("\n" + indent(listener.configuration, "  "))
     say("\nCtrl-C ends.")
 
 
@@ -162,9 +164,10 @@ def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
     return _SIGNALLED - status if status < 0 else status
 
 
-def _wait() -> int:
+def _wait(tell_ready: Callable[[], None]) -> int:
     ended = threading.Event()
     with _on_signals(lambda _number, _frame: ended.set()):
+        tell_ready()
         ended.wait()
     return 0
 
