@@ -1,11 +1,16 @@
 """Undoes a content-encoding piece by piece, and keeps what could be decoded when the encoding is damaged."""
 
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Protocol
 
 import brotli  # type: ignore[import-untyped]
-import zstandard
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _PIECE = 16
 """Bytes whose yield may be lost where the encoding is damaged; smaller ones take longer."""
@@ -133,8 +138,17 @@ class _Brotli(_InPieces):
 
 class _Zstandard(_InPieces):
     def __init__(self) -> None:
-        decompressor = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
-        super().__init__(decompressor.decompress, zstandard.ZstdError)
+        super().__init__(self._through_frames, zstd.ZstdError)
+        self._frame = zstd.ZstdDecompressor()
+
+    def _through_frames(self, data: bytes) -> bytes:
+        decoded = bytearray()
+        while data:
+            if self._frame.eof:
+                self._frame = zstd.ZstdDecompressor()
+            decoded += self._frame.decompress(data)
+            data = self._frame.unused_data
+        return bytes(decoded)
 
 
 _CODINGS: dict[str, Callable[[], _Coding]] = {
