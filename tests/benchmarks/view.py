@@ -178,7 +178,7 @@ def child(db: str, told: int) -> None:
 
     os.write(told, str(time.monotonic()).encode())
     os.close(told)
-    TapApp(Path(db), export=lambda _, __: "").run()
+    TapApp(Path(db)).run()
 
 
 def open_long(db: Path) -> Iterator[str]:
