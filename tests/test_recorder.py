@@ -369,7 +369,8 @@ def test_a_listener_that_fails_does_not_stop_the_recorder(db: Path) -> None:
 def test_a_recorder_that_falls_behind_says_what_is_missing(
     db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("responses_tap.recorder.feeder._MOST_BYTES", 2000)
+    monkeypatch.setattr("responses_tap.recorder.outbox._MOST_BYTES", 2000)
+    monkeypatch.setattr("responses_tap.recorder.outbox._RUN_BYTES", 500)
     feeder = Feeder(db, "openai", notices.append)
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, SSE))

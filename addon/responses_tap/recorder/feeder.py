@@ -13,8 +13,8 @@ from responses_tap.recorder.messages import (
     Acknowledged,
     Answer,
     End,
-    Entry,
     Kind,
+    Message,
     Notice,
     Ready,
     Report,
@@ -22,30 +22,21 @@ from responses_tap.recorder.messages import (
     Sent,
     SocketMessage,
     Trouble,
+    decode_messages,
     encode_batch,
+    encode_message,
 )
+from responses_tap.recorder.outbox import Outbox
 from responses_tap.recorder.process import WorkerProcess
 from responses_tap.store import RecordingError
 
-_MOST_BYTES = 64 * 2**20
-"""What may wait in the queue. Beyond it chunks are left out, and new streams already beyond the half of it: those that
-are open come first."""
-_MOST_COST = _MOST_BYTES // 4
-"""What a message counts for at most: one that is huge must not cost the other streams their chunks."""
 _LARGE_BODY = 4 * 2**20
 """Bytes from which a request's body goes to the worker in pieces, so that it is nowhere in memory once more."""
-_PIECE_BYTES = 2**16
-_PIECE_DISCOUNT = 4
-"""So many times less than its bytes does a piece count: the proxy has them in memory anyway, or they come quickly."""
-_MOST_SENT = _MOST_BYTES // 4
+_MOST_SENT = 16 * 2**20
 """Bytes on their way to the file: the worker keeps them, too."""
-_MESSAGE_COST = 200
-"""Bytes that a message takes in the queue besides its payload."""
-_BATCH_SECONDS = 0.01
-"""How long messages are gathered before they are sent."""
-_IDLE_ROUNDS = 100
-_BATCH_BYTES = 2**17
-"""A batch is handled in one go, while the worker does not look at the pipe."""
+_BATCH_SECONDS = 0.025
+"""How long messages are gathered before they are sent: to wake this thread costs the proxy's some work, too."""
+_IDLE_ROUNDS = 40
 _MOST_STARTS = 5
 """Workers that may die one after the other without having written anything."""
 _RESTART_SECONDS = 0.2
@@ -54,15 +45,17 @@ _MOST_DOUBLINGS = 5
 _CLOSE_SECONDS = 60.0
 
 _ANSWER, _CHUNK, _MESSAGE, _END = int(Kind.ANSWER), int(Kind.CHUNK), int(Kind.MESSAGE), int(Kind.END)
-_BODY, _SENT = int(Kind.BODY), int(Kind.SENT)
+_SENT = int(Kind.SENT)
+_now = time.monotonic_ns
 _log = logging.getLogger(__name__)
 
 
 class Tap:
     """What is told of one flow. All methods return at once."""
 
-    def __init__(self, feeder: "Feeder", flow: int) -> None:
+    def __init__(self, feeder: "Feeder", outbox: Outbox, flow: int) -> None:
         self._feeder = feeder
+        self._outbox = outbox
         self.flow = flow
         """The number of the flow."""
         self._lost = 0
@@ -72,41 +65,38 @@ class Tap:
     def upload(self, data: bytes) -> None:
         """A piece of an upload's body is here."""
         self._sent += len(data)
-        for at in range(0, len(data), _PIECE_BYTES):
-            self._lacks_request = self._lacks_request or self._feeder.is_full
-            if not self._lacks_request:
-                piece = memoryview(data)[at : at + _PIECE_BYTES]
-                self._feeder.put((_BODY, self.flow, time.monotonic_ns(), piece))
+        if not self._lacks_request:
+            self._lacks_request = not self._feeder.put_body(self.flow, _now(), data)
 
     def sent(self) -> None:
         """The body of an upload is complete."""
-        self._feeder.put((_SENT, self.flow, time.monotonic_ns(), Sent(self._sent).encode()))
+        self._feeder.put(_SENT, self.flow, _now(), Sent(self._sent).encode())
 
     def answer(self, answer: Answer) -> None:
         """The server's headers are here."""
-        self._feeder.put((_ANSWER, self.flow, time.monotonic_ns(), answer.encode()))
+        self._feeder.put(_ANSWER, self.flow, _now(), answer.encode())
 
     def chunk(self, data: bytes) -> None:
         """A piece of the answer's body is here, still content-encoded."""
         # As few steps as can be: every event of every stream comes through here, on the proxy's own thread.
-        if self._lost or self._feeder.is_full:
+        if self._lost or self._outbox.is_full:
             self._leave_out(data)
         else:
-            self._feeder.put((_CHUNK, self.flow, time.monotonic_ns(), data))
+            self._feeder.put(_CHUNK, self.flow, _now(), data)
 
     def message(self, message: SocketMessage) -> None:
         """A message of a WebSocket is here."""
         data = message.encode()
-        if self._lost or self._feeder.is_full:
+        if self._lost or self._outbox.is_full:
             self._leave_out(data)
         else:
-            self._feeder.put((_MESSAGE, self.flow, time.monotonic_ns(), data))
+            self._feeder.put(_MESSAGE, self.flow, _now(), data)
 
     def end(self, end: End) -> None:
         """The flow has ended; nothing may follow."""
         if self._lost:
             end = replace(end, ended_by="recorder", complete=False, lost=self._lost)
-        self._feeder.put((_END, self.flow, time.monotonic_ns(), end.encode()))
+        self._feeder.put(_END, self.flow, _now(), end.encode())
 
     def _leave_out(self, data: bytes) -> None:
         # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
@@ -150,20 +140,19 @@ class Feeder:
         # The session's name lets a worker that takes over see what its predecessor has already written.
         self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size)]
         self._on_notice = on_notice
-        self._queue: deque[Entry] = deque()
-        self._unacknowledged: deque[tuple[int, bytes, list[Entry]]] = deque()
+        self._outbox = Outbox()
+        self._unacknowledged: deque[tuple[int, bytes, list[Message]]] = deque()
         # The worker keeps in memory alone what it has of flows that it has not decided about yet; so do we.
-        self._undecided: dict[int, list[Entry]] = {}
+        self._undecided: dict[int, list[Message]] = {}
         self._acknowledged = 0
         # Each counter has one thread that raises it, so that none of them needs a lock.
-        self._put_bytes = self._taken_bytes = self._sent_bytes = self._acknowledged_bytes = 0
+        self._sent_bytes = self._acknowledged_bytes = 0
         self._flows = 0
         self._batches = 0
         self._starts = 0
         self._stirred = threading.Event()
+        self._sleeps = True
         self._closing = threading.Event()
-        self.is_full = False
-        """Whether the worker is so far behind that chunks have to be left out."""
         self._left_out = self._cut = 0
         self._told = (0, 0)
         self._has_stopped = self._has_gap = False
@@ -173,17 +162,17 @@ class Feeder:
 
     def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> Tap:
         """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
-        if self._has_stopped or self._put_bytes - self._taken_bytes > _MOST_BYTES // 2:
+        if self._outbox.is_half_full:
             self.note_gap(left_out=1)
-            return LeftOut(self, 0)
+            return LeftOut(self, self._outbox, 0)
         self._flows += 1
         if kind is Kind.REQUEST and not request.expected:
             self._undecided[self._flows] = []
-        tap = Tap(self, self._flows)
+        tap = Tap(self, self._outbox, self._flows)
         if len(request.body) <= _LARGE_BODY:
-            self.put((int(kind), self._flows, at_ns, request.encode()))
+            self.put(int(kind), self._flows, at_ns, request.encode())
         else:
-            self.put((int(kind), self._flows, at_ns, replace(request, body=b"", is_upload=True).encode()))
+            self.put(int(kind), self._flows, at_ns, replace(request, body=b"", is_upload=True).encode())
             tap.upload(request.body)
             tap.sent()
         return tap
@@ -197,16 +186,18 @@ class Feeder:
             told = Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out")
             threading.Thread(target=self._tell, args=(told,), daemon=True).start()
 
-    def put(self, message: Entry) -> None:
+    def put(self, kind: int, flow: int, at_ns: int, payload: bytes) -> None:
         """Queue a message. For one thread only: the proxy's."""
-        if self._has_stopped:
-            return
-        self._queue.append(message)
-        self._put_bytes += _cost(message)
-        if self._put_bytes - self._taken_bytes > _MOST_BYTES:
-            self.is_full = True
-        if not self._stirred.is_set():
-            self._stirred.set()
+        self._outbox.put(kind, flow, at_ns, payload)
+        if self._sleeps:
+            self._wake()
+
+    def put_body(self, flow: int, at_ns: int, data: bytes) -> bool:
+        """Queue a piece of a request's body; whether there was room for it. For one thread only: the proxy's."""
+        has_room = self._outbox.put_body(flow, at_ns, data)
+        if self._sleeps:
+            self._wake()
+        return has_room
 
     def close(self) -> None:
         """Send everything and wait until it is in the file."""
@@ -217,6 +208,10 @@ class Feeder:
             self._stop("the worker does not answer")
         elif self._told != (self._left_out, self._cut):
             self._tell_gap("not all was recorded")
+
+    def _wake(self) -> None:
+        self._sleeps = False
+        self._stirred.set()
 
     def _start_worker(self) -> WorkerProcess:
         return WorkerProcess(self._arguments, self._take_report, self._stirred.set)
@@ -248,37 +243,32 @@ class Feeder:
             self._stirred.wait()
             self._closing.wait(_BATCH_SECONDS)
             # Going to sleep for good only after a while: to be woken costs the proxy more than to be asked again.
-            idle = 0 if self._queue else idle + 1
+            idle = 0 if not self._outbox.is_empty else idle + 1
             if idle > _IDLE_ROUNDS:
+                self._sleeps = True
                 self._stirred.clear()
             try:
-                self._send_queue()
-                self.is_full = self._put_bytes - self._taken_bytes > _MOST_BYTES
+                self._send()
                 self._tell_end_of_gap()
-                if self._closing.is_set() and not self._queue and self._worker.finish(_CLOSE_SECONDS):
+                if self._closing.is_set() and self._outbox.is_empty and self._worker.finish(_CLOSE_SECONDS):
                     return
             except BrokenPipeError:
                 self._stirred.set()
             if not self._worker.is_alive:
                 self._replace_worker()
 
-    def _send_queue(self) -> None:
-        while self._queue and self._sent_bytes - self._acknowledged_bytes < _MOST_SENT:
-            messages = []
-            size = 0
-            while self._queue and size < _BATCH_BYTES:
-                messages.append(message := self._queue.popleft())
-                size += _cost(message)
-            self._taken_bytes += size
+    def _send(self) -> None:
+        while self._sent_bytes - self._acknowledged_bytes < _MOST_SENT and (content := self._outbox.take()):
             self._batches += 1
-            batch = encode_batch(self._batches, messages)
-            undecided = [message for message in messages if message[1] in self._undecided] if self._undecided else []
+            batch = encode_batch(self._batches, content)
+            messages = decode_messages(content) if self._undecided else []
+            undecided = [message for message in messages if message.flow in self._undecided]
             self._unacknowledged.append((self._batches, batch, undecided))
             self._sent_bytes += len(batch)
             self._worker.write(batch)
 
     def _tell_end_of_gap(self) -> None:
-        if self._has_gap and self._put_bytes - self._taken_bytes < _MOST_BYTES // 4:
+        if self._has_gap and self._outbox.is_nearly_empty:
             self._has_gap = False
             self._tell_gap("recording again")
 
@@ -315,20 +305,13 @@ class Feeder:
         # The head of a flow that is not decided stands in no file; under the number of the last batch that was
         # acknowledged it comes before all that the new worker does not know either.
         if undecided := [message for messages in list(self._undecided.values()) for message in messages]:
-            self._worker.write(encode_batch(self._acknowledged, undecided))
+            content = b"".join(encode_message(*message) for message in undecided)
+            self._worker.write(encode_batch(self._acknowledged, content))
         for _, batch, _ in list(self._unacknowledged):
             self._worker.write(batch)
 
     def _stop(self, reason: str) -> None:
         self._has_stopped = True
-        lost = len(self._queue) + len(self._unacknowledged)
-        self._queue.clear()
-        self._tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if lost else "")))
-
-
-def _cost(message: Entry) -> int:
-    """The bytes that a message counts for in the queue."""
-    size = len(message[3])
-    if message[0] == _BODY:
-        size //= _PIECE_DISCOUNT
-    return (size if size < _MOST_COST else _MOST_COST) + _MESSAGE_COST
+        has_lost = self._unacknowledged or not self._outbox.is_empty
+        self._outbox.shut()
+        self._tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))

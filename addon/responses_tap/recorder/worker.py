@@ -30,6 +30,7 @@ from responses_tap.recorder.messages import (
     Sent,
     SocketMessage,
     Trouble,
+    decode_messages,
 )
 from responses_tap.recorder.reports import Reports
 from responses_tap.recorder.rotation import Rotation
@@ -138,7 +139,7 @@ class Worker:
         # What is in the file already is sent again after the death of a worker.
         take = self._dispatch if batch.number > self._handled else self._recall
         self._handled = max(self._handled, batch.number)
-        for message in batch.messages:
+        for message in decode_messages(batch.content):
             try:
                 take(message)
             except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
