@@ -51,8 +51,9 @@ _NICENESS = 10
 _REST = 5.0
 """Pause after each batch, in times of the work that it was: the traffic goes first, and two processors are often
 the two halves of one core, so that niceness alone does not keep this process from slowing the proxy down."""
-_MOST_WAITING = 300
-"""Batches (10 ms or 128 KiB each) that may wait in memory before there are no more pauses."""
+_MOST_WAITING = 64
+"""Batches (25 ms or 128 KiB each) that may wait in memory before there are no more pauses. Under full load that must be
+less than what the feeder lets be on its way, or the pauses would never end, and streams would be cut."""
 _READ_BYTES = 2**20
 _KEPT = "what comes is kept in memory as far as there is room; trying again"
 
