@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 
 from responses_tap.proxy import Proxy
-from responses_tap.recorder import Feeder, Notice, Trouble
+from responses_tap.recorder import Notice, Trouble
 from responses_tap.recorder.messages import Answer
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 
 from .conftest import RECORDINGS
+from .feeding import FeedLoop
 from .test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request, workers
 from .upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
@@ -131,7 +132,7 @@ def test_a_full_disk(small_disk: Path) -> None:
 def test_a_deleted_file_is_begun_anew(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append)
+    feeder = FeedLoop(db, notices.append)
     play(feeder, [CLEAN])
     cut = feeder.open(request(), time.monotonic_ns())
     cut.answer(Answer(200, SSE))
@@ -152,7 +153,7 @@ def test_a_deleted_file_is_begun_anew(tmp_path: Path) -> None:
 def test_a_file_that_somebody_replaced(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append)
+    feeder = FeedLoop(db, notices.append)
     play(feeder, [CLEAN])
     ended(db)
     with foreign(db):
@@ -170,7 +171,7 @@ def test_a_file_that_somebody_replaced(tmp_path: Path) -> None:
 
 def test_a_file_made_read_only_is_written_to_the_end(tmp_path: Path) -> None:
     db = tmp_path / "private" / "r.db"
-    feeder = Feeder(db, "openai", lambda notice: None)
+    feeder = FeedLoop(db, lambda notice: None)
     play(feeder, [CLEAN])
     ended(db)
     for path in (*db.parent.iterdir(), db.parent):
@@ -185,7 +186,7 @@ def test_a_file_made_read_only_is_written_to_the_end(tmp_path: Path) -> None:
 def test_a_file_that_the_next_worker_cannot_open(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append)
+    feeder = FeedLoop(db, notices.append)
     kill_worker()
     other = eventually(lambda: writer_of(db))  # before the next worker is there
     play(feeder, [CLEAN])
@@ -209,7 +210,7 @@ def writer_of(db: Path) -> Writer | None:
 def test_a_file_that_stays_locked_is_told_in_the_end(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append)
+    feeder = FeedLoop(db, notices.append)
     with locked(db):
         play(feeder, [CLEAN], end=CLIENT)
         feeder.close()
@@ -221,10 +222,10 @@ def test_a_file_that_stays_locked_is_told_in_the_end(tmp_path: Path) -> None:
 
 def test_what_a_hung_worker_leaves_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("responses_tap.recorder.outbox._MOST_BYTES", 20_000)
-    monkeypatch.setattr("responses_tap.recorder.outbox._RUN_BYTES", 1000)
+    monkeypatch.setattr("responses_tap.recorder.outbox._BATCH_BYTES", 1000)
     db = tmp_path / "r.db"
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append)
+    feeder = FeedLoop(db, notices.append)
     play(feeder, [CLEAN])
     ended(db)
     (worker,) = workers()

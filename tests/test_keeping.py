@@ -12,16 +12,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from responses_tap.proxy import CannotRecord, Proxy
-from responses_tap.recorder import Feeder, FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
+from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
 from responses_tap.recorder.messages import Answer
 from responses_tap.store import open_recording
 
 from .conftest import RECORDINGS
+from .feeding import FeedLoop
 from .test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request
 from .upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
@@ -49,7 +51,7 @@ def db(tmp_path: Path) -> Path:
 )
 def test_only_what_passes_is_kept(db: Path, only: str, kept: list[str]) -> None:
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append, only=only)
+    feeder = FeedLoop(db, notices.append, only=only)
     play(feeder, [SEED], asked=request(body=b'{"model":"gpt-5"}'))
     play(feeder, [CLEAN], asked=request(body=b'{"model":"other"}'))
     play(feeder, [CLEAN[: len(CLEAN) // 2]], end=CLIENT, asked=request(body=b"{}"))
@@ -67,7 +69,7 @@ def test_only_what_passes_is_kept(db: Path, only: str, kept: list[str]) -> None:
 
 def test_what_the_request_shows_decides_before_the_stream_has_ended(db: Path) -> None:
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append, only="model:gpt*")
+    feeder = FeedLoop(db, notices.append, only="model:gpt*")
     other = feeder.open(request(body=b'{"model":"other"}'), time.monotonic_ns())
     tap = feeder.open(request(body=b'{"model":"gpt-5"}'), time.monotonic_ns())
     for each in (other, tap):
@@ -82,7 +84,7 @@ def test_what_the_request_shows_decides_before_the_stream_has_ended(db: Path) ->
 
 
 def test_the_space_of_what_is_not_kept_is_used_again(db: Path) -> None:
-    feeder = Feeder(db, "openai", lambda notice: None, only="errors>0")
+    feeder = FeedLoop(db, lambda notice: None, only="errors>0")
     body = CLEAN + b": " + bytes(500_000).replace(b"\0", b"x") + b"\n\n"
     for _ in range(20):
         play(feeder, [body])
@@ -112,7 +114,7 @@ def big(n: int) -> bytes:
 
 def test_a_full_file_is_left_for_the_next_and_open_streams_move_along(db: Path) -> None:
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append, max_size=2**20)
+    feeder = FeedLoop(db, notices.append, max_size=2**20)
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, SSE))
     parts = [SEED[at : at + 250] for at in range(0, len(SEED), 250)]
@@ -151,10 +153,40 @@ def files(notices: list[Notice]) -> list[Path]:
     return [Path(notice.path) for notice in notices if isinstance(notice, FileBegun)]
 
 
+@pytest.mark.parametrize("killed_in", ["copy_streams", "take_out_streams"])
+def test_a_worker_that_is_killed_while_it_goes_on_in_another_file(db: Path, killed_in: str) -> None:
+    """Before anything is in the new file, or with the open streams in both of them."""
+    feeder = FeedLoop(db, lambda notice: None)
+    play(feeder, [CLEAN])
+    feeder.close()
+    script = """
+        import os, sys
+        from pathlib import Path
+        from responses_tap.store import writer
+        setattr(writer, sys.argv[2], lambda *_: os._exit(9))
+        db = Path(sys.argv[1])
+        writer.Writer(db).move_on(db.with_stem("r-2"), [1])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(db), killed_in], check=False)
+    assert done.returncode == 9
+    notices: list[Notice] = []
+    feeder = FeedLoop(db, notices.append, max_size=2**20)
+    for n in range(3):
+        play(feeder, [big(n) * 2])
+        eventually(lambda n=n: StreamFinished in {type(notice) for notice in notices if about(notice) == n + 2})
+    feeder.close()
+    paths = [db, *sorted(db.parent.glob("r-*.db"))]
+    assert [row.id for path in paths for row in rows(path)] == [1, 2, 3, 4]
+    assert [path.stem for path in paths] == ["r", "r-2", "r-3"][: len(paths)]
+    for path, after in pairwise(paths):
+        with open_recording(path) as recording:
+            assert recording.next_file() == after.name
+
+
 def test_the_next_recorder_goes_on_in_the_last_file(db: Path) -> None:
     notices: list[Notice] = []
     for _ in range(2):
-        feeder = Feeder(db, "openai", notices.append, max_size=2**20)
+        feeder = FeedLoop(db, notices.append, max_size=2**20)
         for n in range(5):
             play(feeder, [big(n)])
         feeder.close()

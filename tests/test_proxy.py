@@ -320,6 +320,15 @@ def test_a_recorder_that_fails_never_breaks_the_flow(db: Path, monkeypatch: pyte
     assert rows(db)[-1].state == "completed"
 
 
+def test_a_mitmproxy_that_fails_as_it_starts_is_told(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("mitmproxy.master.Master.run", fail)
+    with pytest.raises(CannotRecord, match=r"^mitmproxy cannot be started \(planted\)$"):
+        Proxy(db, upstream="http://127.0.0.1:9")
+
+
 def test_a_proxy_that_is_killed_leaves_a_whole_record(db: Path) -> None:
     sent = threading.Event()
     left = threading.Event()

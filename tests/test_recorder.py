@@ -20,13 +20,15 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from responses_tap.recorder import Feeder, FindingMade, Notice, StreamFinished, StreamStarted, Tap, Trouble
+from responses_tap.recorder import Feeder, FindingMade, Notice, StreamFinished, StreamStarted, Trouble, outbox, worker
+from responses_tap.recorder import feeder as feeder_module
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Answer, End, Request
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 
 from .conftest import RECORDINGS
+from .feeding import FeedLoop, LoopTap
 from .upstream import ended, eventually, facts_hold, rows
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
@@ -53,14 +55,14 @@ def notices() -> list[Notice]:
 
 
 @pytest.fixture
-def feeder(db: Path, notices: list[Notice]) -> Iterator[Feeder]:
-    feeder = Feeder(db, "openai", notices.append)
+def feeder(db: Path, notices: list[Notice]) -> Iterator[FeedLoop]:
+    feeder = FeedLoop(db, notices.append)
     yield feeder
     feeder.close()
 
 
 def play(
-    feeder: Feeder,
+    feeder: FeedLoop,
     chunks: list[bytes],
     *,
     headers: list[tuple[str, str]] = SSE,
@@ -80,7 +82,7 @@ def pieces(body: bytes, size: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 10**6])
-def test_a_stream_is_recorded_whatever_its_chunks(feeder: Feeder, db: Path, size: int) -> None:
+def test_a_stream_is_recorded_whatever_its_chunks(feeder: FeedLoop, db: Path, size: int) -> None:
     play(feeder, pieces(CLEAN, size))
     feeder.close()
     (row,) = rows(db)
@@ -96,7 +98,7 @@ def test_a_stream_is_recorded_whatever_its_chunks(feeder: Feeder, db: Path, size
         assert positions == list(range(13))
 
 
-def test_notices_tell_the_story_in_order(feeder: Feeder, notices: list[Notice]) -> None:
+def test_notices_tell_the_story_in_order(feeder: FeedLoop, notices: list[Notice]) -> None:
     play(feeder, [SEED])
     feeder.close()
     started, *found, finished = notices
@@ -106,7 +108,7 @@ def test_notices_tell_the_story_in_order(feeder: Feeder, notices: list[Notice]) 
     assert (finished.state, finished.events, finished.errors, finished.first_code) == ("completed", 13, 3, "NS201")
 
 
-def test_a_stream_is_finished_at_its_terminal_event(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
+def test_a_stream_is_finished_at_its_terminal_event(feeder: FeedLoop, db: Path, notices: list[Notice]) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, SSE))
     tap.chunk(CLEAN)
@@ -126,7 +128,7 @@ def test_a_stream_is_finished_at_its_terminal_event(feeder: Feeder, db: Path, no
 
 
 @pytest.mark.parametrize(("end", "code"), [(SERVER, "LC103"), (CLIENT, None)])
-def test_a_cut_stream_keeps_its_tail(feeder: Feeder, db: Path, end: End, code: str | None) -> None:
+def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: End, code: str | None) -> None:
     cut = CLEAN[: len(CLEAN) // 2]
     play(feeder, pieces(cut, 100), end=end)
     feeder.close()
@@ -154,7 +156,7 @@ def test_a_silence_before_the_end_is_told(db: Path) -> None:
     assert row.end_reason == "the client closed the connection; 99 bytes into an unfinished event; silent for 12.3 s"
 
 
-def test_what_has_come_is_in_the_file_while_the_stream_runs(feeder: Feeder, db: Path) -> None:
+def test_what_has_come_is_in_the_file_while_the_stream_runs(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, SSE))
     tap.chunk(CLEAN[:777])
@@ -188,7 +190,7 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_encoded_bodies_are_decoded_for_the_record(feeder: Feeder, db: Path, encoding: str) -> None:
+def test_encoded_bodies_are_decoded_for_the_record(feeder: FeedLoop, db: Path, encoding: str) -> None:
     wire = ENCODINGS[encoding](CLEAN)
     for size in (1, 50, 10**6):
         play(feeder, pieces(wire, size), headers=[*SSE, ("Content-Encoding", encoding)])
@@ -201,7 +203,7 @@ def test_encoded_bodies_are_decoded_for_the_record(feeder: Feeder, db: Path, enc
             assert sum(chunk.wire_size for chunk in recording.chunks(row.id)) == len(wire)
 
 
-def test_gzip_members_and_flushes_come_through_at_once(feeder: Feeder, db: Path) -> None:
+def test_gzip_members_and_flushes_come_through_at_once(feeder: FeedLoop, db: Path) -> None:
     first, second = CLEAN[:900], CLEAN[900:]
     play(
         feeder,
@@ -212,7 +214,7 @@ def test_gzip_members_and_flushes_come_through_at_once(feeder: Feeder, db: Path)
     assert _body(db) == CLEAN
 
 
-def test_a_damaged_encoding_keeps_what_could_be_decoded(feeder: Feeder, db: Path) -> None:
+def test_a_damaged_encoding_keeps_what_could_be_decoded(feeder: FeedLoop, db: Path) -> None:
     deflate = zlib.compressobj(wbits=31)
     half = deflate.compress(CLEAN[:1000]) + deflate.flush(zlib.Z_SYNC_FLUSH)
     play(feeder, [half + b"\xff" * 50, b"more"], headers=[*SSE, ("Content-Encoding", "gzip")])
@@ -224,13 +226,13 @@ def test_a_damaged_encoding_keeps_what_could_be_decoded(feeder: Feeder, db: Path
         facts_hold(recording, row.id, CLEAN[:1000])
 
 
-def test_an_unknown_encoding_is_said(feeder: Feeder, db: Path) -> None:
+def test_an_unknown_encoding_is_said(feeder: FeedLoop, db: Path) -> None:
     play(feeder, [b"?" * 10], headers=[*SSE, ("Content-Encoding", "rot13")])
     feeder.close()
     assert "'rot13' is unknown" in (rows(db)[0].end_reason or "")
 
 
-def test_error_answers_are_kept(feeder: Feeder, db: Path) -> None:
+def test_error_answers_are_kept(feeder: FeedLoop, db: Path) -> None:
     play(feeder, [b'{"error":', b"{}}"], headers=[("Content-Type", "application/json")], status=429)
     feeder.close()
     (row,) = rows(db)
@@ -242,7 +244,7 @@ def test_error_answers_are_kept(feeder: Feeder, db: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "state"), [("completed", "completed"), ("incomplete", "incomplete"), ("?", "completed")]
 )
-def test_an_answer_without_stream_is_kept(feeder: Feeder, db: Path, status: str, state: str) -> None:
+def test_an_answer_without_stream_is_kept(feeder: FeedLoop, db: Path, status: str, state: str) -> None:
     answer = json.dumps({"id": "resp_9", "status": status, "usage": {"input_tokens": 3, "output_tokens": 4}}).encode()
     play(
         feeder,
@@ -255,7 +257,7 @@ def test_an_answer_without_stream_is_kept(feeder: Feeder, db: Path, status: str,
     assert row.response_body == answer
 
 
-def test_a_request_that_was_never_answered(feeder: Feeder, db: Path) -> None:
+def test_a_request_that_was_never_answered(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
     tap.end(End("network", "the server was not reached", complete=False))
     feeder.close()
@@ -263,7 +265,7 @@ def test_a_request_that_was_never_answered(feeder: Feeder, db: Path) -> None:
     assert (row.state, row.ended_by, row.status) == ("http-error", "network", None)
 
 
-def test_an_event_stream_under_a_wrong_type_is_recognised(feeder: Feeder, db: Path) -> None:
+def test_an_event_stream_under_a_wrong_type_is_recognised(feeder: FeedLoop, db: Path) -> None:
     play(feeder, [CLEAN], headers=[("Content-Type", "text/plain")])
     feeder.close()
     assert rows(db)[0].event_count == 13
@@ -281,7 +283,7 @@ def test_an_event_stream_under_a_wrong_type_is_recognised(feeder: Feeder, db: Pa
     ],
 )
 def test_the_first_event_decides_where_the_path_does_not(
-    feeder: Feeder, db: Path, notices: list[Notice], body: bytes, recorded: bool
+    feeder: FeedLoop, db: Path, notices: list[Notice], body: bytes, recorded: bool
 ) -> None:
     play(feeder, pieces(body, 10_000), asked=request("/backend-api/codex/whatever", expected=False))
     feeder.close()
@@ -291,7 +293,7 @@ def test_the_first_event_decides_where_the_path_does_not(
         assert _body(db) == body
 
 
-def test_secrets_stay_out_of_the_file(feeder: Feeder, db: Path) -> None:
+def test_secrets_stay_out_of_the_file(feeder: FeedLoop, db: Path) -> None:
     body = b'{"input":"sk-planted0123456789abcdef","tools":[{"type":"mcp","authorization":"planted"}]}'
     play(feeder, [CLEAN], asked=request("/v1/responses?key=planted", body=gzip.compress(body)))
     play(
@@ -307,7 +309,7 @@ def test_secrets_stay_out_of_the_file(feeder: Feeder, db: Path) -> None:
     assert first["Authorization"] == second["Authorization"]
 
 
-def test_odd_json_does_not_stop_the_recorder(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
+def test_odd_json_does_not_stop_the_recorder(feeder: FeedLoop, db: Path, notices: list[Notice]) -> None:
     odd = (
         b'data: {"type":"response.created","sequence_number":1e999}\n\n'
         b'data: {"type":"\\ud800","item_id":"\\ud800","output_index":99999999999999999999999}\n\n'
@@ -344,7 +346,7 @@ def test_a_rule_that_fails_costs_findings_but_no_facts(db: Path, monkeypatch: py
 
 
 def test_a_stream_that_cannot_be_recorded_does_not_stop_the_others(
-    feeder: Feeder, db: Path, notices: list[Notice]
+    feeder: FeedLoop, db: Path, notices: list[Notice]
 ) -> None:
     broken = feeder.open(request(), time.monotonic_ns())
     broken.answer(Answer(200, [("Content-Type", 7)]))  # type: ignore[list-item]
@@ -360,23 +362,27 @@ def test_a_listener_that_fails_does_not_stop_the_recorder(db: Path) -> None:
     def fail(notice: Notice) -> None:
         raise ValueError(notice)
 
-    feeder = Feeder(db, "openai", fail)
+    feeder = FeedLoop(db, fail)
     play(feeder, [SEED])
     feeder.close()
     assert rows(db)[0].state == "completed"
+
+
+def too_much(feeder: Feeder) -> None:
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(200, SSE))
+    for _ in range(100):
+        tap.chunk(b": " + b"x" * 1000 + b"\n\n")
+    tap.end(SERVER)
 
 
 def test_a_recorder_that_falls_behind_says_what_is_missing(
     db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("responses_tap.recorder.outbox._MOST_BYTES", 2000)
-    monkeypatch.setattr("responses_tap.recorder.outbox._RUN_BYTES", 500)
-    feeder = Feeder(db, "openai", notices.append)
-    tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, SSE))
-    for _ in range(100):  # at once: the feeder has no time to send them
-        tap.chunk(b": " + b"x" * 1000 + b"\n\n")
-    tap.end(SERVER)
+    monkeypatch.setattr("responses_tap.recorder.outbox._BATCH_BYTES", 500)
+    feeder = FeedLoop(db, notices.append)
+    feeder.call(lambda: too_much(feeder.feeder))  # at once: nothing is sent in between
     feeder.close()
     (row,) = rows(db)
     assert (row.state, row.ended_by) == ("truncated", "recorder")
@@ -385,16 +391,21 @@ def test_a_recorder_that_falls_behind_says_what_is_missing(
     assert row.first_code is None
 
 
+def test_a_worker_that_rests_is_not_what_the_feeder_waits_for() -> None:
+    # Ten seconds of full load once cut every stream: the worker paused although the feeder sent it nothing more.
+    assert worker._MOST_WAITING * 2 * outbox._BATCH_BYTES <= feeder_module._MOST_SENT
+
+
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_recorded(tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("not a recording, but somebody's notes " * 100)
     with pytest.raises(RecordingError, match="is no recording"):
-        Feeder(notes, "openai", print)
+        FeedLoop(notes, print)
 
 
-def test_a_second_recorder_on_one_file_is_refused(feeder: Feeder, db: Path) -> None:
+def test_a_second_recorder_on_one_file_is_refused(feeder: FeedLoop, db: Path) -> None:
     with pytest.raises(RecordingError, match="another recorder; stop it"):
-        Feeder(db, "openai", print)
+        FeedLoop(db, print)
 
 
 def workers() -> list[int]:
@@ -409,8 +420,8 @@ def kill_worker() -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: Feeder, db: Path, notices: list[Notice]) -> None:
-    taps: list[Tap] = []
+def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: FeedLoop, db: Path, notices: list[Notice]) -> None:
+    taps: list[LoopTap] = []
     for _ in range(3):
         taps.append(feeder.open(request(), time.monotonic_ns()))
         taps[-1].answer(Answer(200, SSE))
@@ -432,7 +443,7 @@ def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: Feeder, db: Pa
             assert [found.code for found in recording.findings(stream)] == ["NS201", "NS205", "MD301"]
 
 
-def test_a_worker_killed_with_everything_unwritten(feeder: Feeder, db: Path) -> None:
+def test_a_worker_killed_with_everything_unwritten(feeder: FeedLoop, db: Path) -> None:
     play(feeder, pieces(CLEAN, 10))
     kill_worker()
     feeder.close()
@@ -441,7 +452,7 @@ def test_a_worker_killed_with_everything_unwritten(feeder: Feeder, db: Path) -> 
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
-def test_a_dead_worker_passes_on_an_encoded_stream(feeder: Feeder, db: Path, encoding: str) -> None:
+def test_a_dead_worker_passes_on_an_encoded_stream(feeder: FeedLoop, db: Path, encoding: str) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, [*SSE, ("Content-Encoding", encoding)]))
     wire = ENCODINGS[encoding](CLEAN)
@@ -459,7 +470,7 @@ def test_a_dead_worker_passes_on_an_encoded_stream(feeder: Feeder, db: Path, enc
         assert list(recording.wire(row.id)) == []
 
 
-def test_a_dead_worker_passes_on_an_answer_that_is_no_stream(feeder: Feeder, db: Path) -> None:
+def test_a_dead_worker_passes_on_an_answer_that_is_no_stream(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(429, [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]))
     wire = gzip.compress(b'{"error":{}}')
@@ -479,7 +490,7 @@ def open_chunks(db: Path) -> int:
 
 
 @pytest.mark.parametrize("decided", [False, True])
-def test_a_dead_worker_passes_on_what_was_not_decided(feeder: Feeder, db: Path, decided: bool) -> None:
+def test_a_dead_worker_passes_on_what_was_not_decided(feeder: FeedLoop, db: Path, decided: bool) -> None:
     before = feeder.open(request(), time.monotonic_ns())
     waits = feeder.open(request("/proxied/stream", expected=False), time.monotonic_ns())
     other = feeder.open(request("/v1/chat/completions", expected=False), time.monotonic_ns())
@@ -501,22 +512,25 @@ def test_a_dead_worker_passes_on_what_was_not_decided(feeder: Feeder, db: Path, 
 
 
 PROXY = """
-    import sys, time
+    import asyncio, sys, time
     from pathlib import Path
     from responses_tap.recorder import Feeder
     from responses_tap.recorder.messages import Answer, Request
 
-    feeder = Feeder(Path(sys.argv[1]), "openai", lambda notice: None)
-    for n in range(200):
-        request = Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00Z", True, b"")
-        tap = feeder.open(request, time.monotonic_ns())
-        tap.answer(Answer(200, [("content-type", "text/event-stream")]))
-        for _ in range(10):
-            tap.chunk(b'data: {"type":"response.in_progress"}\\n\\n')
-        tap.chunk(b"data: cut")
-    time.sleep(1)
-    print("fed", flush=True)
-    time.sleep(600)
+    async def feed():
+        feeder = Feeder(Path(sys.argv[1]), "openai", lambda notice: None, asyncio.get_running_loop().call_later)
+        for n in range(200):
+            request = Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00Z", True, b"")
+            tap = feeder.open(request, time.monotonic_ns())
+            tap.answer(Answer(200, [("content-type", "text/event-stream")]))
+            for _ in range(10):
+                tap.chunk(b'data: {"type":"response.in_progress"}\\n\\n')
+            tap.chunk(b"data: cut")
+        await asyncio.sleep(1)
+        print("fed", flush=True)
+        await asyncio.sleep(600)
+
+    asyncio.run(feed())
 """
 
 
@@ -546,7 +560,7 @@ def test_streams_of_a_killed_machine_are_closed_by_the_next_recorder(db: Path) -
     proxy.wait()
     proxy.stdout.close()
     assert {row.state for row in rows(db)} == {"open"}
-    Feeder(db, "openai", print).close()
+    FeedLoop(db, print).close()
     assert {(row.state, row.ended_by) for row in rows(db)} == {("truncated", "recorder")}
 
 
@@ -557,7 +571,7 @@ def test_the_worker_needs_neither_mitmproxy_nor_textual() -> None:
     assert "textual" not in done.stdout
 
 
-def test_the_file_stays_small(feeder: Feeder, db: Path) -> None:
+def test_the_file_stays_small(feeder: FeedLoop, db: Path) -> None:
     """Less than 1.5 times the bytes received, and 200 bytes an event."""
     taps = [feeder.open(request(), time.monotonic_ns()) for _ in range(20)]
     event = (

@@ -23,7 +23,7 @@ from websockets.sync.server import ServerConnection, serve
 from responses_tap.capture import Capture
 from responses_tap.protocol.sse import message_frame
 from responses_tap.proxy import Proxy
-from responses_tap.recorder import Feeder, FindingMade, Notice, StreamFinished
+from responses_tap.recorder import FindingMade, Notice, StreamFinished
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
 from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.store import StreamRow, open_recording
@@ -32,6 +32,7 @@ from responses_tap_viewer.cli import main
 from responses_tap_viewer.replay import ReplayServer, playback
 from responses_tap_viewer.streams import find_stream
 
+from .feeding import FeedLoop
 from .test_sockets import asks, turn
 from .upstream import eventually, facts_hold, rows
 
@@ -379,7 +380,7 @@ def test_a_long_socket_keeps_few_streams_in_memory(db: Path) -> None:
 
 def test_a_new_worker_goes_on_with_a_socket(db: Path) -> None:
     notices: list[Notice] = []
-    feeder = Feeder(db, "openai", notices.append)
+    feeder = FeedLoop(db, notices.append)
     request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
     tap = feeder.open(request, time.monotonic_ns(), Kind.SOCKET)
     tap.answer(Answer(101, []))
@@ -391,7 +392,7 @@ def test_a_new_worker_goes_on_with_a_socket(db: Path) -> None:
     for message in messages[:5]:
         tap.message(SocketMessage(False, True, message))
     eventually(lambda: len(rows(db)) == 2 and rows(db)[1].event_count == 5)
-    feeder._worker._process.kill()
+    feeder.feeder._worker._process.kill()
     for message in messages[5:] * 2:
         tap.message(SocketMessage(False, True, message))
     tap.end(End("server", "closed", complete=True, close_code=1000))
@@ -426,7 +427,7 @@ def test_what_a_client_steers_is_kept(db: Path) -> None:
         assert [frame.raw for frame, _, _ in recording.frames(1)][:5] == [message_frame(m).raw for m in turn("a")[:5]]
 
 
-def record_socket(feeder: Feeder, *messages: bytes) -> None:
+def record_socket(feeder: FeedLoop, *messages: bytes) -> None:
     """Record a socket on which the first message asks, and leave it open."""
     request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
     tap = feeder.open(request, time.monotonic_ns(), Kind.SOCKET)
@@ -436,7 +437,7 @@ def record_socket(feeder: Feeder, *messages: bytes) -> None:
 
 
 def test_a_socket_that_is_open_when_recording_stops(db: Path) -> None:
-    feeder = Feeder(db, "openai", [].append)
+    feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), *turn("a"), *turn("b")[:3])
     feeder.close()
     assert [(row.state, row.ended_by) for row in rows(db)] == [("completed", "server"), ("truncated", "recorder")]
@@ -447,13 +448,13 @@ def test_a_socket_that_is_open_when_recording_stops(db: Path) -> None:
 
 
 def test_a_socket_that_was_open_when_the_recorder_was_killed(db: Path) -> None:
-    feeder = Feeder(db, "openai", [].append)
+    feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), *turn("a")[:3])
     eventually(lambda: [row.event_count for row in rows(db)] == [3])
-    feeder._starts = 99  # no other worker takes over
-    feeder._worker._process.kill()
+    feeder.feeder._starts = 99  # no other worker takes over
+    feeder.feeder._worker._process.kill()
     feeder.close()
-    Feeder(db, "openai", [].append).close()
+    FeedLoop(db, [].append).close()
     (row,) = rows(db)
     assert (row.state, row.ended_by, row.end_reason) == ("truncated", "recorder", "the recorder was killed")
     with open_recording(db) as recording:
@@ -461,7 +462,7 @@ def test_a_socket_that_was_open_when_the_recorder_was_killed(db: Path) -> None:
 
 
 def test_streams_of_a_socket_can_be_taken_out(db: Path) -> None:
-    feeder = Feeder(db, "openai", [].append)
+    feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), *turn("a"), *turn("b"))
     feeder.close()
     writer = Writer(db)
@@ -473,7 +474,7 @@ def test_streams_of_a_socket_can_be_taken_out(db: Path) -> None:
 
 
 def test_the_messages_are_plain_sql_for_others(db: Path) -> None:
-    feeder = Feeder(db, "openai", [].append)
+    feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), *turn("a"))
     feeder.close()
     with closing(sqlite3.connect(db)) as connection:
@@ -484,7 +485,7 @@ def test_the_messages_are_plain_sql_for_others(db: Path) -> None:
 
 
 def test_a_refusal_without_a_status(db: Path) -> None:
-    feeder = Feeder(db, "openai", [].append)
+    feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), b'{"type":"error","error":{"code":"no","message":"no"}}')
     feeder.close()
     (row,) = rows(db)

@@ -84,7 +84,7 @@ class Capture:
             self._on_notice(notice)
 
         try:
-            feeder = Feeder(db, profile, tell, only=only, max_size=max_size)
+            feeder = Feeder(db, profile, tell, ctx.master.event_loop.call_later, only=only, max_size=max_size)
         except RecordingError as error:
             raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
         self.done()

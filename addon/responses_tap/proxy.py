@@ -172,7 +172,11 @@ class Proxy:
         master.addons.invoke_addon_sync(self._capture, ConfigureHook(set(self._settings)))
         serving = asyncio.create_task(master.run())
         try:
-            await running.event.wait()
+            await asyncio.wait(
+                [serving, asyncio.create_task(running.event.wait())], return_when=asyncio.FIRST_COMPLETED
+            )
+            if serving.done():
+                raise CannotRecord(f"mitmproxy cannot be started ({serving.exception()})")
             servers = master.addons.get("proxyserver")
             self.listeners = _listeners(servers, self._prefixes)
             self.ca = master.addons.get("tlsconfig").certstore.default_ca.to_pem()
@@ -183,7 +187,8 @@ class Proxy:
             await _drain(servers)
         finally:
             master.should_exit.set()
-            await serving
+            await asyncio.wait([serving])
+        serving.result()
 
 
 class _Running:

@@ -11,7 +11,9 @@ type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
 
 _BATCH_HEAD = struct.Struct("<QI")
 _MESSAGE_HEAD = struct.Struct("<BIqI")
-_pack_head = _MESSAGE_HEAD.pack
+
+message_head = _MESSAGE_HEAD.pack
+"""What precedes a payload: (kind, flow, nanoseconds, bytes of the payload)."""
 
 
 class Kind(IntEnum):
@@ -57,24 +59,24 @@ class Batch(NamedTuple):
 
 def encode_message(kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> bytes:
     """A message as it goes through the pipe in a batch."""
-    return _pack_head(kind, flow, at_ns, len(payload)) + payload
+    return message_head(kind, flow, at_ns, len(payload)) + payload
 
 
-def decode_messages(content: bytes | bytearray) -> list[Message]:
+def decode_messages(content: bytes) -> list[Message]:
     """The messages that make up a batch."""
     messages = []
     at = 0
     while at < len(content):
         kind, flow, at_ns, size = _MESSAGE_HEAD.unpack_from(content, at)
         at += _MESSAGE_HEAD.size
-        messages.append(Message(_KINDS[kind], flow, at_ns, bytes(content[at : at + size])))
+        messages.append(Message(_KINDS[kind], flow, at_ns, content[at : at + size]))
         at += size
     return messages
 
 
-def encode_batch(number: int, content: bytes | bytearray) -> bytes:
-    """A batch of encoded messages as it goes through the pipe."""
-    return _BATCH_HEAD.pack(number, len(content)) + content
+def encode_batch(batch: Batch) -> bytes:
+    """A batch as it goes through the pipe."""
+    return _BATCH_HEAD.pack(batch.number, len(batch.content)) + batch.content
 
 
 class BatchDecoder:
@@ -206,6 +208,11 @@ class End:
 @dataclass(frozen=True, slots=True)
 class Ready:
     """The worker has opened the recording."""
+
+    path: str
+    """The file: the last, where the recording is in several."""
+    streams: list[int]
+    """Those that are open, and go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -21,7 +22,8 @@ _PACKAGE_ROOT = Path(__file__).parents[2]
 class WorkerProcess:
     """A running worker that has opened its recording; RecordingError if it could not.
 
-    `on_report` is called with what the worker says, and `on_end` after its last word, on a thread of their own.
+    `on_report` is called with what the worker says, and `on_end` after its last word, on a thread of their own. The
+    other methods are for one thread at a time.
     """
 
     def __init__(
@@ -29,26 +31,38 @@ class WorkerProcess:
     ) -> None:
         self._on_report = on_report
         self._on_end = on_end
+        self.ready: Ready
+        """Its first report."""
         self._first: Report | None = None
         self._spoke = threading.Event()
+        self._has_ended = threading.Event()
         self._process = _start(arguments)
         self._listener = threading.Thread(target=self._listen, name="responses-tap notices", daemon=True)
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
             self.bury()
             raise RecordingError(self._first.message if isinstance(self._first, Trouble) else "recorder: no answer")
+        self.ready = self._first
 
     @property
-    def is_alive(self) -> bool:
-        """Whether the worker still listens and talks."""
-        return self._listener.is_alive() and self._process.poll() is None
+    def has_ended(self) -> bool:
+        """Whether the worker has said its last word; known before `on_end` is called."""
+        return self._has_ended.is_set()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: memoryview) -> int:
+        """Send as many bytes as there is room for in the pipe, at once; how many. BrokenPipeError if it is gone."""
+        assert self._process.stdin is not None
+        try:
+            return os.write(self._process.stdin.fileno(), data)
+        except BlockingIOError:
+            return 0
+
+    def write_all(self, data: bytes) -> None:
         """Send bytes, waiting for the worker to take them; BrokenPipeError if it is gone."""
         assert self._process.stdin is not None
         rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._process.stdin.fileno(), rest) :]
+        while rest := rest[self.write(rest) :]:
+            select.select([], [self._process.stdin], [])
 
     def finish(self, seconds: float) -> bool:
         """Tell the worker that nothing follows; whether it has ended well within `seconds`."""
@@ -77,6 +91,7 @@ class WorkerProcess:
                 else:
                     self._on_report(report)
         self._spoke.set()
+        self._has_ended.set()
         self._on_end()
 
 
@@ -96,6 +111,7 @@ def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
         process_group=0,
     )
     assert process.stdin is not None
+    os.set_blocking(process.stdin.fileno(), False)
     if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
         with contextlib.suppress(OSError):  # a limit of the system; the usual 64 KiB do, too
             fcntl.fcntl(process.stdin, set_size, _PIPE_BYTES)

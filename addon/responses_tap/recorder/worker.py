@@ -39,7 +39,7 @@ from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.recorder.takeover import LEFT
 from responses_tap.redact import own_patterns
 from responses_tap.store import RecordingError
-from responses_tap.store.moving import latest
+from responses_tap.store.moving import finish_move, latest
 from responses_tap.store.writer import Writer
 
 _COMMIT_SECONDS = 0.05
@@ -51,8 +51,10 @@ _NICENESS = 10
 _REST = 5.0
 """Pause after each batch, in times of the work that it was: the traffic goes first, and two processors are often
 the two halves of one core, so that niceness alone does not keep this process from slowing the proxy down."""
+_QUIET_SECONDS = 0.1
+"""Without traffic for so long, there is nothing to rest for."""
 _MOST_WAITING = 64
-"""Batches (25 ms or 128 KiB each) that may wait in memory before there are no more pauses. Under full load that must be
+"""Batches (of 25 ms, or 128 KiB) that may wait in memory before there are no more pauses. Under full load that must be
 less than what the feeder lets be on its way, or the pauses would never end, and streams would be cut."""
 _READ_BYTES = 2**20
 _KEPT = "what comes is kept in memory as far as there is room; trying again"
@@ -64,6 +66,8 @@ def run(db: Path, profile: str, session: str, only: str, max_size: int) -> int:
     try:
         own_patterns()
         writer = Writer(latest(db) if max_size else db, _PATIENCE_SECONDS)
+        if max_size:
+            finish_move(db)
     except RecordingError as error:
         out.send(Trouble(str(error)))
         return 1
@@ -92,7 +96,7 @@ class Worker:
         self._uploads: dict[int, Request] = {}
         self._dirty: dict[int, LiveStream] = {}
         self._waiting: deque[Batch] = deque()
-        self._rested = 0.0
+        self._rested = self._heard = 0.0
         self._due: float | None = None
         self._notices: list[Notice] = []
         self._decided: list[int] = []
@@ -101,7 +105,7 @@ class Worker:
         for flow, start, live in takeover.flows(writer, session, profile):
             self._flows[flow], self._starts[flow] = live, start
         writer.commit()
-        self._out.send(Ready())
+        self._out.send(Ready(str(writer.path), [stream.id for stream in self._open]))
 
     def work(self, source: int) -> None:
         """Take batches from the pipe until it is closed; then end what is open, and close the recording."""
@@ -112,9 +116,10 @@ class Worker:
             if select.select([source], [], [], self._patience())[0]:
                 data = os.read(source, _READ_BYTES)
                 is_open = bool(data)
+                self._heard = time.monotonic()
                 self._waiting += batches.feed(data)
             # While the file cannot be written what comes just waits; the feeder sends no more than it may keep.
-            if self._waiting and self._fault is None and time.monotonic() >= self._rested:
+            if self._waiting and self._fault is None and time.monotonic() >= self._resumes_at:
                 self._handle(self._waiting.popleft())
             self._commit_when_due()
         while self._waiting:
@@ -124,9 +129,13 @@ class Worker:
         self._save()
         self._writer.close()
 
+    @property
+    def _resumes_at(self) -> float:
+        return min(self._rested, self._heard + _QUIET_SECONDS)
+
     def _patience(self) -> float | None:
         """How long to wait for the pipe, in seconds; None: until something comes."""
-        wake = [self._rested] if self._waiting and self._fault is None else []
+        wake = [self._resumes_at] if self._waiting and self._fault is None else []
         wake += [self._due] if self._due is not None else []
         return max(0.0, min(wake) - time.monotonic()) if wake else None
 
@@ -315,10 +324,13 @@ class Worker:
         for stream in refused:
             self._writer.discard_stream(stream)
             self._due = time.monotonic() + _COMMIT_SECONDS
+        self._out.send(*self._rotation.follow(self._writer, self._open))
+
+    @property
+    def _open(self) -> list[LiveStream]:
         lives = list(self._flows.values())
         open_ = [live for live in lives if isinstance(live, LiveStream)]
-        open_ += [stream for live in lives if isinstance(live, LiveSocket) for stream in live.streams]
-        self._out.send(*self._rotation.follow(self._writer, open_))
+        return open_ + [stream for live in lives if isinstance(live, LiveSocket) for stream in live.streams]
 
     def _publish(self) -> None:
         for stream in self._dirty.values():

@@ -1,5 +1,8 @@
 """A recording in several files, FILE.db, FILE-2.db …: their names, and streams that move from one to the next."""
 
+import contextlib
+import sqlite3
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -47,7 +50,7 @@ def take_out_streams(db: Database, streams: list[tuple[int]], path: Path) -> Non
 
 
 def latest(first: Path) -> Path:
-    """The last file that there is of the recording that begins with `first`."""
+    """The last file of the recording that begins with `first`."""
     *_, last = first, *_present(first)
     return last
 
@@ -62,7 +65,35 @@ def _present(first: Path) -> list[Path]:
     present = []
     for number in count(2):
         path = first.with_stem(f"{first.stem}-{number}")
-        if not path.exists():
+        if not path.exists() or _is_blank(path):
             break
         present.append(path)
     return present
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether a recorder was killed when it had made the file, and nothing was in it yet."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                return True
+            used = "SELECT EXISTS (SELECT 1 FROM streams) OR EXISTS (SELECT 1 FROM meta WHERE key = 'last_id')"
+            return not connection.execute(used).fetchone()[0]
+    except sqlite3.Error:
+        return False  # it is somebody else's
+
+
+def finish_move(first: Path) -> None:
+    """Take out of the last file but one what a recorder had copied to the last when it was killed.
+
+    For the writer of the last file; what cannot be taken out is there twice.
+    """
+    *_, former, path = first, first, *_present(first)
+    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(former, isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS new", (str(path),))
+        copied = connection.execute("SELECT 1 FROM new.meta WHERE key = 'last_id'").fetchone()
+        if not copied or connection.execute("SELECT 1 FROM main.meta WHERE key = 'next'").fetchone():
+            return
+        streams = connection.execute("SELECT id FROM main.streams JOIN new.streams USING (id)").fetchall()
+        connection.execute("DETACH new")
+        take_out_streams(Database(connection), streams, path)

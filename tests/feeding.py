@@ -1,0 +1,72 @@
+"""A feeder as a proxy has it: on the thread of an event loop, on which everything of it is called."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from responses_tap.recorder import Feeder, Notice, Tap
+from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
+
+
+class FeedLoop:
+    """The event loop, and what a recorder's user does on it."""
+
+    def __init__(self, db: Path, on_notice: Callable[[Notice], object], **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._is_closed = False
+        try:
+            self.feeder = self.call(lambda: Feeder(db, "openai", on_notice, self._loop.call_later, **options))
+        except BaseException:
+            self._stop()
+            raise
+
+    def call[Result](self, function: Callable[[], Result]) -> Result:
+        """Call it there; its result."""
+        done: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(function())
+            except BaseException as error:  # noqa: BLE001 (it is raised where it was called)
+                done.set_exception(error)
+
+        self._loop.call_soon_threadsafe(run)
+        return done.result()
+
+    def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> "LoopTap":
+        return LoopTap(self, self.call(lambda: self.feeder.open(request, at_ns, kind)))
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self.call(self.feeder.close)
+            self._stop()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class LoopTap:
+    """A tap of it."""
+
+    def __init__(self, loop: FeedLoop, tap: Tap) -> None:
+        self._call, self._tap = loop.call, tap
+
+    def answer(self, answer: Answer) -> None:
+        self._call(lambda: self._tap.answer(answer))
+
+    def chunk(self, data: bytes) -> None:
+        self._call(lambda: self._tap.chunk(data))
+
+    def message(self, message: SocketMessage) -> None:
+        self._call(lambda: self._tap.message(message))
+
+    def end(self, end: End) -> None:
+        self._call(lambda: self._tap.end(end))
