@@ -7,8 +7,11 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from responses_tap.protocol.findings import Finding, Severity
@@ -317,6 +320,29 @@ def test_a_damaged_file_is_named(db: Path) -> None:
         file.write(b"\xa5" * 40 * 4096)
     with open_recording(db) as recording:
         assert f"{db} cannot be read" in message(lambda: recording.body(stream))
+
+
+@given(damage=st.data())
+def test_whatever_is_damaged_the_file_is_named(damage: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        db = Path(folder) / "r.db"
+        writer = Writer(db)
+        stream = fill(writer)
+        writer.commit()
+        writer.close()
+        start = damage.draw(st.integers(0, db.stat().st_size - 1))
+        with db.open("r+b") as file:
+            file.seek(start)
+            file.write(damage.draw(st.binary(min_size=1, max_size=64)) * damage.draw(st.sampled_from([1, 64])))
+        try:
+            with open_recording(db) as recording:
+                recording.streams(limit=10)
+                recording.stream(stream)
+                recording.events(stream)
+                recording.findings(stream)
+                recording.body(stream)
+        except RecordingError as error:
+            assert str(db) in str(error)  # noqa: PT017 (not all that is in a file is needed)
 
 
 def test_the_schema_has_one_name_a_step() -> None:

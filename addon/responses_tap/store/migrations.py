@@ -63,11 +63,19 @@ def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):
         raise RecordingError(f"{path} is no recording (empty); {_ADVICE}")
-    applied = {migration.name for migration in migrations.applied(db)}
+    try:
+        applied = {migration.name for migration in migrations.applied(db)}
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, error) from error
     if not applied:
         raise RecordingError(f"{path} is no recording (an SQLite file with other tables); {_ADVICE}")
     if newer := applied - {migration.name for migration in migrations._migrations}:  # noqa: SLF001
         raise RecordingError(f"{path} was written by a newer responses-tap (schema {max(newer)}); upgrade to read it")
+
+
+def damaged(path: Path, error: sqlite3.DatabaseError) -> RecordingError:
+    """What is said of a recording of which SQLite cannot read something."""
+    return RecordingError(f"{path} cannot be read ({error}); `sqlite3 FILE .recover` may save the rest")
 
 
 def is_empty(db: Database, path: Path) -> bool:
@@ -78,6 +86,8 @@ def is_empty(db: Database, path: Path) -> bool:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             raise RecordingError(f"{path} cannot be read now ({error}): another program keeps it to itself") from error
         raise RecordingError(f"{path} is no recording ({error}); {_ADVICE}") from error
+    except UnicodeDecodeError as error:  # SQLite's own message, which quotes what is damaged
+        raise RecordingError(f"{path} is damaged (its schema cannot be read); {_ADVICE}") from error
 
 
 _TABLES = (

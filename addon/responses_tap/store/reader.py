@@ -18,7 +18,7 @@ from responses_tap.errors import RecordingError
 from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
-from responses_tap.store.migrations import check_schema
+from responses_tap.store.migrations import check_schema, damaged
 from responses_tap.store.rows import ChunkRow, EventRow, Headers, SocketRow, StreamRow
 from responses_tap.timeline import FOLDABLE, Delta, Entry
 
@@ -268,17 +268,14 @@ class Recording:
         try:
             rows = list(self._db.query(sql, parameters))
         except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from error
+            raise damaged(self.path, error) from error
         return [_stream_row(row) for row in rows]
 
     def _rows(self, sql: str, *parameters: int | str) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(sql, parameters).fetchall()
         except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: sqlite3.DatabaseError) -> RecordingError:
-        return RecordingError(f"{self.path} cannot be read ({error}); `sqlite3 FILE .recover` may save the rest")
+            raise damaged(self.path, error) from error
 
 
 _HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
