@@ -26,8 +26,11 @@ _PAGE = 1000
 """Events read in one statement."""
 
 
-def open_recording(path: Path | str) -> "Recording":
-    """Open the recording at `path` for reading; RecordingError says why it cannot be."""
+def open_recording(path: Path | str, patience_s: float = 5.0) -> "Recording":
+    """Open the recording at `path` for reading; RecordingError says why it cannot be.
+
+    Where another program keeps the file to itself, that is waited for this long.
+    """
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -36,6 +39,7 @@ def open_recording(path: Path | str) -> "Recording":
         connection = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode=ro",
             uri=True,
+            timeout=patience_s,
             check_same_thread=False,
             isolation_level=None,
         )

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from responses_tap.store import Recording, RecordingError, open_recording
 
+_PATIENCE_SECONDS = 0.5
+"""How long another program may keep the file to itself before that is told; it is tried again and again."""
+
 
 class Change(Enum):
     """What has become of the recording since one looked last."""
@@ -91,7 +94,7 @@ class Source:
             self.trouble = f"{self.path} has gone; this goes on when it is back"
         else:
             try:
-                recording = open_recording(self.path)
+                recording = open_recording(self.path, _PATIENCE_SECONDS)
             except RecordingError as error:
                 self.trouble = str(error)
             else:
@@ -121,7 +124,7 @@ class Source:
 def _leads_to_streams(path: Path) -> bool:
     """Whether a recording has streams, or has gone on in a further file."""
     try:
-        with open_recording(path) as recording:
+        with open_recording(path, _PATIENCE_SECONDS) as recording:
             return bool(recording.streams(limit=1)) or recording.next_file() is not None
     except RecordingError:
         return False
