@@ -141,7 +141,7 @@ def test_a_path_that_is_not_there_is_one_line() -> None:
 
 def test_show_draws_the_seed_with_a_row_where_an_event_is_missing() -> None:
     lines = run("show", SEED).stdout.splitlines()
-    text_done = next(n for n, line in enumerate(lines) if "response.output_text.done  (missing)" in line)
+    text_done = next(n for n, line in enumerate(lines) if "response.output_text.done  [0.0] (missing)" in line)
     assert lines[text_done].lstrip().startswith("✖")
     assert "8" in lines[text_done + 1]
     assert 'response.content_part.done  [0.0] output_text "4"' in lines[text_done + 1]

@@ -15,7 +15,7 @@ def test_without_a_terminal_the_demo_prints_what_it_recorded(tmp_path: Path) -> 
         "a correct stream, as OpenAI sends it",
         "LlamaStack before PR 5308",
         "✖ MD301 text-done-missing",
-        "response.output_text.done  (missing)",
+        "response.output_text.done  [0.0] (missing)",
         "✖ LC103 terminal-missing",
     ):
         assert words in done.stdout

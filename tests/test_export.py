@@ -201,7 +201,7 @@ def test_list_and_show_read_the_recording(recording: Path) -> None:
     assert [row["first_code"] for row in listed] == [None, "NS201", "NS201", None, "NS201", "LC103"]
     assert listed[5]["state"] == "truncated"
     shown = CliRunner().invoke(main, ["show", f"{recording}#2"]).stdout
-    assert "response.output_text.done  (missing)" in shown
+    assert "response.output_text.done  [0.0] (missing)" in shown
     by_default = CliRunner(env={"RESPONSES_TAP_DB": str(recording)}).invoke(main, ["show", "2"]).stdout
     assert by_default == shown
 

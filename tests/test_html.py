@@ -91,7 +91,7 @@ def test_the_page_says_what_the_stream_is_and_what_is_wrong(recording: Path) -> 
     whole = Page(page(find_stream(f"{recording}#2")))
     for words in (
         "NS201 item-not-opened: ", "HTTP 200; 13 events, state completed", "error MD301 text-done-missing",
-        "response.output_text.done  (missing)", "emit output_text.done, with the full text", "[0.1] × 2",
+        "response.output_text.done  [0.0] (missing)", "emit output_text.done, with the full text", "[0.1] × 2",
         '"type": "response.reasoning_text.delta"'.replace('": "', '":"'), '"sequence_number": 12', "Show me a stream.",
     ):  # fmt: skip
         assert words in whole.text, words

@@ -553,6 +553,7 @@ def test_streams_of_a_killed_machine_are_closed_by_the_next_recorder(db: Path) -
     proxy = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PROXY), str(db)], stdout=subprocess.PIPE)
     assert proxy.stdout is not None
     assert proxy.stdout.readline() == b"fed\n"
+    eventually(lambda: len(rows(db)) == 200 and all(row.status and row.event_count == 10 for row in rows(db)))
     children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(proxy.pid)], capture_output=True, check=True).stdout
     proxy.send_signal(signal.SIGSTOP)  # or it would replace its worker
     os.kill(int(children), signal.SIGKILL)

@@ -17,7 +17,7 @@ from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
 from responses_tap.protocol.sse import Frame
-from responses_tap.subjects import dotted, subject, text_of
+from responses_tap.subjects import PLACE, dotted, subject, text_of
 
 GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
 """Each severity reads without colour, too."""
@@ -136,7 +136,7 @@ def _finding_lines(finding: Finding) -> list[str]:
 def label(row: Row) -> str:
     """A row's type with what there is to say about it."""
     if row.kind == "missing":
-        return f"{row.type}  (missing)"
+        return f"{row.type}  {row.subject} (missing)" if row.subject else f"{row.type}  (missing)"
     if row.kind == "run":
         chars = f", {row.chars} characters" if row.chars and row.counted == row.count else ""
         return f"{row.type}  {row.subject} × {row.count}{chars}{_rate(row)}"
@@ -291,7 +291,10 @@ def depth_of(type_: str | None) -> int:
 
 def _missing(finding: Finding) -> Iterator[Row]:
     if finding.missing:
-        yield Row("missing", finding.missing, depth_of(finding.missing), response=finding.response, finding=finding)
+        # Of several that are missing in one place, only the indexes say which is which.
+        place = f"[{dotted(map(finding.scope.get, PLACE))}]" if finding.scope else ""
+        depth = depth_of(finding.missing)
+        yield Row("missing", finding.missing, depth, response=finding.response, subject=place, finding=finding)
 
 
 def _finding_row(finding: Finding, depth: int = 0) -> Row:

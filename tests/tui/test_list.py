@@ -3,6 +3,8 @@
 import pytest
 from tests.conftest import RECORDINGS
 
+from responses_tap_viewer.tui.spans import Line
+
 from .conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 
 
@@ -155,3 +157,20 @@ async def test_filter_order_and_groups_go_together(four: Recorder) -> None:
         await screen.shows("errors>0 · 2 of 4 · 2 shapes")
         await screen.press("escape")
         await screen.until(lambda: screen.streams.catalogue.groups == 4)
+
+
+class Hundred:
+    def __len__(self) -> int:
+        return 100
+
+    def line(self, index: int, width: int) -> Line:
+        return [(f"line {index}", "plain")]
+
+
+async def test_a_list_that_changes_while_it_is_opened_keeps_its_cursor_in_sight(four: Recorder) -> None:
+    async with browsing(four, NARROW) as screen:
+        lines = screen.streams.lines
+        lines.open(Hundred(), 80)
+        lines.renew(Hundred(), 85)  # before anything has been drawn
+        assert lines.cursor == 85
+        assert lines.cursor in lines.in_sight
