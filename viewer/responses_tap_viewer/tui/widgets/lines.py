@@ -127,7 +127,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self.source = source
         self.virtual_size = Size(0, len(source))
         self.cursor = max(0, min(cursor, len(source) - 1))
-        self.scroll_to(y=0, animate=False, immediate=True)
+        self._scroll(0)
         self._reveal(_CONTEXT)
         self.refresh()
 
@@ -141,7 +141,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self.cursor = cursor
         self.virtual_size = Size(0, len(source))
         if moved:
-            self.scroll_to(y=self.scroll_offset.y + moved, animate=False, immediate=True)
+            self._scroll(self.scroll_offset.y + moved)
         self.refresh()
 
     def move_to(self, index: int, *, context: int = 0) -> None:
@@ -190,7 +190,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         if self._has_cursor:
             self.move_to(self.cursor + lines)
         else:
-            self.scroll_relative(y=lines, animate=False, immediate=True)
+            self.scroll_relative(y=lines, animate=False)
 
     def action_page(self, pages: int) -> None:
         """Up or down by what is in sight."""
@@ -202,7 +202,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         if self._has_cursor:
             self.move_to(index % (last + 1) if last >= 0 else 0)
         else:
-            self.scroll_to(y=0 if index == 0 else last, animate=False, immediate=True)
+            self._scroll(0 if index == 0 else last)
 
     def action_choose(self) -> None:
         """Tell that the person wants to go on into this line."""
@@ -229,6 +229,10 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self._reveal(0)
         self.post_message(SightChanged(self))
 
+    def _scroll(self, top: int) -> None:
+        # By force: Textual allows it only once it has drawn the scrollbar, and a list may have grown since.
+        self.scroll_to(y=top, animate=False, force=True)
+
     def _reveal(self, context: int) -> None:
         height = self.height
         if not self._has_cursor or height <= 0:
@@ -239,4 +243,4 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         highest = self.cursor - context
         wanted = min(max(top, lowest), highest)
         if wanted != top:
-            self.scroll_to(y=wanted, animate=False, immediate=True)
+            self._scroll(wanted)
