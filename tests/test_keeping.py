@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -21,6 +22,7 @@ from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
 from responses_tap.recorder.messages import Answer
 from responses_tap.store import open_recording
+from responses_tap.store.writer import Writer
 
 from .conftest import RECORDINGS
 from .feeding import FeedLoop
@@ -181,6 +183,22 @@ def test_a_worker_that_is_killed_while_it_goes_on_in_another_file(db: Path, kill
     for path, after in pairwise(paths):
         with open_recording(path) as recording:
             assert recording.next_file() == after.name
+
+
+def test_what_is_recorded_stays_where_a_recorder_with_a_size_starts_again(db: Path) -> None:
+    """After `rm`, and beside a copy that is named like the next file."""
+    feeder = FeedLoop(db, lambda notice: None)
+    for _ in range(3):
+        play(feeder, [CLEAN])
+    feeder.close()
+    writer = Writer(db)
+    writer.remove_streams([1])
+    writer.close()
+    for copied in (False, True):
+        if copied:
+            shutil.copy(db, db.with_stem("r-2"))
+        FeedLoop(db, lambda notice: None, max_size=2**20).close()
+        assert [row.id for row in rows(db)] == [2, 3]
 
 
 def test_the_next_recorder_goes_on_in_the_last_file(db: Path) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from responses_tap.errors import RecordingError
+from responses_tap.store.migrations import is_empty
+
 TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events")
 """Besides `streams` itself; their column `stream` says whose a row is."""
 
@@ -20,6 +23,8 @@ def copy_streams(db: Database, path: Path, streams: list[tuple[int]]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("INSERT OR REPLACE INTO new.meta SELECT * FROM main.meta WHERE key != 'next'")
         connection.execute("INSERT OR REPLACE INTO new.meta SELECT 'last_id', max(id) FROM main.streams")
+        # As long as they have not been taken out here.
+        connection.execute("INSERT OR REPLACE INTO new.meta VALUES ('half_moved', 1)")
         connection.execute("INSERT INTO new.sockets SELECT * FROM main.sockets WHERE end_ns IS NULL")
         for table in TABLES_OF_STREAMS:
             sql = f"INSERT INTO new.{table} SELECT * FROM main.{table} WHERE stream = ?"  # noqa: S608 (ours)
@@ -75,11 +80,11 @@ def _is_blank(path: Path) -> bool:
     """Whether a recorder was killed when it had made the file, and nothing was in it yet."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if is_empty(Database(connection), path):
                 return True
             used = "SELECT EXISTS (SELECT 1 FROM streams) OR EXISTS (SELECT 1 FROM meta WHERE key = 'last_id')"
             return not connection.execute(used).fetchone()[0]
-    except sqlite3.Error:
+    except (sqlite3.Error, RecordingError):
         return False  # it is somebody else's
 
 
@@ -88,12 +93,14 @@ def finish_move(first: Path) -> None:
 
     For the writer of the last file; what cannot be taken out is there twice.
     """
-    *_, former, path = first, first, *_present(first)
+    files = [first, *_present(first)]
+    if len(files) == 1:
+        return
+    former, path = files[-2:]
     with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(former, isolation_level=None)) as connection:
         connection.execute("ATTACH ? AS new", (str(path),))
-        copied = connection.execute("SELECT 1 FROM new.meta WHERE key = 'last_id'").fetchone()
-        if not copied or connection.execute("SELECT 1 FROM main.meta WHERE key = 'next'").fetchone():
+        if not connection.execute("SELECT 1 FROM new.meta WHERE key = 'half_moved'").fetchone():
             return
         streams = connection.execute("SELECT id FROM main.streams JOIN new.streams USING (id)").fetchall()
-        connection.execute("DETACH new")
         take_out_streams(Database(connection), streams, path)
+        connection.execute("DELETE FROM new.meta WHERE key = 'half_moved'")

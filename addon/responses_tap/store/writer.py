@@ -225,6 +225,7 @@ class Writer:
         self._beside = {file: file.stat() for file in files_of(path)[1:] if file.exists()}
         with contextlib.suppress(sqlite3.Error):  # what has been copied is left twice at the worst
             take_out_streams(former, moved, path)
+            db.execute("DELETE FROM meta WHERE key = 'half_moved'")
             former.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._let_go()
         self._db, self._lock, self.path = db, descriptor, path
