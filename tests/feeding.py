@@ -57,13 +57,13 @@ class LoopTap:
     """A tap of it."""
 
     def __init__(self, loop: FeedLoop, tap: Tap) -> None:
-        self._call, self._tap = loop.call, tap
+        self._call, self._tap, self._relay = loop.call, tap, loop.call(tap.relay)
 
     def answer(self, answer: Answer) -> None:
         self._call(lambda: self._tap.answer(answer))
 
     def chunk(self, data: bytes) -> None:
-        self._call(lambda: self._tap.chunk(data))
+        assert self._call(lambda: self._relay(data)) is data
 
     def message(self, message: SocketMessage) -> None:
         self._call(lambda: self._tap.message(message))

@@ -20,7 +20,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from responses_tap.recorder import Feeder, FindingMade, Notice, StreamFinished, StreamStarted, Trouble, outbox, worker
+from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble, outbox, worker
 from responses_tap.recorder import feeder as feeder_module
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Answer, End, Request
@@ -368,26 +368,33 @@ def test_a_listener_that_fails_does_not_stop_the_recorder(db: Path) -> None:
     assert rows(db)[0].state == "completed"
 
 
-def too_much(feeder: Feeder) -> None:
-    tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, SSE))
-    for _ in range(100):
-        tap.chunk(b": " + b"x" * 1000 + b"\n\n")
-    tap.end(SERVER)
-
-
 def test_a_recorder_that_falls_behind_says_what_is_missing(
     db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("responses_tap.recorder.outbox._MOST_BYTES", 2000)
-    monkeypatch.setattr("responses_tap.recorder.outbox._BATCH_BYTES", 500)
+    monkeypatch.setattr("responses_tap.recorder.feeder._MOST_SENT", 1)
     feeder = FeedLoop(db, notices.append)
-    feeder.call(lambda: too_much(feeder.feeder))  # at once: nothing is sent in between
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(200, SSE))
+    (worker,) = workers()
+    os.kill(worker, signal.SIGSTOP)
+    sent = 0
+
+    def is_told() -> bool:
+        nonlocal sent
+        tap.chunk(b": " + b"x" * 1000 + b"\n\n")
+        sent += 1004
+        return any(isinstance(notice, Trouble) for notice in notices)
+
+    eventually(is_told)
+    os.kill(worker, signal.SIGCONT)
+    tap.end(SERVER)
     feeder.close()
     (row,) = rows(db)
     assert (row.state, row.ended_by) == ("truncated", "recorder")
     kept = row.wire_size or 0
-    assert f"{100 * 1004 - kept} bytes were not recorded" in (row.end_reason or "")
+    assert 2000 < kept < sent
+    assert f"{sent - kept} bytes were not recorded" in (row.end_reason or "")
     assert row.first_code is None
 
 
@@ -523,9 +530,10 @@ PROXY = """
             request = Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00Z", True, b"")
             tap = feeder.open(request, time.monotonic_ns())
             tap.answer(Answer(200, [("content-type", "text/event-stream")]))
+            take = tap.relay()
             for _ in range(10):
-                tap.chunk(b'data: {"type":"response.in_progress"}\\n\\n')
-            tap.chunk(b"data: cut")
+                take(b'data: {"type":"response.in_progress"}\\n\\n')
+            take(b"data: cut")
         await asyncio.sleep(1)
         print("fed", flush=True)
         await asyncio.sleep(600)

@@ -120,10 +120,11 @@ class Capture:
             self._open(flow, expected=refused)
         if tap := self._taps.get(flow):
             tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
-            take: _Take = tap.chunk
+            before = flow.response.stream
+            relay: _Stream = tap.relay()
             if _has_screens():
-                take = _both(tap.chunk, self._bodies.setdefault(flow, bytearray()).extend)
-            flow.response.stream = _relay(take, flow.response.stream)
+                relay = _relay(self._bodies.setdefault(flow, bytearray()).extend, relay)
+            flow.response.stream = _relay(relay, before) if callable(before) else relay
 
     def response(self, flow: HTTPFlow) -> None:
         """The answer is complete."""
@@ -198,14 +199,6 @@ def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
         return relay(data) if relay else data
 
     return relayed
-
-
-def _both(first: _Take, second: _Take) -> _Take:
-    def take(data: bytes) -> None:
-        first(data)
-        second(data)
-
-    return take
 
 
 def _has_screens() -> bool:

@@ -141,6 +141,7 @@ class Feeder:
         if self._has_stopped:
             self._outbox.shut()
             return
+        self._outbox.pack()
         self._send()
         self._tell_end_of_gap()
         if self._is_all_sent:

@@ -1,18 +1,18 @@
 """What waits in the proxy for the worker, in batches. All of it belongs to one thread, the proxy's.
 
-A message is encoded at once and joined with its neighbours when their batch is closed. Large pieces of a request's
-body wait as they are.
+A message waits as it is until it is packed into a batch with its neighbours, some milliseconds later. Large pieces of
+a request's body remain as they are.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from responses_tap.recorder.messages import Batch, Kind, encode_message, message_head
 
 _MOST_BYTES = 64 * 2**20
-"""What may wait. Beyond it chunks are left out, and new streams already beyond the half of it: those that are open
-come first."""
+"""What may wait, beside what has come since batches were last packed. Beyond it chunks are left out, and new streams
+already beyond the half of it: those that are open come first."""
 _MOST_COST = _MOST_BYTES // 4
 """What a batch counts for at most: a message that is huge must not cost the other streams their chunks."""
 _BATCH_BYTES = 2**17
@@ -38,16 +38,17 @@ class Outbox:
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
-        self._is_asleep = True
-        self._open: list[bytes | memoryview] = []
-        self._open_bytes = 0
-        self._closed: deque[bytes | _Piece] = deque()
+        self._loose: list[Any] = []
+        self._batches: deque[bytes | _Piece] = deque()
         self._waiting = 0
         self._is_shut = False
-        self.number = 1
-        """Of the batch that the next message goes into."""
+        self._number = 0
+        self.is_asleep = True
+        """Whether the next message is to `stir`."""
         self.is_full = False
         """Whether the worker is so far behind that chunks have to be left out."""
+        self.add = self._loose.extend
+        """Adds a message's kind, flow, nanoseconds and payload; it does not stir."""
 
     @property
     def is_half_full(self) -> bool:
@@ -62,18 +63,13 @@ class Outbox:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not self._open and not self._closed
+        return not self._loose and not self._batches
 
     def put(self, kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> None:
         """Add a message."""
-        # As few steps as can be: every event of every stream comes through here.
-        size = len(payload)
-        self._open += (message_head(kind, flow, at_ns, size), payload)
-        self._open_bytes += size
-        if self._open_bytes > _BATCH_BYTES:
-            self._close()
-        if self._is_asleep:
-            self._stir()
+        self.add((kind, flow, at_ns, payload))
+        if self.is_asleep:
+            self.stir()
 
     def put_body(self, flow: int, at_ns: int, data: bytes) -> bool:
         """Add a piece of a request's body; whether there was room for it."""
@@ -84,47 +80,60 @@ class Outbox:
             if len(piece.data) < _LARGE_PIECE:
                 self.put(_BODY, *piece)
             else:
-                self._close()
+                self.pack()
                 self._append(piece)
-                self._stir()
+                self.stir()
         return True
+
+    def stir(self) -> None:
+        """Wake whoever takes the batches."""
+        if self.is_asleep:
+            self.is_asleep = False
+            self._wake()
+
+    def pack(self) -> int:
+        """Make batches of the messages that have come; the number of the last batch."""
+        content: list[bytes | memoryview] = []
+        content_bytes = 0
+        facts = iter(self._loose)
+        for kind, flow, at_ns, payload in zip(facts, facts, facts, facts, strict=True):
+            size = len(payload)
+            content += (message_head(kind, flow, at_ns, size), payload)
+            content_bytes += size
+            if content_bytes > _BATCH_BYTES:
+                self._append(b"".join(content))
+                content, content_bytes = [], 0
+        if content:
+            self._append(b"".join(content))
+        self._loose.clear()
+        return self._number
 
     def take(self) -> Batch | None:
         """The next batch; None where none waits."""
-        if not self._closed:
-            self._close()
-        if not self._closed:
+        if not self._batches:
+            self.pack()
+        if not self._batches:
             return None
-        number = self.number - len(self._closed)
-        first = self._closed.popleft()
+        number = self._number - len(self._batches) + 1
+        first = self._batches.popleft()
         self._waiting -= _cost(first)
         self._measure()
         return Batch(number, first if isinstance(first, bytes) else encode_message(_BODY, *first))
 
     def sleep(self) -> None:
         """Wake somebody for the next message."""
-        self._is_asleep = True
+        self.is_asleep = True
 
     def shut(self) -> None:
         """Nobody takes anything more: what waits is let go of, and there is room for nothing."""
         self._is_shut = True
-        self._open.clear()
-        self._closed.clear()
+        self._loose.clear()
+        self._batches.clear()
         self._measure()
 
-    def _stir(self) -> None:
-        if self._is_asleep:
-            self._is_asleep = False
-            self._wake()
-
-    def _close(self) -> None:
-        if self._open:
-            self._append(b"".join(self._open))
-            self._open, self._open_bytes = [], 0
-
     def _append(self, entry: bytes | _Piece) -> None:
-        self._closed.append(entry)
-        self.number += 1
+        self._batches.append(entry)
+        self._number += 1
         self._waiting += _cost(entry)
         self._measure()
 

@@ -1,7 +1,8 @@
 """What a proxy tells of one flow."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from responses_tap.recorder.messages import Answer, End, Kind, Message, Sent, SocketMessage
@@ -9,6 +10,10 @@ from responses_tap.recorder.outbox import Outbox
 
 _ANSWER, _CHUNK, _MESSAGE, _END, _SENT = map(int, (Kind.ANSWER, Kind.CHUNK, Kind.MESSAGE, Kind.END, Kind.SENT))
 _now = time.monotonic_ns
+_log = logging.getLogger(__name__)
+
+type Relay = Callable[[bytes], bytes]
+"""Takes a piece of a body and gives it back."""
 
 
 class Tap:
@@ -25,7 +30,7 @@ class Tap:
         self._on_cut = on_cut
         self._lost = 0
         self._sent = 0
-        self._lacks_request = False
+        self._lacks_request = self._has_fault = False
 
     def upload(self, data: bytes) -> None:
         """A piece of an upload's body is here."""
@@ -41,26 +46,50 @@ class Tap:
         """The server's headers are here."""
         self._put(_ANSWER, self.flow, _now(), answer.encode())
 
-    def chunk(self, data: bytes) -> None:
-        """A piece of the answer's body is here, still content-encoded."""
-        if self._lost or self._outbox.is_full:
-            self._leave_out(data)
-        else:
-            self._put(_CHUNK, self.flow, _now(), data)
+    def relay(self) -> Relay:
+        """What takes each piece of the answer's body, still content-encoded, and gives it back whatever happens."""
+        chunks = self._chunks()
+        next(chunks)
+        return chunks.send
+
+    def _chunks(self, data: bytes = b"") -> Generator[bytes, bytes, None]:
+        # As few steps as can be, which is why this is a generator: every event of every stream comes through here, and
+        # it takes less to resume one than to call a function that looks everything up.
+        outbox, add, flow, now = self._outbox, self._outbox.add, self.flow, _now
+        while True:
+            data = yield data
+            if not data:
+                continue
+            try:
+                if self._lost or outbox.is_full:
+                    self._leave_out(data)
+                else:
+                    add((_CHUNK, flow, now(), data))
+                    if outbox.is_asleep:
+                        outbox.stir()
+            except Exception as error:  # noqa: BLE001 (whatever it is, the client gets its bytes)
+                self._note_fault(error)
 
     def message(self, message: SocketMessage) -> None:
         """A message of a WebSocket is here."""
-        data = message.encode()
-        if self._lost or self._outbox.is_full:
-            self._leave_out(data)
-        else:
-            self._put(_MESSAGE, self.flow, _now(), data)
+        self._put_if_room(_MESSAGE, message.encode())
 
     def end(self, end: End) -> None:
         """The flow has ended; nothing may follow."""
         if self._lost:
             end = replace(end, ended_by="recorder", complete=False, lost=self._lost)
         self._put(_END, self.flow, _now(), end.encode())
+
+    def _put_if_room(self, kind: int, data: bytes) -> None:
+        if self._lost or self._outbox.is_full:
+            self._leave_out(data)
+        else:
+            self._put(kind, self.flow, _now(), data)
+
+    def _note_fault(self, error: Exception) -> None:
+        if not self._has_fault:
+            self._has_fault = True
+            _log.error("a stream cannot be recorded further: %r", error)
 
     def _leave_out(self, data: bytes) -> None:
         # A stream with a hole tells nothing: after the first lost chunk the rest is left out, too.
@@ -78,12 +107,24 @@ class KeepingTap(Tap):
     def __init__(self, outbox: Outbox, flow: int, on_cut: Callable[[], object]) -> None:
         super().__init__(outbox, flow, on_cut)
         self._kept: list[tuple[int, Message]] = []
+        self._is_undecided = True
         self._put = self.put
 
     def put(self, kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> None:
         """Put a message into the outbox, and keep it."""
-        self._kept.append((self._outbox.number, Message(Kind(kind), flow, at_ns, bytes(payload))))
         self._outbox.put(kind, flow, at_ns, payload)
+        # Packed at once, it is known in which batch it is.
+        self._kept.append((self._outbox.pack(), Message(Kind(kind), flow, at_ns, bytes(payload))))
+
+    def _chunks(self, data: bytes = b"") -> Generator[bytes, bytes, None]:
+        while self._is_undecided:
+            data = yield data
+            try:
+                if data:
+                    self._put_if_room(_CHUNK, data)
+            except Exception as error:  # noqa: BLE001 (as below)
+                self._note_fault(error)
+        yield from super()._chunks(data)
 
     def kept(self, batch: int) -> list[Message]:
         """What has gone to the worker up to and with this batch."""
@@ -91,6 +132,7 @@ class KeepingTap(Tap):
 
     def let_go(self) -> None:
         """Nothing need be kept any more. On any thread."""
+        self._is_undecided = False
         self._put = self._outbox.put
         self._kept = []
 
@@ -107,8 +149,9 @@ class LeftOut(Tap):
     def answer(self, answer: Answer) -> None:
         """Nothing is kept."""
 
-    def chunk(self, data: bytes) -> None:
+    def relay(self) -> Relay:
         """Nothing is kept."""
+        return lambda data: data
 
     def message(self, message: SocketMessage) -> None:
         """Nothing is kept."""
