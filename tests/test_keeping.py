@@ -177,9 +177,11 @@ def test_a_worker_that_is_killed_while_it_goes_on_in_another_file(db: Path, kill
         play(feeder, [big(n) * 2])
         eventually(lambda n=n: StreamFinished in {type(notice) for notice in notices if about(notice) == n + 2})
     feeder.close()
+    # How many there are depends on what was committed together.
     paths = [db, *sorted(db.parent.glob("r-*.db"))]
     assert [row.id for path in paths for row in rows(path)] == [1, 2, 3, 4]
-    assert [path.stem for path in paths] == ["r", "r-2", "r-3"][: len(paths)]
+    assert len(paths) >= 2
+    assert [path.stem for path in paths[1:]] == [f"r-{2 + n}" for n in range(len(paths) - 1)]
     for path, after in pairwise(paths):
         with open_recording(path) as recording:
             assert recording.next_file() == after.name

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,10 +21,20 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble, outbox, worker
-from responses_tap.recorder import feeder as feeder_module
+from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble, worker
 from responses_tap.recorder.livestream import LiveStream
-from responses_tap.recorder.messages import Answer, End, Request
+from responses_tap.recorder.messages import (
+    Answer,
+    Batch,
+    End,
+    Kind,
+    Request,
+    encode_batch,
+    encode_message,
+)
+from responses_tap.recorder.reports import Reports
+from responses_tap.recorder.rotation import Rotation
+from responses_tap.recorder.selection import Selection
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 
@@ -398,9 +409,27 @@ def test_a_recorder_that_falls_behind_says_what_is_missing(
     assert row.first_code is None
 
 
-def test_a_worker_that_rests_is_not_what_the_feeder_waits_for() -> None:
+def test_the_worker_takes_what_is_old_however_long_it_would_rest(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ten seconds of full load once cut every stream: the worker paused although the feeder sent it nothing more.
-    assert worker._MOST_WAITING * 2 * outbox._BATCH_BYTES <= feeder_module._MOST_SENT
+    monkeypatch.setattr(worker, "_REST", 1e9)
+    Writer(db).close()
+    (source, sink), (heard, told) = os.pipe(), os.pipe()
+
+    def work() -> None:
+        worker.Worker(Writer(db), "openai", "s", Reports(told), Selection(""), Rotation(db, 0)).work(source)
+
+    working = threading.Thread(target=work, daemon=True)
+    working.start()
+    frames = CLEAN.split(b"\n\n")[:-1]
+    sent = [(Kind.REQUEST, request().encode()), (Kind.ANSWER, Answer(200, SSE).encode())]
+    sent += [(Kind.CHUNK, frame + b"\n\n") for frame in frames]
+    for number, (kind, payload) in enumerate(sent, 1):
+        os.write(sink, encode_batch(Batch(number, encode_message(kind, 1, time.monotonic_ns(), payload))))
+    eventually(lambda: [row.event_count for row in rows(db)] == [len(frames)])
+    os.close(sink)
+    working.join()
+    for descriptor in (source, heard, told):
+        os.close(descriptor)
 
 
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_recorded(tmp_path: Path) -> None:

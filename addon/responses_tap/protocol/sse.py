@@ -83,8 +83,11 @@ class Decoder:
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that `chunk` completes, in order."""
         buffer = self._buffer
-        buffer += chunk
         self._has_cr = self._has_cr or b"\r" in chunk
+        # Nearly every chunk is a frame.
+        if not buffer and not self._has_cr and 0 <= chunk.find(b"\n\n") == len(chunk) - 2:
+            return [self._frame(chunk, complete=True)]
+        buffer += chunk
         frames = []
         start = 0
         while (end := self._frame_end(max(start, self._searched))) != -1:

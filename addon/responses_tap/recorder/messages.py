@@ -56,6 +56,12 @@ class Batch(NamedTuple):
     content: bytes
     """The messages, encoded: what waits takes less room so."""
 
+    @property
+    def since_ns(self) -> int:
+        """When the first of them happened, in nanoseconds of the monotonic clock."""
+        at_ns: int = _MESSAGE_HEAD.unpack_from(self.content)[2]
+        return at_ns
+
 
 def encode_message(kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> bytes:
     """A message as it goes through the pipe in a batch."""

@@ -68,8 +68,7 @@ class Outbox:
     def put(self, kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> None:
         """Add a message."""
         self.add((kind, flow, at_ns, payload))
-        if self.is_asleep:
-            self.stir()
+        self.stir()
 
     def put_body(self, flow: int, at_ns: int, data: bytes) -> bool:
         """Add a piece of a request's body; whether there was room for it."""

@@ -48,14 +48,11 @@ _PATIENCE_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 _LAST_TRIES = 6
 _NICENESS = 10
-_REST = 5.0
+_REST = 10.0
 """Pause after each batch, in times of the work that it was: the traffic goes first, and two processors are often
 the two halves of one core, so that niceness alone does not keep this process from slowing the proxy down."""
-_QUIET_SECONDS = 0.1
-"""Without traffic for so long, there is nothing to rest for."""
-_MOST_WAITING = 64
-"""Batches (of 25 ms, or 128 KiB) that may wait in memory before there are no more pauses. Under full load that must be
-less than what the feeder lets be on its way, or the pauses would never end, and streams would be cut."""
+_OLDEST_SECONDS = 0.5
+"""What came so long ago is handled without a pause before it: somebody looks on, and this process may die, too."""
 _READ_BYTES = 2**20
 _KEPT = "what comes is kept in memory as far as there is room; trying again"
 
@@ -96,7 +93,7 @@ class Worker:
         self._uploads: dict[int, Request] = {}
         self._dirty: dict[int, LiveStream] = {}
         self._waiting: deque[Batch] = deque()
-        self._rested = self._heard = 0.0
+        self._rested = 0.0
         self._due: float | None = None
         self._notices: list[Notice] = []
         self._decided: list[int] = []
@@ -116,7 +113,6 @@ class Worker:
             if select.select([source], [], [], self._patience())[0]:
                 data = os.read(source, _READ_BYTES)
                 is_open = bool(data)
-                self._heard = time.monotonic()
                 self._waiting += batches.feed(data)
             # While the file cannot be written what comes just waits; the feeder sends no more than it may keep.
             if self._waiting and self._fault is None and time.monotonic() >= self._resumes_at:
@@ -131,7 +127,7 @@ class Worker:
 
     @property
     def _resumes_at(self) -> float:
-        return min(self._rested, self._heard + _QUIET_SECONDS)
+        return min(self._rested, self._waiting[0].since_ns / 1e9 + _OLDEST_SECONDS)
 
     def _patience(self) -> float | None:
         """How long to wait for the pipe, in seconds; None: until something comes."""
@@ -154,8 +150,8 @@ class Worker:
                 take(message)
             except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
                 self._drop(message.flow, repr(error))
-        if len(self._waiting) < _MOST_WAITING:
-            self._rested = time.monotonic() + _REST * (time.monotonic() - start)
+        now = time.monotonic()
+        self._rested = now + _REST * (now - start)
 
     def _dispatch(self, message: Message) -> None:
         if message.kind is Kind.REQUEST:
