@@ -41,7 +41,7 @@ def locked(db: Path) -> Iterator[None]:
 def size_limited(db: Path) -> Iterator[None]:
     if not hasattr(resource, "prlimit"):
         pytest.skip("only Linux limits the files of another process")
-    (worker,) = workers()
+    (worker,) = workers(db)
     _, hard = resource.prlimit(worker, resource.RLIMIT_FSIZE, (4096, -1))
     yield
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, hard))
@@ -187,7 +187,7 @@ def test_a_file_that_the_next_worker_cannot_open(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append)
-    kill_worker()
+    kill_worker(db)
     other = eventually(lambda: writer_of(db))  # before the next worker is there
     play(feeder, [CLEAN])
     eventually(lambda: len(troubles(notices)) == 2)
@@ -228,7 +228,7 @@ def test_what_a_hung_worker_leaves_out_is_counted(tmp_path: Path, monkeypatch: p
     feeder = FeedLoop(db, notices.append)
     play(feeder, [CLEAN])
     ended(db)
-    (worker,) = workers()
+    (worker,) = workers(db)
     os.kill(worker, signal.SIGSTOP)
     for _ in range(100):
         play(feeder, [CLEAN])

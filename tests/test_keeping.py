@@ -125,7 +125,7 @@ def test_a_full_file_is_left_for_the_next_and_open_streams_move_along(db: Path) 
         play(feeder, [big(n)])
         eventually(lambda n=n: StreamFinished in {type(notice) for notice in notices if about(notice) == n + 2})
         if n == len(parts) // 2:
-            kill_worker()
+            kill_worker(db)
     tap.end(SERVER)
     feeder.close()
     begun = files(notices)

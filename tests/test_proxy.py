@@ -20,6 +20,7 @@ from responses_tap.recorder import FindingMade, Notice, StreamFinished
 from responses_tap.store import open_recording
 
 from .conftest import RECORDINGS
+from .test_recorder import workers
 from .upstream import SSE_HEAD, Script, Upstream, ended, eventually, facts_hold, framed, hang_up, head, rows
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
@@ -331,6 +332,7 @@ def test_a_mitmproxy_that_fails_as_it_starts_is_told(db: Path, monkeypatch: pyte
     monkeypatch.setattr("mitmproxy.master.Master.run", fail)
     with pytest.raises(CannotRecord, match=r"^mitmproxy cannot be started \(planted\)$"):
         Proxy(db, upstream="http://127.0.0.1:9")
+    assert workers(db) == []
 
 
 def test_a_proxy_that_is_killed_leaves_a_whole_record(db: Path) -> None:

@@ -387,7 +387,7 @@ def test_a_recorder_that_falls_behind_says_what_is_missing(
     feeder = FeedLoop(db, notices.append)
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, SSE))
-    (worker,) = workers()
+    (worker,) = workers(db)
     os.kill(worker, signal.SIGSTOP)
     sent = 0
 
@@ -444,15 +444,16 @@ def test_a_second_recorder_on_one_file_is_refused(feeder: FeedLoop, db: Path) ->
         FeedLoop(db, print)
 
 
-def workers() -> list[int]:
-    """The worker processes that this process has started."""
-    lines = subprocess.run(["ps", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+def workers(db: Path) -> list[int]:
+    """The worker processes that this process has started for a recording."""
+    lines = subprocess.run(["ps", "-wwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     fields = [line.split(None, 2) for line in lines.splitlines()]
-    return [int(pid) for pid, parent, args in fields if int(parent) == os.getpid() and "responses_tap.recorder" in args]
+    mine = f"responses_tap.recorder {db} "
+    return [int(pid) for pid, parent, args in fields if int(parent) == os.getpid() and mine in args]
 
 
-def kill_worker() -> None:
-    (pid,) = workers()
+def kill_worker(db: Path) -> None:
+    (pid,) = workers(db)
     os.kill(pid, signal.SIGKILL)
 
 
@@ -467,7 +468,7 @@ def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: FeedLoop, db: 
             tap.chunk(part)
         if n == len(parts) // 2:
             eventually(lambda: _body(db) == b"".join(parts[: len(parts) // 2 + 1]))
-            kill_worker()
+            kill_worker(db)
     for tap in taps:
         tap.end(SERVER)
     feeder.close()
@@ -481,7 +482,7 @@ def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: FeedLoop, db: 
 
 def test_a_worker_killed_with_everything_unwritten(feeder: FeedLoop, db: Path) -> None:
     play(feeder, pieces(CLEAN, 10))
-    kill_worker()
+    kill_worker(db)
     feeder.close()
     assert [row.state for row in rows(db)] == ["completed"]
     assert _body(db) == CLEAN
@@ -496,7 +497,7 @@ def test_a_dead_worker_passes_on_an_encoded_stream(feeder: FeedLoop, db: Path, e
         tap.chunk(part)
         if len(part) == 100:
             eventually(lambda: rows(db) and open_chunks(db))
-    kill_worker()
+    kill_worker(db)
     tap.end(SERVER)
     feeder.close()
     (row,) = rows(db)
@@ -512,7 +513,7 @@ def test_a_dead_worker_passes_on_an_answer_that_is_no_stream(feeder: FeedLoop, d
     wire = gzip.compress(b'{"error":{}}')
     tap.chunk(wire[:20])
     eventually(lambda: open_chunks(db) == 1)
-    kill_worker()
+    kill_worker(db)
     tap.chunk(wire[20:])
     tap.end(SERVER)
     feeder.close()
@@ -536,7 +537,7 @@ def test_a_dead_worker_passes_on_what_was_not_decided(feeder: FeedLoop, db: Path
     other.chunk(b'data: {"object":"chat.completion.chunk"}\n\n')
     before.end(CLIENT)
     eventually(lambda: [row for row in rows(db) if row.ended_by])  # so what came before is acknowledged
-    kill_worker()
+    kill_worker(db)
     waits.chunk(CLEAN[50:] if not decided else b"")
     for tap in (waits, other):
         tap.end(SERVER)

@@ -188,6 +188,7 @@ class Proxy:
         finally:
             master.should_exit.set()
             await asyncio.wait([serving])
+            self._capture.done()  # a mitmproxy that failed as it started has not told it
         serving.result()
 
 
