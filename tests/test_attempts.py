@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from responses_tap.proxy import Proxy
-from responses_tap.recorder.attempts import Attempts
+from responses_tap.recorder.attempts import Attempts, fingerprint
 from responses_tap.recorder.messages import Request
 from responses_tap.store import StreamRow
 from responses_tap.store.writer import Value
@@ -124,7 +124,7 @@ def request(body: bytes = b"{}", *, count: int | None = None) -> Request:
 
 
 def begun(attempts: Attempts, stream: int, request: Request, at_ns: int) -> dict[str, Value]:
-    return attempts.begin(stream, request, request.body, at_ns)
+    return attempts.begin(stream, request, fingerprint(request.body), at_ns)
 
 
 def test_without_a_count_a_request_repeats_the_same_one_that_has_just_failed() -> None:
@@ -140,6 +140,17 @@ def test_without_a_count_a_request_repeats_the_same_one_that_has_just_failed() -
     assert begun(attempts, 6, request(), 5 * SECOND) == {"retry_of": 4, "attempt": 2}
     attempts.end(6, "failed", 6 * SECOND)
     assert begun(attempts, 7, request(), 600 * SECOND) == {}
+
+
+def test_the_order_of_keys_makes_no_other_request() -> None:
+    """Codex 0.171 shuffles the keys of `client_metadata` each time it tries again."""
+    first = b'{"input":"hi","client_metadata":{"a":1,"b":2}}'
+    attempts = Attempts()
+    begun(attempts, 1, request(first), 0)
+    attempts.end(1, "failed", SECOND)
+    assert begun(attempts, 2, request(first.replace(b"2", b"3")), 2 * SECOND) == {}
+    shuffled = b'{"client_metadata":{"b":2,"a":1},"input":"hi"}'
+    assert begun(attempts, 3, request(shuffled), 2 * SECOND) == {"retry_of": 1, "attempt": 1}
 
 
 def test_a_count_that_was_told_is_believed() -> None:

@@ -1,8 +1,10 @@
 """Which requests are further attempts of earlier ones: OpenAI's SDKs count theirs, others just ask again."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 
-from responses_tap.recorder.heads import RETRY_COUNT, field
+from responses_tap.recorder.heads import RETRY_COUNT, field, json_object
 from responses_tap.recorder.messages import Request
 from responses_tap.store.writer import Value
 
@@ -17,11 +19,17 @@ _GOOD = ("completed", "incomplete")
 class _Try:
     stream: int
     request: tuple[str, str, bytes]
-    """Method, URL, and the SHA-256 of the body."""
+    """Method, URL, and the fingerprint of the body."""
     attempt: int
     ended_ns: int | None = None
     has_failed: bool = False
     is_retried: bool = False
+
+
+def fingerprint(body: bytes) -> bytes:
+    """A hash of a request's body, the same for JSON whose keys come in another order: Codex shuffles them each time."""
+    known = json_object(body)
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode() if known else body).digest()
 
 
 class Attempts:
@@ -30,15 +38,15 @@ class Attempts:
     def __init__(self) -> None:
         self._tries: dict[int, _Try] = {}
 
-    def begin(self, stream: int, request: Request, digest: bytes, at_ns: int) -> dict[str, Value]:
-        """Take a new request, and the SHA-256 of its body; what its row is to say of the attempt before it.
+    def begin(self, stream: int, request: Request, body: bytes, at_ns: int) -> dict[str, Value]:
+        """Take a new request, and the fingerprint of its body; what its row is to say of the attempt before it.
 
         An SDK's count is believed: 1 is the second attempt of the newest such request without one. Without a count, a
         request is a further attempt of the same one (method, URL and body) if that has failed just before.
         """
         told = field(request.headers, RETRY_COUNT)
         attempt = int(told) if told and told.isdecimal() else 0
-        this = _Try(stream, (request.method, request.url, digest), attempt)
+        this = _Try(stream, (request.method, request.url, body), attempt)
         before = next((t for t in reversed(self._tries.values()) if _leads_to(t, this, at_ns, told=bool(told))), None)
         self._tries[stream] = this
         if len(self._tries) > _MOST_TRIES:

@@ -1,6 +1,5 @@
 """The worker process: takes batches, keeps a LiveStream for each flow, commits, acknowledges."""
 
-import hashlib
 import json
 import os
 import select
@@ -12,7 +11,7 @@ from collections import deque
 from pathlib import Path
 
 from responses_tap.recorder import takeover
-from responses_tap.recorder.attempts import Attempts
+from responses_tap.recorder.attempts import Attempts, fingerprint
 from responses_tap.recorder.candidate import Candidate
 from responses_tap.recorder.heads import request_columns
 from responses_tap.recorder.livestream import LiveStream
@@ -211,12 +210,12 @@ class Worker:
         if request.is_upload:
             self._uploads[flow] = request
         else:
-            self._note_attempt(flow, stream, request, hashlib.sha256(request.body).digest())
+            self._note_attempt(flow, stream, request, fingerprint(request.body))
         self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
 
-    def _note_attempt(self, flow: int, stream: LiveStream, request: Request, digest: bytes) -> None:
-        if columns := self._attempts.begin(stream.id, request, digest, self._starts[flow]):
+    def _note_attempt(self, flow: int, stream: LiveStream, request: Request, body: bytes) -> None:
+        if columns := self._attempts.begin(stream.id, request, body, self._starts[flow]):
             self._writer.set_stream(stream.id, columns)
 
     def _begin_socket(self, message: Message) -> None:
