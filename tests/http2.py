@@ -88,13 +88,16 @@ class Http2Upstream:
                         self._answer(peer, event.stream_id)
 
 
-def connect(port: int) -> Peer:
-    """A client of the server on this port, whose certificate it does not check."""
+def connect(port: int, tunnel_to: str = "") -> Peer:
+    """A client of the server on this port, or of that to which the proxy there leads; it checks no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
     connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    if tunnel_to:
+        connection.sendall(f"CONNECT {tunnel_to} HTTP/1.1\r\n\r\n".encode())
+        assert b" 200 " in connection.recv(4096)
     return Peer(context.wrap_socket(connection, server_hostname="localhost"), client=True)
 
 

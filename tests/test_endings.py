@@ -82,6 +82,7 @@ def stay(peer: Peer, stream: int) -> None:
             return
 
 
+@pytest.mark.parametrize("mode", ["reverse", "regular"])
 @pytest.mark.parametrize(
     ("server", "client", "ended_by", "reason"),
     [
@@ -94,15 +95,15 @@ def stay(peer: Peer, stream: int) -> None:
     ],
 )
 def test_http2_on_both_sides(
-    tmp_path: Path, server: Answer, client: Callable[[Peer, int], None], ended_by: str, reason: str
+    tmp_path: Path, mode: str, server: Answer, client: Callable[[Peer, int], None], ended_by: str, reason: str
 ) -> None:
     db = tmp_path / "r.db"
     with (
         Http2Upstream(tmp_path, answers(server)) as upstream,
-        Proxy(db, upstream=upstream.url, on_notice=_ignore) as proxy,
+        Proxy(db, upstream=upstream.url, modes=[mode], on_notice=_ignore) as proxy,
     ):
         ctx.options.update(ssl_insecure=True)
-        peer = connect(proxy.port)
+        peer = connect(proxy.port, "" if mode == "reverse" else upstream.url.removeprefix("https://"))
         with peer.socket:
             peer.h2.send_headers(1, ASK, end_stream=True)
             peer.flush()

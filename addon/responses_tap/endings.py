@@ -110,7 +110,8 @@ def _is_client_at_fault(flow: HTTPFlow, message: str) -> bool:
 
 def _streams(client: Client) -> Iterator[HttpStream]:
     handler = _handler(client)
-    layers: list[Layer | None] = [handler.layer] if handler is not None else []
+    # All of its stack: not every layer says which is below it.
+    layers: list[Layer | None] = [*handler.layer.context.layers] if handler is not None else []
     while layers:
         layer = layers.pop()
         if isinstance(layer, HttpStream):
