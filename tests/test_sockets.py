@@ -4,6 +4,7 @@ import json
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -165,6 +166,21 @@ def test_messages_that_are_no_events_are_told() -> None:
         assert codes([*turn("a"), message]) == ["WS005"], message
     (binary,) = turns([message_frame(turn("a")[0], is_text=False)] * 2, cut=True)
     assert [(finding.code, finding.count, finding.position) for finding in binary.findings] == [("WS005", 2, None)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [({"generate": False}, []), ({"generate": True}, ["LC108"]), ({}, ["LC108"])]
+)
+def test_only_a_request_that_generates_nothing_is_answered_with_nothing(
+    asked: dict[str, Any], found: list[str]
+) -> None:
+    """Codex begins each socket so (OpenAI, guide 'WebSocket Mode')."""
+    created, in_progress, *_, completed = map(json.loads, turn("a"))
+    completed |= {"sequence_number": 2, "response": completed["response"] | {"output": []}}
+    checker = SocketChecker()
+    checker.asked(asks(**asked))
+    (answer,) = turns([json.dumps(event).encode() for event in (created, in_progress, completed)], checker)
+    assert [finding.code for finding in answer.findings] == found
 
 
 def test_steering_belongs_to_the_socket() -> None:

@@ -112,6 +112,8 @@ class Response:
     """Whether any event carries a sequence_number."""
     resumed: bool = False
     """Whether this is the rest of a background response that a client attached itself to again."""
+    warmup: bool = False
+    """Whether its request asked that nothing be generated (`generate: false`)."""
     items: dict[int, Scope] = field(default_factory=dict)
     """The item at each output_index, the newest where several claim one."""
     every_item: list[Scope] = field(default_factory=list)

@@ -183,6 +183,7 @@ class SocketChecker:
             lane = self._lane(event.string("stream_id"))
             turn = self._new_turn(lane)
             turn.previous = previous
+            turn.response.warmup = event.data.get("generate") is False
             lane.waiting.append(turn)
             return turn
         if event.type == "response.steer" and previous is not None:

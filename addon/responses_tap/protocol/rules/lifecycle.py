@@ -129,7 +129,8 @@ class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
         raullenchai/Rapid-MLX#866.
     Bad: created, in_progress, completed<out=0>
     Good: created, in_progress, item+0{message}, item-0, completed<out=1>
-    Fine: A resumed response, whose items came before this capture began.
+    Fine: A resumed response, whose items came before this capture began; a WebSocket's answer to a request with
+        `generate: false`, which prepares a later one (OpenAI, guide 'WebSocket Mode').
     Source: No recorded OpenAI stream completes without an item.
     Fix: emit at least an empty message item, or end with response.incomplete or response.failed.
     """
@@ -140,7 +141,9 @@ class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A completed response: has it items?"""
-        if not self._response.every_item and not event.object("response").get("output") and not self._response.resumed:
+        response = self._response
+        is_empty = not response.every_item and not event.object("response").get("output")
+        if is_empty and not response.resumed and not response.warmup:
             self.found(event.position)
 
 
