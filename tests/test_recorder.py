@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from responses_tap.recorder.messages import (
     Request,
     encode_batch,
     encode_message,
+    encode_report,
 )
 from responses_tap.recorder.reports import Reports
 from responses_tap.recorder.rotation import Rotation
@@ -377,6 +379,38 @@ def test_a_listener_that_fails_does_not_stop_the_recorder(db: Path) -> None:
     play(feeder, [SEED])
     feeder.close()
     assert rows(db)[0].state == "completed"
+
+
+def test_a_listener_that_waits_does_not_stop_the_recorder(db: Path) -> None:
+    """As where Ctrl-S has stopped a terminal. The worker's reports are more than a pipe takes."""
+    goes_on = threading.Event()
+    notices: list[Notice] = []
+
+    def wait(notice: Notice) -> None:
+        goes_on.wait(60)
+        notices.append(notice)
+
+    feeder = FeedLoop(db, wait)
+    for _ in range(200):
+        play(feeder, [SEED])
+    assert len(ended(db, 200)) == 200
+    assert notices == []
+    goes_on.set()
+    feeder.close()
+    assert sum(isinstance(notice, StreamFinished) for notice in notices) == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts system calls as Linux tells them")
+def test_reports_are_not_read_byte_by_byte(feeder: FeedLoop, notices: list[Notice]) -> None:
+    # They were, and each byte took the interpreter from the proxy's thread: 100 streams a second were too many.
+    def reads() -> int:
+        return int(re.search(r"syscr: (\d+)", Path("/proc/self/io").read_text())[1])
+
+    before = reads()
+    for _ in range(20):
+        play(feeder, [SEED])
+    eventually(lambda: sum(isinstance(notice, StreamFinished) for notice in notices) == 20)
+    assert reads() - before < sum(len(encode_report(notice)) for notice in notices) / 10
 
 
 def test_a_recorder_that_falls_behind_says_what_is_missing(

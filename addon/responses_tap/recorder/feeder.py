@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from responses_tap.recorder.messages import (
     Acknowledged,
@@ -52,9 +53,10 @@ class Feeder:
     """Starts a worker for the recording `db` and feeds it; RecordingError if the worker cannot open the file.
 
     It lives on the proxy's thread, on which `later` calls back: a thread of its own would take the interpreter from
-    the proxy again and again. Only what waits has one: a worker's reports, and the search for a worker's successor.
-    `on_notice` is called with each notice, on a thread of the feeder. `only` is a filter for the streams that are
-    kept, `max_size` the bytes after which another file is begun, 0 for never.
+    the proxy again and again. Only what waits has one: a worker's reports, whoever is told, and the search for a
+    worker's successor. `on_notice` is called with each notice, on a thread of the feeder, and may wait as it likes.
+    `only` is a filter for the streams that are kept, `max_size` the bytes after which another file is begun, 0 for
+    never.
     """
 
     def __init__(
@@ -87,8 +89,11 @@ class Feeder:
         # Whoever writes to the worker holds the gate, or has made sure that nobody else does: it is not ready.
         self._gate = threading.Lock()
         self._is_ready = False
+        self._notices: SimpleQueue[Notice | None] = SimpleQueue()
+        self._teller = threading.Thread(target=self._tell_all, name="responses-tap notices", daemon=True)
         self._worker = self._start_worker()
         self._path = self._worker.ready.path
+        self._teller.start()
         if not self._is_taken_up():
             self._replace_worker()
 
@@ -121,6 +126,8 @@ class Feeder:
         if not had_stopped and self._told != (self._left_out, self._cut):
             self._tell(self._gap("not all was recorded"))
         self._outbox.shut()
+        self._notices.put(None)
+        self._teller.join(max(0.0, until - time.monotonic()))
 
     def _open(self, request: Request, at_ns: int, kind: Kind) -> Tap:
         tap = Tap(self._outbox, self._flows, self._note_cut)
@@ -264,10 +271,15 @@ class Feeder:
             self._tell(report)
 
     def _tell(self, notice: Notice) -> None:
-        try:
-            self._on_notice(notice)
-        except Exception:  # noqa: BLE001 (the listener's fault must not end the recording)
-            _log.exception("a notice could not be shown: %s", notice)
+        """Have a notice told, at once but on a thread of its own: a terminal may wait, what is recorded must not."""
+        self._notices.put(notice)
+
+    def _tell_all(self) -> None:
+        while (notice := self._notices.get()) is not None:
+            try:
+                self._on_notice(notice)
+            except Exception:  # noqa: BLE001 (the listener's fault must not end the recording)
+                _log.exception("a notice could not be shown: %s", notice)
 
     def _note_cut(self) -> None:
         self._note_gap(cut=1)
@@ -278,20 +290,15 @@ class Feeder:
         self._cut += cut
         if not self._has_gap and not self._has_stopped:
             self._has_gap = True
-            told = Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out")
-            self._tell_aside(told)
+            self._tell(Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out"))
 
     def _tell_end_of_gap(self) -> None:
         if self._has_gap and self._outbox.is_nearly_empty:
             self._has_gap = False
-            self._tell_aside(self._gap("recording again"))
+            self._tell(self._gap("recording again"))
 
     def _gap(self, head: str) -> Trouble:
         """What was missed since this was last told."""
         before, self._told = self._told, (self._left_out, self._cut)
         left_out, cut = (now - then for now, then in zip(self._told, before, strict=True))
         return Trouble(f"{head}; streams left out: {left_out}, cut: {cut}")
-
-    def _tell_aside(self, notice: Notice) -> None:
-        """Tell it on another thread: whoever shows it may wait, the proxy must not."""
-        threading.Thread(target=self._tell, args=(notice,), daemon=True).start()

@@ -37,7 +37,7 @@ class WorkerProcess:
         self._spoke = threading.Event()
         self._has_ended = threading.Event()
         self._process = _start(arguments)
-        self._listener = threading.Thread(target=self._listen, name="responses-tap notices", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="responses-tap reports", daemon=True)
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
             self.bury()
@@ -105,7 +105,8 @@ def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONPATH": path},
-        bufsize=0,
+        # Unbuffered, reports would be read byte by byte, each time taking the interpreter from the proxy's thread.
+        bufsize=-1,
         # A Ctrl-C in the terminal is for the proxy, which then ends the worker. Not a session of its own:
         # Linux would schedule it by itself (autogroup), and the worker's niceness would mean nothing.
         process_group=0,
