@@ -82,7 +82,7 @@ CLIENTS = {
         'wire_api = "responses"\n'
         'env_key = "OPENAI_API_KEY"',
         "HTTPS_PROXY, and SSL_CERT_FILE or CODEX_CA_CERTIFICATE",
-        "HTTP/1.1, through a proxy HTTP/2; no encoding",
+        "HTTP/1.1, through a proxy HTTP/2; zstd and gzip (up to 0.169 none)",
     ),
     "curl": Client(
         "curl",
