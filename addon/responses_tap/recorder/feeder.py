@@ -127,7 +127,7 @@ class Feeder:
             self._tell(self._gap("not all was recorded"))
         self._outbox.shut()
         self._notices.put(None)
-        self._teller.join(max(0.0, until - time.monotonic()))
+        self._teller.join(_CLOSE_SECONDS)
 
     def _open(self, request: Request, at_ns: int, kind: Kind) -> Tap:
         tap = Tap(self._outbox, self._flows, self._note_cut)
