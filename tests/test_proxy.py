@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from responses_tap.proxy import CannotRecord, Proxy
-from responses_tap.recorder import FindingMade, Notice, StreamFinished
+from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.store import open_recording
 
 from .conftest import RECORDINGS
@@ -333,6 +334,38 @@ def test_a_mitmproxy_that_fails_as_it_starts_is_told(db: Path, monkeypatch: pyte
     with pytest.raises(CannotRecord, match=r"^mitmproxy cannot be started \(planted\)$"):
         Proxy(db, upstream="http://127.0.0.1:9")
     assert workers(db) == []
+
+
+def test_what_mitmproxy_reports_as_an_error_is_told(db: Path) -> None:
+    notices: list[Notice] = []
+    log = logging.getLogger("mitmproxy.packet_sources")
+    with Proxy(db, upstream="http://127.0.0.1:9", on_notice=notices.append):
+        log.error("the redirector\nhas ended")
+        log.warning("it is late")
+        eventually(lambda: notices)
+    log.error("nobody asks any more")
+    assert notices == [Trouble("mitmproxy: the redirector")]
+
+
+def test_a_hint_that_nobody_takes_holds_no_client_up(db: Path) -> None:
+    """As where Ctrl-S has stopped the terminal."""
+    is_told, goes_on = threading.Event(), threading.Event()
+
+    def wait(notice: Notice) -> None:
+        if isinstance(notice, Hint):
+            is_told.set()
+            goes_on.wait(60)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    with Proxy(db, upstream=f"http://127.0.0.1:{port}", on_notice=wait) as proxy:
+        for _ in range(2):
+            client = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+            client.request("POST", "/v1/responses", "{}")
+            assert client.getresponse().status == 502
+            client.close()
+        assert is_told.wait(30)
+        goes_on.set()
 
 
 def test_a_proxy_that_is_killed_leaves_a_whole_record(db: Path) -> None:

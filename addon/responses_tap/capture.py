@@ -91,6 +91,11 @@ class Capture:
         self.done()
         self._feeder, self._settings, self._marks = feeder, settings, marks
 
+    def tell(self, notice: Notice) -> None:
+        """Have a notice told like those of the recorder: whoever shows it may wait, the proxy does not."""
+        if self._feeder is not None:
+            self._feeder.tell(notice)
+
     def client_connected(self, client: Client) -> None:
         """Keep hold of the socket, to see later who closed it."""
         self._sockets.watch(client, client)

@@ -12,7 +12,7 @@ _MOST_TOLD = 1000
 
 
 class Connections:
-    """An addon that gives `on_hint` one Hint for each cause, on the proxy's thread."""
+    """An addon that gives `on_hint` one Hint for each cause, on the proxy's thread, which is not to wait."""
 
     def __init__(self, on_hint: Callable[[Hint], object]) -> None:
         self._on_hint = on_hint

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import logging
 import os
 import tempfile
 import threading
@@ -25,12 +26,13 @@ from mitmproxy.proxy.mode_servers import ServerInstance, WireGuardServerInstance
 from responses_tap.capture import Capture, log_notice
 from responses_tap.connections import Connections
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.recorder import Notice
+from responses_tap.recorder import Notice, Trouble
 
 OWN_CONFDIR = Path(CONF_DIR).expanduser()
 """Where mitmproxy keeps the CA of this person."""
 _IDLE_SECONDS = 24 * 3600
 """mitmproxy cuts connections that are silent for ten minutes; a reasoning model may be."""
+_LOG = logging.getLogger("mitmproxy")
 _GRACE_SECONDS = 0.5
 _POLL_SECONDS = 0.01
 
@@ -99,7 +101,7 @@ class Proxy:
         ours = {name: value for name, value in (options or {}).items() if name.startswith("tap_")}
         self._settings = {"tap_db": str(db), "tap_profile": profile, **ours}
         self._capture = Capture(on_notice)
-        self._connections = Connections(on_notice)
+        self._connections = Connections(self._capture.tell)
         self._stop: Callable[[], object] | None = None
         self._failure: Exception | None = None
         self._settled = threading.Event()
@@ -155,6 +157,7 @@ class Proxy:
         # mitmproxy's own calls are only partly annotated.
         master: Any = Master(Options(), event_loop=loop)
         running = _Running()
+        errors = _Errors(self._capture.tell)
         master.options.update_defer(**self._settings)
         master.addons.add(
             *default_addons(),  # type: ignore[no-untyped-call]
@@ -172,6 +175,7 @@ class Proxy:
         master.addons.invoke_addon_sync(self._capture, ConfigureHook(set(self._settings)))
         serving = asyncio.create_task(master.run())
         try:
+            _LOG.addHandler(errors)
             await asyncio.wait(
                 [serving, asyncio.create_task(running.event.wait())], return_when=asyncio.FIRST_COMPLETED
             )
@@ -188,6 +192,7 @@ class Proxy:
         finally:
             master.should_exit.set()
             await asyncio.wait([serving])
+            _LOG.removeHandler(errors)
             self._capture.done()  # a mitmproxy that failed as it started has not told it
         serving.result()
 
@@ -200,6 +205,17 @@ class _Running:
 
     def running(self) -> None:
         self.event.set()
+
+
+class _Errors(logging.Handler):
+    """Tells what mitmproxy reports as an error: nobody else shows its log in this process."""
+
+    def __init__(self, tell: Callable[[Notice], object]) -> None:
+        super().__init__(logging.ERROR)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._tell(Trouble(f"mitmproxy: {record.getMessage().partition('\n')[0]}"))
 
 
 class _Forgetful:

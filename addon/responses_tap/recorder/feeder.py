@@ -109,6 +109,10 @@ class Feeder:
             return tap
         return self._open(request, at_ns, kind)
 
+    def tell(self, notice: Notice) -> None:
+        """Have a notice told, at once but on a thread of its own: a terminal may wait, what is recorded must not."""
+        self._notices.put(notice)
+
     def close(self) -> None:
         """Send everything and wait until it is in the file."""
         self._is_closing = True
@@ -124,7 +128,7 @@ class Feeder:
             else:
                 time.sleep(_RETRY_SECONDS)
         if not had_stopped and self._told != (self._left_out, self._cut):
-            self._tell(self._gap("not all was recorded"))
+            self.tell(self._gap("not all was recorded"))
         self._outbox.shut()
         self._notices.put(None)
         self._teller.join(_CLOSE_SECONDS)
@@ -205,7 +209,7 @@ class Feeder:
 
     def _replace_worker(self) -> None:
         """Start another worker and send it what the dead one has not acknowledged."""
-        self._tell(Trouble("the recorder's worker has died; starting another one"))
+        self.tell(Trouble("the recorder's worker has died; starting another one"))
         self._worker.bury()
         failures = 0
         while self._starts < _MOST_STARTS and not (self._is_closing and failures > _MOST_STARTS):
@@ -219,12 +223,12 @@ class Feeder:
             except RecordingError as failure:
                 failures += 1
                 if failures == 1:
-                    self._tell(Trouble(f"nothing is recorded at the moment: {failure}; trying again"))
+                    self.tell(Trouble(f"nothing is recorded at the moment: {failure}; trying again"))
             except BrokenPipeError:
                 self._worker.bury()
             else:
                 if failures:
-                    self._tell(Trouble("recording again"))
+                    self.tell(Trouble("recording again"))
                     failures = 0
                 if self._is_taken_up():
                     return
@@ -252,7 +256,7 @@ class Feeder:
     def _stop(self, reason: str) -> None:
         has_lost = self._unacknowledged or not self._is_all_sent
         self._has_stopped = True
-        self._tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))
+        self.tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))
 
     # --- reports ---------------------------------------------------------------------------------------------
 
@@ -268,11 +272,7 @@ class Feeder:
         elif not isinstance(report, Ready):
             if isinstance(report, FileBegun):
                 self._path = report.path
-            self._tell(report)
-
-    def _tell(self, notice: Notice) -> None:
-        """Have a notice told, at once but on a thread of its own: a terminal may wait, what is recorded must not."""
-        self._notices.put(notice)
+            self.tell(report)
 
     def _tell_all(self) -> None:
         while (notice := self._notices.get()) is not None:
@@ -290,12 +290,12 @@ class Feeder:
         self._cut += cut
         if not self._has_gap and not self._has_stopped:
             self._has_gap = True
-            self._tell(Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out"))
+            self.tell(Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out"))
 
     def _tell_end_of_gap(self) -> None:
         if self._has_gap and self._outbox.is_nearly_empty:
             self._has_gap = False
-            self._tell(self._gap("recording again"))
+            self.tell(self._gap("recording again"))
 
     def _gap(self, head: str) -> Trouble:
         """What was missed since this was last told."""
