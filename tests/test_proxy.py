@@ -416,7 +416,9 @@ def test_what_cannot_be_started_is_said_in_a_line(db: Path, tmp_path: Path) -> N
     notes.write_text("not a recording, but somebody's notes " * 100)
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         listen = taken.getsockname()
-        message = refusal(lambda: Proxy(db, upstream="http://h", listen=listen))
+        notices: list[Notice] = []
+        message = refusal(lambda: Proxy(db, upstream="http://h", listen=listen, on_notice=notices.append))
+        assert notices == []  # the line is the only one
         assert message.startswith(f"cannot listen on 127.0.0.1:{listen[1]} (Address already in use)")
     assert "is no recording" in refusal(lambda: Proxy(notes, upstream="http://h"))
     assert "is no http(s) URL" in refusal(lambda: Proxy(db, upstream="h:80"))

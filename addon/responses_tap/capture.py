@@ -1,7 +1,6 @@
 """mitmproxy's hooks and nothing else: each stamps the time and hands on, the recorder does the rest.
 
-An error in a hook is caught and logged by mitmproxy; what it calls with each piece of a body, which it does not
-guard, is a tap's, which guards itself.
+An error in a hook is caught and logged by mitmproxy; the one callback that it does not guard guards itself.
 """
 
 import logging
@@ -191,9 +190,17 @@ type _Take = Callable[[bytes], object]
 def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
     """What mitmproxy calls with each chunk: we `take` it; it passes unchanged, or as the addon before us changes it."""
     relay = stream if callable(stream) else None
+    failed = False
 
     def relayed(data: bytes) -> Iterable[bytes] | bytes:
-        take(data)
+        nonlocal failed
+        try:
+            if data:
+                take(data)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the client gets its bytes)
+            if not failed:
+                _log.error("a stream cannot be recorded further: %r", error)
+            failed = True
         return relay(data) if relay else data
 
     return relayed

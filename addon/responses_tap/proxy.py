@@ -175,7 +175,6 @@ class Proxy:
         master.addons.invoke_addon_sync(self._capture, ConfigureHook(set(self._settings)))
         serving = asyncio.create_task(master.run())
         try:
-            _LOG.addHandler(errors)
             await asyncio.wait(
                 [serving, asyncio.create_task(running.event.wait())], return_when=asyncio.FIRST_COMPLETED
             )
@@ -183,6 +182,7 @@ class Proxy:
                 raise CannotRecord(f"mitmproxy cannot be started ({serving.exception()})")
             servers = master.addons.get("proxyserver")
             self.listeners = _listeners(servers, self._prefixes)
+            _LOG.addHandler(errors)  # what failed before is the reason that is raised
             self.ca = master.addons.get("tlsconfig").certstore.default_ca.to_pem()
             self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
             self._settled.set()

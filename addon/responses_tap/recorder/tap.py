@@ -35,11 +35,8 @@ class Tap:
     def upload(self, data: bytes) -> None:
         """A piece of an upload's body is here."""
         self._sent += len(data)
-        try:
-            if not self._lacks_request:
-                self._lacks_request = not self._outbox.put_body(self.flow, _now(), data)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the server gets its bytes)
-            self._note_fault(error)
+        if not self._lacks_request:
+            self._lacks_request = not self._outbox.put_body(self.flow, _now(), data)
 
     def sent(self) -> None:
         """The body of an upload is complete."""
