@@ -38,7 +38,7 @@ class Attempts:
     def __init__(self) -> None:
         self._tries: dict[int, _Try] = {}
 
-    def begin(self, stream: int, request: Request, body: bytes, at_ns: int) -> dict[str, Value]:
+    def begin(self, stream: int, request: Request, digest: bytes, at_ns: int) -> dict[str, Value]:
         """Take a new request, and the fingerprint of its body; what its row is to say of the attempt before it.
 
         An SDK's count is believed: 1 is the second attempt of the newest such request without one. Without a count, a
@@ -46,7 +46,7 @@ class Attempts:
         """
         told = field(request.headers, RETRY_COUNT)
         attempt = int(told) if told and told.isdecimal() else 0
-        this = _Try(stream, (request.method, request.url, body), attempt)
+        this = _Try(stream, (request.method, request.url, digest), attempt)
         before = next((t for t in reversed(self._tries.values()) if _leads_to(t, this, at_ns, told=bool(told))), None)
         self._tries[stream] = this
         if len(self._tries) > _MOST_TRIES:

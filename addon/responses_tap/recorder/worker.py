@@ -214,8 +214,8 @@ class Worker:
         self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
 
-    def _note_attempt(self, flow: int, stream: LiveStream, request: Request, body: bytes) -> None:
-        if columns := self._attempts.begin(stream.id, request, body, self._starts[flow]):
+    def _note_attempt(self, flow: int, stream: LiveStream, request: Request, digest: bytes) -> None:
+        if columns := self._attempts.begin(stream.id, request, digest, self._starts[flow]):
             self._writer.set_stream(stream.id, columns)
 
     def _begin_socket(self, message: Message) -> None:
