@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 SHARED = Path(__file__).parents[2] / "shared"
 
 CLEAN = sorted((RECORDINGS / "clean").glob("*.sse"))
 BROKEN = sorted((RECORDINGS / "broken").glob("[A-Z][A-Z][0-9][0-9][0-9]-*.sse"))
+
+_UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile("unhurried", _UNHURRIED)
+settings.register_profile("long", _UNHURRIED, max_examples=20_000)  # uv run pytest tests/fuzz --hypothesis-profile=long
+settings.load_profile("unhurried")
 
 
 def body(*events: dict[str, Any]) -> bytes:

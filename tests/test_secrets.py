@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
+from responses_tap.privacy.masking import OWN_PATTERNS
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import Hint, Notice
-from responses_tap.redact import OWN_PATTERNS
 from responses_tap.store import open_recording
 from responses_tap_viewer.cli import main
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap import Checker, Decoder
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.timeline import Entry, Row, render, timeline
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from responses_tap.printable import SHORT, printable, shorten
+from responses_tap.escaping import SHORT, printable, shorten
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.grammar import CONTENTS, ITEM, RESPONSE, Role
 from responses_tap.protocol.sse import Frame

@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import sub
 from typing import NamedTuple
 
-from responses_tap.printable import SHORT, printable, shorten
+from responses_tap.escaping import SHORT, printable, shorten
 from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role

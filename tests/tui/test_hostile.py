@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from tests.conftest import body
 from textual.widgets import Input
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap_viewer.cli import main
 
 from .conftest import MEDIUM, NARROW, WIDE, Recorder, Screen, browsing

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap_viewer.tui.spans import Line, clip, fit, wrap
 
 TEXTS = st.text(st.characters() | st.sampled_from("  ab漢\u0301\u200d\ufe0f👩\x1b\u202e"), max_size=80)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from responses_tap.formats.imported import Imported
+from responses_tap.privacy.masking import mask_body
 from responses_tap.protocol.checker import Checker
 from responses_tap.recorder import messages
 from responses_tap.recorder.heads import answer_columns, json_object, request_columns
-from responses_tap.redact import mask_body
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value

@@ -3,12 +3,12 @@
 import hashlib
 from typing import Any
 
+from responses_tap.privacy.masking import find_secrets
 from responses_tap.protocol.checker import RULES_VERSION, Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.sse import Decoder, Frame
-from responses_tap.redact import find_secrets
 from responses_tap.store import EventRow, Recording
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value, Writer

@@ -4,9 +4,9 @@ import json
 import re
 from typing import Any
 
+from responses_tap.privacy.masking import mask_body, mask_headers, mask_url
 from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.messages import Answer, Request
-from responses_tap.redact import mask_body, mask_headers, mask_url
 from responses_tap.store.writer import Value
 
 RETRY_COUNT = "x-stainless-retry-count"

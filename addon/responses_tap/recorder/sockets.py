@@ -3,13 +3,13 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+from responses_tap.privacy.masking import mask_body
 from responses_tap.protocol.sockets import SocketChecker, Turn
 from responses_tap.protocol.sse import Frame, message_frame
 from responses_tap.recorder.body import EventBody
 from responses_tap.recorder.heads import answer_columns, model_of, request_columns
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Answer, End, Request, SocketMessage, StreamStarted
-from responses_tap.redact import mask_body
 from responses_tap.store import Recording, SocketRow, StreamRow
 from responses_tap.store.rows import storable_int
 from responses_tap.store.writer import Value, Writer

@@ -3,10 +3,10 @@
 import hashlib
 import string
 
+from responses_tap.privacy.masking import mask_body
 from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.heads import field, model_of
 from responses_tap.recorder.messages import Request
-from responses_tap.redact import mask_body
 from responses_tap.store.uploads import mark
 from responses_tap.store.writer import Value, Writer
 

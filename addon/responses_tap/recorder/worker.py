@@ -10,6 +10,7 @@ import time
 from collections import deque
 from pathlib import Path
 
+from responses_tap.privacy.masking import own_patterns
 from responses_tap.recorder import takeover
 from responses_tap.recorder.attempts import Attempts, fingerprint
 from responses_tap.recorder.candidate import Candidate
@@ -36,7 +37,6 @@ from responses_tap.recorder.rotation import Rotation
 from responses_tap.recorder.selection import Selection
 from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.recorder.takeover import LEFT
-from responses_tap.redact import own_patterns
 from responses_tap.store import RecordingError
 from responses_tap.store.moving import finish_move, latest
 from responses_tap.store.writer import Writer

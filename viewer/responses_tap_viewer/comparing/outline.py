@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.protocol.events import Event, parse, today
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, PART, ROWS, SUMMARY, Role, Row
 from responses_tap.timeline import Entry

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from responses_tap.privacy.masking import find_secrets, mask_body, mask_headers, mask_text, mask_url
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
-from responses_tap.redact import find_secrets, mask_body, mask_headers, mask_text, mask_url
 from responses_tap.timeline import Entry
 from responses_tap_viewer.exporting.rewriting import delta_texts, rewrite
 from responses_tap_viewer.over_sse import over_sse

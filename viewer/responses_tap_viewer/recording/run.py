@@ -12,7 +12,7 @@ from textwrap import indent
 
 import click
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, Trouble

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap_viewer.reports.again import Again, again
 from responses_tap_viewer.streams import Stream
 

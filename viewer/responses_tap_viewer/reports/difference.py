@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from responses_tap.printable import printable, shorten
+from responses_tap.escaping import printable, shorten
 from responses_tap_viewer.comparing.compare import GLYPHS, Comparison, Difference, Kind, described
 from responses_tap_viewer.comparing.outline import Step
 from responses_tap_viewer.comparing.shape import Field

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.timeline import GLYPHS, MISSING, Entry, Row, label, timeline

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pprint import pformat
 
+from responses_tap.escaping import printable
 from responses_tap.formats.trace import compact
-from responses_tap.printable import printable
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap_viewer.reports.again import Again, again

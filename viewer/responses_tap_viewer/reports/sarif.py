@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES, Rule
 from responses_tap_viewer.checking.paths import Checked

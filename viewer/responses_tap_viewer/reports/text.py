@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from responses_tap.printable import printable, shorten
+from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule

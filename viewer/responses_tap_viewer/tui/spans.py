@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from rich.cells import cell_len
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.protocol.findings import Severity
 
 type Span = tuple[str, Role]

@@ -11,7 +11,7 @@ from textual import work
 from textual.screen import Screen
 from textual.widgets import Static
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.store import Recording, RecordingError
 from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.exporting.formats import FORMATS

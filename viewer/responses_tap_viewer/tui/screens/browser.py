@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widgets import Static
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING
 from responses_tap_viewer.tui.messages import RowSelected, StreamSelected

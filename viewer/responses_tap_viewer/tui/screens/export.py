@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.store import RecordingError
 from responses_tap.timeline import MISSING, OK
 from responses_tap_viewer.exporting.export import export, write_whole

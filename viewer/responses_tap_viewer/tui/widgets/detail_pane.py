@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap_viewer.tui.pages import TABS
 from responses_tap_viewer.tui.spans import Line, wrap
 from responses_tap_viewer.tui.widgets.lines import Lines

@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
+from responses_tap.escaping import printable
 from responses_tap.filters import Filter, FilterError, parse
-from responses_tap.printable import printable
 from responses_tap.timeline import MISSING
 from responses_tap_viewer.tui.completion import completions, last_term
 from responses_tap_viewer.tui.summary import Summary

@@ -2,7 +2,7 @@
 
 from textual.containers import Vertical
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap_viewer.tui.widgets.lines import Lines
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from textual.content import Content
 from textual.widgets import Static
 
-from responses_tap.printable import printable
+from responses_tap.escaping import printable
 from responses_tap.timeline import MISSING
 from responses_tap_viewer.streams import default_recording
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap.errors import RecordingError
-from responses_tap.redact import OWN_PATTERNS, find_secrets, mask, mask_body, mask_headers, mask_text, mask_url
+from responses_tap.privacy.masking import OWN_PATTERNS, find_secrets, mask, mask_body, mask_headers, mask_text, mask_url
 
 KEY = b"one recording's key"
 SECRET = "sk-proj-abc0123456789abcdefghij"

@@ -1,4 +1,4 @@
-"""Text that a stream brought, made safe for a terminal and for a reader's eye."""
+"""Text from outside, escaped for the place that it is put into: one function for each kind of place."""
 
 import re
 
