@@ -1,13 +1,17 @@
 """What the wheel holds, and that the names of the library are there."""
 
 import ast
+import json
+import os
 import re
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
+
+import pytest
 
 import responses_tap
 
@@ -28,18 +32,66 @@ def test_every_rule_that_bytes_can_show_has_a_sample() -> None:
     assert set(RULES) - shown == beyond_bytes
 
 
-def test_the_wheel_holds_all_modules_and_samples(tmp_path: Path) -> None:
-    subprocess.run(["uv", "build", "--wheel", "--quiet", "-o", tmp_path, TOP], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-    for root, package in (("addon", "responses_tap"), ("viewer", "responses_tap_viewer")):
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Both wheels, freshly built, by the name of their distribution."""
+    folder = tmp_path_factory.mktemp("wheels")
+    subprocess.run(["uv", "build", "--all-packages", "--wheel", "--quiet", "-o", folder, TOP], check=True)
+    return {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
+
+
+def test_the_wheels_hold_all_modules_and_samples(wheels: dict[str, Path]) -> None:
+    for root, package, name in (
+        ("addon", "responses_tap", "responses_tap_core"),
+        ("viewer", "responses_tap_viewer", "responses_tap"),
+    ):
+        names = _names(wheels[name])
         for path in (TOP / root / package).rglob("*"):
             if path.suffix in (".py", ".tcss", ".typed", ".html", ".css", ".js"):
                 assert path.relative_to(TOP / root).as_posix() in names
+        assert not [entry for entry in names if entry.startswith("tests/") or ".db" in entry]
+    samples = _names(wheels["responses_tap"])
     for path in (TOP / "recordings").rglob("*.sse"):
-        assert f"responses_tap_viewer/{path.relative_to(TOP).as_posix()}" in names
-    assert not [name for name in names if name.startswith("tests/") or ".db" in name]
+        assert f"responses_tap_viewer/{path.relative_to(TOP).as_posix()}" in samples
+
+
+_SUITE = """
+from io import BytesIO
+
+from responses_tap import check
+from responses_tap.formats.recognition import recognise
+
+
+def test_the_checker(responses_tap):
+    body = open({sample!r}, "rb").read()
+    responses_tap.check(body)
+    assert check(body).ok
+    (stream,) = recognise(BytesIO(body)).streams
+    events = b"\\n".join(taken.frame.data for taken in stream.frames if taken.frame.data)
+    assert recognise(BytesIO(events)).kind == "JSON lines of events"
+"""
+
+
+def test_the_library_installs_with_pydantic_alone(wheels: dict[str, Path], tmp_path: Path) -> None:
+    environment = tmp_path / "environment"
+    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, environment], check=True)
+    python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
+    pip = ["uv", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "--python", python, wheels["responses_tap_core"], "pytest"], check=True)
+    listed = subprocess.run(
+        ["uv", "pip", "list", "--python", python, "--format", "json"], capture_output=True, text=True, check=True
+    )
+    installed = {package["name"] for package in json.loads(listed.stdout)}
+    pytests_own = {"pytest", "iniconfig", "packaging", "pluggy", "pygments"}
+    pydantics_own = {"pydantic", "pydantic-core", "annotated-types", "typing-extensions", "typing-inspection"}
+    assert installed - pytests_own - pydantics_own == {"responses-tap-core"}
+
+    (tmp_path / "test_server.py").write_text(_SUITE.format(sample=str(TOP / "recordings/clean/text.sse")))
+    # -P and a folder of its own: nothing of this checkout is imported.
+    done = subprocess.run(
+        [python, "-P", "-m", "pytest", "-q"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_library_alone_needs_no_proxy_and_no_terminal() -> None:
@@ -50,7 +102,8 @@ def test_the_library_alone_needs_no_proxy_and_no_terminal() -> None:
 
 def test_what_is_imported_is_declared() -> None:
     # A library that only came with another one is gone with its next release.
-    declared = {_name(requirement) for requirement in requires("responses-tap") or []}
+    core, whole = requires("responses-tap-core") or [], requires("responses-tap") or []
+    declared = {_name(requirement) for requirement in (*core, *whole)}
     declared |= {"pytest"}  # the plugin runs inside it
     declared |= {"pydantic-core"}  # pydantic names one version of it
     own = {"responses_tap", "responses_tap_viewer"}
@@ -59,6 +112,15 @@ def test_what_is_imported_is_declared() -> None:
     for path in [*(TOP / "addon").rglob("*.py"), *(TOP / "viewer").rglob("*.py")]:
         for module in set(_imports(path)) - standard - own:
             assert declared & {_name(provider) for provider in providers.get(module, [])}, f"{path} imports {module}"
+
+
+def test_both_wheels_have_one_version() -> None:
+    assert version("responses-tap") == version("responses-tap-core")
+
+
+def _names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
 
 
 def _imports(path: Path) -> Iterator[str]:
