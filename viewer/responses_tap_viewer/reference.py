@@ -1,4 +1,4 @@
-"""The README's tables, written from the commands and rules themselves."""
+"""The tables of the READMEs, written from the commands and rules themselves."""
 
 import click
 
