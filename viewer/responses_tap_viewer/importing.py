@@ -19,6 +19,7 @@ from responses_tap_viewer.streams import (
     checker_of,
     files_below,
     is_recording,
+    is_there,
     passed_over,
     readable,
     telling,
@@ -36,7 +37,7 @@ def import_paths(paths: Iterable[str], db: Path) -> Iterator[str | UnusableInput
     target = _Target(db)
     try:
         for path in paths:
-            if not Path(path).is_dir():
+            if not (is_there(Path(path)) and Path(path).is_dir()):
                 yield from _told(Path(path), target, below=False)
                 continue
             try:

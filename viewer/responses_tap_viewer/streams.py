@@ -92,7 +92,7 @@ def default_recording() -> Path:
 
 def open_existing(path: Path) -> "Recording":
     """Open a recording that must be there already; UnusableInput where there is none."""
-    if not path.exists():
+    if not is_there(path):
         raise UnusableInput(str(path), "does not exist; `responses-tap record -- COMMAND` makes a recording")
     # A file of one stream needs no database: sqlite-utils is imported only here, which halves the start.
     from responses_tap.store import open_recording
@@ -104,8 +104,8 @@ def open_existing(path: Path) -> "Recording":
 
 
 def is_recording(path: Path) -> bool:
-    """Whether the file at `path` is an SQLite file."""
-    with path.open("rb") as file:
+    """Whether the file at `path` is an SQLite file; UnusableInput where it cannot be read."""
+    with telling(str(path)), path.open("rb") as file:
         return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
 
 
@@ -114,7 +114,7 @@ def find_stream(name: str) -> Stream:
     if name.isdecimal():
         return _recorded(default_recording(), int(name))
     path, hash_, number = name.rpartition("#")
-    if not hash_ or not number.isdecimal() or Path(name).exists():
+    if not hash_ or not number.isdecimal() or is_there(Path(name)):
         path, number = name, ""
     readable(Path(path))
     if is_recording(Path(path)):
@@ -122,9 +122,18 @@ def find_stream(name: str) -> Stream:
     return _from_file(path, int(number) if number else None)
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is anything at `path`; its name may be longer than any file's."""
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def readable(path: Path) -> None:
     """Raise UnusableInput unless `path` is a file that can be read."""
-    if not path.exists():
+    if not is_there(path):
         raise UnusableInput(str(path), "does not exist")
     if path.is_dir():
         raise UnusableInput(str(path), "is a folder; name a file in it")

@@ -8,12 +8,13 @@ import base64
 import binascii
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-from responses_tap.formats import Damaged, Foreign
+from responses_tap.formats import Damaged, Foreign, values
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Request, Skipped
 
@@ -21,6 +22,8 @@ _KEYS = ("interactions", "http_interactions")
 _YAML = re.compile(rb"^(?:http_)?interactions:\s*(?:#.*)?$", re.MULTILINE)
 LARGEST_YAML = 64 << 20
 """Bytes: YAML is read at about 1 MB a second, into eight times its size."""
+_MOST_NODES = 500_000
+"""Values in a YAML document: ruamel takes some 2 KB for each."""
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What making a value, or looking for what an interaction must have, may end in."""
 _BODIES = "record the cassette anew"
@@ -66,25 +69,38 @@ class _Interaction(NamedTuple):
 def _interactions(content: bytes) -> Iterator[_Interaction]:
     """The interactions of a YAML document, which is composed first, for that keeps the lines."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.composer import Composer
     from ruamel.yaml.error import YAMLError
     from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+    class Bounded(Composer):
+        nodes = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 (as ruamel has it)
+            self.nodes += 1
+            if self.nodes > _MOST_NODES:
+                raise Foreign(f"is a YAML document of more than {_MOST_NODES:,} values, too many to read; split it")
+            return super().compose_node(parent, index)
+
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = Bounded
 
     def value(node: Node) -> Any:  # noqa: ANN401 (YAML)
         try:
-            return yaml.constructor.construct_document(node)
+            with warnings.catch_warnings(action="ignore"):  # they quote the file
+                return yaml.constructor.construct_document(node)
         except YAMLError as error:
             raise ValueError(_problem(error)) from error
 
     try:
-        root = yaml.compose(content.decode("utf-8-sig"))
-    except YAMLError as error:
-        raise Damaged(f"is YAML that breaks{_problem(error)}") from error
+        with warnings.catch_warnings(action="ignore"):
+            root = yaml.compose(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise Foreign(f"is YAML that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})") from error
     except RecursionError as error:
         raise Foreign("is YAML that is nested too deeply") from error
+    except (YAMLError, *_FAULTS) as error:
+        raise Damaged(f"is YAML that breaks{_problem(error)}") from error
     pairs = root.value if isinstance(root, MappingNode) else []
     found = next((node for key, node in pairs if key.value in _KEYS), None)
     for n, node in enumerate(found.value if isinstance(found, SequenceNode) else ()):
@@ -107,14 +123,14 @@ def _read(interactions: Iterable[_Interaction]) -> Iterator[Imported | Skipped]:
 def _exchange(interaction: _Interaction) -> Exchange | Skipped:
     place, line, value = interaction
     try:
-        told = value()
+        told = values.bounded(value())
         request, response = told["request"], told["response"]
         posted = _body(request)
         return Exchange(
             place,
             Request(
-                str(request["method"]).upper(),
-                str(request["uri"] if "uri" in request else request["url"]),
+                values.text(request["method"]).upper(),
+                values.text(request["uri"] if "uri" in request else request["url"]),
                 headers=_headers(request.get("headers")),
                 body=posted.decode(errors="replace") if posted else None,
                 started_at=_time(told.get("recorded_at")),
@@ -126,15 +142,7 @@ def _exchange(interaction: _Interaction) -> Exchange | Skipped:
         )
     except binascii.Error as error:
         return Skipped(place, f"has a body that is no base64 ({error})", fault=True)
-    except (
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _FAULTS as error:
         return Skipped(place, f"is damaged ({type(error).__name__}: {' '.join(str(error).split())})", fault=True)
 
 
@@ -157,13 +165,17 @@ def _status(response: dict[str, Any]) -> int | None:
     """Vcrpy and Ruby have an object with the code, go-vcr the code beside the line."""
     status = response.get("status")
     code = status.get("code") if isinstance(status, dict) else response.get("code", status)
-    return code if isinstance(code, int) else None
+    return values.status(code)
 
 
 def _headers(headers: dict[str, Any] | None) -> Headers:
     """The values of a name are a list, or one text."""
-    pairs = ((str(name), values if isinstance(values, list) else [values]) for name, values in (headers or {}).items())
-    return tuple((name, str(value)) for name, values in pairs for value in values)
+    pairs = ((name, found if isinstance(found, list) else [found]) for name, found in (headers or {}).items())
+    return tuple((values.text(name), _header(value)) for name, found in pairs for value in found)
+
+
+def _header(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else values.text(value)
 
 
 def _time(told: object) -> str | None:
@@ -174,4 +186,4 @@ def _time(told: object) -> str | None:
 def _nanoseconds(told: object) -> int | None:
     """go-vcr's duration: `1m2.5s`, `312.5ms`."""
     parts = _DURATION.findall(told) if isinstance(told, str) else []
-    return round(sum(float(number) * _UNITS[unit] for number, unit in parts)) if parts else None
+    return values.time_ns(sum(float(number) * _UNITS[unit] for number, unit in parts)) if parts else None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
-from responses_tap.formats import Damaged, documents
+from responses_tap.formats import Damaged, documents, values
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Request, Skipped
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mitmproxy.http import HTTPFlow
 
 _START = re.compile(rb"\d{1,12}:\d{1,12}:[a-z_]+[,;]")
+_LENGTH = re.compile(rb"\d:")
+"""Before each value stands its length."""
+_UNSUSPICIOUS = 1 << 20
 _BODIES = "mitmproxy streamed it through; let it keep such bodies (--set store_streamed_bodies=true)"
 
 
@@ -47,7 +50,16 @@ def _exchanges(file: BinaryIO) -> Iterator[Exchange | Skipped]:
                 yield Exchange(place, Request(), Answer(), None)
         except FlowReadException as error:
             raise Damaged(f"is a flow file that breaks in {place} ({error})") from error
-        except (AttributeError, KeyError, TypeError, AssertionError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AssertionError,
+            AttributeError,
+            LookupError,
+            OSError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise Damaged(f"is a flow file whose {place} is damaged ({type(error).__name__}: {error})") from error
         n += 1
 
@@ -62,7 +74,10 @@ class _Bounded:
     def read(self, size: int) -> bytes:
         if size > documents.LARGEST:
             raise Damaged(f"is a flow file with a flow of more than {documents.LARGEST >> 20} MB, too large to read")
-        return self._file.read(size)
+        read = self._file.read(size)
+        if size > _UNSUSPICIOUS and sum(1 for _ in _LENGTH.finditer(read)) > documents.MOST_VALUES:
+            raise Damaged(f"is a flow file with a flow of more than {documents.MOST_VALUES:,} values, too many to read")
+        return read
 
 
 def _exchange(flow: "HTTPFlow", place: str) -> Exchange | Skipped:
@@ -97,7 +112,7 @@ def _end(flow: "HTTPFlow") -> End:
 
 
 def _since(start: float, at: float | None) -> int | None:
-    return None if at is None else max(0, round((at - start) * 1e9))
+    return None if at is None else values.time_ns(max(0.0, at - start), 1e9)
 
 
 def _headers(headers: "FlowHeaders") -> Headers:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import Foreign, values
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
 from responses_tap.protocol.sse import decode
@@ -61,14 +61,15 @@ def _own(entry: dict[str, Any], place: str) -> Imported:
     frames = list(decode([body])) if custom["frames"] else []
     if len(frames) != len(custom["frames"]):
         raise ValueError(f"its body has {len(frames)} frames, {CUSTOM} times for {len(custom['frames'])}")
-    taken = [Taken(frame, at_ns, chunk, 1) for frame, (at_ns, chunk) in zip(frames, custom["frames"], strict=True)]
+    times = [(values.optional_count(at_ns), values.optional_count(chunk)) for at_ns, chunk in custom["frames"]]
+    taken = [Taken(frame, *time, 1) for frame, time in zip(frames, times, strict=True)]
     return Imported(
         iter(taken),
         place,
-        _request(entry) if custom["request"] else Request(started_at=custom["started_at"]),
+        _request(entry) if custom["request"] else Request(started_at=values.optional_text(custom["started_at"])),
         replace(answer, body=None if frames else body or None) if custom["answer"] else Answer(),
         End(*custom["end"] or ()),
-        tuple(Piece(*chunk) for chunk in custom["chunks"]),
+        tuple(Piece(*map(values.count, chunk)) for chunk in custom["chunks"]),
         live=bool(custom["live"]),
         mark=custom["mark"],
         note=custom["note"],
@@ -88,27 +89,25 @@ def _request(entry: dict[str, Any]) -> Request:
     request = entry["request"]
     posted = (request.get("postData") or {}).get("text")
     return Request(
-        str(request["method"]),
-        str(request["url"]),
-        str(request.get("httpVersion") or ""),
+        values.text(request["method"]),
+        values.text(request["url"]),
+        values.text(request.get("httpVersion") or ""),
         _headers(request),
         posted if isinstance(posted, str) and posted else None,
-        str(entry["startedDateTime"]) if entry.get("startedDateTime") else None,
+        values.optional_text(entry.get("startedDateTime") or None),
     )
 
 
 def _answer(response: dict[str, Any]) -> Answer:
-    status = response.get("status")
-    return Answer(status if isinstance(status, int) and status > 0 else None, _headers(response))
+    return Answer(values.status(response.get("status")), _headers(response))
 
 
 def _headers(message: dict[str, Any]) -> Headers:
     # HTTP/2's pseudo headers (`:authority`) are no headers.
-    pairs = ((str(header["name"]), str(header["value"])) for header in message.get("headers") or ())
+    pairs = ((values.text(header["name"]), values.text(header["value"])) for header in message.get("headers") or ())
     return tuple((name, value) for name, value in pairs if not name.startswith(":"))
 
 
 def _end(entry: dict[str, Any]) -> End:
     """A HAR tells when the answer was whole, not when its events came."""
-    took = entry.get("time")
-    return End(at_ns=round(took * 1e6) if isinstance(took, int | float) and took >= 0 else None)
+    return End(at_ns=values.time_ns(entry.get("time"), 1e6))

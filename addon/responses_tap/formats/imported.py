@@ -1,12 +1,16 @@
 """What a file gives, whatever its shape: streams with what it tells of their requests, answers and times."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+from responses_tap.formats import values
 from responses_tap.protocol.sse import Frame
 
 type Headers = tuple[tuple[str, str], ...]
+
+STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
+ENDED_BY = ("server", "client", "network", "recorder", "unknown")
 
 
 class Taken(NamedTuple):
@@ -30,6 +34,19 @@ class Piece(NamedTuple):
     size: int
 
 
+def _typed(facts: "Request | Answer | End") -> None:
+    """Make texts storable; ValueError where a fact is of another type than it must be."""
+    for field in fields(facts):
+        value = getattr(facts, field.name)
+        if field.name == "headers":
+            value = tuple((values.text(name), values.text(text)) for name, text in value)
+        elif field.name == "at_ns":
+            values.optional_count(value)
+        elif isinstance(value, str) or field.type in (str, str | None):
+            value = values.optional_text(value)
+        object.__setattr__(facts, field.name, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What the file tells of the request; empty where it tells nothing."""
@@ -42,6 +59,9 @@ class Request:
     started_at: str | None = None
     """ISO 8601, or as in HTTP's `Date`."""
 
+    def __post_init__(self) -> None:
+        _typed(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -52,6 +72,9 @@ class Answer:
     body: bytes | None = None
     at_ns: int | None = None
     """When its first byte came, nanoseconds since the request, where the file tells it beside the events' times."""
+
+    def __post_init__(self) -> None:
+        _typed(self)
 
     def field(self, name: str) -> str | None:
         """The value of the first header with this name (in lower case), None where there is none."""
@@ -77,6 +100,11 @@ class End:
     reason: str | None = None
     at_ns: int | None = None
 
+    def __post_init__(self) -> None:
+        _typed(self)
+        if self.state not in (None, *STATES) or self.ended_by not in (None, *ENDED_BY):
+            raise ValueError(f"it ended {self.state!r:.40} by {self.ended_by!r:.40}, of which nothing is known")
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -94,8 +122,12 @@ class Imported:
     live: bool = False
     """Whether the body is as it came over the wire: no editor has trimmed its end."""
     mark: str | None = None
-    """What a person marked it with, and noted down about it."""
+    """What a user marked it with, and noted down about it."""
     note: str | None = None
+
+    def __post_init__(self) -> None:
+        values.optional_text(self.mark)
+        values.optional_text(self.note)
 
     @property
     def cut(self) -> bool:

@@ -37,7 +37,8 @@ def refuse_foreign(head: bytes) -> None:
         raise Foreign(f"is empty; {_EXPECTED}")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Foreign("is UTF-16; an event stream is UTF-8")
-    if b"\x00" in head[:4096]:
+    # A NUL in a text is no more than that: a model may say it.
+    if b"\x00" in head[:4096] and not looks_like_events(head) and head.lstrip()[:1] not in (b"{", b"["):
         raise Foreign(f"is binary; {_EXPECTED}")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" and not head.startswith(b"< "):
         raise Foreign(f"is HTML or XML, an error page perhaps; {_EXPECTED}")

@@ -3,7 +3,6 @@
 import gzip
 import io
 import itertools
-import json
 import zlib
 from collections.abc import Buffer, Iterator
 from typing import BinaryIO, NamedTuple, cast
@@ -15,6 +14,10 @@ _PIECE = 1 << 20
 """Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
 _HEAD = 1 << 16
 _GZIP = b"\x1f\x8b"
+_UNSUSPICIOUS = 32 << 20
+"""Bytes that a gzipped file may unpack to in any case."""
+_MOST_TIMES = 250
+"""How many times its size a gzipped file may unpack to; streams come to 10 to 50."""
 _EXPECTED = "expected events, a HAR, a cassette or a trace"
 
 
@@ -74,15 +77,39 @@ class _Whole(io.RawIOBase):
         return len(piece)
 
 
-class _Unpacked(gzip.GzipFile):
-    """What a gzipped file holds; Damaged where that breaks."""
+class _Counted(io.RawIOBase):
+    """A file that counts what is read of it."""
 
     def __init__(self, file: BinaryIO) -> None:
-        super().__init__(fileobj=file, mode="rb")
+        self._file = file
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        piece = self._file.read(len(view))
+        view[: len(piece)] = piece
+        self.count += len(piece)
+        return len(piece)
+
+
+class _Unpacked(gzip.GzipFile):
+    """What a gzipped file holds; Damaged where that breaks, or is far more than any stream is in so few bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._packed = _Counted(file)
+        self._size = 0
+        super().__init__(fileobj=io.BufferedReader(self._packed, _HEAD), mode="rb")
 
     def read(self, size: int | None = -1) -> bytes:
         try:
-            return super().read(size)
+            piece = super().read(size)
+            self._size += len(piece)
+            if self._size > _UNSUSPICIOUS and self._size > _MOST_TIMES * self._packed.count:
+                raise Damaged(f"is gzip that unpacks to more than {_MOST_TIMES} times its size (the limit); unpack it")
+            return piece
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Damaged(f"is gzip that is damaged or cut ({error})") from error
 
@@ -93,17 +120,14 @@ def _objects(file: BinaryIO) -> Source:
         read.append(line)
         if line.strip():
             break
-    if len(read[-1]) <= documents.LARGEST and _is_event(read[-1]):
-        return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))
-    return _document(documents.load(file, b"".join(read)))
-
-
-def _is_event(line: bytes) -> bool:
     try:
-        first = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(first, dict) and isinstance(first.get("type"), str)
+        first = documents.parse(read[-1])
+    except Foreign:  # an object over several lines, or what it breaks in is told with its line
+        return _document(documents.load(file, b"".join(read)))
+    if isinstance(first, dict) and isinstance(first.get("type"), str):
+        return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))
+    rest = file.read(documents.LARGEST)
+    return _document(documents.parse(b"".join((*read, rest))) if rest.strip() else first)
 
 
 def _array(document: object) -> Source:

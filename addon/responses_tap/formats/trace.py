@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import Foreign, values
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
 from responses_tap.protocol.events import parse
-from responses_tap.protocol.sse import Decoder, enframe, message_frame
+from responses_tap.protocol.sse import Decoder, Frame, enframe, message_frame
 
 VERSION = 1
 _NAME = "responses-tap trace"
@@ -42,7 +42,7 @@ def _read_stream(stream: dict[str, Any], place: str) -> Imported | Skipped:
     # The frames are looked at now, so that a damaged one is told with its stream.
     frames = list(_frames(stream["frames"]))
     end = End(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
-    pieces = tuple(Piece(p["at_ns"], p["wire_size"], p["offset"], p["size"]) for p in stream.get("chunks", ()))
+    pieces = tuple(Piece(*(values.count(piece[name]) for name in Piece._fields)) for piece in stream.get("chunks", ()))
     told = "request" in stream
     request, answer = (_request(stream), _answer(stream["response"])) if told else (Request(), Answer())
     live = bool(stream.get("live"))
@@ -74,14 +74,18 @@ def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:
         waiting.append(entry)
         for frame in decoder.feed(_raw(entry)):
             origin = waiting.popleft()
-            yield Taken(frame, origin["at_ns"], origin["chunk"], 1)
+            yield _taken(frame, origin)
     if waiting and (last := decoder.finish()) is not None:
-        yield Taken(last, waiting[0]["at_ns"], waiting[0]["chunk"], 1)
+        yield _taken(last, waiting[0])
+
+
+def _taken(frame: Frame, origin: dict[str, Any]) -> Taken:
+    return Taken(frame, values.optional_count(origin["at_ns"]), values.optional_count(origin["chunk"]), 1)
 
 
 def _raw(frame: dict[str, Any]) -> bytes:
     if "raw" in frame:
-        return str(frame["raw"]).encode()
+        return values.text(frame["raw"]).encode()
     return base64.b64decode(frame["raw_base64"], validate=True)
 
 
@@ -103,7 +107,7 @@ def _answer(response: dict[str, Any]) -> Answer:
     else:
         text = _text(response)
         body = None if text is None else text.encode()
-    return Answer(response["status"], _headers(response["headers"]), body)
+    return Answer(values.status(response["status"]), _headers(response["headers"]), body)
 
 
 def _headers(pairs: list[list[str]]) -> Headers:

@@ -29,6 +29,7 @@ from responses_tap_viewer.streams import (
     checker_of,
     files_below,
     is_recording,
+    is_there,
     open_existing,
     passed_over,
     readable,
@@ -105,7 +106,7 @@ def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | Un
     Much work in several files is spread over the processors.
     """
     files = list(_files(paths))
-    sizes = [Path(file).stat().st_size for file in files if isinstance(file, str) and Path(file).is_file()]
+    sizes = [Path(file).stat().st_size for file in files if isinstance(file, str) and is_there(Path(file))]
     check = partial(_check_one, options=options)
     if len(sizes) > 1 and sum(sizes) >= _MUCH_BYTES:
         with ProcessPoolExecutor() as pool:
@@ -123,7 +124,7 @@ class _Below(str):
 def _files(paths: Iterable[str]) -> Iterator[str | UnusableInput]:
     """The paths with each folder replaced by what is below it."""
     for path in paths:
-        if path != "-" and Path(path).is_dir():
+        if path != "-" and is_there(Path(path)) and Path(path).is_dir():
             try:
                 yield from (_Below(found) for found in files_below(Path(path)))
             except UnusableInput as error:
@@ -241,7 +242,7 @@ def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput
 
 def _split(path: str) -> tuple[Path, int | None]:
     name, hash_, number = path.rpartition("#")
-    if hash_ and number.isdecimal() and not Path(path).exists():
+    if hash_ and number.isdecimal() and not is_there(Path(path)):
         return Path(name), int(number)
     return Path(path), None
 

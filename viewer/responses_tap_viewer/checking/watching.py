@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from responses_tap_viewer.streams import UnusableInput, files_below
+from responses_tap_viewer.streams import UnusableInput, files_below, is_there
 
 _SECONDS = 0.2
 """Between two looks. Looking is one `stat` a file, and works on every file system; being told of changes does not."""
@@ -35,7 +35,7 @@ def _state(paths: Sequence[str]) -> _State:
 
 
 def _files(name: str) -> list[Path]:
-    path = Path(name) if Path(name).exists() else Path(name.rpartition("#")[0] or name)
+    path = Path(name) if is_there(Path(name)) else Path(name.rpartition("#")[0] or name)
     try:
         found = files_below(path) if path.is_dir() else [path]
     except UnusableInput:  # nothing is in it yet

@@ -11,7 +11,7 @@ import click
 
 from responses_tap_viewer.importing import import_paths
 from responses_tap_viewer.recording.piping import NAME, read_start, record_pipe
-from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording
+from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, is_there
 
 if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.acts import Recorder
@@ -57,9 +57,9 @@ def need_terminal() -> None:
 
 def _is_database(path: Path) -> bool:
     """Whether a path names a recording, be it there or not, rather than a file to be imported."""
-    if path.is_file():
+    if is_there(path) and path.is_file():
         return path.suffix in _RECORDINGS[1:] or is_recording(path)
-    return str(path) != _STDIN and not path.exists() and path.suffix in _RECORDINGS
+    return str(path) != _STDIN and not is_there(path) and path.suffix in _RECORDINGS
 
 
 def _fill(db: Path, paths: Sequence[str]) -> None:

@@ -1,0 +1,66 @@
+"""What a file says, typed and bounded where it enters: a file that somebody else made may have anything anywhere."""
+
+import math
+from typing import Any
+
+_MOST = 2**62
+"""What every column, and every sum of a few such, can hold."""
+_MOST_VALUES = 1_000_000
+"""Values in one interaction of a cassette, its aliases followed."""
+
+
+def count(value: object) -> int:
+    """A number of bytes or of things, or a place; ValueError where it is none."""
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise ValueError(f"{_shown(value)} isn't a whole number from 0 on")
+    return value
+
+
+def optional_count(value: object) -> int | None:
+    """As `count`, and None."""
+    return None if value is None else count(value)
+
+
+def time_ns(value: object, unit_ns: float = 1) -> int | None:
+    """A time or duration of these units in nanoseconds; None where it is none: it says nothing then."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        return None
+    ns = value * unit_ns
+    return round(ns) if ns <= _MOST else None
+
+
+def status(value: object) -> int | None:
+    """An HTTP status (RFC 9110, 15); None where it is none."""
+    return value if type(value) is int and 100 <= value <= 999 else None  # noqa: PLR2004
+
+
+def text(value: object) -> str:
+    """A text, or a number as one, half characters replaced; ValueError where it is something else."""
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"{_shown(value)} isn't a text")
+    written = str(value)
+    return written if written.isascii() else written.encode(errors="replace").decode()
+
+
+def optional_text(value: object) -> str | None:
+    """As `text`, and None."""
+    return None if value is None else text(value)
+
+
+def bounded(value: Any) -> Any:  # noqa: ANN401 (YAML)
+    """The same value; ValueError where it has too many values in it, by aliases that hold each other, say."""
+    waiting, seen = [value], 0
+    while waiting:
+        seen += 1
+        if seen > _MOST_VALUES:
+            raise ValueError(f"has more than {_MOST_VALUES:,} values (the limit)")
+        found = waiting.pop()
+        if isinstance(found, dict):
+            waiting += [*found.keys(), *found.values()]
+        elif isinstance(found, list | tuple | set):
+            waiting += found
+    return value
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.40}" if isinstance(value, str | int | float | bool | None) else f"a {type(value).__name__}"
