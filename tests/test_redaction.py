@@ -210,7 +210,11 @@ def test_redact_text_keeps_the_request_but_not_what_it_says(recording: Path) -> 
     (exported,) = content["streams"]
     assert exported["request"]["body"]["input"] == [{"role": "user", "content": "xxxxxxxxxxxxx"}]
     assert exported["request"]["body"]["model"] == "m"
-    assert exported["request"]["headers"] == [["X-Team", "planted"], ["Content-Type", "application/json"]]
+    team, content_type = exported["request"]["headers"]
+    assert (team[0], content_type) == ("X-Team", ["Content-Type", "application/json"])
+    assert "masked" in team[1]
+    assert exported["response"]["headers"][0][0] == "x-planted"
+    assert "planted" not in exported["response"]["headers"][0][1]
 
 
 @pytest.mark.parametrize("format_", list(FORMATS))

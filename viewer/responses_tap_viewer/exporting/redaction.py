@@ -4,7 +4,6 @@ Characters become an `x` each. Where that hides what a finding is about (two tex
 letters are used, and no more than it takes.
 """
 
-import json
 import re
 import secrets
 from collections.abc import Iterable
@@ -13,17 +12,28 @@ from enum import StrEnum
 from itertools import product
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlunsplit
 
+from responses_tap.privacy.masking import mask
+from responses_tap.privacy.names import is_harmless
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding, order
-from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
 from responses_tap.urls import split
 from responses_tap_viewer.checking.paths import checker_of_row, was_cut
-from responses_tap_viewer.exporting.rewriting import Kind, Known, Path, rewrite, rewrite_frame, rewrite_json
-from responses_tap_viewer.file_facts import CAPTURED
+from responses_tap_viewer.exporting.letters import Letters
+from responses_tap_viewer.exporting.rewriting import (
+    LITERAL,
+    Kind,
+    Known,
+    Path,
+    rewrite,
+    rewrite_frame,
+    rewrite_json,
+)
+from responses_tap_viewer.exporting.structure import Structure
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import Stream, UnusableInput
 
@@ -39,40 +49,23 @@ class Content(StrEnum):
     NO_TEXT = "no text"
     """Each character of user and model is replaced; names, ids and request headers stay."""
     STRUCTURE = "structure only"
-    """Nothing but event types, ids, indexes, statuses, counts and times."""
+    """Nothing but the types of events and objects, indexes, statuses, sizes and times; ids are numbered."""
 
 
-_ALPHABETS = (
-    "xovacemnrsuwzqtybdfghijklp",
-    *(tuple(chr(first + n) for n in range(26)) for first in (0x430, 0x3042, 0x1D4D0)),
-)
-"""What characters of one, two, three and four UTF-8 bytes become."""
 _LETTERS = (1, 2, 2, 4, 8, 26)
 """How many different letters are tried, in turn."""
-_PLAIN = re.compile('[\x00-\x1f"\\\\/\ud800-\udfff]')
-"""What stays: quotes and line ends, which JSON writes longer than others, and what is no UTF-8."""
-_LITERAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|NaN|-?Infinity")
 _WORDLIKE = re.compile(r"[\w.:/@+-]{0,100}", re.ASCII)
 
 _WORDS = frozenset(
     (
         "type", "object", "status", "role", "model", "phase", "reason", "service_tier", "truncation", "effort",
-        "verbosity", "tool_choice", "execution", "background", "format", "event", "id", "retry",
+        "verbosity", "tool_choice", "execution", "background", "format", "event", "id", "retry", "name",
+        "server_label", "param",
     )
 )  # fmt: skip
-"""Members whose values are the protocol's words; so are those whose name ends in `_id`."""
-_NAMES = frozenset(("name", "server_label", "param"))
-"""Members that name something of the user's: they are no text, but not the protocol's either."""
-_FILLED = frozenset(
-    (
-        "metadata", "parameters", "schema", "headers", "tools", "skills", "environment", "env", "bytes", "action",
-        "prompt", "variables", "properties", "$defs", "filters", "outputs", "results", "logprobs", "top_logprobs",
-    )
-)  # fmt: skip
-"""Members in which neither names nor numbers are the protocol's."""
-_KEPT_HEADERS = ("content-type", "content-encoding", "transfer-encoding", "server", "via", "user-agent", "accept")
-_HOST = "host.invalid"
-_KEPT_PARAMETERS = ("stream", "starting_after", "api-version")
+"""Members whose values are words, not text, or name something; so are those whose name ends in `_id`."""
+_KEY = secrets.token_bytes(16)
+"""What values of headers and parameters are masked with here: its fingerprints are those of one run."""
 
 
 def redacted(stream: Stream, content: Content) -> Stream:
@@ -80,63 +73,57 @@ def redacted(stream: Stream, content: Content) -> Stream:
     if content is Content.WHOLE:
         return stream
     stream = over_sse(stream)
-    before = _checked(stream, [entry.frame for entry in stream.entries])
-    for letters, by in product(_LETTERS, Known):
-        filler = _Filler(letters, content)
-        after = _checked(stream, rewrite(stream.entries, filler.replace, by))
+    before = _checked(stream, stream.row, [entry.frame for entry in stream.entries])
+    for count, by in product(_LETTERS, Known):
+        left = _Text(Letters(count)) if content is Content.NO_TEXT else Structure(stream.entries, Letters(count))
+        row = None if stream.row is None else left.row(_without_bodies(stream.row, left))
+        after = _checked(stream, row, rewrite(stream.entries, left.replace, by))
         if _told(after.findings) == _told(before.findings):
             # What only a socket's other responses show cannot be found again in one of them.
-            others = [finding for finding in stream.findings if finding.code.startswith("WS")]
+            others = [_unworded(finding, content) for finding in stream.findings if finding.code.startswith("WS")]
             findings = sorted((*after.findings, *others), key=order)
-            source = FilePath(stream.source).name
-            return replace(after, source=source, findings=findings, row=_row(stream.row, filler, content))
+            return replace(after, source=_source(stream, content), findings=findings)
     raise UnusableInput(stream.name, "cannot be redacted: without its texts its findings would be others")
 
 
-class _Filler(dict[str, str]):
-    """What each character becomes, chosen when it is first seen."""
+class _Text:
+    """What stays of the texts of a stream that goes without what user and model said."""
 
-    def __init__(self, letters: int, content: Content) -> None:
-        super().__init__()
+    def __init__(self, letters: Letters) -> None:
         self._letters = letters
-        self._strict = content is Content.STRUCTURE
-
-    def __missing__(self, character: str) -> str:
-        size = 0 if _PLAIN.match(character) else len(character.encode())
-        self[character] = secrets.choice(_ALPHABETS[size - 1][: self._letters]) if size else character
-        return self[character]
 
     def replace(self, path: Path, kind: Kind, text: str) -> str:
         """What becomes of a text at this place of an event or a request."""
-        inside = self._strict and not _FILLED.isdisjoint(path[:-1] if kind is Kind.KEY else path)
         if kind is Kind.WORD:
-            hidden = inside or "bytes" in path
-            return (re.sub(r"\d", "1", text) if hidden else text) if _LITERAL.fullmatch(text) else self.filled(text)
+            if not LITERAL.fullmatch(text):
+                return self._letters.of(text)
+            return self._letters.digits(text) if "bytes" in path else text
         if kind is Kind.KEY:
-            return self.filled(text) if inside or not _WORDLIKE.fullmatch(text) else text
-        return text if not inside and self._is_word(path, text) else self.filled(text)
+            return text if _WORDLIKE.fullmatch(text) else self._letters.filled(text)
+        return text if _is_word(path, text) else self._letters.filled(text)
 
-    def filled(self, text: str) -> str:
-        """A text without its content; one that is a JSON object or array stays one."""
-        if text.lstrip()[:1] in ("{", "[") and _is_json(text):
-            return rewrite_json(text, self._inner)
-        return "".join(map(self.__getitem__, text))
-
-    def _inner(self, path: Path, kind: Kind, text: str) -> str:
-        return re.sub(r"\d", "1", text) if kind is Kind.WORD else "".join(map(self.__getitem__, text))
-
-    def _is_word(self, path: Path, text: str) -> bool:
-        if not path or not _WORDLIKE.fullmatch(text):
-            return False
-        name = path[-1]
-        if name == "code":
-            return path[-2:-1] == ("error",)
-        return name in _WORDS or name.endswith("_id") or (name in _NAMES and not self._strict)
+    def row(self, row: "StreamRow") -> "StreamRow":
+        """The row with the values masked that are not known to be harmless."""
+        return replace(
+            row,
+            url=_harmless_url(row.url),
+            request_headers=_harmless(row.request_headers),
+            response_headers=_harmless(row.response_headers),
+            end_reason=None if row.end_reason is None else row.end_reason.partition(" (")[0],
+        )
 
 
-def _checked(stream: Stream, frames: Iterable[Frame]) -> Stream:
+def _is_word(path: Path, text: str) -> bool:
+    if not path or not _WORDLIKE.fullmatch(text):
+        return False
+    name = path[-1]
+    if name == "code":
+        return path[-2:-1] == ("error",)
+    return name in _WORDS or name.endswith("_id")
+
+
+def _checked(stream: Stream, row: "StreamRow | None", frames: Iterable[Frame]) -> Stream:
     """The stream with these frames in place of its own (as many), and what is found in them under the same rules."""
-    row = stream.row
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     checker = Checker(profile) if row is None else checker_of_row(row, profile)
     entries = []
@@ -147,7 +134,7 @@ def _checked(stream: Stream, frames: Iterable[Frame]) -> Stream:
         position = None if event is None else event.position
         entries.append(entry._replace(frame=frame, position=position, response=response))
     findings = checker.finish(cut=row is not None and was_cut(row))
-    return replace(stream, entries=entries, findings=findings)
+    return replace(stream, row=row, entries=entries, findings=findings)
 
 
 def _told(findings: Iterable[Finding]) -> list[object]:
@@ -155,44 +142,33 @@ def _told(findings: Iterable[Finding]) -> list[object]:
     return [(f.response, f.code, f.severity, f.position, f.scope, f.missing, f.count, f.evidence) for f in findings]
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _source(stream: Stream, content: Content) -> str:
+    return "stream" if content is Content.STRUCTURE else FilePath(stream.source).name
 
 
-def _row(row: "StreamRow | None", filler: _Filler, content: Content) -> "StreamRow | None":
-    if row is None:
-        return None
+def _unworded(finding: Finding, content: Content) -> Finding:
+    """A finding whose message was made from the whole stream: without what it names, where only structure leaves."""
+    if content is not Content.STRUCTURE:
+        return finding
+    return replace(finding, text=re.sub(r"\{\w+\}", "…", RULES[finding.code].message), remarks=[])
+
+
+def _without_bodies(row: "StreamRow", left: _Text | Structure) -> "StreamRow":
+    """The row with the texts of its bodies replaced."""
     answer = row.response_body
-    row = replace(
-        row,
-        source=CAPTURED if row.source.endswith(CAPTURED) else "imported",
-        request_body=None if row.request_body is None else rewrite_json(row.request_body, filler.replace),
-        response_body=None if answer is None else rewrite_frame(b"data:" + answer, filler.replace)[5:],
-    )
-    return _bare(row) if content is Content.STRUCTURE else row
-
-
-def _bare(row: "StreamRow") -> "StreamRow":
-    """The row without what tells who asked whom for what."""
-    parts = split(row.url)
-    path = re.search(r"(/v\d+)?/responses(/[\w-]+)?$", parts.path)
-    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name in _KEPT_PARAMETERS])
     return replace(
         row,
-        url=f"https://{_HOST}{path[0] if path else ''}{'?' * bool(query)}{query}" if row.url else "",
-        host=_HOST,
-        request_headers=_kept(row.request_headers),
-        request_body=None,
-        response_headers=_kept(row.response_headers),
-        end_reason=row.end_reason if row.end_reason in ROWS else None,
-        mark=None,
-        note=None,
+        request_body=None if row.request_body is None else rewrite_json(row.request_body, left.replace),
+        response_body=None if answer is None else rewrite_frame(b"data:" + answer, left.replace)[5:],
     )
 
 
-def _kept(headers: "Headers") -> "Headers":
-    return tuple((name, value) for name, value in headers if name.lower() in _KEPT_HEADERS)
+def _harmless(headers: "Headers") -> "Headers":
+    return tuple((name, value if is_harmless(name) else mask(value, _KEY)) for name, value in headers)
+
+
+def _harmless_url(url: str) -> str:
+    parts = split(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = [(name, value if is_harmless(name) else mask(value, _KEY)) for name, value in pairs]
+    return urlunsplit(parts._replace(query=urlencode(query), fragment=""))

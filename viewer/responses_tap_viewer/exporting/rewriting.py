@@ -55,6 +55,8 @@ class DeltaText(NamedTuple):
     """Where in each event its piece stands."""
 
 
+LITERAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|NaN|-?Infinity", re.ASCII)
+"""A number or a word of JSON (or of Python's)."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]:,]|[^"{}\[\]:,\s]+', re.DOTALL)
 _UNIT = re.compile(r"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)
@@ -133,10 +135,11 @@ def _line(line: str, json_text: "_JsonText", replace: Replace) -> str:
             + (value if value.strip().encode(errors="replace") == DONE_MARKER else json_text.feed(value))
             + end
         )
-    if not colon or name not in _FIELDS:
+    field = name.removeprefix("\ufeff")
+    if not colon or field not in _FIELDS:
         return replace((), Kind.FIELD, content) + end
     blank = value[: value.startswith(" ")]
-    return name + colon + blank + replace((name,), Kind.FIELD, value.removeprefix(" ")) + end
+    return name + colon + blank + replace((field,), Kind.FIELD, value.removeprefix(" ")) + end
 
 
 class _JsonText:

@@ -1,0 +1,219 @@
+"""The structure of a stream, and nothing but it: what is no word of the protocol is replaced.
+
+Ids are numbered in the order in which they come, so that they agree and differ as before. Numbers become ones, unless
+they are places in the stream; those that the checker compares (dates of creation, counts of tokens) become others that
+compare alike.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from responses_tap.protocol.events import parse
+from responses_tap.protocol.grammar import ROWS
+from responses_tap.protocol.shapes import LOGPROBS_SINCE, NUMBERS_SINCE
+from responses_tap.timeline import Entry
+from responses_tap.urls import split
+from responses_tap_viewer.exporting import vocabulary as known
+from responses_tap_viewer.exporting.letters import Letters
+from responses_tap_viewer.exporting.rewriting import LITERAL, Kind, Path
+from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE
+
+if TYPE_CHECKING:
+    from responses_tap.store import StreamRow
+    from responses_tap.store.rows import Headers
+
+_HOST = "host.invalid"
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_NAME = re.compile(r"[!#-.0-\[\]-~]+")
+"""What can be numbered: printable ASCII that JSON writes in one way."""
+_ID = re.compile(rf"((?:{'|'.join(known.ID_PREFIXES)})_)?(.+)", re.DOTALL)
+_RESOURCE = re.compile(r"(?:/v1)?/responses(?:/([^/]+))?/?$")
+_EARLIEST = 1_740_787_200
+"""2025-03-01: a created_at before it is taken for a scrubbed one (protocol/shapes.py)."""
+_ERAS = (0, _EARLIEST, int(NUMBERS_SINCE), int(LOGPROBS_SINCE))
+"""From when on the checker takes a date of creation differently, Unix seconds."""
+_TOKENS = ("usage", "input_tokens"), ("usage", "output_tokens")
+_STATUSES = range(100, 600)
+
+
+class Numbered:
+    """Words of one kind, each replaced by its number among those of its length and beginning."""
+
+    def __init__(self, letters: Letters) -> None:
+        self._letters = letters
+        self._numbers: dict[str, str] = {}
+        self._counts: dict[tuple[str, int], int] = {}
+
+    def id(self, text: str) -> str:
+        """An id: `msg_` and a number."""
+        found = _ID.fullmatch(text)
+        return self._numbered(text, found[1] or "" if found else "", "0")
+
+    def type(self, text: str) -> str:
+        """The name of an unknown event or object: `xx` and a number; a colon, as vendors' names have it, stays."""
+        vendor, colon, _ = text.partition(":")
+        return self._numbered(text, "x" * len(vendor) + colon if colon else "", "x")
+
+    def _numbered(self, text: str, beginning: str, padding: str) -> str:
+        if text in self._numbers:
+            return self._numbers[text]
+        size = len(text) - len(beginning)
+        count = self._counts.get((beginning, size), 0) + 1
+        number = _base36(count)
+        if size < len(number) or not _NAME.fullmatch(text):
+            return self._letters.of(text)
+        self._counts[beginning, size] = count
+        self._numbers[text] = beginning + number.rjust(size, padding)
+        return self._numbers[text]
+
+
+class Structure:
+    """What stays of the texts of one stream and of its row."""
+
+    def __init__(self, entries: Iterable[Entry], letters: Letters) -> None:
+        self._letters = letters
+        self._ids, self._types = Numbered(letters), Numbered(letters)
+        self._dates: dict[str, str] = {}
+        self._wrong_totals: set[int] = set()
+        self._reached: set[int] = set()
+        for entry in entries:
+            if entry.frame.data and b'"usage"' in entry.frame.data:
+                self._learn(parse(entry.frame.data).object("response"))
+
+    def replace(self, path: Path, kind: Kind, text: str) -> str:
+        """What becomes of a text at this place of an event."""
+        if kind is Kind.FIELD:
+            return self._event_type(text) if path == ("event",) else self._letters.of(text)
+        users = not known.USERS_OWN.isdisjoint(path[:-1] if kind is Kind.KEY else path)
+        if kind is Kind.KEY:
+            return text if text in known.MEMBERS and not users else self._letters.of(text)
+        if kind is Kind.WORD:
+            return self._word(() if users else path, text)
+        return self._letters.filled(text) if users or not path else self._string(path, text)
+
+    def row(self, row: "StreamRow") -> "StreamRow":
+        """The row without what tells who asked whom for what. Its answer's body is not looked at."""
+        return replace(
+            row,
+            method=row.method if row.method in known.METHODS else "OTHER" * bool(row.method),
+            url=self._url(row.url),
+            host=_HOST,
+            route=row.route if row.route in known.ROUTES else "sse",
+            http_version=row.http_version if row.http_version in known.HTTP_VERSIONS else "",
+            model=None,
+            request_headers=_headers(row.request_headers),
+            request_body=None,
+            status=row.status if row.status is None else min(max(row.status, _STATUSES.start), _STATUSES.stop - 1),
+            response_headers=_headers(row.response_headers),
+            content_encoding=_value("content-encoding", row.content_encoding or ""),
+            response_id=None if row.response_id is None else self._ids.id(row.response_id),
+            state=row.state if row.state in known.STATES else "truncated",
+            ended_by=row.ended_by if row.ended_by in known.ENDED_BY else None,
+            end_reason=row.end_reason if row.end_reason in ROWS else None,
+            input_tokens=None,
+            output_tokens=None,
+            shape=None,
+            source=next((way for way in (CAPTURED, EVENTS_ALONE) if row.source.endswith(way)), "imported"),
+            mark=None,
+            note=None,
+        )
+
+    def _string(self, path: Path, text: str) -> str:
+        name = path[-1]
+        if path == ("type",):
+            return self._event_type(text)
+        if text in known.VALUES.get(name, ()):
+            return text
+        if name == "type":
+            return self._types.type(text)
+        if name == "id" or name.endswith("_id"):
+            return self._ids.id(text)
+        return self._letters.filled(text)
+
+    def _event_type(self, text: str) -> str:
+        return text if text in known.EVENT_TYPES else self._types.type(text)
+
+    def _word(self, path: Path, text: str) -> str:
+        if not LITERAL.fullmatch(text):
+            return self._letters.of(text)
+        if not any(digit in text for digit in "123456789"):
+            return text  # a literal, or a zero
+        is_whole = re.fullmatch("[0-9]+", text) is not None
+        if is_whole and len(path) == 1 and path[0] in known.COUNTS:
+            return text
+        if path[-1:] == ("created_at",):
+            return self._date(text)
+        if is_whole and (count := self._count(path, text)):
+            return count.ljust(len(text))
+        return self._letters.digits(text)
+
+    def _count(self, path: Path, text: str) -> str:
+        """What a count of tokens becomes, so that it adds up, and reaches its limit, as before."""
+        if path[-2:] in _TOKENS:
+            return "1"
+        if path[-2:] == ("usage", "total_tokens"):
+            return "3" if _whole(text) in self._wrong_totals else "2"
+        if path == ("response", "max_output_tokens"):
+            return "1" if _whole(text) in self._reached else "2"
+        return ""
+
+    def _date(self, text: str) -> str:
+        """Another date of the same era, for each date its own."""
+        seconds, _, fraction = text.partition(".")
+        if not re.fullmatch("[0-9]{1,15}", seconds) or len(seconds) + len(fraction) + 1 < len(text):
+            return self._letters.digits(text)
+        if seconds not in self._dates:
+            era = max(era for era in _ERAS if era <= int(seconds))
+            self._dates[seconds] = str(era + 1 + len(self._dates))
+        date = self._dates[seconds]
+        if len(date) > len(seconds):
+            return self._letters.digits(text)
+        return date.ljust(len(text)) if not fraction else f"{date.rjust(len(seconds), '1')}.{'1' * len(fraction)}"
+
+    def _learn(self, response: dict[str, Any]) -> None:
+        usage, limit = response.get("usage"), response.get("max_output_tokens")
+        if not isinstance(usage, dict):
+            return
+        spent, made, total = (usage.get(f"{kind}_tokens") for kind in ("input", "output", "total"))
+        if type(made) is int and made == limit:
+            self._reached.add(made)
+        if type(spent) is int and type(made) is int and type(total) is int and spent + made != total:
+            self._wrong_totals.add(total)
+
+    def _url(self, url: str) -> str:
+        if not url:
+            return ""
+        parts = split(url)
+        found = _RESOURCE.search(parts.path)
+        resource = f"/v1/responses{f'/{self._ids.id(found[1])}' if found[1] else ''}" if found else ""
+        after = [value for name, value in parse_qsl(parts.query) if name == "starting_after"]
+        query = f"?starting_after={after[0] if re.fullmatch('[0-9]{1,18}', after[0]) else 0}" if after else ""
+        return f"https://{_HOST}{resource}{query}"
+
+
+def _headers(headers: "Headers") -> "Headers":
+    named = [(name.lower(), value) for name, value in headers if name.lower() in known.HEADERS]
+    return tuple((name, kept) for name, value in named if (kept := _value(name, value)))
+
+
+def _value(header: str, value: str) -> str | None:
+    """A header's value if it is one of its own; a type that is none is one that says nothing."""
+    value = value.partition(";")[0].strip().lower()
+    if value in known.HEADERS[header]:
+        return value
+    return "application/octet-stream" if header == "content-type" else None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if len(text) <= 18 else None  # noqa: PLR2004 - of 64 bits
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits
