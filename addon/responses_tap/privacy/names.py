@@ -1,0 +1,100 @@
+"""Which names stand for a credential, and which for something harmless: the tables, and how names are compared.
+
+Headers and query parameters of a request are kept only under a harmless name, so that next year's header is masked
+without anybody knowing it (`is_harmless`). Everything else, members of a body and headers of a response, is kept
+unless its name says that it is a credential (`is_secret`).
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_HARMLESS = frozenset(
+    (
+        # HTTP (RFC 9110 to 9112), fetch, WebSocket; not `sec-websocket-protocol`, in which browsers send API keys
+        "accept", "age", "allow", "alt-svc", "cache-control", "connection", "content-encoding", "content-language",
+        "content-length", "content-type", "date", "dnt", "expect", "expires", "host", "keep-alive", "last-modified",
+        "pragma", "priority", "retry-after", "sec-websocket-extensions", "sec-websocket-version", "server",
+        "strict-transport-security", "te", "trailer", "transfer-encoding", "upgrade", "upgrade-insecure-requests",
+        "user-agent", "vary", "via", "x-accel-buffering", "x-content-type-options",
+        # tracing
+        "apim-request-id", "cf-cache-status", "cf-ray", "request-id", "traceparent", "x-client-request-id",
+        "x-correlation-id", "x-envoy-upstream-service-time", "x-ms-client-request-id", "x-ms-region",
+        "x-ms-request-id", "x-request-id", "x-trace-id",
+        # APIs and their clients; the ids of sessions and threads are those of Codex and other agents
+        "anthropic-beta", "anthropic-version", "conversation-id", "openai-beta", "openai-model",
+        "openai-processing-ms", "openai-version", "originator", "ratelimit", "session-id", "thread-id", "version",
+        "x-client-version", "x-codex-beta-features", "x-openai-subagent", "x-session-id", "x-should-retry",
+        "x-thread-id", "x-title",
+        # parameters of a query
+        "after", "alt", "api-version", "before", "beta", "include", "include-obfuscation", "include[]", "limit",
+        "model", "order", "starting-after", "stream",
+    )
+)  # fmt: skip
+"""Names of headers and of query parameters whose values may be kept, in lower case and with `-` for `_`."""
+_HARMLESS_LEADS = (
+    "accept-", "access-control-", "ratelimit-", "sec-ch-ua", "sec-fetch-", "x-ratelimit-", "x-stainless-",
+)  # fmt: skip
+"""…and how further ones begin, unless the rest of such a name is a credential's."""
+
+_SECRET_WORDS = frozenset(
+    (
+        "auth", "authentication", "authz", "cred", "creds", "csrf", "hmac", "jwe", "jws", "jwt", "mfa", "mnemonic",
+        "oauth", "otp", "pass", "passcode", "pat", "pin", "pwd", "sas", "sig", "signature", "totp", "xsrf",
+    )
+)  # fmt: skip
+"""A name with one of these words is a credential's."""
+_SECRET_STEMS = (
+    "apikey", "authorization", "bearer", "connectionstring", "connstr", "cookie", "credential", "passphrase",
+    "passwd", "password", "secret", "seedphrase", "token",
+)  # fmt: skip
+"""…and so is one that holds one of these, its words written together."""
+_KEY_OWNERS = (
+    "access", "account", "admin", "api", "app", "application", "auth", "client", "consumer", "decryption", "deploy",
+    "encryption", "function", "functions", "gpg", "hmac", "host", "license", "master", "pgp", "private", "root", "rsa",
+    "service", "session", "shared", "signing", "ssh", "storage", "subscription", "tenant", "webhook",
+)  # fmt: skip
+"""…or one of these before `key`."""
+_HARMLESS_PHRASES = (
+    # tokens that are counted, the tokens of a text
+    r"(?:accepted|audio|bos|budget|cached|completion|context|count|creation|eos|image|input|limit|max|maximum|min|new|"
+    r"num|output|pad|prediction|prompt|read|reasoning|rejected|remaining|reset|special|stop|text|thinking|total|"
+    r"used)tokens",
+    r"tokens?(?:budget|budgets|count|counts|details|endpoint|limit|limits|perminute|persecond|type|types|usage|used)",
+    r"(?:bos|eos|pad|unk)token", r"(?:de)?tokeni[sz]\w*",
+    # keys of caches and of the like
+    r"(?:prompt)?cachekey", "idempotencykey",
+)  # fmt: skip
+"""What sounds like a credential and is none (`max_output_tokens`, `tokenizer`), words written together: it is left
+out before a name is looked at."""
+_ACCOUNTS = frozenset(("chatgpt-account-id", "openai-organization", "openai-project"))
+"""Headers that say who pays: masked like credentials, in responses too."""
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SECRET = re.compile(rf"{'|'.join(_SECRET_STEMS)}|(?:{'|'.join(_KEY_OWNERS)})key")
+_PHRASES = re.compile("|".join(_HARMLESS_PHRASES))
+
+
+def normalised(name: str) -> str:
+    """The name of a header or of a query parameter as the tables have it."""
+    return name.strip().lower().replace("_", "-")
+
+
+def is_harmless(name: str, kept: frozenset[str] = frozenset()) -> bool:
+    """Whether the value of a request's header or query parameter may be kept; `kept` are further `normalised` names."""
+    plain = normalised(name)
+    return plain in _HARMLESS or plain in kept or (plain.startswith(_HARMLESS_LEADS) and not is_secret(plain))
+
+
+@lru_cache(4096)
+def is_secret(name: str) -> bool:
+    """Whether a member, a form's field or a response's header with this name is a credential.
+
+    Names are compared by their words: `apiKey`, `API_KEY`, `x-api-key` and `api.key2` are one.
+    """
+    words = [word.lower() for word in _WORDS.findall(unicodedata.normalize("NFKC", name))]
+    return (
+        not _SECRET_WORDS.isdisjoint(words)
+        or _SECRET.search(_PHRASES.sub(" ", "".join(words))) is not None
+        or normalised(name) in _ACCOUNTS
+    )
