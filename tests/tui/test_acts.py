@@ -35,10 +35,10 @@ async def test_Y_copies_the_bug_report(four: Recorder) -> None:  # noqa: N802
 
 
 async def test_what_cannot_be_copied_is_told(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    def export(*_: object, **__: object) -> bytes:
+    def depart(*_: object, **__: object) -> bytes:
         raise UnusableInput("stream 1", "has no [b]report")
 
-    monkeypatch.setattr("responses_tap_viewer.tui.screens.acts.export", export)
+    monkeypatch.setattr("responses_tap_viewer.tui.screens.acts.depart", depart)
     recorder.add(b"data: \xed\xa0\x80\n\n" + GOOD)
     async with opened(recorder.writer.path) as screen:
         await screen.is_at(1)

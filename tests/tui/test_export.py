@@ -62,7 +62,7 @@ async def test_every_format_is_offered_shown_and_written(
             await dialog(screen)
             await screen.press("shift+tab", "shift+tab", *["down"] * line)
             await screen.until(lambda format_=format_: name(screen) == f"responses-tap-stream-4{format_.suffix}")
-            await screen.until(lambda: verdict(screen).startswith("●") and preview(screen))
+            await screen.until(lambda: " leave: " in verdict(screen) and preview(screen))
             await screen.press("enter")
             await screen.until((tmp_path / f"responses-tap-stream-4{format_.suffix}").exists)
             await screen.until(lambda: screen.app.screen is screen.browser)
@@ -82,12 +82,12 @@ async def test_what_looks_like_a_secret_stays_unless_it_is_masked(
         await screen.pilot.pause()
         assert isinstance(screen.app.screen, ExportScreen)
         await screen.press("shift+tab", "down")
-        await screen.shows("●", "nothing else looks like a secret")
+        await screen.until(lambda: "credentials masked: 2; user and model text is exported as it is: " in verdict(screen))
         await screen.press("shift+tab", "down", "down")
         await screen.until(lambda: '"format": "responses-tap trace"' in preview(screen))
         assert SECRET not in preview(screen)
         assert "the key is" in preview(screen)
-        await screen.press("tab", "down")
+        await screen.press("tab", "down", "down")
         await screen.until(lambda: preview(screen) and "the key is" not in preview(screen))
         await screen.press("enter")
         await screen.until(lambda: screen.app.screen is screen.browser)
@@ -127,3 +127,36 @@ async def test_the_dialog_fits_every_width(
         await screen.until(lambda: preview(screen))
         if size == NARROW:  # where nothing of what is below it is to be seen
             await screen.is_golden("narrow-export")
+
+
+async def test_the_dialog_says_plainly_what_leaves_and_offers_ways(
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = "bob@acme.test pays with 4111 1111 1111 1111"
+    delta = {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "item_id": "msg_1"}
+    recorder.add(body(*(delta | {"delta": piece} for piece in (said[:30], said[30:]))))
+    words = (
+        "credentials masked: 1; user and model text is exported as it is: 52 characters; looks like personal data: "
+        "1 card number, 1 e-mail"
+    )
+    async with browsing(recorder) as screen:
+        await screen.press("Y")
+        await screen.shows("personal data")
+        assert said not in screen.app.clipboard
+        await dialog(screen)
+        await screen.until(lambda: verdict(screen) == f"✖ {words}. Choose any text, no text or structure")
+        await screen.press("enter")
+        await screen.pilot.pause()
+        assert isinstance(screen.app.screen, ExportScreen)
+        await screen.press("shift+tab", "down", "down")
+        await screen.until(lambda: verdict(screen).endswith(f" bytes leave: {words}"))
+        label = screen.app.screen.query_one("#verdict", Label)
+        assert label.styles.color == screen.app.screen.query_one("#dialog").styles.color
+        await screen.press("down")
+        await screen.until(lambda: verdict(screen).endswith("nothing looks like personal data"))
+        assert "acme" not in preview(screen)
+        await screen.press("enter")
+        await screen.until(lambda: screen.app.screen is screen.browser)
+    (written,) = tmp_path.glob("*.md")
+    assert "acme" not in written.read_text()

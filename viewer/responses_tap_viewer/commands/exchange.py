@@ -31,9 +31,21 @@ from responses_tap_viewer.exporting.formats import FORMATS
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]")
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
-@click.option("--redact-text", is_flag=True, help="Replace each character that user or model wrote; lengths stay.")
-@click.option("--structure-only", is_flag=True, help="Keep no content at all: no text, no request, no names.")
+@click.option(
+    "--redact-text",
+    is_flag=True,
+    help="Replace each character of user and model text, and mask the values of headers and parameters of the URL that "
+    "are not known to be harmless. Lengths, numbers, ids and names (of models, tools, parameters, members) stay.",
+)
+@click.option(
+    "--structure-only",
+    is_flag=True,
+    help="Keep nothing but types, statuses, places in the stream, sizes and times: no text, name, number or header.",
+)
 @click.option("--mask-secrets", is_flag=True, help="Put stars where something looks like a secret.")
+@click.option(
+    "--allow-text", is_flag=True, help="Let texts leave as they are, with what looks like personal data in them."
+)
 def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     streams: tuple[str, ...],
     wanted: Filter | None,
@@ -43,11 +55,14 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     redact_text: bool,
     structure_only: bool,
     mask_secrets: bool,
+    allow_text: bool,
 ) -> None:
     """Export streams: for a bug report, for another program, to see them again.
 
     With --filter, STREAM is a recording, and the default one where none is named. Redacted or not, a stream shows the
-    same findings. Nothing leaves in which something looks like a secret, unless it is masked.
+    same findings. Nothing leaves in which something looks like a secret, unless it is masked, or like personal data
+    (e-mail addresses, numbers of cards, bank accounts and telephones), unless it is redacted or --allow-text says so.
+    What leaves is told on standard error.
 
     \b
     Examples:
@@ -56,7 +71,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap export 3 --format html --structure-only -o report.html
       responses-tap export --filter 'code:MD301 model:gpt*'
     """  # fmt: skip
-    from responses_tap_viewer.exporting.export import export, write_whole
+    from responses_tap_viewer.exporting.export import depart, write_whole
     from responses_tap_viewer.exporting.redaction import Content
     from responses_tap_viewer.streams import find_stream, matching_streams
 
@@ -67,12 +82,13 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     else:
         raise click.UsageError("name streams, or choose them with --filter")
     content = Content.STRUCTURE if structure_only else Content.NO_TEXT if redact_text else Content.WHOLE
-    written = export(found, FORMATS[format_], content, mask_secrets=mask_secrets)
+    written, words = depart(found, FORMATS[format_], content, mask_secrets=mask_secrets, allow_text=allow_text)
     if output is None or str(output) == "-":
         click.echo(written, nl=False)
     else:
         write_whole(output, written, over=force)
         click.echo(f"Wrote {output} ({len(written)} bytes)", err=True)
+    click.echo(f"responses-tap: {words}", err=True)
 
 
 @click.command("import")

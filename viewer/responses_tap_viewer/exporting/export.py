@@ -4,32 +4,64 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
+from responses_tap_viewer.exporting.departure import PersonalFound, personal_data, words
 from responses_tap_viewer.exporting.formats import Format
-from responses_tap_viewer.exporting.leaks import SecretFound, find_leaks, masked
+from responses_tap_viewer.exporting.leaks import SecretFound, find_leaks, masked, secrets_in
 from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 
-def export(
-    streams: Sequence[Stream], format_: Format, content: Content = Content.WHOLE, *, mask_secrets: bool = False
-) -> bytes:
-    """The streams as the content of a file; UnusableInput where the format cannot hold them.
+class Departure(NamedTuple):
+    """What leaves."""
 
-    SecretFound where something in them looks like a secret, unless that is to be masked.
+    content: bytes
+    """The content of a file."""
+    words: str
+    """What is in it, for who decides whether it may leave."""
+
+
+def export(
+    streams: Sequence[Stream],
+    format_: Format,
+    content: Content = Content.WHOLE,
+    *,
+    mask_secrets: bool = False,
+    allow_text: bool = False,
+) -> bytes:
+    """The streams as the content of a file; errors as `depart` has them."""
+    return depart(streams, format_, content, mask_secrets=mask_secrets, allow_text=allow_text).content
+
+
+def depart(
+    streams: Sequence[Stream], format_: Format, content: Content, *, mask_secrets: bool, allow_text: bool
+) -> Departure:
+    """The streams as the content of a file, and what it takes with it; UnusableInput where the format cannot hold them.
+
+    SecretFound where something in them looks like a secret, unless that is to be masked; PersonalFound where something
+    looks like personal data, unless text is to leave as it is.
     """
     if len(streams) != 1 and not format_.bundles:
         raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
     leaving = [redacted(stream, content) for stream in streams]
+    starred = 0
     if mask_secrets:
+        starred = len({secret for stream in leaving for secret in secrets_in(stream)})
         leaving = [masked(stream) for stream in leaving]
     for stream in leaving:
         if leaks := list(find_leaks(stream)):
             raise SecretFound(stream, leaks)
+    data = [personal_data(stream) for stream in leaving]
+    told = words(leaving, content, chain.from_iterable(data), starred)
+    for stream, found in zip(leaving, data, strict=True):
+        if found and not allow_text:
+            raise PersonalFound(stream, found, told)
     # Where a file lies on this machine is nobody's business.
     written = format_.write([replace(stream, source=Path(stream.source).name) for stream in leaving])
-    return written if isinstance(written, bytes) else written.encode()
+    return Departure(written if isinstance(written, bytes) else written.encode(), told)
 
 
 def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _KEY = secrets.token_bytes(16)
 """What is masked here was in clear in the recording: its fingerprints are those of one run."""
+MASKED = re.compile("‹masked ([0-9a-f]+)›|masked-([0-9a-f]{16})")
+"""What stands for a secret; its fingerprint is the group."""
 _NAMED = 3
 """Places that are named beside the first."""
 _STARRED = re.compile(r"(?<!\\)[\x21\x23-\x5b\x5d-\x7e]")
@@ -53,7 +55,7 @@ def find_leaks(stream: Stream) -> Iterator[Leak]:
     if find_secrets(stream.body.decode(errors="surrogateescape")):
         for entry in stream.entries:
             found = find_secrets(entry.frame.raw.decode(errors="surrogateescape"))
-            yield from (Leak(_named(entry), secret.kind) for secret in found[:1])
+            yield from (Leak(named(entry), secret.kind) for secret in found[:1])
     for text, whole in delta_texts(stream.entries).items():
         yield from (Leak(f"the text of the {text.type} events", secret.kind) for secret in find_secrets(whole)[:1])
     for finding in stream.findings:
@@ -66,6 +68,12 @@ def leak_line(stream: Stream) -> Iterator[str]:
     if leaks:
         more = f" and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
         yield f"⚑ what looks like a secret: {', '.join(leaks[:_NAMED])}{more}; --mask-secrets masks it in exports"
+
+
+def secrets_in(stream: Stream) -> set[str]:
+    """The texts in a stream's events that look like secrets."""
+    texts = (stream.body.decode(errors="surrogateescape"), *delta_texts(stream.entries).values())
+    return {text[secret.start : secret.end] for text in texts for secret in find_secrets(text)}
 
 
 def masked(stream: Stream) -> Stream:
@@ -126,7 +134,8 @@ def _masked_bytes(body: bytes) -> bytes:
     return _starred(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
-def _named(entry: Entry) -> str:
+def named(entry: Entry) -> str:
+    """Where in a stream a frame is, in words."""
     if entry.position is None:
         return f"frame {entry.n}"
     type_ = parse(entry.frame.data or b"").type

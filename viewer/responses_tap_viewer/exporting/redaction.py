@@ -64,6 +64,8 @@ _WORDS = frozenset(
     )
 )  # fmt: skip
 """Members whose values are words, not text, or name something; so are those whose name ends in `_id`."""
+_USERS_TEXT = frozenset(("metadata", "attributes", "variables", "headers", "env"))
+"""Members in which every value is the user's text, whatever its name."""
 _KEY = secrets.token_bytes(16)
 """What values of headers and parameters are masked with here: its fingerprints are those of one run."""
 
@@ -100,7 +102,7 @@ class _Text:
             return self._letters.digits(text) if "bytes" in path else text
         if kind is Kind.KEY:
             return text if _WORDLIKE.fullmatch(text) else self._letters.filled(text)
-        return text if _is_word(path, text) else self._letters.filled(text)
+        return self._letters.filled(text) if is_text(path, text) else text
 
     def row(self, row: "StreamRow") -> "StreamRow":
         """The row with the values masked that are not known to be harmless."""
@@ -113,13 +115,14 @@ class _Text:
         )
 
 
-def _is_word(path: Path, text: str) -> bool:
-    if not path or not _WORDLIKE.fullmatch(text):
-        return False
+def is_text(path: Path, text: str) -> bool:
+    """Whether a string at this place of an event or a request is what user or model said, not a word or a name."""
+    if not path or not _WORDLIKE.fullmatch(text) or not _USERS_TEXT.isdisjoint(path):
+        return True
     name = path[-1]
     if name == "code":
-        return path[-2:-1] == ("error",)
-    return name in _WORDS or name.endswith("_id")
+        return path[-2:-1] != ("error",)
+    return name not in _WORDS and not name.endswith("_id")
 
 
 def _checked(stream: Stream, row: "StreamRow | None", frames: Iterable[Frame]) -> Stream:

@@ -13,8 +13,9 @@ from textual.widgets import Static
 
 from responses_tap.escaping import printable
 from responses_tap.store import Recording, RecordingError
-from responses_tap_viewer.exporting.export import export
+from responses_tap_viewer.exporting.export import Departure, depart
 from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.comparison import Compared
 from responses_tap_viewer.tui.replays import Replays
@@ -112,15 +113,15 @@ class Acts(Screen[None]):
         """Copy the bug report of the stream under the cursor, secrets masked."""
         with self._told():
             if (stream := await self._selected()) is not None:
-                report = await asyncio.to_thread(export, [stream], _REPORT, mask_secrets=True)
-                self._copy(report.decode(errors="replace"), f"the bug report of stream {stream.id}")
+                report, words = await asyncio.to_thread(_report, stream)
+                self._copy(report.decode(errors="replace"), f"the bug report of stream {stream.id}", f"; {words}")
 
-    def _copy(self, text: str, what: str) -> None:
+    def _copy(self, text: str, what: str, words: str = "") -> None:
         if not text:
             self.notify("There is nothing to copy")
             return
         self.app.copy_to_clipboard(text)
-        self.notify(f"Copied {what}, {len(text)} characters")
+        self.notify(f"Copied {what}, {len(text)} characters{words}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action can be done: there is a log only where a recorder writes one."""
@@ -147,6 +148,10 @@ class Acts(Screen[None]):
         if selected is None:
             return None
         return await self._source.read(partial(_whole, stream_id=selected.id))
+
+
+def _report(stream: Stream) -> Departure:
+    return depart([stream], _REPORT, Content.WHOLE, mask_secrets=True, allow_text=False)
 
 
 def _whole(recording: Recording, stream_id: int) -> Stream:

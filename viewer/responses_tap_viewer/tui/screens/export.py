@@ -14,8 +14,9 @@ from textual.widgets import Input, Label
 
 from responses_tap.escaping import printable
 from responses_tap.store import RecordingError
-from responses_tap.timeline import MISSING, OK
-from responses_tap_viewer.exporting.export import export, write_whole
+from responses_tap.timeline import MISSING
+from responses_tap_viewer.exporting.departure import PersonalFound
+from responses_tap_viewer.exporting.export import Departure, depart, write_whole
 from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.exporting.leaks import SecretFound
 from responses_tap_viewer.exporting.redaction import Content
@@ -25,7 +26,6 @@ from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines
 
 _PREVIEWED = 1 << 15
 """Bytes of the file that are shown before it is written."""
-_MASKED = "‹masked "
 _LOW = 24
 """Rows of a terminal below which the lists are shorter."""
 
@@ -36,14 +36,16 @@ class Amount(NamedTuple):
     name: str
     about: str
     content: Content
-    masks_secrets: bool
+    masks_secrets: bool = True
+    allows_text: bool = False
 
 
 AMOUNTS = (
-    Amount("whole", "as it was recorded", Content.WHOLE, False),
-    Amount("masked", "without secrets (--mask-secrets)", Content.WHOLE, True),
-    Amount("no text", "texts replaced (--redact-text)", Content.NO_TEXT, True),
-    Amount("structure", "no content at all (--structure-only)", Content.STRUCTURE, True),
+    Amount("whole", "as it was recorded", Content.WHOLE, masks_secrets=False),
+    Amount("masked", "without secrets (--mask-secrets)", Content.WHOLE),
+    Amount("any text", "personal data, too (--allow-text)", Content.WHOLE, allows_text=True),
+    Amount("no text", "texts replaced (--redact-text)", Content.NO_TEXT),
+    Amount("structure", "no content at all (--structure-only)", Content.STRUCTURE),
 )
 """All of them; the first is the default."""
 
@@ -97,15 +99,13 @@ class ExportScreen(ModalScreen[Path | None]):
     async def _show_preview(self) -> None:
         self._verdict.update("…")
         try:
-            content = await asyncio.to_thread(self._content)
+            content, words = await asyncio.to_thread(self._departure)
         except (UnusableInput, RecordingError) as error:
             self._refuse(error)
             self._preview.open(Preview(b""))
             return
-        masked = content.count(_MASKED.encode())
-        words = f"{masked} place{'' if masked == 1 else 's'} masked" if masked else "nothing had to be masked"
         self._verdict.set_class(False, "-trouble")
-        self._verdict.update(f"{OK} {len(content):,} bytes, {words}, nothing else looks like a secret:")
+        self._verdict.update(f"{len(content):,} bytes leave: {printable(words)}")
         self._preview.open(Preview(content[:_PREVIEWED]))
 
     @on(Input.Submitted)
@@ -123,17 +123,25 @@ class ExportScreen(ModalScreen[Path | None]):
         self._verdict.set_class(True, "-trouble")
         # Which stream it is, the title says.
         words = f"it {error.message}" if isinstance(error, SecretFound) else str(error)
+        if isinstance(error, PersonalFound):
+            words = f"{error.words}. Choose any text, no text or structure"
         self._verdict.update(f"{MISSING} {printable(words)}")
 
-    def _content(self) -> bytes:
+    def _departure(self) -> Departure:
         amount = AMOUNTS[self._amounts.cursor]
-        return export([self._stream], self._format, amount.content, mask_secrets=amount.masks_secrets)
+        return depart(
+            [self._stream],
+            self._format,
+            amount.content,
+            mask_secrets=amount.masks_secrets,
+            allow_text=amount.allows_text,
+        )
 
     def _write(self, name: str) -> Path:
         path = Path(name).expanduser()
         if path.exists():
             raise UnusableInput(name, "is there already; choose another name")
-        write_whole(path, self._content())
+        write_whole(path, self._departure().content)
         return path
 
     def _proposal(self) -> str:

@@ -1,0 +1,145 @@
+"""What of a stream leaves, in plain words: what is masked, how much text there is, what looks like personal data."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from responses_tap.privacy.personal import find_personal
+from responses_tap.protocol.events import parse
+from responses_tap_viewer.exporting.leaks import MASKED, named
+from responses_tap_viewer.exporting.redaction import Content, is_text
+from responses_tap_viewer.exporting.rewriting import Path, delta_texts
+from responses_tap_viewer.streams import Stream, UnusableInput
+
+if TYPE_CHECKING:
+    from responses_tap.store import StreamRow
+
+_NAMED = 3
+"""Places that are named beside the first."""
+_OPAQUE = frozenset(("obfuscation", "encrypted_content", "partial_image_b64", "logprobs"))
+"""Members whose strings nobody has said."""
+_TEXTS = {
+    Content.WHOLE: "user and model text is exported as it is: {size:,} character{s}",
+    Content.NO_TEXT: (
+        "each character of user and model text is replaced; names of models, tools, parameters and members, ids and "
+        "numbers are exported as they are"
+    ),
+    Content.STRUCTURE: "types, statuses, places, sizes and times alone are exported; ids are numbered",
+}
+
+
+type _Text = tuple[str, Path, str]
+"""Where a text stands in words, where in its JSON, and the text."""
+
+
+class Datum(NamedTuple):
+    """Something that looks like personal data, and where it was seen first."""
+
+    kind: str
+    value: str
+    place: str
+
+
+class PersonalFound(UnusableInput):
+    """Streams that must not leave as they are, for the personal data in them; `words` say all that would leave."""
+
+    def __init__(self, stream: Stream, data: Sequence[Datum], words: str) -> None:
+        places = list(dict.fromkeys(datum.place for datum in data))
+        more = ", and in " + ", ".join(places[1 : _NAMED + 1]) if len(places) > 1 else ""
+        more += " and more" if len(places) > _NAMED + 1 else ""
+        super().__init__(
+            stream.name,
+            f"has what looks like personal data ({data[0].kind}) in {places[0]}{more}; --redact-text replaces texts, "
+            "--structure-only keeps none, --allow-text exports it as it is",
+        )
+        self.words = words
+
+
+def words(streams: Sequence[Stream], content: Content, data: Iterable[Datum], starred: int) -> str:
+    """What these streams, redacted already, take with them: `data` too, and `starred` masked secrets of events."""
+    personal = Counter(datum.kind for datum in data)
+    size = sum(text_size(stream) for stream in streams) if content is Content.WHOLE else 0
+    seems = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in sorted(personal.items()))
+    return "; ".join(
+        (
+            f"credentials masked: {starred + sum(map(_masked, streams))}",
+            _TEXTS[content].format(size=size, s="s" * (size != 1)),
+            f"looks like personal data: {seems}" if seems else "nothing looks like personal data",
+        )
+    )
+
+
+def personal_data(stream: Stream) -> list[Datum]:
+    """What in the stream looks like personal data, each once."""
+    found: dict[tuple[str, str], Datum] = {}
+    for place, _, text in (*_row_texts(stream.row), *_event_texts(stream)):
+        for kind, start, end in find_personal(text):
+            value = re.sub(r"[ ().-]", "", text[start:end]).lower()
+            found.setdefault((kind, value), Datum(kind, value, place))
+    return list(found.values())
+
+
+def text_size(stream: Stream) -> int:
+    """How many characters user and model have said; what is repeated counts once."""
+    bodies = (place for place in _row_texts(stream.row) if place[1])
+    said = {text for _, path, text in (*bodies, *_event_texts(stream)) if path and path[-1] and is_text(path, text)}
+    return sum(map(len, said))
+
+
+def _masked(stream: Stream) -> int:
+    """How many different credentials are masked in what the recording knows beside the events."""
+    return len({mark for _, _, text in _row_texts(stream.row) for mark in MASKED.findall(text)})
+
+
+def _event_texts(stream: Stream) -> Iterator[_Text]:
+    for entry in stream.entries:
+        event = parse(entry.frame.data or b"")
+        place = named(entry)
+        if event.fault is not None:
+            yield place, (), entry.frame.raw.decode(errors="replace")
+        else:
+            pieces = "delta" if (event.type or "").endswith("delta") else ""
+            yield from ((place, path, text) for path, text in _texts_in(event.data) if path[:1] != (pieces,))
+    for text, whole in delta_texts(stream.entries).items():
+        yield f"the text of the {text.type} events", text.path, whole
+
+
+def _row_texts(row: "StreamRow | None") -> Iterator[_Text]:
+    if row is None:
+        return
+    for place, text in (
+        ("the URL", row.url),
+        ("the reason of the end", row.end_reason),
+        ("the mark", row.mark),
+        ("the note", row.note),
+    ):
+        yield place, (), text or ""
+    for side, headers in (("request", row.request_headers), ("response", row.response_headers)):
+        yield from ((f"the {side} header {name}", (), value) for name, value in headers)
+    for place, body in (("the request body", row.request_body or ""), ("the response body", row.response_body or b"")):
+        yield from ((place, path, text) for path, text in _texts_of(body))
+
+
+def _texts_of(body: str | bytes) -> Iterator[tuple[Path, str]]:
+    try:
+        yield from _texts_in(json.loads(body))
+    except (ValueError, RecursionError):
+        yield ("",), body if isinstance(body, str) else body.decode(errors="replace")
+
+
+def _texts_in(value: Any) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 (JSON)
+    """The strings, names and whole numbers in a JSON value; the path of a name ends with an empty one."""
+    pending: list[tuple[Path, Any]] = [((), value)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, str):
+            yield path, value
+        elif isinstance(value, dict):
+            pending += [((*path, name), inner) for name, inner in value.items() if name not in _OPAQUE]
+            yield from (((*path, ""), name) for name in value)
+        elif isinstance(value, list):
+            pending += [(path, inner) for inner in value]
+        elif type(value) is int:
+            yield (*path, ""), str(value)
