@@ -70,9 +70,11 @@ def _response(c: Canaries, id_: str, status: str, tools: list[dict[str, Any]]) -
         "max_output_tokens": c.number(), "model": c.word(), "output": [], "parallel_tool_calls": True,
         "temperature": c.fraction(), "tool_choice": {"type": "function", "name": c.word()}, "tools": tools,
         "top_p": c.fraction(), "metadata": {c.word(): c.word(), "status": c.word()}, "service_tier": c.word(),
-        "truncation": c.word(), "previous_response_id": c.word("resp_"), "prompt": {"id": c.word(), "version": c.word()},
+        "truncation": c.word(), "previous_response_id": c.word("resp_"), "prompt": {"id": c.word(),
+         "version": c.word()},
         "reasoning": {"effort": c.word(), "summary": c.word()}, "user": c.word(), "safety_identifier": c.word(),
-        "usage": {"input_tokens": c.number(), "output_tokens": c.number(), "total_tokens": c.number(), c.word(): c.number()},
+        "usage": {"input_tokens": c.number(), "output_tokens": c.number(), "total_tokens": c.number(),
+         c.word(): c.number()},
         c.word(): c.number(), "x_list": [[c.word()], {"role": c.word()}], "conversation": {"id": c.word("conv_")},
     }  # fmt: skip
 
@@ -115,20 +117,28 @@ def events(c: Canaries) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = [
         {"type": "response.created", "response": _response(c, id_, "in_progress", tools)},
         {"type": "response.output_item.added", "output_index": 0,
-         "item": {"id": message, "type": "message", "status": "in_progress", "role": c.word(), "content": [], "phase": c.word()}},
-        {"type": "response.content_part.added", **place, "part": {"type": "output_text", "text": "", "annotations": [], "logprobs": []}},
-        *({"type": "response.output_text.delta", **place, "delta": piece, "logprobs": logprobs, "obfuscation": c.word()} for piece in (text[:6], text[6:])),
+         "item": {"id": message, "type": "message", "status": "in_progress", "role": c.word(), "content": [],
+          "phase": c.word()}},
+        {"type": "response.content_part.added", **place, "part": {"type": "output_text", "text": "",
+         "annotations": [], "logprobs": []}},
+        *({"type": "response.output_text.delta", **place, "delta": piece, "logprobs": logprobs,
+         "obfuscation": c.word()} for piece in (text[:6], text[6:])),
         {"type": "response.output_text.annotation.added", **place, "annotation_index": 0, "annotation": annotation},
         {"type": "response.output_text.done", **place, "text": text, "logprobs": logprobs},
-        {"type": "response.content_part.done", **place, "part": {"type": "output_text", "text": c.word(), "annotations": [annotation]}},
+        {"type": "response.content_part.done", **place, "part": {"type": "output_text", "text": c.word(),
+         "annotations": [annotation]}},
         *({"type": "response.output_item.added", "output_index": n, "item": item} for n, item in enumerate(items, 1)),
-        {"type": "response.function_call_arguments.delta", "item_id": c.word(), "output_index": 1, "delta": f'{{"{c.word()}":'},
+        {"type": "response.function_call_arguments.delta", "item_id": c.word(), "output_index": 1,
+         "delta": f'{{"{c.word()}":'},
         {"type": f"response.{c.word()}", c.word(): c.word()},
         {"type": f"{c.word()}:event", "output_index": str(c.number()), "sequence_number": c.word()},
         {"type": "response.audio.delta", "delta": c.word()},
-        {"type": "response.image_generation_call.partial_image", "output_index": 3, "item_id": c.word(), "partial_image_b64": c.word()},
-        {"type": "error", "code": c.word(), "message": c.word(), "param": c.word(), "error": {"type": c.word(), "code": c.word()}},
-        {"type": "response.failed", "response": _response(c, id_, "failed", tools) | {"error": {"code": c.word(), "message": c.word()}}},
+        {"type": "response.image_generation_call.partial_image", "output_index": 3, "item_id": c.word(),
+         "partial_image_b64": c.word()},
+        {"type": "error", "code": c.word(), "message": c.word(), "param": c.word(), "error": {"type": c.word(),
+         "code": c.word()}},
+        {"type": "response.failed", "response": _response(c, id_, "failed", tools) | {"error": {"code": c.word(),
+         "message": c.word()}}},
     ]  # fmt: skip
     return [{"sequence_number": n} | event for n, event in enumerate(made)]
 
@@ -137,7 +147,8 @@ def stream(c: Canaries) -> bytes:
     """Its body, with everything beside events that an event stream can hold."""
     cyrillic = "Канарейка".encode("cp1251")
     return (
-        f": {c.word()}\n\n{c.word()}: x\nfoo: {c.word()}\n{c.word()}\nid: {c.number()}\nretry: {c.number()}\n\n".encode()
+
+                f": {c.word()}\n\n{c.word()}: x\nfoo: {c.word()}\n{c.word()}\nid: {c.number()}\nretry: {c.number()}\n\n".encode()
         + body(*events(c))
         + f"event: {c.word()}\n\nevent: {c.word()}\ndata: {{}}\n\ndata: not json {c.word()} {c.number()}\n\n".encode()
         + f'data: ["{c.word()}"]\n\ndata: "{c.word()}"\n\ndata: {c.number()}\n\ndata: [{c.word()}]\n\n'.encode()
@@ -158,7 +169,8 @@ def har(c: Canaries) -> dict[str, Any]:
             ("Accept-Encoding", c.word()), ("x-stainless-os", c.word()), ("OpenAI-Beta", c.word()),
         )
     ]  # fmt: skip
-    url = f"https://{c.word()}.example:8443/{c.word()}/v1/responses?api-version={c.word()}&stream={c.word()}&{c.word()}={c.word()}#{c.word()}"
+    query = f"api-version={c.word()}&stream={c.word()}&{c.word()}={c.word()}"
+    url = f"https://{c.word()}.example:8443/{c.word()}/v1/responses?{query}#{c.word()}"
     answered = [
         {"name": name, "value": value}
         for name, value in (
@@ -181,12 +193,14 @@ def har(c: Canaries) -> dict[str, Any]:
         "_custom": {c.word(): c.number()},
         "serverIPAddress": c.word(),
         "request": {
-            "method": c.word(), "url": url, "httpVersion": c.word(), "headers": headers, "cookies": [{"name": c.word()}],
+            "method": c.word(), "url": url, "httpVersion": c.word(), "headers": headers,
+             "cookies": [{"name": c.word()}],
             "queryString": [{"name": c.word(), "value": c.word()}],
             "postData": {"mimeType": c.word(), "text": json.dumps(posted)},
         },
         "response": {
-            "status": 200, "statusText": c.word(), "httpVersion": c.word(), "headers": answered, "redirectURL": c.word(),
+            "status": 200, "statusText": c.word(), "httpVersion": c.word(), "headers": answered,
+             "redirectURL": c.word(),
             "content": {"mimeType": f"text/event-stream; {c.word()}", "text": stream(c).decode("latin-1")},
         },
     }  # fmt: skip

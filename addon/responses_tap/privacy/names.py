@@ -57,9 +57,9 @@ _KEY_OWNERS = (
 """…or one of these before `key`."""
 _HARMLESS_PHRASES = (
     # tokens that are counted, the tokens of a text
-    r"(?:accepted|audio|bos|budget|cached|completion|context|count|creation|eos|image|input|limit|max|maximum|min|new|"
-    r"num|output|pad|prediction|prompt|read|reasoning|rejected|remaining|reset|special|stop|text|thinking|total|"
-    r"used)tokens",
+    r"(?:accepted|audio|bos|budget|cached|completion|context|count|creation|eos|image|input|limit|max|maximum)tokens",
+    r"(?:min|new|num|output|pad|prediction|prompt|read|reasoning|rejected|remaining|reset|special|stop)tokens",
+    r"(?:text|thinking|total|used)tokens",
     r"tokens?(?:budget|budgets|count|counts|details|endpoint|limit|limits|perminute|persecond|type|types|usage|used)",
     r"(?:bos|eos|pad|unk)token", r"(?:de)?tokeni[sz]\w*",
     # keys of caches and of the like

@@ -98,7 +98,7 @@ class Structure:
         """The row without what tells who asked whom for what. Its answer's body is not looked at."""
         return replace(
             row,
-            method=row.method if row.method in known.METHODS else "OTHER" * bool(row.method),
+            method=row.method if row.method in known.METHODS else "",
             url=self._url(row.url),
             host=_HOST,
             route=row.route if row.route in known.ROUTES else "sse",
