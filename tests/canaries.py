@@ -148,7 +148,8 @@ def stream(c: Canaries) -> bytes:
     cyrillic = "Канарейка".encode("cp1251")
     return (
 
-                f": {c.word()}\n\n{c.word()}: x\nfoo: {c.word()}\n{c.word()}\nid: {c.number()}\nretry: {c.number()}\n\n".encode()
+                f": {c.word()}\n\n{c.word()}: x\nfoo: {c.word()}\n{c.word()}\n".encode()
+        + f"id: {c.number()}\nretry: {c.number()}\n\n".encode()
         + body(*events(c))
         + f"event: {c.word()}\n\nevent: {c.word()}\ndata: {{}}\n\ndata: not json {c.word()} {c.number()}\n\n".encode()
         + f'data: ["{c.word()}"]\n\ndata: "{c.word()}"\n\ndata: {c.number()}\n\ndata: [{c.word()}]\n\n'.encode()
