@@ -147,8 +147,7 @@ def stream(c: Canaries) -> bytes:
     """Its body, with everything beside events that an event stream can hold."""
     cyrillic = "Канарейка".encode("cp1251")
     return (
-
-                f": {c.word()}\n\n{c.word()}: x\nfoo: {c.word()}\n{c.word()}\n".encode()
+        f": {c.word()}\n\n{c.word()}: x\nfoo: {c.word()}\n{c.word()}\n".encode()
         + f"id: {c.number()}\nretry: {c.number()}\n\n".encode()
         + body(*events(c))
         + f"event: {c.word()}\n\nevent: {c.word()}\ndata: {{}}\n\ndata: not json {c.word()} {c.number()}\n\n".encode()
