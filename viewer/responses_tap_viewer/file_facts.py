@@ -13,6 +13,7 @@ from typing import Any
 from responses_tap.formats.imported import Imported
 from responses_tap.privacy.masking import mask_body
 from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.profiles import Lack
 from responses_tap.recorder import messages
 from responses_tap.recorder.heads import answer_columns, json_object, request_columns
 from responses_tap.store import StreamRow
@@ -57,7 +58,17 @@ def head_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, V
 
 def _ways(imported: Imported) -> list[str]:
     """In what respect the body is, or is not, as it came over the wire."""
-    return [CAPTURED] * imported.live + [EVENTS_ALONE] * (not imported.framed)
+    return [CAPTURED] * imported.live + [EVENTS_ALONE] * (not imported.framed) + sorted(imported.lacks)
+
+
+def ways_of(source: str) -> set[str]:
+    """The same, out of what a row says of its source."""
+    ways = set()
+    known = {CAPTURED, EVENTS_ALONE, *Lack}
+    while (way := source.rpartition(", ")[2]) in known:
+        ways.add(way)
+        source = source.rpartition(", ")[0]
+    return ways | ({CAPTURED} if source.endswith(CAPTURED) else set())
 
 
 def end_columns(imported: Imported, state: str, terminal: str | None) -> dict[str, Value]:

@@ -15,6 +15,7 @@ from responses_tap.store.writer import Value, Writer
 from responses_tap_viewer.file_facts import end_columns, head_columns
 from responses_tap_viewer.streams import (
     PassedOver,
+    Remark,
     UnusableInput,
     checker_of,
     files_below,
@@ -22,6 +23,7 @@ from responses_tap_viewer.streams import (
     is_there,
     passed_over,
     readable,
+    remark_on,
     telling,
 )
 
@@ -85,6 +87,8 @@ def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | Unusabl
                 if isinstance(found, Skipped):
                     yield (UnusableInput if found.fault else PassedOver)(str(path), str(found))
                 else:
+                    if remark := remark_on(found):
+                        yield Remark(str(path), remark)
                     incoming = _Incoming(path, found, target.writer)
                     ids.append(incoming.id)
                     incoming.write()

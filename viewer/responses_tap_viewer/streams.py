@@ -14,7 +14,7 @@ from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
 from responses_tap.protocol.transport import Head
 from responses_tap.timeline import Entry
 from responses_tap.urls import is_resumption
@@ -33,6 +33,8 @@ _OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt", ".yaml", ".yml", ".flow", 
 """What other files are called, too: below a folder these are passed over where they hold no stream."""
 
 
+_CODE = 5
+"""Characters of a rule's code."""
 UNUSABLE = 2
 """The exit status for unusable input, as for wrong usage."""
 
@@ -57,6 +59,10 @@ class PassedOver(UnusableInput):
     """What is none of our business, and was not named by the person: told, but no failure."""
 
 
+class Remark(PassedOver):
+    """How a file was read."""
+
+
 @dataclass(slots=True)
 class Stream:
     """A stream at hand: its frames with their times, and what the checker found."""
@@ -72,6 +78,8 @@ class Stream:
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     chunks: "list[ChunkRow]" = field(default_factory=list)
+    remark: str = ""
+    """How its file was read, where that does not go without saying."""
 
     @property
     def name(self) -> str:
@@ -172,11 +180,25 @@ def telling(source: str, words: str = "") -> Iterator[None]:
         raise UnusableInput(source, f"{words}cannot be read ({error.strerror})") from error
 
 
+def remark_on(imported: Imported) -> str:
+    """How a file was read, and which rules could not be asked, in one line; empty where there is nothing to say."""
+    codes = ", ".join(f"{code}…" if len(code) < _CODE else code for code in unasked(imported.lacks))
+    lacks = f"{', '.join(sorted(imported.lacks))}; rules not asked: {codes}" if codes else ""
+    return "; ".join(filter(None, (imported.remark, lacks)))
+
+
+def as_excerpt(imported: Imported) -> Imported:
+    """The same stream, which may have begun before its first event and gone on after its last."""
+    return replace(imported, lacks=imported.lacks | {Lack.EXCERPT})
+
+
 def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Checker:
     """The checker for a stream out of a file, by what the file tells of its request and answer."""
     resumed = resumed or is_resumption(imported.request.url)
     head = Head(imported.answer.status, imported.answer.field("content-type"))
-    return Checker(profile, live=imported.live, resumed=resumed, framed=imported.framed, head=head)
+    return Checker(
+        profile, live=imported.live, resumed=resumed, framed=imported.framed, head=head, lacks=imported.lacks
+    )
 
 
 def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
@@ -262,7 +284,7 @@ def _checked(path: Path, imported: Imported, profile: str) -> Stream:
         response = response if event is None else event.response
         position = None if event is None else event.position
         entries.append(Entry(n, taken.frame, position, response, taken.at_ns, taken.chunk))
-    stream = Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut))
+    stream = Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut), remark=remark_on(imported))
     if imported.request == Request() and imported.answer == Answer() and not imported.pieces:
         return stream
     # Most files have a body and nothing else: the modules of a recording are imported only for the others.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from responses_tap.formats import values
+from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import Frame
 
 type Headers = tuple[tuple[str, str], ...]
@@ -121,6 +122,10 @@ class Imported:
     """Whether the frames are the server's: events alone (JSON lines) say nothing of `event:` lines and `[DONE]`."""
     live: bool = False
     """Whether the body is as it came over the wire: no editor has trimmed its end."""
+    lacks: frozenset[Lack] = frozenset()
+    """What it does not show of the stream: some rules cannot be asked then."""
+    remark: str = ""
+    """How it was read, where that does not go without saying."""
     mark: str | None = None
     """What a user marked it with, and noted down about it."""
     note: str | None = None

@@ -29,7 +29,7 @@ def read_array(document: list[Any]) -> Imported:
             raise Foreign(f"is a JSON array whose element {n} is no object; expected events")
     data = [json.dumps(value).encode() for value in document]
     _refuse_other_lines(data[:_LOOK_AT])
-    return Imported((Taken(_framed(entry, parse(entry)), line=1) for entry in data), framed=False)
+    return Imported((Taken(framed(entry, parse(entry)), line=1) for entry in data), framed=False)
 
 
 def _of_lines(lines: Iterable[bytes]) -> Iterator[Taken]:
@@ -47,10 +47,10 @@ def _of_lines(lines: Iterable[bytes]) -> Iterator[Taken]:
         elif broken or not data.startswith(b"{"):
             raise Damaged(f"has no JSON object in line {number}; expected one event a line")
         else:
-            yield Taken(_framed(data, event), line=number)
+            yield Taken(framed(data, event), line=number)
 
 
-def _framed(data: bytes, event: Event) -> Frame:
+def framed(data: bytes, event: Event) -> Frame:
     """The frame that OpenAI would have sent these data in; an event without a type has the name that SSE gives it."""
     name = event.type if event.type is not None and event.type.isprintable() else "message"
     return Frame(b"event: " + name.encode(errors="replace") + b"\ndata: " + data + b"\n\n", name, data)

@@ -11,6 +11,7 @@ from responses_tap.protocol.sse import Frame, decode
 SQLITE_MAGIC = b"SQLite format 3\x00"
 _LOOK_AT = 64
 """Frames looked at before a file is taken for what it is not."""
+_FEW = 8
 _EXPECTED = "expected an event stream (`data: {…}` lines)"
 
 
@@ -31,12 +32,21 @@ def sifted(frames: Iterator[Taken]) -> Iterator[Taken]:
     return itertools.chain(first, frames)
 
 
+def utf_16(head: bytes) -> str | None:
+    """The encoding of a text in UTF-16 that begins so, None where it is none: half of its bytes would be NUL."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    start = head[:256]
+    for encoding, high, low in (("utf-16-le", start[1::2], start[::2]), ("utf-16-be", start[::2], start[1::2])):
+        if len(high) > _FEW and high.count(0) > 0.9 * len(high) and not low.count(0):
+            return encoding
+    return None
+
+
 def refuse_foreign(head: bytes) -> None:
     """Raise Foreign where a file that begins so is no text that could hold events."""
     if not head.removeprefix(b"\xef\xbb\xbf").strip():
         raise Foreign(f"is empty; {_EXPECTED}")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Foreign("is UTF-16; an event stream is UTF-8")
     # A NUL in a text is no more than that: a model may say it.
     if b"\x00" in head[:4096] and not looks_like_events(head) and head.lstrip()[:1] not in (b"{", b"["):
         raise Foreign(f"is binary; {_EXPECTED}")

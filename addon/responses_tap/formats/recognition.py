@@ -7,8 +7,21 @@ import zlib
 from collections.abc import Buffer, Iterator
 from typing import BinaryIO, NamedTuple, cast
 
-from responses_tap.formats import Damaged, Foreign, cassettes, curl, documents, flows, har, json_events, raw, trace
+from responses_tap.formats import (
+    Damaged,
+    Foreign,
+    cassettes,
+    curl,
+    documents,
+    flows,
+    har,
+    json_events,
+    pastes,
+    raw,
+    trace,
+)
 from responses_tap.formats.imported import Imported, Skipped
+from responses_tap.protocol.profiles import Lack
 
 _PIECE = 1 << 20
 """Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
@@ -32,9 +45,28 @@ def recognise(file: BinaryIO) -> Source:
     """What `file` is; Foreign, here or while its streams are read, where it is none of our formats."""
     head, whole = _opened(file)
     if not head.startswith(_GZIP):
-        return _told(head, whole)
-    kind, streams = _told(*_opened(cast(BinaryIO, _Unpacked(whole))))
+        return _decoded(head, whole)
+    kind, streams = _decoded(*_opened(cast(BinaryIO, _Unpacked(whole))))
     return Source(f"{kind}, gzipped", streams)
+
+
+def _decoded(head: bytes, file: BinaryIO) -> Source:
+    if (encoding := raw.utf_16(head)) is None:
+        return _told_or_paste(head, file)
+    kind, streams = _told_or_paste(*_opened(io.BytesIO(_transcoded(file, encoding))))
+    return Source(f"{kind}, UTF-16", streams)
+
+
+def _told_or_paste(head: bytes, file: BinaryIO) -> Source:
+    kept = _Kept(file)
+    try:
+        return _told(head, cast(BinaryIO, io.BufferedReader(kept, _PIECE)))
+    except Foreign as error:
+        if (paste := kept.paste(error)) is None:
+            raise
+        return paste
+    finally:
+        kept.forget()
 
 
 def _told(head: bytes, file: BinaryIO) -> Source:
@@ -45,12 +77,29 @@ def _told(head: bytes, file: BinaryIO) -> Source:
     if start == b"[":
         return _array(documents.load(file))
     if curl.is_curl(head):  # before JSON: `{ [5 bytes data]`
-        return Source("curl's output", curl.read(file))
+        return Source("curl's output", _begun(curl.read(file)))
     if start == b"{":
         return _objects(file)
     if cassettes.is_yaml(head) and not raw.looks_like_events(head):
         return Source("a VCR cassette in YAML", cassettes.read_yaml(file))
+    if pastes.is_shortened(head):
+        raise Foreign("is an event stream from which something was left out")
     return Source("an event stream", iter([raw.read(iter(lambda: file.read(_PIECE), b""))]))
+
+
+def _begun(streams: Iterator[Imported]) -> Iterator[Imported | Skipped]:
+    """The same streams; what is wrong with the first of them is raised now."""
+    return itertools.chain([next(streams)], streams)
+
+
+def _transcoded(file: BinaryIO, encoding: str) -> bytes:
+    """A text in UTF-16, such as PowerShell's `>` writes, as UTF-8; Foreign where it is too large or none."""
+    content = file.read(pastes.LARGEST + 1)
+    if len(content) > pastes.LARGEST:
+        raise Foreign(
+            f"is UTF-16 of more than {pastes.LARGEST >> 20} MB; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"
+        )
+    return content.decode(encoding, errors="replace").encode(errors="replace")
 
 
 def _opened(file: BinaryIO) -> tuple[bytes, BinaryIO]:
@@ -75,6 +124,45 @@ class _Whole(io.RawIOBase):
         self._head = self._head[len(view) :]
         view[: len(piece)] = piece
         return len(piece)
+
+
+class _Kept(io.RawIOBase):
+    """A file whose beginning is kept, until it is known what it is: a paste is read from there again."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._read: list[bytes] | None = []
+        self._size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer)
+        piece = self._file.read(len(view))
+        view[: len(piece)] = piece
+        self._size += len(piece)
+        if self._size > pastes.LARGEST:
+            self._read = None
+        if self._read is not None:
+            self._read.append(piece)
+        return len(piece)
+
+    def forget(self) -> None:
+        """Keep nothing any longer."""
+        self._read = None
+
+    def paste(self, error: Foreign) -> Source | None:
+        """The file as a paste, where it is one; Foreign with its name where it is something else that is known."""
+        if self._read is None:
+            return None
+        content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
+        paste = pastes.read(content) if len(content) <= pastes.LARGEST and b"\x00" not in content[:4096] else None
+        if paste is not None and (not isinstance(error, Damaged) or paste.stream.lacks - {Lack.EXCERPT}):
+            return Source(paste.kind, iter([paste.stream]))
+        if not isinstance(error, Damaged) and (words := pastes.refusals.named(content)):
+            raise Foreign(words) from error
+        return None
 
 
 class _Counted(io.RawIOBase):

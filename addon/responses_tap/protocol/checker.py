@@ -6,14 +6,14 @@ with code of their own (rules/). The same object runs live in the recorder, on f
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity, order
 from responses_tap.protocol.judge import Judge, Ledger
-from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, decode
 from responses_tap.protocol.transport import Head, Transport
@@ -37,7 +37,7 @@ class Checker:
     `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
     `resumed` that a client attached itself again to a background response (`starting_after`); not `framed`, that
     only the events were kept, which say nothing of a `[DONE]` behind them; `head` is what the HTTP answer says of
-    itself.
+    itself; `lacks` is what a text does not show of the stream that it was copied from.
     """
 
     def __init__(
@@ -48,9 +48,11 @@ class Checker:
         resumed: bool = False,
         framed: bool = True,
         head: Head = _NO_HEAD,
+        lacks: Collection[Lack] = (),
     ) -> None:
-        self.profile = PROFILES[profile]
+        self.profile = PROFILES[profile].without(lacks)
         self._resumed = resumed
+        self._is_excerpt = Lack.EXCERPT in lacks
         self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
         self._transport = Transport(self._body, head, live=live, framed=framed)
@@ -107,6 +109,7 @@ class Checker:
         """
         if not self._finished:
             self._finished = True
+            cut = cut or self._is_excerpt
             if self._judges:
                 self._judges[-1].finish(cut=cut)
                 self._explain_losses()
@@ -140,6 +143,8 @@ class Checker:
 
     def _judge_of(self, event: Event) -> Judge:
         """The response that `event` belongs to: a new one at a created with another id after a terminal event."""
+        if self._is_excerpt and not self._judges:
+            self._resumed = event.type != "response.created"
         judge = self._current()
         response = judge.response
         if event.type == "response.created" and response.terminal is not None:

@@ -38,7 +38,8 @@ class Ledger:
         place = scope or {}
         where = ".".join(str(n) for n in place.values())
         text = rule.message.format_map({"position": position, "where": where, "missing": missing, **place, **facts})
-        weight = severity or self._profile.severity(code, rule.severity)
+        asked = self._profile.severity(code, rule.severity)
+        weight = asked and (severity or asked)
         finding = Finding(
             code, rule.name, weight or Severity.NOTE, position, text, place, missing, response=self.response
         )

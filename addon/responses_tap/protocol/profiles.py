@@ -1,10 +1,75 @@
 """Which rules apply, and how severely, where servers or sources differ: data, no code paths."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.objects import OPEN_RESPONSES_FIELDS, RESPONSE_FIELDS
+
+
+class Lack(StrEnum):
+    """What a text does not show of the stream that it was copied from."""
+
+    EXCERPT = "excerpt"
+    """Where the stream begins and ends."""
+    SHORTENED = "shortened"
+    """Parts of some events: `…`, `[Object]`, `[truncated]`."""
+    SNAPSHOTS = "shortened snapshots"
+    """Parts of the response in its lifecycle events."""
+    DELTAS = "deltas left out"
+    OMITTED = "events left out"
+    NAMES = "names only"
+    """Anything but the types of the events."""
+
+
+_SNAPSHOT_RULES = (
+    "SC801",
+    "SC803",
+    "ID512",
+    "SC810",
+    "SC811",
+    "SC812",
+    "AG605",
+    "AG606",
+    "AG607",
+    "AG611",
+    "MD311",
+    "LC108",
+    "ST7",
+)
+_DELTA_RULES = ("AG601", "AG602", "AG603", "AG604", "MD309", "MD310", "ID508", "ID511", "ID512")
+_ID_RULES = ("ID501", "ID502", "ID503", "ID504", "ID513", "ID514", "ID516")
+_UNASKED = {
+    Lack.EXCERPT: ("LC101", "LC103", "ID512", "TR911"),
+    Lack.SNAPSHOTS: (*_SNAPSHOT_RULES, "ID504"),
+    Lack.SHORTENED: (
+        *_SNAPSHOT_RULES,
+        *_DELTA_RULES,
+        *_ID_RULES,
+        "AG",
+        "NS209",
+        "SC802",
+        "SC803",
+        "SC804",
+        "SC805",
+        "SC813",
+    ),
+    Lack.DELTAS: _DELTA_RULES,
+    Lack.OMITTED: (*_DELTA_RULES, "LC101", "LC103", "LC104", "LC108", "NS201", "NS202", "NS203", "MD", "ID507"),
+    Lack.NAMES: (
+        *("AG", "ID", "RQ", "SC80", "SC81", "ST", "TM", "TR", "WS"),
+        *("LC108", "NS204", "NS205", "NS206", "NS209", "MD308", "MD309", "MD310", "MD311"),
+    ),
+}
+"""The rules that cannot be asked of such a text, by how their codes begin."""
+
+
+def unasked(lacks: Collection[Lack]) -> tuple[str, ...]:
+    """How the codes begin of the rules that cannot be asked of a text that lacks these, in order."""
+    codes = sorted({code for lack in lacks for code in _UNASKED[lack]})
+    return tuple(code for code in codes if not code.startswith(tuple(other for other in codes if other != code)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +85,16 @@ class Profile:
     """Fields of the response object that only its servers send."""
     response_fields: tuple[str, ...] = RESPONSE_FIELDS
     """What a response must have in its first and last snapshot."""
+    unasked: tuple[str, ...] = ()
+    """How the codes begin of rules that the source of the stream cannot answer."""
 
     def severity(self, code: str, default: Severity) -> Severity | None:
         """How severe rule `code` is under this profile, None where it does not apply."""
-        return self.severities.get(code, default)
+        return None if code.startswith(self.unasked) else self.severities.get(code, default)
+
+    def without(self, lacks: Collection[Lack]) -> "Profile":
+        """The same profile, for a text that does not show all of its stream."""
+        return replace(self, unasked=unasked(lacks)) if lacks else self
 
 
 PROFILES = {

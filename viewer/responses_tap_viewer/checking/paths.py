@@ -15,17 +15,19 @@ from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.profiles import AUTO, choose
+from responses_tap.protocol.profiles import AUTO, Lack, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.checking.turns import Turns
-from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE
+from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, ways_of
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     PassedOver,
+    Remark,
     UnusableInput,
+    as_excerpt,
     checker_of,
     files_below,
     is_recording,
@@ -33,6 +35,7 @@ from responses_tap_viewer.streams import (
     open_existing,
     passed_over,
     readable,
+    remark_on,
     telling,
 )
 
@@ -54,6 +57,8 @@ class Options:
     resumed: bool = False
     joined: bool = False
     """Whether a recorded response that was taken up again is checked as one."""
+    excerpt: bool = False
+    """Whether files may begin and end in the middle of their streams."""
 
     def keeps(self, finding: Finding) -> bool:
         """Whether a finding is among those asked for."""
@@ -175,12 +180,14 @@ def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> 
     """The checker for a recorded stream, by what its row says of request and answer."""
     resumed = resumed or is_resumption(row.url)
     content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
+    ways = ways_of(row.source)
     return Checker(
         profile,
-        live=row.source.endswith(CAPTURED),
+        live=CAPTURED in ways,
         resumed=resumed,
-        framed=not row.source.endswith(EVENTS_ALONE),
+        framed=EVENTS_ALONE not in ways,
         head=Head(row.status, content_type),
+        lacks=[lack for lack in Lack if lack in ways],
     )
 
 
@@ -253,7 +260,10 @@ def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Check
         if isinstance(found, Skipped):
             yield UnusableInput(source, str(found)) if found.fault else PassedOver(source, str(found))
             continue
-        for checked in _check_imported(source, found, options):
+        imported = as_excerpt(found) if options.excerpt else found
+        if remark := remark_on(imported):
+            yield Remark(source, f"{imported.place} {remark}".lstrip())
+        for checked in _check_imported(source, imported, options):
             yield replace(checked, index=index)
             index += 1
 

@@ -46,6 +46,7 @@ _SEVERITIES = [str(severity) for severity in Severity]
 )
 @click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
 @click.option("--join", is_flag=True, help="A recorded response that was taken up again (starting_after) is one.")
+@click.option("--excerpt", is_flag=True, help="Files may begin and end in the middle of a stream.")
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
 @click.option("--format", "format_", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.pass_context
@@ -58,14 +59,15 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     fail_on: str,
     resume: bool,
     join: bool,
+    excerpt: bool,
     watch: bool,
     format_: str,
 ) -> None:
     """Check streams against the protocol.
 
     PATH is a saved body (.sse, as `curl -N` writes it), what `curl -i` or `-v` printed, JSON lines or an array of
-    events, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a recording,
-    FILE.db#ID, a folder of these, or - for standard input.
+    events, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a paste (what Python or
+    node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or - for standard input.
     Exit status: 0 fine, 1 findings at or above --fail-on, 2 unusable input.
 
     \b
@@ -81,7 +83,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     from responses_tap_viewer.commands.verdicts import run_check
 
     try:
-        options = Options(profile, known_codes(select), known_codes(ignore), resume, join)
+        options = Options(profile, known_codes(select), known_codes(ignore), resume, join, excerpt)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if watch and (format_ != "text" or "-" in paths):

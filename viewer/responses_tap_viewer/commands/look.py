@@ -80,6 +80,8 @@ def show(stream: str, full: bool, format_: str) -> None:
     from responses_tap_viewer.streams import find_stream
 
     found = find_stream(stream)
+    if found.remark:
+        click.echo(f"responses-tap: {found.source} {found.remark}", err=True)
     if format_ == "json":
         click.echo(trace.trace([found]), nl=False)
     else:

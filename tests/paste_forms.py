@@ -1,0 +1,215 @@
+"""The forms in which programs print the events of a stream, written as those programs write them."""
+
+import html
+import json
+import pprint
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import rich.console
+import rich.pretty
+from openai._models import construct_type
+from openai.types.responses import ResponseStreamEvent
+
+type Events = list[dict[str, Any]]
+
+ISO = "2026-09-01T10:00:00.123456789Z"
+_NODE = "for (const e of JSON.parse(require('fs').readFileSync(0))) "
+
+
+def compact(event: dict[str, Any]) -> str:
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+
+
+def sse(events: Events) -> str:
+    return "".join(f"event: {event['type']}\ndata: {compact(event)}\n\n" for event in events)
+
+
+def models(events: Events) -> list[Any]:
+    return [construct_type(value=event, type_=ResponseStreamEvent) for event in events]
+
+
+def _lines(show: Callable[[Any], str], make: Callable[[Events], list[Any]] = list) -> Callable[[Events], str]:
+    return lambda events: "".join(f"{show(value)}\n" for value in make(events))
+
+
+def _rich(value: Any) -> str:
+    console = rich.console.Console(file=StringIO(), width=80)
+    console.print(rich.pretty.Pretty(value))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def _plain_str(value: Any) -> str:
+    return str(value.__repr_str__(" "))
+
+
+def _sse_lines(show: Callable[[str], str]) -> Callable[[Events], str]:
+    return lambda events: "".join(f"{show(line)}\n" for line in sse(events).splitlines())
+
+
+def _chunks(events: Events) -> str:
+    body = sse(events).encode()
+    return "".join(f"{body[at : at + 700]!r}\n" for at in range(0, len(body), 700))
+
+
+def _cri(line: str) -> str:
+    parts = [line[at : at + 300] for at in range(0, len(line), 300)] or [""]
+    return "\n".join(f"{ISO} stdout {'F' if n == len(parts) - 1 else 'P'} {part}" for n, part in enumerate(parts))
+
+
+def _json_file(line: str) -> str:
+    parts = [line[at : at + 300] for at in range(0, len(line), 300)] or [""]
+    parts[-1] += "\n"
+    return "\n".join(json.dumps({"log": part, "stream": "stdout", "time": ISO}) for part in parts)
+
+
+def _meter(events: Events) -> str:
+    begin = (
+        "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n"
+        "                                 Dload  Upload   Total   Spent    Left  Speed\n"
+    )
+    meter = "\r  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0"
+    later = "\r100  3571    0  3519  100    52   2931     43  0:00:01  0:00:01 --:--:--  2973"
+    return begin + meter + later + later.join(f"{block}\n\n" for block in sse(events).split("\n\n") if block)
+
+
+def _codex(event: dict[str, Any], *, colour: bool = False) -> str:
+    dim, green, reset = ("\x1b[2m", "\x1b[35m", "\x1b[0m") if colour else ("", "", "")
+    where = f"{dim}codex_api::sse::responses{reset}{dim}:{reset}"
+    span = "session_loop{thread_id=0199-aa}:turn{model=\"m\" kind='x'}: "
+    noise = f"{dim}{ISO}{reset} {green}TRACE{reset} {dim}hyper::proto{reset}: parsed {{ 2 headers\n"
+    return f"{noise}{dim}{ISO}{reset} {green}TRACE{reset} {span}{where} SSE event: {compact(event)}"
+
+
+def _mitmdump(events: Events) -> str:
+    head = (
+        "127.0.0.1:51234: POST http://localhost:8000/v1/responses\n    Host: localhost:8000\n\n"
+        '    {\n        "model": "m",\n        "stream": true\n    }\n\n << 200 OK 3.1k\n'
+        "    content-type: text/event-stream\n\n"
+    )
+    return head + "".join(f"    {line}\n" for line in sse(events).splitlines())
+
+
+def _mitmdump_socket(event: dict[str, Any]) -> str:
+    pretty = json.dumps(event, indent=4).replace("\n", "\n    ")
+    return f"127.0.0.1:5 <- WebSocket text message <- api.openai.com:443/v1/responses\n\n    {pretty}\n"
+
+
+def _httpie(events: Events) -> str:
+    request = (
+        'POST /v1/responses HTTP/1.1\nHost: localhost:8000\nUser-Agent: HTTPie/3.2\n\n{\n    "model": "m"\n}\n\n\n'
+    )
+    return f"{request}HTTP/1.1 200 OK\ncontent-type: text/event-stream\n\n{sse(events)}"
+
+
+def _sdk_debug(events: Events) -> str:
+    begin = (
+        "[2026-09-01 10:00:00 - openai._base_client:482 - DEBUG] Request options: {'method': 'post', 'url': "
+        "'/responses', 'headers': {'X-Stainless-Raw-Response': 'stream'}, 'json_data': {'input': 'hi', 'stream': "
+        'True}}\n[2026-09-01 10:00:01 - openai._base_client:1025 - DEBUG] HTTP Response: POST /v1/responses "200 OK" '
+        "Headers({'date': 'Tue', 'content-type': 'text/event-stream'})\n"
+    )
+    return begin + FORMS["SDK repr"](events)
+
+
+def _journal(message: str, *, as_bytes: bool = False) -> str:
+    shown: Any = list(message.encode()) if as_bytes else message
+    return json.dumps({"__REALTIME_TIMESTAMP": "1788256800000000", "PRIORITY": "6", "MESSAGE": shown})
+
+
+FORMS: dict[str, Callable[[Events], str]] = {
+    "SDK repr": _lines(str, models),
+    "SDK repr, logged": _lines(lambda model: f"DEBUG:app.stream:got {model!r}", models),
+    "SDK repr, rich": _lines(_rich, models),
+    "SDK, pydantic's str": _lines(_plain_str, models),
+    "SDK, model_dump": _lines(lambda model: repr(model.model_dump(exclude_unset=True)), models),
+    "SDK, model_dump pprint": _lines(lambda model: pprint.pformat(model.model_dump(exclude_unset=True)), models),
+    "SDK, to_json": _lines(lambda model: model.to_json(), models),
+    "dicts": _lines(repr),
+    "dicts, pprint": _lines(lambda event: pprint.pformat(event, width=60)),
+    "dicts, rich": _lines(_rich),
+    "SSE lines, bytes": _sse_lines(lambda line: repr(line.encode())),
+    "SSE lines, str": _sse_lines(repr),
+    "SSE lines, logged": _sse_lines(lambda line: f"INFO:root:line={line.encode()!r}"),
+    "SSE chunks": _chunks,
+    "sseclient": _lines(lambda e: f"Event(id=None, event={e['type']!r}, data={compact(e)!r}, retry=None)"),
+    "httpx_sse": _lines(lambda e: f"ServerSentEvent(event={e['type']!r}, data={compact(e)!r}, id='', retry=None)"),
+    "codex": _lines(_codex),
+    "codex, coloured": _lines(lambda event: _codex(event, colour=True)),
+    "tracing, JSON": _lines(
+        lambda e: json.dumps({"timestamp": ISO, "level": "TRACE", "fields": {"message": f"SSE event: {compact(e)}"}})
+    ),
+    "docker logs -t": _sse_lines(lambda line: f"{ISO} {line}"),
+    "docker logs -t, pretty": lambda events: "".join(
+        f"{ISO} {line}\n" for event in events for line in json.dumps(event, indent=2).splitlines()
+    ),
+    "docker compose": _sse_lines(lambda line: f"gateway-1  | {line}"),
+    "docker json-file": _sse_lines(_json_file),
+    "containerd": _sse_lines(_cri),
+    "kubectl --prefix": _sse_lines(lambda line: f"[pod/gateway-7d9/app] {ISO} {line}"),
+    "journalctl": _sse_lines(lambda line: f"Sep 01 10:00:00 host-1 gateway[123]: {line}"),
+    "journalctl -o short-iso": _sse_lines(lambda line: f"2026-09-01T10:00:00+0200 host-1 gateway[123]: {line}"),
+    "journalctl -o json": _sse_lines(_journal),
+    "journalctl -o json, bytes": _sse_lines(lambda line: _journal(line, as_bytes=True)),
+    "log, Python": _lines(
+        lambda event: f"2026-09-01 10:00:00,123 DEBUG app.client stream.py:12 event={compact(event)}"
+    ),
+    "log, structured": _lines(lambda event: json.dumps({"level": "debug", "msg": "event", "payload": event})),
+    "curl's meter": _meter,
+    "event and data": _lines(lambda event: json.dumps({"event": event["type"], "data": event})),
+    "event and text": _lines(lambda event: json.dumps({"event": event["type"], "data": compact(event)})),
+    "array of event and data": lambda events: json.dumps([{"event": e["type"], "data": compact(e)} for e in events]),
+    "jq": _lines(lambda event: json.dumps(event, indent=2, ensure_ascii=False)),
+    "jq, spaced": _lines(lambda event: json.dumps(event, indent=2) + "\n"),
+    "Chrome": _lines(lambda event: f"{event['type']}\t{compact(event)}\t10:00:00.123"),
+    "Chrome, cells": _lines(lambda event: f"{event['type']}\n{compact(event)}\n10:00:00.123"),
+    "Firefox": _lines(lambda event: f"\t{event['type']}\t{compact(event)}\t\t10:00:00 AM"),
+    "Safari": _lines(lambda event: f"{compact(event)}\t{event['type']}\t10:00:00.123 AM"),
+    "wscat": lambda events: (
+        "Connected (press CTRL+C to quit)\n> "
+        + json.dumps({"type": "response.create", "model": "m", "input": "hi"})
+        + "\n"
+        + "".join(f"< {compact(event)}\n" for event in events)
+        + 'Disconnected (code: 1000, reason: "")\n'
+    ),
+    "websocat": _lines(compact),
+    "mitmdump": _mitmdump,
+    "mitmdump, WebSocket": _lines(_mitmdump_socket),
+    "HTTPie": _httpie,
+    "SDK debug log": _sdk_debug,
+    "fence": lambda events: f"# Bug\n\nThe `response.created` event is fine:\n\n```\n{sse(events)}```\n\nThanks!\n",
+    "mail": _sse_lines(lambda line: f"> {line}".rstrip()),
+    "mail, pretty": lambda events: "".join(
+        f"> {line}\n" for e in events for line in json.dumps(e, indent=2).split("\n")
+    ),
+    "web page": lambda events: html.escape("\n".join(map(compact, events))),
+    "typographer's quotes": lambda events: re.sub('"', "“", "\n".join(json.dumps(e) for e in events)).replace(
+        "\\“", '\\"'
+    ),
+    "indented by no-break spaces": lambda events: "\n".join(
+        json.dumps(e, indent=2).replace("\n  ", "\n\u00a0\u00a0") for e in events
+    ),
+    "numbered": _lines(lambda event: f"event: {compact(event)}"),
+}
+"""Forms that show all of each event."""
+
+ENCODINGS = {
+    "UTF-16 with a BOM": lambda text: text.encode("utf-16"),
+    "UTF-16LE": lambda text: text.encode("utf-16-le"),
+    "UTF-16BE": lambda text: text.encode("utf-16-be"),
+    "UTF-8 with a BOM": lambda text: text.encode("utf-8-sig"),
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+}
+
+
+def node(events: Events, code: str) -> str | None:
+    """What node prints for `code` with each event `e`; None where there is no node."""
+    found = shutil.which("node")
+    if found is None:
+        return None
+    given = json.dumps(events).encode("utf-8")
+    return subprocess.run([found, "-e", _NODE + code], input=given, capture_output=True, check=True).stdout.decode()
