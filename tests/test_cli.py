@@ -112,7 +112,7 @@ def test_standard_input_and_folders_are_checked() -> None:
         (b"<html><body>502 Bad Gateway</body></html>", "is HTML"),
         (b'{"error": {"message": "no key"}}', "an error answer in JSON"),
         (b"hello\n", "has no `data:` line"),
-        ("data: {}\n\n".encode("utf-16"), "is UTF-16"),
+        ("hello\n".encode("utf-16"), "has no `data:` line"),
         (b'data: {"type":"respon', "has no whole event"),
         (b'data: {"a":1}\n\n', "events without a type"),
         (b'data: {"id":"c","object":"chat.completion.chunk","choices":[]}\n\n', "Chat Completions"),
