@@ -98,3 +98,9 @@ def is_secret(name: str) -> bool:
         or _SECRET.search(_PHRASES.sub(" ", "".join(words))) is not None
         or normalised(name) in _ACCOUNTS
     )
+
+
+@lru_cache(4096)
+def holds_headers(name: str) -> bool:
+    """Whether a member of this name holds headers that are sent to somebody else, as those of an MCP server."""
+    return "".join(_WORDS.findall(name)).lower().endswith("headers")

@@ -1,0 +1,117 @@
+"""The credentials in a request body, whatever the body is.
+
+One clean JSON document is masked as a tree: members by name, texts by look, known places whole. Clean means that no
+other parser could read it otherwise: it is whole, no name stands twice in one object, and it is not nested too deep.
+Everything else, cut, repaired by hand, several documents, a form, is masked by fragments.py, which knows no syntax and
+so cannot be misled by one.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from responses_tap.privacy.fragments import mask_fragments
+from responses_tap.privacy.names import holds_headers, is_secret
+
+if TYPE_CHECKING:
+    from responses_tap.privacy.masking import Masker
+
+_SCHEMAS = frozenset(("properties", "$defs", "definitions", "patternProperties"))
+"""Members whose own members are named by the user and hold a JSON Schema."""
+_SCHEMA_TEXTS = frozenset(("type", "format", "description", "title", "pattern", "$ref", "$comment", "contentEncoding"))
+"""What of a schema is text and no value."""
+_LABELS = ("name", "key", "header")
+"""Members that name what stands in the `value` beside them."""
+_URLS = ("url", "uri")
+_COUNTED = "tokens"
+"""A whole number of a name that ends so is a count."""
+
+
+class MaskedDocument:
+    """Masks documents with a masker."""
+
+    def __init__(self, masker: "Masker") -> None:
+        self._masker = masker
+
+    def of(self, text: str) -> str:
+        """The text of a document, masked.
+
+        It is the very text where the strict parse found nothing to mask in any member: no other reading of it exists.
+        """
+        try:
+            document = json.loads(text, object_pairs_hook=_object)
+            masked = self._tree(document)
+        except (ValueError, RecursionError):
+            return mask_fragments(text, self._masker)
+        return text if masked == document else _written(masked)
+
+    def _tree(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, list):
+            return [self._tree(entry) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        # A token's probability makes it a word of the model's.
+        plain = {"token"} if "logprob" in value else set()
+        if any(isinstance(value.get(label), str) and is_secret(value[label]) for label in _LABELS):
+            return {self._text(k): self._whole(v) if k == "value" else self._member(k, v) for k, v in value.items()}
+        return {self._text(k): v if k in plain and isinstance(v, str) else self._member(k, v) for k, v in value.items()}
+
+    def _member(self, name: str, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        if name == "domain_secrets" and isinstance(value, list):  # of a container's network policy
+            return [self._domain_secret(entry) for entry in value]
+        if name in _SCHEMAS and isinstance(value, dict):
+            return {self._text(key): self._property(key, entry) for key, entry in value.items()}
+        if holds_headers(name):
+            return self._whole(value)
+        if is_secret(name) and not (isinstance(value, int) and name.lower().endswith(_COUNTED)):
+            return self._whole(value)
+        if name.lower().endswith(_URLS) and isinstance(value, str) and "://" in value:
+            return self._masker.url(value)
+        return self._tree(value)
+
+    def _domain_secret(self, entry: Any) -> Any:  # noqa: ANN401 (JSON)
+        if not isinstance(entry, dict):
+            return self._whole(entry)
+        return {key: self._tree(v) if key in ("domain", "name") else self._whole(v) for key, v in entry.items()}
+
+    def _property(self, name: str, schema: Any) -> Any:  # noqa: ANN401 (JSON)
+        """What a schema says of a property: of one that is named like a credential no value stays, only its form."""
+        if not is_secret(name):
+            return self._tree(schema)
+        if not isinstance(schema, dict):
+            return self._whole(schema)
+        return {self._text(key): self._keyword(key, entry) for key, entry in schema.items()}
+
+    def _keyword(self, name: str, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        if name in _SCHEMA_TEXTS:
+            return self._tree(value)
+        if isinstance(value, dict):
+            return {self._text(key): self._keyword(key, entry) for key, entry in value.items()}
+        if isinstance(value, list) and not all(isinstance(entry, str) for entry in value):
+            return [self._keyword("", entry) for entry in value]
+        return value if isinstance(value, int | float) and name not in ("default", "const") else self._whole(value)
+
+    def _text(self, text: str) -> str:
+        # Arguments and results of tools are JSON as text.
+        return self.of(text) if text.lstrip()[:1] in ("{", "[") else self._masker.text(text)
+
+    def _whole(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        if isinstance(value, dict):
+            return {self._text(name): self._whole(entry) for name, entry in value.items()}
+        if isinstance(value, list):
+            return [self._whole(entry) for entry in value]
+        return value if value is None or isinstance(value, bool) else self._masker.secret(str(value))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members
+
+
+def _written(document: Any) -> str:  # noqa: ANN401 (JSON)
+    text = json.dumps(document, ensure_ascii=False)
+    # Half a character, which JSON can escape and UTF-8 cannot hold.
+    return text if text.isascii() or text.encode(errors="ignore").decode() == text else json.dumps(document)

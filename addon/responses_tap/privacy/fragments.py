@@ -1,0 +1,122 @@
+"""The credentials in a text that is no clean document, found by what stands before them, in any syntax.
+
+`api_key: x`, `"api_key": "x"`, the same with quotes escaped, `api_key=x&…`, `<api_key>x</api_key>`, a part of a form.
+Where a value ends is judged generously: too much is masked rather than too little.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from responses_tap.privacy.names import holds_headers, is_secret
+
+if TYPE_CHECKING:
+    from responses_tap.privacy.masking import Masker
+
+_NAME = r"(?:[\w.$-]|\\{1,8}u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})++"
+_START = r"(?<![\w.$%-])(?!(?<=\\)u[0-9a-fA-F]{4})"
+"""Where a name may begin: at the first of its characters only, so that a long run of such is looked at once."""
+_ASSIGNMENT = re.compile(rf"""{_START}((?:{_NAME}\x20){{0,2}}{_NAME})\\*["'`”’]?\s*(?:=>|[:=])[^\S\n]*\n?\s*""")
+_QUOTED = re.compile(r"""(\\*)(["'`“‘])""")
+_BARE = re.compile(r"""[^\n\r,;&}\]"'<]*""")
+_LABEL = re.compile(r"""\\*["'`]?([^"'`\\\n,;&<>]{1,200})""")
+_NUMBER = re.compile(r"""\\*["']?-?\d{1,9}\\*["']?\s*(?=[,;&}\]\n]|\Z)""")
+_LITERAL = re.compile(r"(?:null|None|true|True|false|False)\b|(?=[,;&}\]]|\Z)")
+_PART = re.compile(
+    r"""name=\\*"([^"\\]{1,100})\\*"[^\r\n]{0,50}(?:\r?\n[^\r\n]{1,300}){0,8}\r?\n\r?\n(.*?)(?=\r?\n--|\Z)""",
+    re.DOTALL,
+)
+_ELEMENT = re.compile(r"<([\w.:-]++)(?:\s[^<>]{0,300})?>([^<]+)")
+_ESCAPE = re.compile(r"\\{1,8}u([0-9a-fA-F]{4})")
+_CLOSING = {"“": "”", "‘": "’"}
+_PAIRS = {"{": "}", "[": "]"}
+_LABELS = frozenset(("name", "key", "header"))
+_NEAR = 300
+"""Characters between the name of something and the `value` beside it."""
+
+type _Span = tuple[int, int]
+
+
+def mask_fragments(text: str, masker: "Masker") -> str:
+    """The text with every value masked that has a credential's name, and whatever looks like a credential."""
+    parts: list[str] = []
+    at = 0
+    for start, end in _separate(sorted([*_assigned(text), *_enclosed(text)])):
+        parts += (masker.text(text[at:start]), _masked(text[start:end], masker))
+        at = end
+    return "".join((*parts, masker.text(text[at:])))
+
+
+def _masked(value: str, masker: "Masker") -> str:
+    mask = masker.secret(value)
+    return json.dumps(mask) if value[:1] in _PAIRS else mask
+
+
+def _separate(spans: list[_Span]) -> Iterator[_Span]:
+    at = 0
+    for start, end in spans:
+        if end > max(start, at):
+            yield max(start, at), end
+            at = end
+
+
+def _assigned(text: str) -> Iterator[_Span]:
+    """The values behind a name and a colon or an equals sign."""
+    at = labelled = 0
+    while (found := _ASSIGNMENT.search(text, at)) is not None:
+        name, at = _decoded(found[1]), found.end()
+        if _is_credential(name, text, at) or (name == "value" and 0 < found.start() - labelled < _NEAR):
+            start, end = _value(text, at)
+            at = max(at, end)
+            if not _LITERAL.match(text, start):
+                yield start, end
+        elif name.lower() in _LABELS and (label := _LABEL.match(text, at)) and is_secret(_decoded(label[1])):
+            labelled = label.end()
+
+
+def _is_credential(name: str, text: str, at: int) -> bool:
+    if holds_headers(name) and text[at : at + 1] in _PAIRS:
+        return True
+    return is_secret(name) and not (name.lower().endswith("tokens") and _NUMBER.match(text, at))
+
+
+def _value(text: str, at: int) -> _Span:
+    """Where the value that begins at `at` stands, without its quotes."""
+    if quoted := _QUOTED.match(text, at):
+        quote = re.escape(quoted[1]) + _CLOSING.get(quoted[2], quoted[2])
+        # One that a backslash may have escaped is passed over: too far rather than not far enough.
+        closing = re.compile(rf"(?<!\\){quote}").search(text, quoted.end())
+        return quoted.end(), closing.start() if closing else len(text)
+    if text[at : at + 1] in _PAIRS:
+        return at, max(_balanced(text, at, quotes=True), _balanced(text, at, quotes=False))
+    found = _BARE.match(text, at)
+    assert found is not None
+    return at, at + len(found[0].rstrip())
+
+
+def _balanced(text: str, at: int, *, quotes: bool) -> int:
+    """Where the object or array at `at` ends, its brackets within quotes passed over or not; the end of the text."""
+    depth = 0
+    pieces = r'"(?:[^"\\]|\\.)*+"?|[{}\[\]]' if quotes else r"[{}\[\]]"
+    for found in re.compile(pieces, re.DOTALL).finditer(text, at):
+        if found[0] in "{[":
+            depth += 1
+        elif found[0] in "}]":
+            depth -= 1
+            if depth == 0:
+                return found.end()
+    return len(text)
+
+
+def _enclosed(text: str) -> Iterator[_Span]:
+    """The values in an element, or in a part of a multipart form."""
+    for pattern in (_PART, _ELEMENT):
+        for found in pattern.finditer(text):
+            if is_secret(_decoded(found[1])):
+                yield found.span(2)
+
+
+def _decoded(name: str) -> str:
+    return unquote(_ESCAPE.sub(lambda found: chr(int(found[1], 16)), name)).strip("\\\"'")

@@ -1,0 +1,22 @@
+"""What stands for a secret: `masked-` and the secret's fingerprint, ASCII that any header, URL or shell takes.
+
+The 16 digits are a keyed fingerprint (HMAC-SHA256, 64 bits): within one run of the recorder the same secret has the
+same digits, wherever it stood. The key is in memory only, so nobody who has the file can try guesses.
+"""
+
+import hashlib
+import hmac
+import re
+
+MASK = re.compile(r"masked-([0-9a-f]{16})(?![0-9a-f])|‹masked ([0-9a-f]{6})›")
+"""A mask in a text; its fingerprint is the first group, or the second in recordings of 0.1.0."""
+
+
+def mask_of(secret: str, key: bytes) -> str:
+    """The mask of a secret."""
+    return f"masked-{hmac.new(key, secret.encode(errors='surrogatepass'), hashlib.sha256).hexdigest()[:16]}"
+
+
+def is_mask(text: str) -> bool:
+    """Whether the text is one mask and nothing else."""
+    return MASK.fullmatch(text) is not None
