@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-from responses_tap.privacy.masking import OWN_PATTERNS
+from responses_tap.privacy.looks import OWN_PATTERNS
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import Hint, Notice
 from responses_tap.store import open_recording
@@ -91,10 +91,10 @@ def test_no_secret_of_a_request_reaches_the_disk(db: Path) -> None:
     (row,) = rows(db)
     assert "api-version=v1" in row.url
     body = json.loads(row.request_body or "")
-    assert body["input"].startswith("use ‹masked ")
-    assert body["metadata"]["note"].startswith("customer ‹masked ")
+    assert body["input"].startswith("use masked-")
+    assert body["metadata"]["note"].startswith("customer masked-")
     assert set(body["tools"][0]["headers"]) == {"X-Any", "Authorization"}
-    assert dict(row.request_headers)["Authorization"].startswith("Bearer ‹masked ")
+    assert dict(row.request_headers)["Authorization"].startswith("Bearer masked-")
 
 
 def test_no_secret_reaches_the_disk_through_a_websocket(db: Path) -> None:
@@ -116,7 +116,7 @@ def test_no_secret_reaches_the_disk_through_a_websocket(db: Path) -> None:
             thread.join()
     assert list(planted_in(db.parent)) == []
     (row,) = rows(db)
-    assert json.loads(row.request_body or "")["input"].startswith("use ‹masked ")
+    assert json.loads(row.request_body or "")["input"].startswith("use masked-")
 
 
 def test_a_secret_in_an_answer_stays_and_is_flagged(db: Path) -> None:

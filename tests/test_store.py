@@ -220,11 +220,11 @@ def test_a_reader_sees_what_is_committed_and_when(db: Path) -> None:
 
 def test_ids_go_on_in_an_old_file_and_the_key_stays(db: Path) -> None:
     writer = Writer(db)
-    first, key = fill(writer), writer.mask_key
+    first, key = fill(writer), writer.upload_key
     writer.close()
     writer = Writer(db)
     assert fill(writer) == first + 1
-    assert writer.mask_key == key
+    assert writer.upload_key == key
     writer.close()
 
 

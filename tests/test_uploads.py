@@ -55,8 +55,8 @@ def masked(text: str | None) -> Any:
     asked = json.loads(text)
     for part in asked["input"][0]["content"]:
         if "text" in part:
-            mask = part["text"].partition("‹masked ")[2].partition("›")[0]
-            part["text"] = part["text"].replace(f"‹masked {mask}›", SECRET)
+            mask = part["text"].partition("masked-")[2][:16]
+            part["text"] = part["text"].replace(f"masked-{mask}", SECRET)
     asked["metadata"]["api_key"] = "planted-member"
     return asked
 
@@ -233,8 +233,8 @@ def test_a_mark_counts_only_where_the_recorder_set_it(tmp_path: Path) -> None:
     writer = Writer(tmp_path / "r.db")
     columns = {"method": "POST", "url": "u", "host": "h", "route": "sse", "http_version": "1", "request_headers": "[]"}
     stream = writer.add_stream({**columns, "started_at": "2026-01-01", "state": "open"})
-    foreign = [mark(writer.mask_key, stream + 1, 0), mark(bytes(32), stream, 0), mark(writer.mask_key, stream, 5)]
-    writer.set_stream(stream, {"request_body": " ".join([*foreign, mark(writer.mask_key, stream, 0), "é"])})
+    foreign = [mark(writer.upload_key, stream + 1, 0), mark(bytes(32), stream, 0), mark(writer.upload_key, stream, 5)]
+    writer.set_stream(stream, {"request_body": " ".join([*foreign, mark(writer.upload_key, stream, 0), "é"])})
     writer.add_upload(stream, 0, b"AAAA")
     writer.add_upload(stream, 0, b"BBBB")
     writer.join_upload(stream)

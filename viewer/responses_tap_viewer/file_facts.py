@@ -1,7 +1,6 @@
 """What a file tells of a stream beside its events, as columns of a stream's row; secrets masked."""
 
 import json
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from responses_tap.formats.imported import Imported
-from responses_tap.privacy.masking import mask_body
+from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import Lack
 from responses_tap.recorder import messages
@@ -25,11 +24,11 @@ CAPTURED = "captured"
 """How the source of a stream ends whose bytes are as they came over the wire."""
 EVENTS_ALONE = "events alone"
 """And of one whose frames were made for events that came without."""
-_KEY = secrets.token_bytes(16)
+_MASKER = Masker()
 """What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
 
 
-def head_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, Value]:
+def head_columns(path: Path, imported: Imported, masker: Masker) -> dict[str, Value]:
     """What a row says of the request, and of the head of the answer where there is one."""
     request, answer = imported.request, imported.answer
     # The body is decoded already, whatever its headers say.
@@ -44,15 +43,15 @@ def head_columns(path: Path, imported: Imported, mask_key: bytes) -> dict[str, V
         body=b"",
     )
     model = json_object(request.body or "").get("model")
-    columns = request_columns(facts, mask_key) | {
+    columns = request_columns(facts, masker) | {
         "model": model if isinstance(model, str) else None,
-        "request_body": mask_body(request.body, mask_key) if request.body else None,
+        "request_body": masker.body(request.body) if request.body else None,
         "mark": imported.mark,
         "note": imported.note,
         "source": ", ".join([f"imported from {path}", *_ways(imported)]),
     }
     if answer.status is not None:
-        columns |= answer_columns(messages.Answer(answer.status, list(answer.headers)), mask_key)
+        columns |= answer_columns(messages.Answer(answer.status, list(answer.headers)), masker)
     return columns
 
 
@@ -106,7 +105,7 @@ def file_row(path: Path, imported: Imported, checker: Checker) -> StreamRow:
         **dict.fromkeys(("id", "errors", "warnings", "notes"), 0),
         "event_count": sum(response.events for response in responses),
         "response_id": responses[0].id if responses else None,
-        **_decoded(head_columns(path, imported, _KEY)),
+        **_decoded(head_columns(path, imported, _MASKER)),
         **end_columns(imported, last.state if last else "open", last.terminal_type if last else None),
     }
     columns["model"] = columns["model"] or (responses[0].model if responses else None)

@@ -104,7 +104,7 @@ class _Incoming:
     def __init__(self, path: Path, imported: Imported, writer: Writer) -> None:
         self._imported = imported
         self._writer = writer
-        columns = head_columns(path, imported, writer.mask_key)
+        columns = head_columns(path, imported, writer.masker)
         self._names_model = columns["model"] is not None
         self.id = writer.add_stream(columns)
         self._events = EventBody(self.id, writer, checker_of(imported, DEFAULT_PROFILE))

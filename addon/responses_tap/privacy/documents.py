@@ -26,6 +26,11 @@ _COUNTED = "tokens"
 """A whole number of a name that ends so is a count."""
 
 
+def as_text(body: bytes) -> str:
+    """A body as text: UTF-8 with or without a byte order mark, or UTF-16 and UTF-32 as RFC 4627, 3 tells them apart."""
+    return body.decode(json.detect_encoding(body), errors="replace")
+
+
 class MaskedDocument:
     """Masks documents with a masker."""
 

@@ -73,7 +73,7 @@ _LOOKS = tuple(
     for kind, needles, pattern in (
         # A digit tells a token from words: `Bearer authentication`, `sk-learn-contrib-package`.
         ("bearer token", ("bearer",), r"(?i)\bbearer\s{1,8}((?=[a-z._~+/=-]{0,400}+\d)[\w.~+/=-]{12,}+)"),
-        ("API key", _LEADS, rf"(?<![A-Za-z0-9]){_one_of(_LEADS)}(?=[A-Za-z_.=~/+-]{0, 200}+\d)[\w.=~/+-]{{16,}}+"),
+        ("API key", _LEADS, rf"(?<![A-Za-z0-9]){_one_of(_LEADS)}(?=[A-Za-z_.=~/+-]{{0,200}}+\d)[\w.=~/+-]{{16,}}+"),
         ("AWS access key", ("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}"),
         (
             "JSON web token",  # signed or not, or encrypted (RFC 7515, 7516)
@@ -101,7 +101,7 @@ _LOOKS = tuple(
         (
             "named secret",
             _NAMES_IN_TEXT,
-            rf"""(?i){_one_of(_NAMES_IN_TEXT)}{_ASSIGNED}((?=[^\s"'\\,;&\d]{0, 400}+\d)[^\s"'\\,;&]{{16,}}+)""",
+            rf"""(?i){_one_of(_NAMES_IN_TEXT)}{_ASSIGNED}((?=[^\s"'\\,;&\d]{{0,400}}+\d)[^\s"'\\,;&]{{16,}}+)""",
         ),
     )
 )

@@ -1,6 +1,6 @@
-"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE`: a worker, which its feeder starts.
+"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE KEEP`: a worker, which its feeder starts.
 
-Batches come in through stdin, reports go out through stdout.
+The key of the masks, then batches come in through stdin, reports go out through stdout.
 """
 
 import sys
@@ -8,5 +8,5 @@ from pathlib import Path
 
 from responses_tap.recorder.worker import run
 
-db, profile, session, only, max_size = sys.argv[1:]
-sys.exit(run(Path(db), profile=profile, session=session, only=only, max_size=int(max_size)))
+db, profile, session, only, max_size, keep = sys.argv[1:]
+sys.exit(run(Path(db), profile=profile, session=session, only=only, max_size=int(max_size), keep=keep))

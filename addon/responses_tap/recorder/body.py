@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from responses_tap.privacy.masking import find_secrets
+from responses_tap.privacy.looks import find_secrets
 from responses_tap.protocol.checker import RULES_VERSION, Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding

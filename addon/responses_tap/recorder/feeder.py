@@ -5,11 +5,12 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
+from responses_tap.privacy.masking import KEY_BYTES
 from responses_tap.recorder.messages import (
     Acknowledged,
     Batch,
@@ -56,7 +57,7 @@ class Feeder:
     the proxy again and again. Only what waits has one: a worker's reports, whoever is told, and the search for a
     worker's successor. `on_notice` is called with each notice, on a thread of the feeder, and may wait as it likes.
     `only` is a filter for the streams that are kept, `max_size` the bytes after which another file is begun, 0 for
-    never.
+    never, `keep` has names of headers and query parameters whose values need no mask.
     """
 
     def __init__(
@@ -68,9 +69,11 @@ class Feeder:
         *,
         only: str = "",
         max_size: int = 0,
+        keep: Sequence[str] = (),
     ) -> None:
         # The session's name lets a worker that takes over see what its predecessor has already written.
-        self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size)]
+        self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size), ",".join(keep)]
+        self._key = secrets.token_bytes(KEY_BYTES)
         self._on_notice = on_notice
         self._later = later
         self._outbox = Outbox(self._wake)
@@ -189,7 +192,7 @@ class Feeder:
     # --- the worker ------------------------------------------------------------------------------------------
 
     def _start_worker(self) -> WorkerProcess:
-        return WorkerProcess(self._arguments, self._take_report, self._note_death)
+        return WorkerProcess(self._arguments, self._key, self._take_report, self._note_death)
 
     def _finish(self, until: float) -> bool:
         """Let the worker end; whether it did well. If not, another one is there, or none is to be had."""

@@ -4,7 +4,8 @@ import json
 import re
 from typing import Any
 
-from responses_tap.privacy.masking import mask_body, mask_headers, mask_url
+from responses_tap.privacy.documents import as_text
+from responses_tap.privacy.masking import Masker
 from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.messages import Answer, Request
 from responses_tap.store.writer import Value
@@ -18,31 +19,31 @@ def field(headers: list[tuple[str, str]], name: str) -> str | None:
     return next((value for key, value in headers if key.lower() == name), None)
 
 
-def request_columns(request: Request, mask_key: bytes) -> dict[str, Value]:
+def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
     """What a new stream's row says of the request."""
     coding = ContentDecoder(field(request.headers, "content-encoding"))
-    body = coding.decode(request.body).decode(errors="replace")
+    body = as_text(coding.decode(request.body))
     attempt = field(request.headers, RETRY_COUNT) or ""
     return {
         "method": request.method,
-        "url": mask_url(request.url, mask_key),
+        "url": masker.url(request.url),
         "host": request.host,
         "route": request.route,
         "http_version": request.http_version,
         "model": model_of(body),
-        "request_headers": json.dumps(mask_headers(request.headers, mask_key)),
-        "request_body": mask_body(body, mask_key) if body else None,
+        "request_headers": json.dumps(masker.request_headers(request.headers)),
+        "request_body": masker.body(body) if body else None,
         "started_at": request.started_at,
         "state": "open",
         "attempt": int(attempt) if re.fullmatch("[0-9]{1,9}", attempt) else 0,
     }
 
 
-def answer_columns(answer: Answer, mask_key: bytes) -> dict[str, Value]:
+def answer_columns(answer: Answer, masker: Masker) -> dict[str, Value]:
     """What the stream's row says of the head of the answer."""
     return {
         "status": answer.status,
-        "response_headers": json.dumps(mask_headers(answer.headers, mask_key)),
+        "response_headers": json.dumps(masker.response_headers(answer.headers)),
         "content_encoding": field(answer.headers, "content-encoding"),
     }
 

@@ -77,7 +77,7 @@ class LiveStream:
 
         `columns` is what the row says of the request, where that is known already.
         """
-        columns = columns or request_columns(request, writer.mask_key)
+        columns = columns or request_columns(request, writer.masker)
         url, model = str(columns["url"]), columns["model"]
         live = cls(writer.add_stream(columns), url, writer, profile)
         live._names_model = model is not None
@@ -137,7 +137,7 @@ class LiveStream:
     def answer(self, answer: Answer) -> None:
         """Take the head of the answer."""
         self._take_head(answer)
-        self._changed |= answer_columns(answer, self._writer.mask_key)
+        self._changed |= answer_columns(answer, self._writer.masker)
 
     def chunk(self, data: bytes, at_ns: int) -> None:
         """Take a piece of the answer's body as it came over the wire."""

@@ -22,12 +22,14 @@ _PACKAGE_ROOT = Path(__file__).parents[2]
 class WorkerProcess:
     """A running worker that has opened its recording; RecordingError if it could not.
 
+    `key` is what it masks credentials with.
+
     `on_report` is called with what the worker says, and `on_end` after its last word, on a thread of their own. The
     other methods are for one thread at a time.
     """
 
     def __init__(
-        self, arguments: list[str], on_report: Callable[[Report], object], on_end: Callable[[], object]
+        self, arguments: list[str], key: bytes, on_report: Callable[[Report], object], on_end: Callable[[], object]
     ) -> None:
         self._on_report = on_report
         self._on_end = on_end
@@ -37,6 +39,8 @@ class WorkerProcess:
         self._spoke = threading.Event()
         self._has_ended = threading.Event()
         self._process = _start(arguments)
+        with contextlib.suppress(BrokenPipeError):
+            self.write_all(key)
         self._listener = threading.Thread(target=self._listen, name="responses-tap reports", daemon=True)
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):

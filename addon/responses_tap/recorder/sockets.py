@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from responses_tap.privacy.masking import mask_body
+from responses_tap.privacy.documents import as_text
 from responses_tap.protocol.sockets import SocketChecker, Turn
 from responses_tap.protocol.sse import Frame, message_frame
 from responses_tap.recorder.body import EventBody
@@ -88,7 +88,7 @@ class LiveSocket:
     @classmethod
     def begin(cls, flow: int, request: Request, writer: Writer, profile: str) -> "LiveSocket":
         """A new socket, with a row of its own, of the flow that the feeder gave this number."""
-        columns = request_columns(request, writer.mask_key)
+        columns = request_columns(request, writer.masker)
         shared = {name: columns[name] for name in _SHARED if name in columns}
         socket = writer.add_socket(shared | {"started_at": request.started_at})
         return cls(socket, flow, shared, request.started_at, writer, profile)
@@ -118,7 +118,7 @@ class LiveSocket:
 
     def answer(self, answer: Answer) -> None:
         """Take the head of the server's answer to the handshake."""
-        columns = answer_columns(answer, self._writer.mask_key)
+        columns = answer_columns(answer, self._writer.masker)
         columns = {name: columns[name] for name in _SHARED if name in columns}
         self._shared |= columns
         self._writer.set_socket(self.id, columns)
@@ -192,4 +192,4 @@ class LiveSocket:
         return stream
 
     def _masked(self, content: bytes) -> str:
-        return mask_body(content.decode(errors="replace"), self._writer.mask_key)
+        return self._writer.masker.body(as_text(content))

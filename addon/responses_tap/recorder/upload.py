@@ -3,7 +3,7 @@
 import hashlib
 import string
 
-from responses_tap.privacy.masking import mask_body
+from responses_tap.privacy.documents import as_text
 from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.heads import field, model_of
 from responses_tap.recorder.messages import Request
@@ -47,14 +47,14 @@ class Upload:
 
     def columns(self) -> dict[str, Value]:
         """What the stream's row says of the body, which is whole now: secrets masked, marks for its large parts."""
-        text = (self._text + self._rest).decode(errors="replace")
-        return {"model": model_of(text), "request_body": mask_body(text, self._writer.mask_key)}
+        text = as_text(bytes(self._text + self._rest))
+        return {"model": model_of(text), "request_body": self._writer.masker.body(text)}
 
     def _sort(self, piece: bytes) -> None:
         is_part = not piece.translate(None, _BASE64)
         if is_part:
             if not self._is_in_part:
-                self._text += mark(self._writer.mask_key, self._stream, self._parts).encode()
+                self._text += mark(self._writer.upload_key, self._stream, self._parts).encode()
                 self._parts += 1
             self._writer.add_upload(self._stream, self._parts - 1, piece)
         else:

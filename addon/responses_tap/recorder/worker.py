@@ -10,7 +10,8 @@ import time
 from collections import deque
 from pathlib import Path
 
-from responses_tap.privacy.masking import own_patterns
+from responses_tap.privacy.looks import own_patterns
+from responses_tap.privacy.masking import KEY_BYTES, Masker
 from responses_tap.recorder import takeover
 from responses_tap.recorder.attempts import Attempts, fingerprint
 from responses_tap.recorder.candidate import Candidate
@@ -56,12 +57,17 @@ _READ_BYTES = 2**20
 _KEPT = "what comes is kept in memory as far as there is room; trying again"
 
 
-def run(db: Path, profile: str, session: str, only: str, max_size: int) -> int:
-    """Record what comes in through stdin until it ends; the exit status."""
+def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: str) -> int:
+    """Record what comes in through stdin until it ends; the exit status.
+
+    The first bytes are the key of the masks: it is in no argument, no variable and no file. `keep` has names of headers
+    and parameters whose values are kept, with commas between them.
+    """
+    masker = Masker(_read_key(sys.stdin.fileno()), filter(None, keep.split(",")))
     out = Reports(sys.stdout.fileno())
     try:
         own_patterns()
-        writer = Writer(latest(db) if max_size else db, _PATIENCE_SECONDS)
+        writer = Writer(latest(db) if max_size else db, _PATIENCE_SECONDS, masker)
         if max_size:
             finish_move(db)
     except RecordingError as error:
@@ -72,6 +78,13 @@ def run(db: Path, profile: str, session: str, only: str, max_size: int) -> int:
         signal.signal(terminal_signal, signal.SIG_IGN)  # the worker ends when its pipe does
     Worker(writer, profile, session, out, Selection(only), Rotation(db, max_size)).work(sys.stdin.fileno())
     return 0
+
+
+def _read_key(source: int) -> bytes:
+    key = b""
+    while len(key) < KEY_BYTES and (piece := os.read(source, KEY_BYTES - len(key))):
+        key += piece
+    return key
 
 
 class Worker:
@@ -197,7 +210,7 @@ class Worker:
                     self._record(stream, earlier)
 
     def _begin(self, flow: int, request: Request) -> LiveStream | None:
-        columns = request_columns(request, self._writer.mask_key)
+        columns = request_columns(request, self._writer.masker)
         passes = self._selection.verdict(columns)
         if passes is False:
             self._flows.pop(flow, None)

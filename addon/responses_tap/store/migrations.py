@@ -59,6 +59,12 @@ def m006_uploads(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m007_no_mask_key(db: Database) -> None:
+    """The key of the masks is in the recorder's memory alone: beside them it would let anybody test a guess."""
+    db.execute("DELETE FROM meta WHERE key = 'mask_key'")
+
+
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):

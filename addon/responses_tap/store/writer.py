@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from responses_tap.errors import RecordingError
+from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store.files import files_of, take
 from responses_tap.store.moving import TABLES_OF_STREAMS, copy_streams, take_out_streams
@@ -43,8 +44,12 @@ class Writer:
     where that cannot be. The `add_…` and `set_…` methods only collect; `commit` writes.
     """
 
-    def __init__(self, path: Path, patience_s: float = 5.0) -> None:
-        """Open the file; `commit` waits `patience_s` for somebody else who is writing to it."""
+    def __init__(self, path: Path, patience_s: float = 5.0, masker: Masker | None = None) -> None:
+        """Open the file; `commit` waits `patience_s` for somebody else who is writing to it.
+
+        `masker` takes the credentials out of what is written; without one, those of this run have masks of their own.
+        """
+        self.masker = masker or Masker()
         self.path = path
         self._patience_s = patience_s
         self._take(path)
@@ -56,7 +61,7 @@ class Writer:
         self._next_id: int = db.execute(_NEXT_ID).fetchone()[0]
         self._next_socket: int = db.execute(_NEXT_SOCKET).fetchone()[0]
         self._beside = {file: file.stat() for file in files_of(path)[1:] if file.exists()}
-        self.mask_key: bytes = self.meta("mask_key")["mask_key"]
+        self.upload_key: bytes = self.meta("upload_key")["upload_key"]
         """The key of this recording's masks, 32 random bytes."""
         self._statements: list[tuple[str, tuple[Value, ...]]] = []
         self._chunks: list[ChunkRow] = []
@@ -265,7 +270,7 @@ class Writer:
             connection.executemany(_INSERT_CHUNK, self._chunks)
             connection.executemany(_INSERT_EVENT, self._events)
             for stream_id in self._uploaded:
-                join_upload(connection, self.mask_key, stream_id)
+                join_upload(connection, self.upload_key, stream_id)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

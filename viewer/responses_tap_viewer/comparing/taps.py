@@ -6,7 +6,6 @@ later than its quickest event an event came through.
 
 import hashlib
 import json
-import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from responses_tap.privacy.masks import MASK
 from responses_tap.protocol.events import Event, parse
 from responses_tap.store import Recording, StreamRow
 from responses_tap.timeline import Entry
@@ -29,8 +29,6 @@ from responses_tap_viewer.streams import (
     recorded_stream,
 )
 
-_MASK = re.compile(r"‹masked [^›]*›")
-"""A masked secret: its fingerprint is another one in each recording."""
 _NAMED = {"response id": ("response", "id"), "model": ("response", "model"), "item ids": ("item", "id")}
 """What a gateway may put other values in, as where they stand."""
 
@@ -150,7 +148,7 @@ def _request(recording: Recording, row: StreamRow) -> str | None:
     whole = recording.stream(row.id)
     if whole is None or not whole.request_body:
         return None
-    body = _MASK.sub("‹masked›", whole.request_body)
+    body = MASK.sub("masked", whole.request_body)  # its fingerprint is another one in each run
     try:
         return json.dumps(json.loads(body), sort_keys=True)
     except ValueError:

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from responses_tap.privacy.masks import MASK
 from responses_tap.privacy.personal import find_personal
 from responses_tap.protocol.events import parse
-from responses_tap_viewer.exporting.leaks import MASKED, named
+from responses_tap_viewer.exporting.leaks import named
 from responses_tap_viewer.exporting.redaction import Content, is_text
 from responses_tap_viewer.exporting.rewriting import Path, delta_texts
 from responses_tap_viewer.streams import Stream, UnusableInput
@@ -90,7 +91,7 @@ def text_size(stream: Stream) -> int:
 
 def _masked(stream: Stream) -> int:
     """How many different credentials are masked in what the recording knows beside the events."""
-    return len({mark for _, _, text in _row_texts(stream.row) for mark in MASKED.findall(text)})
+    return len({mark for _, _, text in _row_texts(stream.row) for mark in MASK.findall(text)})
 
 
 def _event_texts(stream: Stream) -> Iterator[_Text]:

@@ -1,12 +1,12 @@
 """The last look before a stream leaves: what in it looks like a secret, and where; and how to mask it."""
 
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from responses_tap.privacy.masking import find_secrets, mask_body, mask_headers, mask_text, mask_url
+from responses_tap.privacy.looks import find_secrets
+from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
 from responses_tap.timeline import Entry
@@ -17,10 +17,8 @@ from responses_tap_viewer.streams import Stream, UnusableInput
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
 
-_KEY = secrets.token_bytes(16)
+_MASKER = Masker(written=True)
 """What is masked here was in clear in the recording: its fingerprints are those of one run."""
-MASKED = re.compile("‹masked ([0-9a-f]+)›|masked-([0-9a-f]{16})")
-"""What stands for a secret; its fingerprint is the group."""
 _NAMED = 3
 """Places that are named beside the first."""
 _STARRED = re.compile(r"(?<!\\)[\x21\x23-\x5b\x5d-\x7e]")
@@ -120,13 +118,13 @@ def _in_row(row: "StreamRow") -> Iterator[Leak]:
 def _masked_row(row: "StreamRow") -> "StreamRow":
     return replace(
         row,
-        url=mask_url(row.url, _KEY),
-        request_headers=tuple(mask_headers(row.request_headers, _KEY)),
-        request_body=None if row.request_body is None else mask_body(row.request_body, _KEY),
-        response_headers=tuple(mask_headers(row.response_headers, _KEY)),
+        url=_MASKER.url(row.url),
+        request_headers=tuple(_MASKER.request_headers(row.request_headers)),
+        request_body=None if row.request_body is None else _MASKER.body(row.request_body),
+        response_headers=tuple(_MASKER.response_headers(row.response_headers)),
         response_body=None if row.response_body is None else _masked_bytes(row.response_body),
-        end_reason=None if row.end_reason is None else mask_text(row.end_reason, _KEY),
-        note=None if row.note is None else mask_text(row.note, _KEY),
+        end_reason=None if row.end_reason is None else _MASKER.text(row.end_reason),
+        note=None if row.note is None else _MASKER.text(row.note),
     )
 
 

@@ -5,7 +5,6 @@ letters are used, and no more than it takes.
 """
 
 import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
@@ -14,7 +13,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
-from responses_tap.privacy.masking import mask
+from responses_tap.privacy.masking import Masker
 from responses_tap.privacy.names import is_harmless
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding, order
@@ -66,7 +65,7 @@ _WORDS = frozenset(
 """Members whose values are words, not text, or name something; so are those whose name ends in `_id`."""
 _USERS_TEXT = frozenset(("metadata", "attributes", "variables", "headers", "env"))
 """Members in which every value is the user's text, whatever its name."""
-_KEY = secrets.token_bytes(16)
+_MASKER = Masker()
 """What values of headers and parameters are masked with here: its fingerprints are those of one run."""
 
 
@@ -167,11 +166,11 @@ def _without_bodies(row: "StreamRow", left: _Text | Structure) -> "StreamRow":
 
 
 def _harmless(headers: "Headers") -> "Headers":
-    return tuple((name, value if is_harmless(name) else mask(value, _KEY)) for name, value in headers)
+    return tuple((name, value if is_harmless(name) else _MASKER.secret(value)) for name, value in headers)
 
 
 def _harmless_url(url: str) -> str:
     parts = split(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = [(name, value if is_harmless(name) else mask(value, _KEY)) for name, value in pairs]
+    query = [(name, value if is_harmless(name) else _MASKER.secret(value)) for name, value in pairs]
     return urlunsplit(parts._replace(query=urlencode(query), fragment=""))
