@@ -34,7 +34,7 @@ from responses_tap.store import RecordingError
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""
 
-_OPTIONS = ("tap_db", "tap_profile", "tap_only", "tap_max_size")
+_OPTIONS = ("tap_db", "tap_profile", "tap_only", "tap_max_size", "tap_keep")
 _LEAST_SIZE = 2**20
 _ONE_RESPONSE = re.compile("/responses/[^/]+$")
 _log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Capture:
         db = os.environ.get("RESPONSES_TAP_DB", DEFAULT_DB)
         loader.add_option("tap_db", str, db, "The file to record streams of the Responses API into.")
         loader.add_option("tap_only", str, "", "Keep only the streams that this filter lets pass.")
+        loader.add_option("tap_keep", str, "", "Names of headers and parameters that are not masked: a,b.")
         loader.add_option("tap_max_size", str, "", "Begin another file, FILE-2.db, at this size: 500m, 2g.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
         contentviews.add(ResponsesContentview)
@@ -73,7 +74,7 @@ class Capture:
         if updated.isdisjoint(_OPTIONS) or settings == self._settings:
             return
         db, profile, only = Path(settings[0]).expanduser(), settings[1], settings[2]
-        max_size = _size(settings[3])
+        max_size, keep = _size(settings[3]), [name.strip() for name in settings[4].split(",") if name.strip()]
         _check(profile, only)
         if self._settings is not None and self._settings[0] == settings[0]:
             self.done()  # a file has one writer at a time
@@ -84,7 +85,8 @@ class Capture:
             self._on_notice(notice)
 
         try:
-            feeder = Feeder(db, profile, tell, ctx.master.event_loop.call_later, only=only, max_size=max_size)
+            later = ctx.master.event_loop.call_later
+            feeder = Feeder(db, profile, tell, later, only=only, max_size=max_size, keep=keep)
         except RecordingError as error:
             raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
         self.done()

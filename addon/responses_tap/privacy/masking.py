@@ -70,6 +70,10 @@ class Masker:
         )
         return urlunsplit(masked)
 
+    def urls(self, text: str) -> str:
+        """The text with every URL in it masked."""
+        return _URL.sub(lambda found: self.url(found.group()), text)
+
     def body(self, body: str) -> str:
         """A request body, or a message to the server."""
         return MaskedDocument(self).of(body)
@@ -82,7 +86,7 @@ class Masker:
     def _answered(self, name: str, value: str) -> str:
         if not is_harmless(name) and is_secret(name):
             return self.secret(value)
-        return self.text(_URL.sub(lambda found: self.url(found.group()), value))
+        return self.urls(self.text(value))
 
     def _parameter(self, pair: str) -> str:
         name, equals, value = pair.partition("=")

@@ -23,6 +23,11 @@ def demo(no_ui: bool) -> None:
     demo(None if no_ui or not has_terminal() else _look)
 
 
+def _joined(_ctx: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> str:
+    """The names as the addon's option has them."""
+    return ",".join(names)
+
+
 def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> None:
     from responses_tap_viewer.recording.run import end_with_input
 
@@ -66,6 +71,14 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
 @click.option(
     "--max-size", "tap_max_size", metavar="SIZE", default="", help="Go on in FILE-2.db, … at this size: 500m, 2g."
 )
+@click.option(
+    "--keep",
+    "tap_keep",
+    metavar="NAME",
+    multiple=True,
+    callback=_joined,
+    help="Do not mask this request header or query parameter.",
+)
 @click.option("--until-eof", is_flag=True, hidden=True, expose_value=False, callback=_end_with_input)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -87,8 +100,9 @@ def record(
     another terminal, and record until Ctrl-C.
 
     The CA is mitmproxy's in ~/.mitmproxy where it has one, otherwise one for this run only. An upstream with a CA
-    of your own is trusted by SSL_CERT_FILE. Secrets in requests are masked; RESPONSES_TAP_SECRETS has regular
-    expressions, one a line, of further ones.
+    of your own is trusted by SSL_CERT_FILE. Credentials in requests are masked: the value of every header and query
+    parameter that is not known to be harmless (--keep NAME adds one), and what is named or looks like one in a body.
+    RESPONSES_TAP_SECRETS has regular expressions, one a line, of further ones.
 
     Of --only, what the request shows (model, url, host, route) decides at once; for all else the stream is recorded
     to its end, and only then told of, or taken out again. Streams that are open when a file has reached --max-size
@@ -111,6 +125,7 @@ def record(
 
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
         options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
+        options += [f"--keep={name}" for name in settings["tap_keep"].split(",") if name]
         ctx.exit(record_and_look(current(db, settings["tap_max_size"]), options, command))
     ctx.exit(record(db, where, upstream, modes, command, settings))
 

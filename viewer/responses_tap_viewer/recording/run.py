@@ -13,6 +13,7 @@ from textwrap import indent
 import click
 
 from responses_tap.escaping import printable
+from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, Trouble
@@ -113,7 +114,8 @@ def record(
     except CannotRecord as error:
         raise UnusableInput("", str(error)) from error
     with proxy, TemporaryDirectory(prefix="responses-tap-") as folder:
-        say(f"Recording {upstream if modes[0].partition('@')[0] == 'reverse' else ', '.join(modes)} to {where}")
+        source = [upstream] if modes[0].partition("@")[0] == "reverse" else modes
+        say(f"Recording {', '.join(map(_shown, source))} to {where}")
         for listener in proxy.listeners:
             if not is_loopback(listener.host):
                 say(f"Listening beyond this machine, on {listener.host}: anyone who reaches it can use it")
@@ -127,6 +129,12 @@ def record(
     for line in narrator.summary(where):
         say(line)
     return status
+
+
+def _shown(source: str) -> str:
+    """An upstream or a mode of mitmproxy's (`upstream:URL@PORT`), without the credentials in its URL."""
+    url, at, port = source.rpartition("@")
+    return Masker().urls(url) + at + port if port.isdecimal() else Masker().urls(source)
 
 
 def _tell_ready(proxy: Proxy, settings: Sequence[Mapping[str, str]]) -> None:
