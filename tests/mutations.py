@@ -165,6 +165,7 @@ _TERMINAL = "completed incomplete failed"
 _PART_ADDED = "content_part.added reasoning_summary_part.added"
 _PART_DONE = "content_part.done reasoning_summary_part.done"
 
+_add("no event", "LC110", lambda events, rnd: [])
 _drop("created", "LC101")
 _drop(_TERMINAL, "LC103 LC104")
 _drop("output_item.added", "NS201 NS203")

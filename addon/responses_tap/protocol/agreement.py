@@ -4,9 +4,11 @@ After a mismatch both values may still be right, so a later one that equals eith
 value is a new finding: one wrong `output_text.done` is one finding, not three.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from responses_tap.protocol.events import string
 from responses_tap.protocol.findings import Report
 from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
 from responses_tap.protocol.scopes import Response, Scope
@@ -46,7 +48,7 @@ def text_of(content: object) -> str | None:
     """The text of a part or of an entry of an item's content, None where its type has none."""
     if not isinstance(content, dict):
         return None
-    known = CONTENTS.get(str(content.get("type")))
+    known = CONTENTS.get(string(content, "type") or "")
     text = content.get(known.field) if known else None
     return text if isinstance(text, str) else None
 
@@ -54,7 +56,7 @@ def text_of(content: object) -> str | None:
 def value_of(item: dict[str, Any]) -> str | None:
     """The value that an item's deltas add up to, such as a function call's arguments."""
     value: object = item
-    for key in VALUE_PATHS.get(str(item.get("type")), ("",)):
+    for key in VALUE_PATHS.get(string(item, "type") or "", ("",)):
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, str) else None
 
@@ -91,28 +93,37 @@ def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[i
     """
     output = snapshot.get("output")
     entries = [entry for entry in output if isinstance(entry, dict)] if isinstance(output, list) else []
-    free = list(response.every_item)
-    named: list[Scope | None] = []
-    for entry in entries:
-        named.append(_take(free, [item for item in free if entry.get("id") in _ids(item)]))
-    matched = []
-    for index, (entry, known) in enumerate(zip(entries, named, strict=True)):
-        item = known or _take(free, [item for item in free if item.type in (entry.get("type"), None)])
-        matched.append((index, entry, item))
-    return matched
+    free = _Free(response.every_item)
+    named = [free.take("id", string(entry, "id")) for entry in entries]
+    return [
+        (index, entry, known or free.take("type", string(entry, "type"), None))
+        for index, (entry, known) in enumerate(zip(entries, named, strict=True))
+    ]
 
 
-def _take(free: list[Scope], fitting: list[Scope]) -> Scope | None:
-    """The first fitting item, which is then no longer free."""
-    if not fitting:
-        return None
-    free.remove(fitting[0])
-    return fitting[0]
+class _Free:
+    """The streamed items that no item of a terminal event has claimed yet, by what they can be found by."""
 
+    def __init__(self, items: list[Scope]) -> None:
+        self._items = items
+        self._taken: set[int] = set()
+        self._places: dict[tuple[str, str | None], deque[int]] = {}
+        for n, item in enumerate(items):
+            self._places.setdefault(("type", item.type), deque()).append(n)
+            for id_ in {item.id, string(item.final or {}, "id")} - {None}:
+                self._places.setdefault(("id", id_), deque()).append(n)
 
-def _ids(item: Scope) -> set[str]:
-    final = (item.final or {}).get("id")
-    return {id_ for id_ in (item.id, final) if isinstance(id_, str)}
+    def take(self, field: str, *values: str | None) -> Scope | None:
+        """The first item left with one of these values in `field`, which is then taken."""
+        queues = [queue for value in values if (queue := self._places.get((field, value)))]
+        for queue in queues:
+            while queue and queue[0] in self._taken:
+                queue.popleft()
+        first = min((queue[0] for queue in queues if queue), default=None)
+        if first is None:
+            return None
+        self._taken.add(first)
+        return self._items[first]
 
 
 _FIXED = ("type", "call_id", "name", "role")

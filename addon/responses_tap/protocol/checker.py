@@ -6,10 +6,11 @@ with code of their own (rules/). The same object runs live in the recorder, on f
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from responses_tap.protocol.bodies import judge_eventless
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity, order
 from responses_tap.protocol.judge import Judge, Ledger
@@ -18,12 +19,13 @@ from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, decode
 from responses_tap.protocol.transport import Head, Transport
 
-RULES_VERSION = "2026-11"
+RULES_VERSION = "2026-12"
 """Recorded with every verdict, so that `recheck` knows an old one."""
 
 
 _NO_HEAD = Head()
-
+_MOST_KEPT = 1 << 16
+"""Bytes kept of a body that has no event yet; its first frame is kept whole."""
 
 _LOSSES = ("TR903", "TR904", "TR912")
 """The rules that tell of an event that was sent and could not be read."""
@@ -36,8 +38,9 @@ class Checker:
 
     `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
     `resumed` that a client attached itself again to a background response (`starting_after`); not `framed`, that
-    only the events were kept, which say nothing of a `[DONE]` behind them; `head` is what the HTTP answer says of
-    itself; `lacks` is what a text does not show of the stream that it was copied from.
+    only the events were kept, which say nothing of a `[DONE]` behind them; `head` is what the HTTP response says of
+    itself; not `streamed`, that the request is not known to ask for a stream, so that one response in JSON is right;
+    `lacks` is what a text does not show of the stream that it was copied from.
     """
 
     def __init__(
@@ -48,11 +51,15 @@ class Checker:
         resumed: bool = False,
         framed: bool = True,
         head: Head = _NO_HEAD,
+        streamed: bool = True,
         lacks: Collection[Lack] = (),
     ) -> None:
         self.profile = PROFILES[profile].without(lacks)
         self._resumed = resumed
         self._is_excerpt = Lack.EXCERPT in lacks
+        self._head = head
+        self._streamed = streamed
+        self._begin = bytearray()
         self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
         self._transport = Transport(self._body, head, live=live, framed=framed)
@@ -76,18 +83,15 @@ class Checker:
 
         `at_ns` is its arrival in nanoseconds since the request, where that is known.
         """
-        if frame.is_done_marker:
-            self._transport.marker(self._current().response)
-            return None
-        if not frame.data:
-            self._transport.nothing(frame, self._judges[-1].response if self._judges else None)
+        if not frame.data or frame.is_done_marker:
+            self._feed_no_event(frame)
             return None
         event = parse(frame.data)
         if not frame.complete:
-            if event.fault is not None:
-                self._transport.tail()
-                return None
             self._transport.tail()
+            if event.fault is not None:
+                self._feed_no_event(frame)
+                return None
         judge = self._judge_of(event)
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
@@ -100,6 +104,19 @@ class Checker:
         else:
             judge.apply(event, at_ns)
         return event
+
+    def feed_whole(self, body: bytes) -> None:
+        """Take a whole body that isn't an event stream, such as a response in JSON."""
+        self.feed(Frame(body, None, None))
+
+    def _feed_no_event(self, frame: Frame) -> None:
+        response = self._judges[-1].response if self._judges else None
+        if response is None and len(self._begin) < _MOST_KEPT:
+            self._begin += frame.raw
+        if frame.is_done_marker:
+            self._transport.marker(response)
+        elif not frame.data:
+            self._transport.nothing(frame, response)
 
     def finish(self, *, cut: bool = False) -> list[Finding]:
         """The body has ended: settle what only its end can show. The findings, in order.
@@ -115,6 +132,9 @@ class Checker:
                 self._explain_losses()
                 if not cut:
                     self._transport.finish(self._judges[-1].response)
+            else:
+                self._body.findings.clear()  # one finding says it all
+                judge_eventless(self._body, self._head, bytes(self._begin), streamed=self._streamed, cut=cut)
         return self.findings
 
     def _explain_losses(self) -> None:
@@ -131,9 +151,6 @@ class Checker:
                     lost.remark(f"hence, perhaps, {nearest.code}: {nearest.text}")
                     ledger.withdraw(nearest)
 
-    def _current(self) -> Judge:
-        return self._judges[-1] if self._judges else self._next()
-
     def _next(self) -> Judge:
         resumed = self._resumed and not self._judges
         response = Response(len(self._judges), resumed=resumed, required=self.profile.response_fields)
@@ -145,7 +162,7 @@ class Checker:
         """The response that `event` belongs to: a new one at a created with another id after a terminal event."""
         if self._is_excerpt and not self._judges:
             self._resumed = event.type != "response.created"
-        judge = self._current()
+        judge = self._judges[-1] if self._judges else self._next()
         response = judge.response
         if event.type == "response.created" and response.terminal is not None:
             id_ = event.object("response").get("id")
@@ -180,22 +197,33 @@ def check_frames(frames: Iterable[Frame], profile: str = DEFAULT_PROFILE, *, res
 
 
 def check(
-    body: bytes | str | Iterable[Mapping[str, Any]], profile: str = DEFAULT_PROFILE, *, resumed: bool = False
+    body: bytes | bytearray | memoryview | str | Iterable[Mapping[str, Any]],
+    profile: str = DEFAULT_PROFILE,
+    *,
+    resumed: bool = False,
 ) -> Report:
     """Check a body as it came over the wire, or its events as parsed objects.
 
-    Raises KeyError for a profile that does not exist.
+    A stream is expected: anything without an event, also a whole response in JSON, is rule LC110. Raises KeyError for
+    a profile that does not exist.
     """
+    return check_frames(frames_of(body), profile, resumed=resumed)
+
+
+def frames_of(body: bytes | bytearray | memoryview | str | Iterable[Mapping[str, Any]]) -> Iterator[Frame]:
+    """The frames of a whole body, or those that its parsed events came in, or would have."""
+    if isinstance(body, Mapping):  # one response, where its stream was expected
+        body = json.dumps(dict(body))
     if isinstance(body, str):
-        body = body.encode()
-    frames = decode([body]) if isinstance(body, bytes) else (frame_of(event) for event in body)
-    return check_frames(frames, profile, resumed=resumed)
+        body = body.encode(errors="surrogatepass")  # lone surrogates aren't UTF-8 then: rule TR905
+    if isinstance(body, bytes | bytearray | memoryview):
+        return decode([bytes(body)])
+    return map(_frame_of, body)
 
 
-def frame_of(event: Mapping[str, Any]) -> Frame:
-    """The frame that a parsed event came in, or would have."""
-    data = json.dumps(dict(event)).encode()
-    name = event.get("type")
+def _frame_of(event: Mapping[str, Any]) -> Frame:
+    data = json.dumps(dict(event) if isinstance(event, Mapping) else event).encode()
+    name = event.get("type") if isinstance(event, Mapping) else None
     return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)
 
 

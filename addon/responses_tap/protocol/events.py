@@ -6,6 +6,7 @@ coerced. What does not fit its row of the table is told beside it, as `problems`
 """
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from responses_tap.protocol.grammar import ALIASES, OLD_NAMES, ROWS, Row
 
 _LARGEST = 2**63
 """Numbers from here on are no index: SQLite could not store them either."""
+_DEEPEST = 200
+"""Levels of nesting, about as many as pydantic-core's parser allows: comparing and printing deeper ones may fail."""
 
 _INDEX = core_schema.int_schema(strict=True, ge=0)
 _TEXT = core_schema.str_schema(strict=True)
@@ -96,13 +99,21 @@ class Event:
 
     def string(self, field: str) -> str | None:
         """The string in `field`, None where it is absent or something else."""
-        value = self.data.get(field)
-        return value if isinstance(value, str) else None
+        return string(self.data, field)
 
     def object(self, field: str) -> dict[str, Any]:
         """The object in `field`, {} where it is absent or something else."""
         value = self.data.get(field)
         return value if isinstance(value, dict) else {}
+
+
+def string(data: dict[str, Any], field: str) -> str | None:
+    """The string in a field of any JSON object, None where it is absent or something else.
+
+    A stream may have any JSON where an id or a type belongs: what is looked up or sorted comes from here.
+    """
+    value = data.get(field)
+    return value if isinstance(value, str) else None
 
 
 def parse(data: bytes) -> Event:
@@ -147,11 +158,30 @@ def _read_leniently(data: bytes) -> Event:
         fault = Fault("not-utf8", f"byte 0x{data[error.start]:02x} at offset {error.start}")
         text = data.decode(errors="replace")
     try:
-        return _event(json.loads(text, parse_constant=_refuse_constant), fault)
+        parsed = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
-        return Event({}, fault or Fault("not-json", "nested too deeply"))
+        return Event({}, _TOO_DEEP)
     except ValueError as error:
         return Event({}, fault or Fault("not-json", str(error)))
+    return Event({}, _TOO_DEEP) if _is_too_deep(parsed) else _event(parsed, fault)
+
+
+_TOO_DEEP = Fault("not-json", "nested too deeply")
+
+
+def _is_too_deep(parsed: object) -> bool:
+    level = [parsed]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inside(value)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _refuse_constant(name: str) -> None:

@@ -55,7 +55,8 @@ class Finding:
         if not more:
             return self.statement
         events = "event" if more == 1 else "events"
-        return f"{self.statement}; {more} more such {events}, last at {self.evidence[-1]}"
+        last = f", last at {self.evidence[-1]}" if self.evidence else ""
+        return f"{self.statement}; {more} more such {events}{last}"
 
     def add(self, position: int) -> None:
         """Count one more event with the same defect."""

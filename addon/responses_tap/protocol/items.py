@@ -3,7 +3,7 @@
 from typing import Any
 
 from responses_tap.protocol.agreement import compare_item, value_of
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Report, Severity
 from responses_tap.protocol.grammar import (
     COMMAND,
@@ -34,7 +34,7 @@ class Items:
     def open(self, event: Event, _row: Row) -> Scope | None:
         """output_item.added: a new item, or trouble at its output_index."""
         added = event.object("item")
-        type_, id_ = _string(added, "type"), _string(added, "id")
+        type_, id_ = string(added, "type"), string(added, "id")
         key = event.output_index
         known = self._response.items.get(key) if key is not None else None
         if known is None and key is None and id_ is not None:
@@ -54,7 +54,7 @@ class Items:
     def close(self, event: Event, _row: Row) -> Scope | None:
         """output_item.done: the item, its parts and its value must be complete and agree."""
         final = event.object("item")
-        type_, id_ = _string(final, "type"), _string(final, "id")
+        type_, id_ = string(final, "type"), string(final, "id")
         item = self._router.closing(event.output_index, id_, event.position)
         if item is None:
             item = self._response.new_item(event.output_index, type_, id_)
@@ -175,11 +175,6 @@ class Items:
                 severity=None if streamed else Severity.NOTE,
                 have=item.type,
             )
-
-
-def _string(data: dict[str, Any], field: str) -> str | None:
-    value = data.get(field)
-    return value if isinstance(value, str) else None
 
 
 def _name(item: Scope) -> str:

@@ -1,5 +1,6 @@
 """The judge of one response: everything that looks at its events, and the ledger of what they found."""
 
+import json
 from typing import Any
 
 from responses_tap.protocol.events import Event, today
@@ -13,6 +14,9 @@ from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sequence import Sequence
 from responses_tap.protocol.shapes import Shapes
 from responses_tap.protocol.timing import Timing
+
+_LONGEST_FACT = 500
+"""Characters of one fact in a message."""
 
 
 class Ledger:
@@ -37,7 +41,8 @@ class Ledger:
         rule = RULES[code]
         place = scope or {}
         where = ".".join(str(n) for n in place.values())
-        text = rule.message.format_map({"position": position, "where": where, "missing": missing, **place, **facts})
+        words = {name: _worded(fact) for name, fact in facts.items()}
+        text = rule.message.format_map({"position": position, "where": where, "missing": missing, **place, **words})
         asked = self._profile.severity(code, rule.severity)
         weight = asked and (severity or asked)
         finding = Finding(
@@ -51,6 +56,12 @@ class Ledger:
         """Take a finding back."""
         if finding is not None and finding in self.findings:
             self.findings.remove(finding)
+
+
+def _worded(fact: object) -> str:
+    """A fact as a message states it: whatever JSON a stream has there, in a bounded number of characters."""
+    text = fact if isinstance(fact, str) else json.dumps(fact, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_FACT else f"{text[: _LONGEST_FACT - 1]}…"
 
 
 class Judge:

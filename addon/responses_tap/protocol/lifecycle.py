@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Finding, Report
 from responses_tap.protocol.grammar import RESPONSE, STATUS, Role, Row
 from responses_tap.protocol.scopes import Response
@@ -96,11 +96,9 @@ class Lifecycle:
                 self._report.withdraw(finding)
             response.resumed = True
         response.tentative = None
-        id_, model, created_at = (snapshot.get(key) for key in ("id", "model", "created_at"))
-        if response.id is None and isinstance(id_, str):
-            response.id = id_
-        if response.model is None and isinstance(model, str):
-            response.model = model
+        response.id = string(snapshot, "id") if response.id is None else response.id
+        response.model = string(snapshot, "model") if response.model is None else response.model
+        created_at = snapshot.get("created_at")
         if response.created_at is None and isinstance(created_at, int | float):
             response.created_at = created_at
         usage = snapshot.get("usage")
@@ -108,9 +106,9 @@ class Lifecycle:
             response.usage = usage
 
     def _status(self, event: Event) -> None:
-        status = event.object("response").get("status")
+        status = string(event.object("response"), "status")
         allowed = STATUS[event.type or ""]
-        if isinstance(status, str) and status not in allowed:
+        if status is not None and status not in allowed:
             self._report("ST701", event.position, type=event.type, have=status, want=" or ".join(allowed))
 
     def _count(self, code: str, event: Event, **facts: Any) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from responses_tap.protocol.agreement import hold, text_of
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Report, Severity
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, PART, SUMMARY, VALUE, Role, Row
 from responses_tap.protocol.items import Items
@@ -275,5 +275,4 @@ class Parts:
 
 
 def _part_type(event: Event, row: Row) -> str | None:
-    type_ = event.object("part").get("type")
-    return type_ if isinstance(type_, str) else row.part or None
+    return string(event.object("part"), "type") or row.part or None

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from responses_tap.protocol.events import Event, parse, today
+from responses_tap.protocol.events import Event, parse, string, today
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
@@ -349,5 +349,4 @@ def judge_again(checker: SocketChecker, messages: Iterable[Passed]) -> dict[int,
 
 
 def _response_id(event: Event) -> str | None:
-    id_ = event.object("response").get("id")
-    return id_ if isinstance(id_, str) else None
+    return string(event.object("response"), "id")

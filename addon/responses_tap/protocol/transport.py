@@ -16,6 +16,16 @@ class Head(NamedTuple):
     status: int | None = None
     content_type: str | None = None
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is known, and not one of HTTP's successes."""
+        return self.status is not None and not 200 <= self.status < 300  # noqa: PLR2004
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether the response is declared as an event stream."""
+        return (self.content_type or "").partition(";")[0].strip().lower() == "text/event-stream"
+
 
 class Transport:
     """The frames of one body, beside the events in them."""
@@ -45,11 +55,11 @@ class Transport:
             self._count("TR910", position)
 
     def _judge_head(self) -> None:
-        status, content_type = self._head
-        if status is not None and not 200 <= status < 300:  # noqa: PLR2004 - HTTP's successes
-            self._report("TR907", None, status=status)
-        if content_type is not None and content_type.partition(";")[0].strip().lower() != "text/event-stream":
-            self._report("TR906", None, have=content_type)
+        head = self._head
+        if head.is_error:
+            self._report("TR907", None, status=head.status, what=" with an event stream")
+        if head.content_type is not None and not head.is_event_stream:
+            self._report("TR906", None, have=head.content_type)
 
     def nothing(self, frame: Frame, response: Response | None) -> None:
         """A frame without data: a comment, or an `event:` line alone."""
@@ -59,11 +69,12 @@ class Transport:
             found.response = response.index if response else 0
             found.evidence.append(after)
 
-    def marker(self, response: Response) -> None:
-        """`data: [DONE]`."""
+    def marker(self, response: Response | None) -> None:
+        """`data: [DONE]`, after the events of `response` so far; None where none has come."""
         self.marked = True
-        if response.terminal is None and response.error is None:
-            self._found["TR908"] = self._report("TR908", None, after=response.events - 1)
+        if response is None or (response.terminal is None and response.error is None):
+            after = response.events - 1 if response else -1
+            self._found["TR908"] = self._report("TR908", None, after=after)
             self._found["TR910"] = self._found["TR908"]  # what follows is the same defect
 
     def tail(self) -> None:

@@ -147,8 +147,9 @@ class TerminalOutputOrder(Rule, code="AG607", severity=Severity.ERROR):
         keys = [item.key for item in listed if isinstance(item.key, int)]
         if keys != sorted(keys):
             self.found(event.position, type=event.type, detail=f"the items stand in the order {keys}")
+        known = {id(item) for item in listed}
         for item in self._response.every_item:
-            if item.closed is not None and not item.virtual and item not in listed:
+            if item.closed is not None and not item.virtual and id(item) not in known:
                 detail = f"{item.type or 'item'} {item.key} is left out"
                 self.found(event.position, item.place, type=event.type, detail=detail)
 

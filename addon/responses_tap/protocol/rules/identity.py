@@ -1,7 +1,7 @@
 """ID5xx: ids, indices and numbers stay what they are."""
 
 from responses_tap.protocol.agreement import matched_output
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import CALL_ITEMS, LIFECYCLE
 from responses_tap.protocol.rules.rule import Rule
@@ -27,8 +27,8 @@ class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A lifecycle event: does it carry the first one's id?"""
-        id_ = event.object("response").get("id")
-        if isinstance(id_, str) and id_ != self._response.id:
+        id_ = string(event.object("response"), "id")
+        if id_ is not None and id_ != self._response.id:
             self.found_once(event.position, before=self._response.id, after=id_)
 
 
@@ -97,9 +97,10 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
     def check(self, event: Event, scope: Scope | None) -> None:
         """A terminal event: do its items carry the ids they were done with?"""
         for index, entry, item in matched_output(self._response, event.object("response")):
-            if item is None or item.final is None or not isinstance(item.final.get("id"), str):
+            before = string(item.final or {}, "id") if item is not None else None
+            if item is None or before is None:
                 continue
-            before, after = item.final["id"], entry.get("id")
+            after = entry.get("id")
             if after not in (before, item.id):
                 self.found(event.position, {"output_index": index}, index=index, before=before, after=after)
 
@@ -304,7 +305,7 @@ class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A new call: is its call_id its own?"""
-        call_id = event.object("item").get("call_id")
+        call_id = string(event.object("item"), "call_id")
         if scope is None or not call_id or scope.type not in CALL_ITEMS or scope.opened != event.position:
             return
         for item in self._response.every_item:

@@ -161,3 +161,19 @@ class OpenAtIncomplete(Rule, code="LC109", severity=Severity.NOTE):
     """
 
     message = "{open} item(s) still open when the response ended incomplete"
+
+
+class NoEvents(Rule, code="LC110", severity=Severity.ERROR):
+    """A stream was expected, and the body has no event at all.
+
+    Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for; by
+        reading, Codex reports 'stream closed before response.completed'.
+    Bad: an empty body, an HTML page, plain text, an error or a whole response in JSON, `: ping` and `[DONE]` alone
+    Good: created, in_progress, item+0{message}, …, item-0, completed
+    Fine: A response in JSON to a request that did not ask for a stream. An HTTP error is rule TR907.
+    Source: Open Responses specification, section 'Streaming'; OpenAI API reference, parameter `stream`.
+    Fix: answer `"stream": true` with Content-Type text/event-stream and events; when something fails, with an HTTP
+        error, or an error event and response.failed.
+    """
+
+    message = "the body has no event of the Responses API: it is {what}"

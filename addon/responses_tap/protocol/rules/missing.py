@@ -1,7 +1,7 @@
 """MD3xx: what began was finished, and what was finished had begun."""
 
 from responses_tap.protocol.agreement import matched_output
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import LAST_STAGE
 from responses_tap.protocol.rules.rule import Rule
@@ -211,4 +211,4 @@ class ItemNeverStreamed(Rule, code="MD311", severity=Severity.ERROR):
             return
         for index, entry, item in matched_output(self._response, event.object("response")):
             if item is None:
-                self.found(event.position, {"output_index": index}, index=index, have=entry.get("type", "item"))
+                self.found(event.position, {"output_index": index}, index=index, have=string(entry, "type") or "item")

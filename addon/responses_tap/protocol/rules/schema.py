@@ -1,6 +1,6 @@
 """SC8xx: events have the fields, types and names that clients parse."""
 
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS
@@ -235,8 +235,9 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
     def check(self, event: Event, scope: Scope | None) -> None:
         """A part: is it whole?"""
         part = event.object("part")
-        fields = PART_FIELDS.get(str(part.get("type")), ())
-        if part.get("type") == "output_text" and applies(self._response, LOGPROBS_SINCE):
+        type_ = string(part, "type")
+        fields = PART_FIELDS.get(type_ or "", ())
+        if type_ == "output_text" and applies(self._response, LOGPROBS_SINCE):
             fields = (*fields, "logprobs")
         missing = [field for field in fields if field not in part]
         if scope is None or not missing:
@@ -245,7 +246,7 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
             known.add(event.position)
         else:
             scope.findings[self.code] = self.found(
-                event.position, scope.place, part=part["type"], type=event.type, fields=", ".join(missing)
+                event.position, scope.place, part=type_, type=event.type, fields=", ".join(missing)
             )
 
 

@@ -1,6 +1,6 @@
 """ST7xx: each status says what happened."""
 
-from responses_tap.protocol.events import Event
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.objects import STATUSES
 from responses_tap.protocol.rules.rule import Rule
@@ -136,14 +136,14 @@ class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
     message = "output_item.done of item {output_index} has status {status}"
 
     on = ("response.output_item.done",)
-    _final = frozenset({"completed", "incomplete", "failed", None})
+    _final = frozenset({"completed", "incomplete", "failed"})
     _also = frozenset({("image_generation_call", "generating"), ("web_search_call", "searching")})
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A done item: is its status one to end with?"""
         item = event.object("item")
-        status = item.get("status")
-        if not isinstance(status, str | None) or status in self._final or item.get("caller"):
+        status = string(item, "status")
+        if status is None or status in self._final or item.get("caller"):
             return
         if scope is None or (scope.type, status) in self._also:
             return
@@ -167,9 +167,9 @@ class ItemStatusUnexpected(Rule, code="ST707", severity=Severity.NOTE):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A new item: is it in progress?"""
-        status = event.object("item").get("status")
+        status = string(event.object("item"), "status")
         known = STATUSES.get((scope.type if scope else None) or "", (status,))
-        if scope is not None and isinstance(status, str) and status != "in_progress" and status in known:
+        if scope is not None and status is not None and status != "in_progress" and status in known:
             self.found(event.position, scope.place, status=status)
 
 
@@ -188,9 +188,9 @@ class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """An item: is its status one of its type's?"""
-        status = event.object("item").get("status")
+        status = string(event.object("item"), "status")
         allowed = STATUSES.get(scope.type or "") if scope is not None else None
-        if scope is None or allowed is None or not isinstance(status, str) or status in allowed:
+        if scope is None or allowed is None or status is None or status in allowed:
             return
         if self.code not in scope.findings:
             scope.findings[self.code] = self.found(

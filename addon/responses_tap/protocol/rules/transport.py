@@ -92,16 +92,18 @@ class ContentType(Rule, code="TR906", severity=Severity.ERROR):
 
 
 class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
-    """An event stream comes with an HTTP error.
+    """The request was answered with an HTTP error.
 
-    Impact: By reading: no SDK reads the body of an error as a stream.
-    Bad: HTTP 429 with an event stream
-    Good: HTTP 429 with `{"error":{code, message}}` as JSON
-    Source: Open Responses specification, section "Errors".
-    Fix: answer with JSON where there is no stream, and with HTTP 200 where there is one.
+    Impact: The client gets an exception instead of a response, or tries again (openai-python and openai-node at 408,
+        409, 429 and 5xx). By reading: no SDK reads the body of an error as a stream.
+    Bad: HTTP 429 with an event stream, or HTTP 503 with an HTML page
+    Good: HTTP 200 with an event stream; an error with `{"error":{code, message}}` as JSON
+    Source: Open Responses specification, section "Errors"; RFC 9110, section 15.
+    Fix: look at the error's own message, which the finding shows; answer with JSON where there is no stream, and with
+        HTTP 200 where there is one.
     """
 
-    message = "HTTP {status} with an event stream"
+    message = "HTTP {status}{what}"
 
 
 class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):

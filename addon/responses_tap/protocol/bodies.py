@@ -1,0 +1,105 @@
+"""Bodies without a single event: what such a body is instead, and the one finding that says so (LC110, TR907)."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
+from typing import Any
+
+from responses_tap.protocol.findings import Report
+from responses_tap.protocol.sse import DONE_MARKER
+from responses_tap.protocol.transport import Head
+
+_SHOWN = 80
+"""Characters of a body that a message quotes."""
+_MESSAGE = 300
+"""And of a server's own error message."""
+_MESSAGE_PATHS = (("error", "message"), ("error",), ("message",), ("detail",), ("detail", 0, "msg"))
+"""Where an error in JSON has its words: at OpenAI, at gateways, in FastAPI, whose `detail` may be a list."""
+_TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
+_HTML = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_FIELDS = ("event:", "data:", "id:", "retry:", ":")
+_NO_JSON = object()
+
+
+def judge_eventless(report: Report, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:
+    """Report what a whole body without events is: an HTTP error (TR907), or anything else that isn't a stream (LC110).
+
+    `streamed` says that a stream was asked for; otherwise a whole response in JSON is right, too. `cut` says that the
+    reader stopped: then nobody is to blame for what had not come yet.
+    """
+    text = body.decode("utf-8-sig", errors="replace").strip()
+    document = _json(text)
+    if head.is_error:
+        report("TR907", None, status=head.status, what=_error(text, document))
+    elif not cut and (streamed or head.is_event_stream or not _is_response(document)):
+        report("LC110", None, what=_what(text, document))
+
+
+def _error(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
+    """What follows the status in a message: the error's own words, else how the body begins."""
+    title = _TITLE.search(text)
+    words = next(_messages(document), None) or (title[1] if title else text)
+    return f": {_short(words, _MESSAGE)}" if words else " with an empty body"
+
+
+def _messages(document: Any) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    for path in _MESSAGE_PATHS:
+        try:
+            found = reduce(getitem, path, document)
+        except (LookupError, TypeError):
+            continue
+        if isinstance(found, str) and found.strip():
+            yield found
+
+
+def _what(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
+    return f"{_kind(text, document)} ({_short(text, _SHOWN)})" if text else "empty"
+
+
+def _kind(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
+    if "\x00" in text or "\ufffd" in text[:_SHOWN]:
+        return "binary data"
+    if document is not _NO_JSON:
+        return _kind_of_json(document)
+    if text.startswith(_FIELDS):
+        return _kind_of_stream(text)
+    if text.startswith("<"):
+        return "HTML" if _HTML.search(text[:1000]) else "XML"
+    return "JSON that is damaged or cut" if text.startswith(("{", "[")) else "plain text"
+
+
+def _kind_of_json(document: Any) -> str:  # noqa: ANN401 (JSON)
+    if _is_response(document):
+        return "a whole response in JSON"
+    return "an error in JSON" if isinstance(document, dict) and document.get("error") else "JSON"
+
+
+def _kind_of_stream(text: str) -> str:
+    if DONE_MARKER.decode() in text:
+        return "an event stream with nothing but [DONE]"
+    if "data:" in text:
+        return "an event stream without a whole event"
+    return "an event stream without data"
+
+
+def _is_response(document: Any) -> bool:  # noqa: ANN401 (JSON)
+    """Whether a JSON value is a response of this API, or what is made of one (`response.compaction`)."""
+    if not isinstance(document, dict):
+        return False
+    kind = document.get("object")
+    return kind.partition(".")[0] == "response" if isinstance(kind, str) else isinstance(document.get("output"), list)
+
+
+def _json(text: str) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return _NO_JSON
+
+
+def _short(text: str, most: int) -> str:
+    words = " ".join(text[: most * 4].split())
+    words = words if len(words) <= most else words[: most - 1] + "…"
+    return words.encode(errors="replace").decode()  # JSON may hold lone surrogates, a recording may not
