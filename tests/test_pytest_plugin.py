@@ -48,6 +48,10 @@ def test_a_failing_test_shows_timeline_and_findings(pytester: pytest.Pytester) -
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(failed=2, passed=1)
     result.stdout.fnmatch_lines(
-        ["*response.output_text.done  [[]0.0] (missing)*", "*MD301 text-done-missing*", "*LC110 no-events: *it is empty*"]
+        [
+            "*response.output_text.done  [[]0.0] (missing)*",
+            "*MD301 text-done-missing*",
+            "*LC110 no-events: *it is empty*",
+        ]
     )
     result.stdout.no_fnmatch_line("*responses_tap/pytest_plugin.py*")

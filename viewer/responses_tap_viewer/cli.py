@@ -14,22 +14,28 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         from responses_tap.errors import RecordingError
-        from responses_tap_viewer.streams import UNUSABLE, UnusableInput
+        from responses_tap_viewer.streams import UNUSABLE, UnusableInput, internal
 
         try:
             return super().invoke(ctx)
         except (UnusableInput, RecordingError) as error:
             click.echo(f"responses-tap: {error}", err=True)
             ctx.exit(UNUSABLE)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except BrokenPipeError:
             # The reader of our output (`| head`) has seen enough.
             _print_no_more()
             ctx.exit(0)
         except OSError as error:
             if error.errno != errno.ENOSPC:
-                raise
+                click.echo(f"responses-tap: {error.filename or 'a file'} cannot be used ({error.strerror})", err=True)
+                ctx.exit(UNUSABLE)
             _print_no_more()
             click.echo(f"responses-tap: the output cannot be written ({error.strerror})", err=True)
+            ctx.exit(UNUSABLE)
+        except Exception as error:  # noqa: BLE001 (a traceback helps nobody who only has a file that causes it)
+            click.echo(f"responses-tap: {internal(error)}", err=True)
             ctx.exit(UNUSABLE)
 
 

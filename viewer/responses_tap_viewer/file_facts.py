@@ -11,6 +11,7 @@ from typing import Any
 
 from responses_tap.formats.imported import Imported
 from responses_tap.privacy.masking import Masker
+from responses_tap.protocol.bodies import is_response
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import Lack
 from responses_tap.recorder import messages
@@ -74,7 +75,7 @@ def end_columns(imported: Imported, state: str, terminal: str | None) -> dict[st
     """What a row says of the end: `state` is that of the events, `terminal` the type of the last one's terminal."""
     end, pieces = imported.end, imported.pieces
     columns: dict[str, Value] = {
-        "state": end.state or _state(imported, state, terminal),
+        "state": end.state or state_of(imported, state if terminal else "truncated"),
         "ended_by": end.ended_by or ("server" if terminal else None),
         "end_reason": end.reason or terminal,
         "end_ns": end.at_ns,
@@ -120,12 +121,16 @@ def _decoded(columns: Mapping[str, Value]) -> dict[str, object]:
     return {**columns, **headers}
 
 
-def _state(imported: Imported, state: str, terminal: str | None) -> str:
+def state_of(imported: Imported, terminal_state: str = "truncated") -> str:
+    """The state of a stream: `terminal_state` where it has events, else by status and body."""
     if not imported.answer.is_success:
         return "http-error"
     if imported.answer.body is None:
-        return state if terminal else "truncated"
-    status = json_object(imported.answer.body).get("status")
+        return terminal_state
+    answer = json_object(imported.answer.body)
+    if not is_response(answer):
+        return "truncated"
+    status = answer.get("status")
     return status if status in ("incomplete", "failed") else "completed"
 
 

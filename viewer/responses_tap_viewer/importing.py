@@ -14,6 +14,7 @@ from responses_tap.store import ChunkRow
 from responses_tap.store.writer import Value, Writer
 from responses_tap_viewer.file_facts import end_columns, head_columns
 from responses_tap_viewer.streams import (
+    InternalError,
     PassedOver,
     Remark,
     UnusableInput,
@@ -39,16 +40,14 @@ def import_paths(paths: Iterable[str], db: Path) -> Iterator[str | UnusableInput
     target = _Target(db)
     try:
         for path in paths:
-            if not (is_there(Path(path)) and Path(path).is_dir()):
-                yield from _told(Path(path), target, below=False)
-                continue
             try:
-                found = files_below(Path(path))
+                with telling(path):
+                    found = files_below(Path(path)) if is_there(Path(path)) and Path(path).is_dir() else None
             except UnusableInput as error:
                 yield error
                 continue
-            for file in found:
-                yield from _told(file, target, below=True)
+            for file in [Path(path)] if found is None else found:
+                yield from _told(file, target, below=found is not None)
     except sqlite3.Error as error:
         raise RecordingError(f"cannot write {db} ({error}); give another file with --db") from error
     finally:
@@ -78,24 +77,36 @@ def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | Unusabl
     ids: list[int] = []
     kind = ""
     try:
-        readable(path)
-        if is_recording(path):
-            raise UnusableInput(str(path), "is a recording already; open it where it is")
-        with telling(str(path)), path.open("rb") as file:
-            kind, streams = recognise(file)
-            for found in streams:
-                if isinstance(found, Skipped):
-                    yield (UnusableInput if found.fault else PassedOver)(str(path), str(found))
-                else:
+        with telling(str(path)):
+            readable(path)
+            if is_recording(path):
+                raise UnusableInput(str(path), "is a recording already; open it where it is")
+            with path.open("rb") as file:
+                kind, streams = recognise(file)
+                for found in streams:
+                    if isinstance(found, Skipped):
+                        yield (UnusableInput if found.fault else PassedOver)(str(path), str(found))
+                        continue
                     if remark := remark_on(found):
                         yield Remark(str(path), remark)
-                    incoming = _Incoming(path, found, target.writer)
-                    ids.append(incoming.id)
-                    incoming.write()
+                    if (error := _import(path, found, target, ids)) is not None:
+                        yield error
     except UnusableInput as error:
         yield passed_over(error, path) if below else error
     if ids:
         yield f"{path}: {kind} → {', '.join(f'{target.path}#{id_}' for id_ in ids)}"
+
+
+def _import(path: Path, found: Imported, target: _Target, ids: list[int]) -> InternalError | None:
+    """Write one stream, and add its id; an internal error, if that is all that stands in the way of the others."""
+    try:
+        with telling(str(path), f"{found.place} ".lstrip()):
+            incoming = _Incoming(path, found, target.writer)
+            ids.append(incoming.id)
+            incoming.write()
+    except InternalError as error:
+        return error
+    return None
 
 
 class _Incoming:
@@ -123,11 +134,12 @@ class _Incoming:
             reason, cut = f"the imported file {error}", True
             raise
         finally:
+            if imported.answer.body is not None:
+                self._events.judge(imported.answer.body)
             self._events.finish(0, 0, cut=cut)
             self._add_chunks(size)
             self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.cut))
-            if self._events.events:
-                self._events.publish(settled=True)
+            self._events.publish(settled=True)
             self._writer.commit()
 
     def _add_chunks(self, size: int) -> None:

@@ -1,6 +1,8 @@
 """Finds the streams that a person names: in a recording, in a file, below a folder."""
 
 import os
+import sqlite3
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -8,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from responses_tap.errors import RecordingError
+from responses_tap.escaping import shorten
 from responses_tap.formats import Damaged, Foreign
 from responses_tap.formats.imported import Answer, Imported, Request, Skipped
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
+from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
@@ -53,6 +57,10 @@ class UnusableInput(Exception):  # noqa: N818 - it is about the input, and the p
 
 class NoStream(UnusableInput):
     """A file that is something else."""
+
+
+class InternalError(UnusableInput):
+    """Input that this program cannot cope with, which is a fault of the program."""
 
 
 class PassedOver(UnusableInput):
@@ -119,6 +127,11 @@ def is_recording(path: Path) -> bool:
 
 def find_stream(name: str) -> Stream:
     """The one stream that `name` means: ID, FILE.db#ID, FILE or FILE#INDEX."""
+    with telling(name):
+        return _found(name)
+
+
+def _found(name: str) -> Stream:
     if name.isdecimal():
         return _recorded(default_recording(), int(name))
     path, hash_, number = name.rpartition("#")
@@ -169,15 +182,29 @@ def passed_over(error: UnusableInput, path: Path) -> UnusableInput:
 
 @contextmanager
 def telling(source: str, words: str = "") -> Iterator[None]:
-    """What is wrong with a file while it is read, as UnusableInput."""
+    """What goes wrong at one path or stream, as UnusableInput, whatever it is: the others are still done.
+
+    Where a recording cannot be read or written, RecordingError and sqlite3.Error say so themselves.
+    """
     try:
         yield
+    except (UnusableInput, RecordingError, sqlite3.Error):
+        raise
     except Damaged as error:
         raise UnusableInput(source, f"{words}{error}") from error
     except Foreign as error:
         raise NoStream(source, f"{words}{error}") from error
     except OSError as error:
         raise UnusableInput(source, f"{words}cannot be read ({error.strerror})") from error
+    except Exception as error:
+        raise InternalError(source, f"{words}caused {internal(error)}") from error
+
+
+def internal(error: Exception) -> str:
+    """An unexpected error in one line: what it is, where it was raised, what to do."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    told = shorten(f"{type(error).__name__}: {error}", 200)
+    return f"an internal error, {told} ({Path(where.filename).name}:{where.lineno}); please report it"
 
 
 def remark_on(imported: Imported) -> str:
@@ -196,8 +223,15 @@ def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Ch
     """The checker for a stream out of a file, by what the file tells of its request and answer."""
     resumed = resumed or is_resumption(imported.request.url)
     head = Head(imported.answer.status, imported.answer.field("content-type"))
+    streamed = imported.answer.body is None or asks_for_stream(imported.request.url, imported.request.body)
     return Checker(
-        profile, live=imported.live, resumed=resumed, framed=imported.framed, head=head, lacks=imported.lacks
+        profile,
+        live=imported.live,
+        resumed=resumed,
+        framed=imported.framed,
+        head=head,
+        streamed=streamed,
+        lacks=imported.lacks,
     )
 
 
@@ -284,6 +318,8 @@ def _checked(path: Path, imported: Imported, profile: str) -> Stream:
         response = response if event is None else event.response
         position = None if event is None else event.position
         entries.append(Entry(n, taken.frame, position, response, taken.at_ns, taken.chunk))
+    if imported.answer.body is not None:
+        checker.feed_whole(imported.answer.body)
     stream = Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut), remark=remark_on(imported))
     if imported.request == Request() and imported.answer == Answer() and not imported.pieces:
         return stream

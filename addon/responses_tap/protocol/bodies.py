@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
 from typing import Any
+from urllib.parse import parse_qs
 
 from responses_tap.protocol.findings import Report
 from responses_tap.protocol.sse import DONE_MARKER
 from responses_tap.protocol.transport import Head
+from responses_tap.urls import split
 
 _SHOWN = 80
 """Characters of a body that a message quotes."""
@@ -23,6 +25,22 @@ _FIELDS = ("event:", "data:", "id:", "retry:", ":")
 _NO_JSON = object()
 
 
+def asks_for_stream(url: str, request: str | None) -> bool:
+    """Whether a request to this URL, with this body, asks for a stream; False where that is not known."""
+    document = _json(request or "")
+    return parse_qs(split(url).query).get("stream") == ["true"] or (
+        isinstance(document, dict) and document.get("stream") is True
+    )
+
+
+def is_response(document: object) -> bool:
+    """Whether a JSON value is a response of this API, or what is made of one (`response.compaction`)."""
+    if not isinstance(document, dict):
+        return False
+    kind = document.get("object")
+    return kind.partition(".")[0] == "response" if isinstance(kind, str) else isinstance(document.get("output"), list)
+
+
 def judge_eventless(report: Report, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:
     """Report what a whole body without events is: an HTTP error (TR907), or anything else that isn't a stream (LC110).
 
@@ -33,7 +51,7 @@ def judge_eventless(report: Report, head: Head, body: bytes, *, streamed: bool, 
     document = _json(text)
     if head.is_error:
         report("TR907", None, status=head.status, what=_error(text, document))
-    elif not cut and (streamed or head.is_event_stream or not _is_response(document)):
+    elif not cut and (streamed or head.is_event_stream or not is_response(document)):
         report("LC110", None, what=_what(text, document))
 
 
@@ -71,7 +89,7 @@ def _kind(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
 
 
 def _kind_of_json(document: Any) -> str:  # noqa: ANN401 (JSON)
-    if _is_response(document):
+    if is_response(document):
         return "a whole response in JSON"
     return "an error in JSON" if isinstance(document, dict) and document.get("error") else "JSON"
 
@@ -82,14 +100,6 @@ def _kind_of_stream(text: str) -> str:
     if "data:" in text:
         return "an event stream without a whole event"
     return "an event stream without data"
-
-
-def _is_response(document: Any) -> bool:  # noqa: ANN401 (JSON)
-    """Whether a JSON value is a response of this API, or what is made of one (`response.compaction`)."""
-    if not isinstance(document, dict):
-        return False
-    kind = document.get("object")
-    return kind.partition(".")[0] == "response" if isinstance(kind, str) else isinstance(document.get("output"), list)
 
 
 def _json(text: str) -> Any:  # noqa: ANN401

@@ -97,6 +97,10 @@ class EventBody:
         for frame in frames:
             self.take(frame, at_ns, chunk)
 
+    def judge(self, body: bytes) -> None:
+        """Have a whole body judged that isn't an event stream: none of it is written as a frame."""
+        self._check(Frame(body, None, None), 0)
+
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
         if (tail := self._decoder.finish()) is not None:

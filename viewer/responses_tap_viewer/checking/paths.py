@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from responses_tap.errors import RecordingError
 from responses_tap.formats.imported import Imported, Skipped, Taken
 from responses_tap.formats.recognition import recognise
+from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity
@@ -21,9 +23,10 @@ from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.checking.turns import Turns
-from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, ways_of
+from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, state_of, ways_of
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
+    InternalError,
     PassedOver,
     Remark,
     UnusableInput,
@@ -129,13 +132,15 @@ class _Below(str):
 def _files(paths: Iterable[str]) -> Iterator[str | UnusableInput]:
     """The paths with each folder replaced by what is below it."""
     for path in paths:
-        if path != "-" and is_there(Path(path)) and Path(path).is_dir():
-            try:
-                yield from (_Below(found) for found in files_below(Path(path)))
-            except UnusableInput as error:
-                yield error
-        else:
-            yield path
+        try:
+            with telling(path):
+                below = (
+                    files_below(Path(path)) if path != "-" and is_there(Path(path)) and Path(path).is_dir() else None
+                )
+        except UnusableInput as error:
+            yield error
+            continue
+        yield from [path] if below is None else map(_Below, below)
 
 
 def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | UnusableInput]:
@@ -143,7 +148,8 @@ def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | Un
         return [path]
     found: list[Checked | UnusableInput] = []
     try:
-        found.extend(_check_path(path, options))
+        with telling(path):
+            found.extend(_check_path(path, options))
     except UnusableInput as error:
         found.append(passed_over(error, Path(path)) if isinstance(path, _Below) else error)
     return found
@@ -157,9 +163,13 @@ class Recorded:
         self._joined = joined
         self._turns = Turns(recording)
 
+    def frames(self, row: "StreamRow") -> Iterator[Taken]:
+        """The frames of a stream, with their times."""
+        return (Taken(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
+
     def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "Lines"]:
         """Check a stream; the finished checker, and where its events stand."""
-        frames = (Taken(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
+        frames = self.frames(row)
         checker: Checker | Turn
         if self._joined and len(response := parts(self._recording, row)) > 1:
             # Between the parts there is no clock.
@@ -170,8 +180,9 @@ class Recorded:
             checker, lines = self._turns.of(row, profile), _lines_of_messages(frames)
         else:
             # A list's rows come without their headers, which name the type of the content.
-            checker = checker_of_row(self._recording.stream(row.id) or row, profile, resumed=resumed)
-            lines = _feed(checker, frames)
+            whole = self._recording.stream(row.id) or row
+            checker = checker_of_row(whole, profile, resumed=resumed)
+            lines = _feed(checker, frames, whole.response_body)
         checker.finish(cut=was_cut(row))
         return checker, lines
 
@@ -188,6 +199,7 @@ def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> 
         framed=EVENTS_ALONE not in ways,
         head=Head(row.status, content_type),
         lacks=[lack for lack in Lack if lack in ways],
+        streamed=row.response_body is None or asks_for_stream(row.url, row.request_body),
     )
 
 
@@ -219,10 +231,13 @@ class Lines:
         return places | {-1: self._line}
 
 
-def _feed(checker: Checker, frames: Iterable[Taken]) -> Lines:
+def _feed(checker: Checker, frames: Iterable[Taken], body: bytes | None = None) -> Lines:
+    """Have the frames checked, or the `body` that isn't an event stream; where the events stand."""
     lines = Lines()
     for taken in frames:
         lines.add(taken, checker.feed(taken.frame, taken.at_ns))
+    if body is not None:
+        checker.feed_whole(body)
     return lines
 
 
@@ -263,27 +278,25 @@ def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Check
         imported = as_excerpt(found) if options.excerpt else found
         if remark := remark_on(imported):
             yield Remark(source, f"{imported.place} {remark}".lstrip())
-        for checked in _check_imported(source, imported, options):
-            yield replace(checked, index=index)
-            index += 1
+        try:
+            with telling(source, f"{found.place} ".lstrip()):
+                for checked in _check_imported(source, imported, options):
+                    yield replace(checked, index=index)
+                    index += 1
+        except InternalError as error:
+            yield error
 
 
 def _check_imported(source: str, imported: Imported, options: Options) -> Iterator[Checked]:
     profile, why, frames = _profile(options, imported.request.url, imported.frames)
     checker = checker_of(imported, profile, resumed=options.resumed)
-    lines = _feed(checker, frames)
+    lines = _feed(checker, frames, imported.answer.body)
     checker.finish(cut=imported.cut)
-    if checker.responses:
-        yield from _results(source, None, checker, lines, options, why)
-    elif imported.answer.body is not None:
-        state = "completed" if imported.answer.is_success else "http-error"
-        yield Checked(source, None, 0, None, None, state, 0, (), {}, profile, why)
-    else:
-        expected = "expected an event stream (`data: {…}` and a blank line)"
-        raise UnusableInput(source, f"{imported.place} has no whole event; {expected}".lstrip())
+    eventless = Checked(source, None, 0, None, None, state_of(imported), 0, (), {}, profile, why)
+    yield from _results(eventless, checker, lines, options)
 
 
-def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked]:
+def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked | UnusableInput]:
     with open_existing(path) as recording:
         recorded = Recorded(recording, joined=options.joined)
         rows = recording.streams() if id_ is None else [recording.stream(id_)]
@@ -293,34 +306,37 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
                 raise UnusableInput(str(path), f"has no stream {id_}; `responses-tap list {path}` shows what it has")
             if row.id in covered:
                 continue
-            frames = (Taken(frame) for frame, _, _ in recording.frames(row.id))
-            profile, why, _ = _profile(options, row.url, frames)
-            checker, lines = recorded.check(row, profile, resumed=options.resumed)
-            if checker.responses:
-                yield from _results(str(path), row.id, checker, lines, options, why)
-            else:  # its answer was no event stream
-                yield Checked(str(path), row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile, why)
+            try:
+                with telling(f"{path}#{row.id}"):
+                    yield from _check_row(str(path), recorded, row, options)
+            except (UnusableInput, RecordingError) as error:
+                yield error if isinstance(error, UnusableInput) else UnusableInput("", str(error))
 
 
-def _results(
-    source: str, id_: int | None, checker: Checker | Turn, lines: Lines, options: Options, why: str
-) -> Iterator[Checked]:
+def _check_row(source: str, recorded: Recorded, row: "StreamRow", options: Options) -> Iterator[Checked]:
+    profile, why, _ = _profile(options, row.url, recorded.frames(row))
+    checker, lines = recorded.check(row, profile, resumed=options.resumed)
+    eventless = Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile, why)
+    yield from _results(eventless, checker, lines, options)
+
+
+def _results(eventless: Checked, checker: Checker | Turn, lines: Lines, options: Options) -> Iterator[Checked]:
+    """The verdict on each response of a body; `eventless` is what is known of one that has no event."""
     findings = [finding for finding in checker.findings if options.keeps(finding)]
     for response in checker.responses:
         mine = tuple(finding for finding in findings if finding.response == response.index)
-        yield Checked(
-            source,
-            id_,
-            response.index,
-            response.id,
-            response.model,
-            response.state,
-            response.events,
-            mine,
-            lines.of(mine),
-            checker.profile.name,
-            why,
+        yield replace(
+            eventless,
+            index=response.index,
+            response_id=response.id,
+            model=response.model,
+            state=response.state,
+            events=response.events,
+            findings=mine,
+            lines=lines.of(mine),
         )
+    if not checker.responses:
+        yield replace(eventless, findings=tuple(findings), lines=lines.of(findings))
 
 
 def _profile(options: Options, url: str, frames: Iterator[Taken]) -> tuple[str, str, Iterator[Taken]]:

@@ -2,16 +2,26 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.checking.paths import Recorded
+from responses_tap_viewer.streams import UnusableInput, telling
 
 
-def recheck(path: Path, profile: str | None) -> Iterator[tuple[int, list[Finding], list[Finding]]]:
-    """Check every stream again: its id, its former findings, its present ones, which are then in the file.
+class Rechecked(NamedTuple):
+    """A stream that was checked again."""
+
+    id: int
+    before: list[Finding]
+    after: list[Finding]
+
+
+def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInput]:
+    """Check every stream again, and write its present findings into the file; of one that cannot be checked, why.
 
     Without `profile`, each stream keeps the one it was checked with. RecordingError where the file cannot be written,
     or while a recorder writes it.
@@ -21,12 +31,16 @@ def recheck(path: Path, profile: str | None) -> Iterator[tuple[int, list[Finding
         recording = writer.recording()
         recorded = Recorded(recording)
         for row in recording.streams():
-            used = profile or row.profile or DEFAULT_PROFILE
-            checker, _ = recorded.check(row, used)
-            before, after = recording.findings(row.id), checker.findings
-            if checker.responses:
-                writer.set_findings(row.id, after, rules=RULES_VERSION, profile=used)
-                writer.commit()
-            yield row.id, before, after
+            try:
+                with telling(f"{path}#{row.id}"):
+                    used = profile or row.profile or DEFAULT_PROFILE
+                    checker, _ = recorded.check(row, used)
+                    before, after = recording.findings(row.id), checker.findings
+            except UnusableInput as error:
+                yield error
+                continue
+            writer.set_findings(row.id, after, rules=RULES_VERSION, profile=used)
+            writer.commit()
+            yield Rechecked(row.id, before, after)
     finally:
         writer.close()

@@ -8,7 +8,7 @@ import click
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
 from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB, print_lines
+from responses_tap_viewer.commands.parameters import DB
 
 _FORMATS = ("text", "json", "junit", "sarif", "github")
 _SEVERITIES = [str(severity) for severity in Severity]
@@ -95,7 +95,8 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
 @click.command()
 @click.argument("db", type=DB, required=False)
 @click.option("--profile", type=click.Choice(list(PROFILES)), help="Whose rules.  [default: as recorded]")
-def recheck(db: Path | None, profile: str | None) -> None:
+@click.pass_context
+def recheck(ctx: click.Context, db: Path | None, profile: str | None) -> None:
     """Renew the findings of a recording by today's rules.
 
     What was recorded is not touched: only findings and verdicts are made anew.
@@ -108,4 +109,4 @@ def recheck(db: Path | None, profile: str | None) -> None:
     from responses_tap_viewer.commands.verdicts import run_recheck
     from responses_tap_viewer.streams import default_recording
 
-    print_lines(run_recheck(db or default_recording(), profile))
+    ctx.exit(run_recheck(db or default_recording(), profile))

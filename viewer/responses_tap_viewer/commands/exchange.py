@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from responses_tap.filters import Filter
 from responses_tap_viewer.commands import completion
 from responses_tap_viewer.commands.parameters import DB, address, read_filter
 from responses_tap_viewer.exporting.formats import FORMATS
+
+if TYPE_CHECKING:
+    from responses_tap_viewer.streams import Stream
 
 
 @click.command()
@@ -46,7 +50,9 @@ from responses_tap_viewer.exporting.formats import FORMATS
 @click.option(
     "--allow-text", is_flag=True, help="Let texts leave as they are, with what looks like personal data in them."
 )
+@click.pass_context
 def export(  # noqa: PLR0913, PLR0917 - one parameter an option
+    ctx: click.Context,
     streams: tuple[str, ...],
     wanted: Filter | None,
     format_: str,
@@ -73,12 +79,12 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     """  # fmt: skip
     from responses_tap_viewer.exporting.export import depart, write_whole
     from responses_tap_viewer.exporting.redaction import Content
-    from responses_tap_viewer.streams import find_stream, matching_streams
+    from responses_tap_viewer.streams import UNUSABLE, matching_streams
 
     if wanted is not None:
-        found = matching_streams(wanted, streams)
+        found, failed = matching_streams(wanted, streams), 0
     elif streams:
-        found = [find_stream(name) for name in streams]
+        found, failed = _find(streams)
     else:
         raise click.UsageError("name streams, or choose them with --filter")
     content = Content.STRUCTURE if structure_only else Content.NO_TEXT if redact_text else Content.WHOLE
@@ -89,6 +95,22 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
         write_whole(output, written, over=force)
         click.echo(f"Wrote {output} ({len(written)} bytes)", err=True)
     click.echo(f"responses-tap: {words}", err=True)
+    ctx.exit(UNUSABLE if failed else 0)
+
+
+def _find(names: Sequence[str]) -> "tuple[list[Stream], int]":
+    """The streams with these names, and how many names have none; UnusableInput where no name has one."""
+    from responses_tap_viewer.streams import UnusableInput, find_stream
+
+    found: list[Stream] = []
+    for n, name in enumerate(names):
+        try:
+            found.append(find_stream(name))
+        except UnusableInput as error:
+            if n == len(names) - 1 and not found:
+                raise
+            click.echo(f"responses-tap: {error}", err=True)
+    return found, len(names) - len(found)
 
 
 @click.command("import")

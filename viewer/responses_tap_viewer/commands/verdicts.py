@@ -1,6 +1,6 @@
 """Checks, prints the verdicts, and has the exit status."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -53,17 +53,22 @@ def _fails(checked: Checked, fail_on: Severity) -> bool:
     return any(finding.severity.rank <= fail_on.rank for finding in checked.findings)
 
 
-def run_recheck(db: Path, profile: str | None) -> Iterator[str]:
-    """Renew the findings of a recording; a line for each stream whose findings are others now, and one in all."""
+def run_recheck(db: Path, profile: str | None) -> int:
+    """Renew the findings of a recording, print a line for each stream whose findings changed, and return the status."""
     from responses_tap_viewer.checking.rechecking import recheck
     from responses_tap_viewer.streams import open_existing
 
     open_existing(db).close()
-    streams = changed = 0
-    for id_, before, after in recheck(db, profile):
+    streams = changed = failed = 0
+    for result in recheck(db, profile):
+        if isinstance(result, UnusableInput):
+            failed += 1
+            click.echo(f"responses-tap: {result}", err=True)
+            continue
         streams += 1
-        codes = [sorted(finding.code for finding in findings) for findings in (before, after)]
+        codes = [sorted(finding.code for finding in findings) for findings in (result.before, result.after)]
         if codes[0] != codes[1]:
             changed += 1
-            yield f"stream {id_}: {', '.join(codes[0]) or 'nothing'} → {', '.join(codes[1]) or 'nothing'}"
-    yield f"{text.counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed"
+            click.echo(f"stream {result.id}: {', '.join(codes[0]) or 'nothing'} → {', '.join(codes[1]) or 'nothing'}")
+    click.echo(f"{text.counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed")
+    return UNUSABLE if failed else 0
