@@ -113,7 +113,6 @@ def test_standard_input_and_folders_are_checked() -> None:
         (b'{"error": {"message": "no key"}}', "an error answer in JSON"),
         (b"hello\n", "has no `data:` line"),
         ("hello\n".encode("utf-16"), "has no `data:` line"),
-        (b'data: {"type":"respon', "has no whole event"),
         (b'data: {"a":1}\n\n', "events without a type"),
         (b'data: {"id":"c","object":"chat.completion.chunk","choices":[]}\n\n', "Chat Completions"),
     ],

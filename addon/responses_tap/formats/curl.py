@@ -153,7 +153,7 @@ def _imported(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Im
     body = itertools.chain([first], body)
     if not answer.is_event_stream and not looks_like_events(first):
         return Imported(iter(()), place, request, replace(answer, body=b"".join(body)))
-    frames = sifted(_taken(body, text))
+    frames = sifted(_taken(body, text), is_ours=True)
     return Imported(frames, place, request, answer)
 
 

@@ -38,9 +38,14 @@ class Exchange(NamedTuple):
         return self.answer.is_event_stream or self.mime.lower().startswith("text/event-stream")
 
     @property
+    def is_named_ours(self) -> bool:
+        """Whether its URL is this API's."""
+        return split(self.request.url).path.endswith("/responses")
+
+    @property
     def is_ours(self) -> bool:
         """Whether it may be of this API."""
-        return self.is_stream or split(self.request.url).path.endswith("/responses")
+        return self.is_stream or self.is_named_ours
 
 
 def streams(exchanges: Iterable[Imported | Exchange | Skipped], kind: str, bodies: str) -> Iterator[Imported | Skipped]:
@@ -75,7 +80,8 @@ def _stream(exchange: Exchange, bodies: str) -> Imported | Skipped:
     frames: Iterator[Taken] = iter(())
     if exchange.is_stream or looks_like_events(body):
         try:
-            frames = sifted(Taken(frame, line=exchange.line) for frame in decode([body]))
+            taken = (Taken(frame, line=exchange.line) for frame in decode([body]))
+            frames = sifted(taken, is_ours=exchange.is_named_ours)
         except Foreign as error:
             return Skipped(place, str(error), fault=False)
     else:

@@ -12,12 +12,22 @@ SQLITE_MAGIC = b"SQLite format 3\x00"
 _LOOK_AT = 64
 """Frames looked at before a file is taken for what it is not."""
 _FEW = 8
+_FIELDS = (b"", b"event", b"data", b"id", b"retry")
+"""What a line of an event stream begins with, before its colon; nothing in a comment."""
 _EXPECTED = "expected an event stream (`data: {…}` lines)"
 
 
 def read(pieces: Iterator[bytes]) -> Imported:
     """The stream whose body comes in these pieces; Foreign where it is something else."""
-    return Imported(sifted(Taken(frame) for frame in decode(pieces)))
+    first = next(pieces, b"")
+    frames = (Taken(frame) for frame in decode(itertools.chain([first], pieces)))
+    return Imported(sifted(frames, is_ours=_has_fields_alone(first)))
+
+
+def _has_fields_alone(text: bytes) -> bool:
+    """Whether each line is one of an event stream: no other text begins with a colon and goes on so (`:orphan:`)."""
+    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()
+    return all(line.partition(b":")[0] in _FIELDS for line in lines)
 
 
 def looks_like_events(start: bytes) -> bool:
@@ -25,10 +35,13 @@ def looks_like_events(start: bytes) -> bool:
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"event:", b"data:", b"id:", b"retry:", b":"))
 
 
-def sifted(frames: Iterator[Taken]) -> Iterator[Taken]:
-    """The same frames; Foreign where the first of them show that they are no stream of this API."""
+def sifted(frames: Iterator[Taken], *, is_ours: bool) -> Iterator[Taken]:
+    """The same frames; Foreign where the first of them show that they are no stream of this API.
+
+    `is_ours` says that they are meant to be one: then it is for the rules to say that there is no event (LC110).
+    """
     first = list(itertools.islice(frames, _LOOK_AT))
-    _refuse_other_streams([taken.frame for taken in first])
+    _refuse_other_streams([taken.frame for taken in first], is_ours=is_ours)
     return itertools.chain(first, frames)
 
 
@@ -54,11 +67,13 @@ def refuse_foreign(head: bytes) -> None:
         raise Foreign(f"is HTML or XML, an error page perhaps; {_EXPECTED}")
 
 
-def _refuse_other_streams(frames: list[Frame]) -> None:
-    with_data = [frame for frame in frames if frame.data]
+def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
+    with_data = [frame for frame in frames if frame.data and not frame.is_done_marker]
     if not with_data:
-        raise Foreign(f"has no `data:` line; {_EXPECTED}")
-    events = [parse(frame.data or b"") for frame in with_data if not frame.is_done_marker]
+        if is_ours or len(frames) == _LOOK_AT:  # keepalives, behind which events may still come
+            return
+        raise Foreign(f"has no `data:` line with an event; {_EXPECTED}")
+    events = [parse(frame.data or b"") for frame in with_data]
     if any(event.type is not None for event in events):
         return
     if any(event.data.get("object") == "chat.completion.chunk" for event in events):
