@@ -83,9 +83,9 @@ def test_a_request_that_is_not_streamed_is_a_request_and_its_answer(db: Path) ->
     first, second, third = rows(db)
     assert (first.state, first.response_body, first.event_count, first.errors) == ("completed", done, 0, 0)
     assert (first.response_id, first.input_tokens, first.output_tokens) == ("resp_1", 3, 4)
-    assert (second.state, second.status, second.event_count, second.errors) == ("http-error", 400, 0, 0)
+    assert (second.state, second.status, second.event_count, second.first_code) == ("http-error", 400, 0, "TR907")
     assert (third.method, third.state, third.response_id, third.continues) == ("GET", "completed", "resp_1", None)
-    assert json.loads(cli("check", str(db), "--format", "json"))["summary"]["error"] == 0
+    assert json.loads(cli("check", str(db), "--format", "json"))["summary"]["error"] == 1
 
 
 def resumed(db: Path, first: list[bytes], rest: list[bytes], after: int) -> list[StreamRow]:

@@ -38,7 +38,9 @@ def is_response(document: object) -> bool:
     if not isinstance(document, dict):
         return False
     kind = document.get("object")
-    return kind.partition(".")[0] == "response" if isinstance(kind, str) else isinstance(document.get("output"), list)
+    if isinstance(kind, str):
+        return kind.partition(".")[0] == "response"
+    return isinstance(document.get("id"), str) and not document.get("error")
 
 
 def judge_eventless(report: Report, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:

@@ -28,16 +28,20 @@ class _Coding(Protocol):
     def decode(self, data: bytes) -> bytes: ...
 
 
+def can_decode(encodings: str | None) -> bool:
+    """Whether each of these content-encodings is known."""
+    return all(name in _CODINGS for name in _names(encodings))
+
+
 class ContentDecoder:
     """Decodes a body that carries these content-encodings, in the order of the header field."""
 
     def __init__(self, encodings: str | None) -> None:
-        names = [name.strip().lower() for name in (encodings or "").split(",")]
         self._codings: list[_Coding] = []
         self._received = 0
         self.damage: str | None = None
         """Where and how the encoding broke; nothing after it can be decoded."""
-        for name in reversed([name for name in names if name not in ("", "identity")]):
+        for name in reversed(_names(encodings)):
             if (coding := _CODINGS.get(name)) is None:
                 self.damage = f"content-encoding {name!r} is unknown"
             else:
@@ -60,6 +64,11 @@ class ContentDecoder:
                 data = error.decoded
                 self.damage = f"the content-encoding broke within {self._received} bytes ({error})"
         return data
+
+
+def _names(encodings: str | None) -> list[str]:
+    names = [name.strip().lower() for name in (encodings or "").split(",")]
+    return [name for name in names if name not in ("", "identity")]
 
 
 class _Inflate:

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from responses_tap.protocol.bodies import asks_for_stream, is_response
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.transport import Head
 from responses_tap.recorder.body import EventBody, looks_like_events
-from responses_tap.recorder.coding import ContentDecoder
+from responses_tap.recorder.coding import ContentDecoder, can_decode
 from responses_tap.recorder.heads import answer_columns, field, json_object, request_columns
 from responses_tap.recorder.messages import (
     Answer,
@@ -59,6 +60,7 @@ class LiveStream:
         self._status: int | None = None
         self._content_type: str | None = None
         self._coding = ContentDecoder(None)
+        self._can_decode = True
         self._chunks = 0
         self._wire_size = 0
         self.size = 0
@@ -66,8 +68,11 @@ class LiveStream:
         self.last_byte_ns = 0
         """When the last piece of the body came."""
         self._keeps_wire = False
+        self._asks_for_stream = False
         self._events: EventBody | None = None
         self._other = bytearray()
+        self._verdict: EventBody | None = None
+        """What judges the events, or at the end the body that has none."""
 
     @classmethod
     def begin(
@@ -81,6 +86,7 @@ class LiveStream:
         url, model = str(columns["url"]), columns["model"]
         live = cls(writer.add_stream(columns), url, writer, profile)
         live._names_model = model is not None
+        live._asks_for_stream = asks_for_stream(url, storable_text(columns["request_body"]))
         if request.is_upload:
             live._is_upload, live._upload = True, Upload(live.id, request, writer)
         live._continued = continued_response(url)
@@ -92,6 +98,7 @@ class LiveStream:
         """The stream as a worker had it that died."""
         live = cls(row.id, row.url, writer, profile)
         live._state, live._names_model = row.state, row.model is not None
+        live._asks_for_stream = asks_for_stream(row.url, row.request_body)
         live._is_upload = recording.has_upload(row.id)
         if row.status is not None:
             live._take_head(Answer(row.status, list(row.response_headers)))
@@ -131,6 +138,7 @@ class LiveStream:
             return None
         columns = upload.columns()
         self._names_model = columns["model"] is not None
+        self._asks_for_stream = asks_for_stream(self._url, storable_text(columns["request_body"]))
         self._changed |= columns
         return upload.digest
 
@@ -175,9 +183,9 @@ class LiveStream:
             reasons.append(f"{end.lost} bytes were not recorded, because the recorder could not keep up")
         if self._coding.damage is not None:
             reasons.append(self._coding.damage)
-        if self._events is not None:
-            cut = end.ended_by not in ("server", "network")
-            self._events.finish(self.last_byte_ns, self._chunks - 1, cut=cut)
+        self._verdict = self._events or self._judged()
+        cut = end.ended_by not in ("server", "network") or not self._can_decode
+        self._verdict.finish(self.last_byte_ns, self._chunks - 1, cut=cut)
         if self._state == "open":
             self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
         elif self._terminal is not None and not end.complete and end.ended_by in ("server", "network"):
@@ -204,12 +212,13 @@ class LiveStream:
 
     def publish(self) -> list[Notice]:
         """Hand the writer what has changed; the notices for the time after the commit."""
-        if self._events is not None:
-            for found in self._events.publish(settled=self._is_settled):
+        if (verdict := self._events or self._verdict) is not None:
+            for found in verdict.publish(settled=self._is_settled):
                 notice = FindingMade(
                     self.id, found.code, found.name, str(found.severity), found.position, found.message
                 )
                 self._notices.append(notice)
+        if self._events is not None:
             if self._events.fault != self._fault:
                 self._fault = self._events.fault
                 self._notices.append(Trouble(f"the findings of stream {self.id} are not all: {self._fault}"))
@@ -238,21 +247,32 @@ class LiveStream:
     def _take_head(self, answer: Answer) -> None:
         self._status = answer.status
         self._content_type = field(answer.headers, "content-type")
-        self._coding = ContentDecoder(field(answer.headers, "content-encoding"))
+        coding = field(answer.headers, "content-encoding")
+        self._coding, self._can_decode = ContentDecoder(coding), can_decode(coding)
         if (self._content_type or "").lower().startswith("text/event-stream"):
             self._events = self._event_body()
 
-    def _event_body(self) -> EventBody:
+    def _event_body(self, *, streamed: bool = True) -> EventBody:
         resumed = is_resumption(self._url)
         head = Head(self._status, self._content_type)
-        return EventBody(self.id, self._writer, Checker(self._profile, live=True, resumed=resumed, head=head))
+        checker = Checker(self._profile, live=True, resumed=resumed, head=head, streamed=streamed)
+        return EventBody(self.id, self._writer, checker)
+
+    def _judged(self) -> EventBody:
+        """The verdict on a body that isn't an event stream."""
+        verdict = self._event_body(streamed=self._asks_for_stream)
+        verdict.judge(bytes(self._other))
+        return verdict
 
     def _final_state(self, end: End) -> str:
         if self._status is None or not 200 <= self._status < 300:  # noqa: PLR2004 (HTTP's successes)
             return "http-error"
         if self._events is not None or not end.complete:
             return "truncated"
-        status = json_object(bytes(self._other)).get("status")
+        answer = json_object(bytes(self._other))
+        if not is_response(answer):
+            return "truncated"
+        status = answer.get("status")
         return status if status in ("incomplete", "failed") else "completed"
 
     def _settle(self, state: str, ended_by: EndedBy, reason: str, at_ns: int) -> None:
@@ -283,7 +303,8 @@ class LiveStream:
         }
 
     def _finished(self, state: str, ended_by: EndedBy, reason: str) -> StreamFinished:
-        findings = self._events.findings if self._events is not None else []
+        verdict = self._events or self._verdict
+        findings = verdict.findings if verdict is not None else []
         counts = Counter(str(finding.severity) for finding in findings)
         return StreamFinished(
             self.id,

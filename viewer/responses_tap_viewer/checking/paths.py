@@ -21,6 +21,7 @@ from responses_tap.protocol.profiles import AUTO, Lack, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
+from responses_tap.recorder.coding import can_decode
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.checking.turns import Turns
 from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, state_of, ways_of
@@ -204,8 +205,9 @@ def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> 
 
 
 def was_cut(row: "StreamRow") -> bool:
-    """Whether somebody else than the server ended it."""
-    return row.ended_by in ("client", "recorder", "unknown") or row.state == "open"
+    """Whether the server is not to blame for what is missing: somebody else ended it, or it could not be decoded."""
+    is_ours = row.ended_by in ("client", "recorder", "unknown") or row.state == "open"
+    return is_ours or not can_decode(row.content_encoding)
 
 
 class Lines:

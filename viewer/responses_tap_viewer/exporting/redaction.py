@@ -127,7 +127,11 @@ def is_text(path: Path, text: str) -> bool:
 def _checked(stream: Stream, row: "StreamRow | None", frames: Iterable[Frame]) -> Stream:
     """The stream with these frames in place of its own (as many), and what is found in them under the same rules."""
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
-    checker = Checker(profile) if row is None else checker_of_row(row, profile)
+    asked = stream.row  # what was asked for decides which answer is right, and may be left out of what leaves
+    if row is None or asked is None:
+        checker = Checker(profile)
+    else:
+        checker = checker_of_row(replace(row, url=asked.url, request_body=asked.request_body), profile)
     entries = []
     response = 0
     for entry, frame in zip(stream.entries, frames, strict=True):
@@ -135,6 +139,8 @@ def _checked(stream: Stream, row: "StreamRow | None", frames: Iterable[Frame]) -
         response = response if event is None else event.response
         position = None if event is None else event.position
         entries.append(entry._replace(frame=frame, position=position, response=response))
+    if row is not None and row.response_body is not None:
+        checker.feed(Frame(row.response_body, None, None))
     findings = checker.finish(cut=row is not None and was_cut(row))
     return replace(stream, row=row, entries=entries, findings=findings)
 
