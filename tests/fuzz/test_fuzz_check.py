@@ -40,6 +40,8 @@ _WORDS = [
     "\ud800",
     "\x00",
 ]
+_DEEPEST = 12
+"""Levels in which values are replaced."""
 _DEEP = [json.loads("[" * depth + "]" * depth) for depth in (150, 250, 1000)]
 _VALUES = st.recursive(
     st.one_of(
@@ -61,6 +63,8 @@ _VALUES = st.recursive(
 def _places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where a value can be replaced: the keys that lead to each member of each object and array."""
     inside: list[tuple[Any, Any]] = []
+    if len(path) > _DEEPEST:
+        return []
     if isinstance(value, dict):
         inside = list(value.items())
     elif isinstance(value, list):

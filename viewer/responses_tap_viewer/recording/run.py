@@ -26,6 +26,10 @@ from responses_tap_viewer.streams import UnusableInput
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 _SIGNALLED = 128
 """A command that signal N ended has the exit status 128 + N, as in a shell."""
+_NOTHING_CAME = (
+    "no request of the Responses API came through the recorder. A client that doesn't read OPENAI_BASE_URL must be told "
+    "its base URL, and one that speaks Chat Completions isn't recorded; `responses-tap clients` lists known ones"
+)
 
 
 class Narrator:
@@ -56,6 +60,9 @@ class Narrator:
     def summary(self, db: Path) -> Iterator[str]:
         """What was recorded, in all."""
         streams = list(self._streams.values())
+        if not streams:
+            yield click.style(f"{WARNING}Recorded 0 streams: {_NOTHING_CAME}", fg="yellow")
+            return
         errors, warnings = sum(s.errors for s in streams), sum(s.warnings for s in streams)
         events = sum(s.events for s in streams)
         found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
@@ -67,8 +74,7 @@ class Narrator:
                 found = f"{counted(stream.errors, 'error')}, {counted(stream.warnings, 'warning')}"
                 first = f", first {stream.first_code}" if stream.first_code else ""
                 yield f"  stream {stream.stream}: {end}, {found}{first}"
-        if streams:
-            yield f"Look at them: responses-tap view {self._files[-1] if self._files else db}"
+        yield f"Look at them: responses-tap view {self._files[-1] if self._files else db}"
 
 
 def current(db: Path, max_size: str) -> Path:
