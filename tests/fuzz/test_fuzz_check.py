@@ -60,6 +60,10 @@ _VALUES = st.recursive(
 )
 
 
+def _copied(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
 def _places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where a value can be replaced: the keys that lead to each member of each object and array."""
     inside: list[tuple[Any, Any]] = []
@@ -82,23 +86,23 @@ def _holder(event: Event, path: tuple[Any, ...]) -> Any:
 @st.composite
 def _mutated(draw: st.DrawFn) -> bytes:
     """A body of a correct sample's events after a few changes to them."""
-    events: list[Any] = json.loads(json.dumps(draw(st.sampled_from(_EVENTS))))
+    events: list[Any] = _copied(draw(st.sampled_from(_EVENTS)))
     for _ in range(draw(st.integers(1, 4))):
         n = draw(st.integers(0, len(events) - 1))
         act = draw(st.sampled_from(["replace", "replace", "replace", "drop", "repeat", "move", "whole", "leave out"]))
         places = _places(events[n])
         if act == "replace" and places:
             path = draw(st.sampled_from(places))
-            _holder(events[n], path)[path[-1]] = draw(_VALUES)
+            _holder(events[n], path)[path[-1]] = _copied(draw(_VALUES))
         elif act == "drop" and places:
             path = draw(st.sampled_from(places))
             del _holder(events[n], path)[path[-1]]
         elif act == "repeat":
-            events.insert(draw(st.integers(0, len(events))), json.loads(json.dumps(events[n])))
+            events.insert(draw(st.integers(0, len(events))), _copied(events[n]))
         elif act == "move":
             events.insert(draw(st.integers(0, len(events))), events.pop(n))
         elif act == "whole":
-            events[n] = draw(_VALUES)
+            events[n] = _copied(draw(_VALUES))
         elif len(events) > 1:
             del events[n]
     return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
@@ -229,7 +233,7 @@ def _distinct_places() -> list[tuple[list[Event], int, tuple[Any, ...]]]:
 )
 def test_any_type_of_value_in_any_member_is_judged(value: Any) -> None:
     for events, n, path in _distinct_places():
-        changed = json.loads(json.dumps(events[n]))
+        changed = _copied(events[n])
         _holder(changed, path)[path[-1]] = value
         _facts(list(check([*events[:n], changed, *events[n + 1 :]]).findings))
 

@@ -27,8 +27,8 @@ DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 _SIGNALLED = 128
 """A command that signal N ended has the exit status 128 + N, as in a shell."""
 _NOTHING_CAME = (
-    "no request of the Responses API came through the recorder. A client that doesn't read OPENAI_BASE_URL must be told "
-    "its base URL, and one that speaks Chat Completions isn't recorded; `responses-tap clients` lists known ones"
+    "no request of the Responses API came through the recorder. A client that doesn't read OPENAI_BASE_URL must be "
+    "told its base URL, and one that speaks Chat Completions isn't recorded; `responses-tap clients` lists known ones"
 )
 
 
