@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import RECORDINGS
 from textual.pilot import Pilot
 
-from responses_tap import RULES_VERSION, Checker, Decoder
+from responses_tap import RULES_VERSION, Checker, Decoder, Frame
+from responses_tap.protocol.transport import Head
 from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
@@ -59,8 +60,9 @@ class Recorder:
             "response_headers": json.dumps([["Content-Type", "text/event-stream"]]),
             "state": "open",
         }
-        stream = self.writer.add_stream(facts | columns)
-        self.checkers[stream] = Checker(live=True)
+        facts |= columns
+        stream = self.writer.add_stream(facts)
+        self.checkers[stream] = Checker(live=True, head=Head(facts["status"], "text/event-stream"))
         self.types[stream] = []
         return stream
 
@@ -93,6 +95,7 @@ class Recorder:
 
     def finish(self, stream: int, n: int, **columns: Any) -> None:
         checker = self.checkers[stream]
+        checker.feed(Frame(columns.get("response_body") or b"", None, None))
         checker.finish()
         self.judge(stream)
         facts = {"first_byte_ns": 180_000_000, "end_ns": 180_000_000 + 20_000_000 * n, "event_count": n}

@@ -18,8 +18,8 @@ class Head(NamedTuple):
 
     @property
     def is_error(self) -> bool:
-        """Whether the status is known, and not one of HTTP's successes."""
-        return self.status is not None and not 200 <= self.status < 300  # noqa: PLR2004
+        """Whether the status is known, and neither a success nor a switch to a WebSocket (101)."""
+        return self.status is not None and self.status >= 300  # noqa: PLR2004
 
     @property
     def is_event_stream(self) -> bool:
