@@ -25,13 +25,13 @@ async def test_n_walks_the_findings_and_on_into_other_streams(four: Recorder) ->
     async with browsing(four) as screen:
         await screen.press("home")
         await screen.is_at(1)
-        for finding in ("NS201", "NS205", "MD301", "LC103"):
+        for finding in ("NS201", "NS205", "MD301", "TR907", "LC103"):
             await screen.press("n")
             await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
         assert screen.selected == 4
         await screen.press("n")
         await screen.shows("No error or warning further down")
-        for finding in ("MD301", "NS205", "NS201"):
+        for finding in ("TR907", "MD301", "NS205", "NS201"):
             await screen.press("N")
             await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
         assert screen.selected == 2

@@ -121,7 +121,7 @@ async def test_a_changed_verdict_and_a_removed_stream_are_seen(four: Recorder) -
     async with browsing(four) as screen:
         four.writer.set_findings(2, [], rules=RULES_VERSION, profile="openai")
         four.writer.commit()
-        await screen.shows("1 with errors")
+        await screen.shows("2 with errors")
         four.writer._statements.append(("DELETE FROM streams WHERE id = ?", (4,)))
         four.writer.commit()
         await screen.shows("3 streams")
