@@ -168,7 +168,7 @@ def test_a_name_that_no_file_system_takes_is_one_line(tmp_path: Path) -> None:
         assert done.exit_code == 2
         assert len(done.stderr.splitlines()) == 1
         assert BROKEN.stem[:5] in done.stdout or "r.db#1" in done.stdout
-    for command in ("show", "replay", "list", "recheck", "view"):
+    for command in ("show", "replay", "list", "recheck"):
         done = run(command, long)
         assert done.exit_code == 2
         assert len(done.stderr.splitlines()) == 1
