@@ -100,7 +100,7 @@ def test_a_nul_in_a_text_makes_no_binary_of_it(tmp_path: Path) -> None:
     assert status == 0
     assert len(told["streams"]) == 2
     (tmp_path / "x.sse").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00")
-    assert "is binary" in refused(tmp_path / "x.sse")
+    assert "is a picture (PNG)" in refused(tmp_path / "x.sse")
 
 
 def test_yaml_keeps_its_warnings_to_itself(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def codes(result: Result) -> list[str]:
 
 @pytest.mark.parametrize("form", FORMS)
 @settings(max_examples=12, deadline=None)
-@given(sample=st.sampled_from(CLEAN + BROKEN))
+@given(sample=st.sampled_from([*CLEAN, *(sample for sample in BROKEN if not sample.name.startswith("LC110"))]))
 def test_a_stream_in_any_form_gives_the_findings_of_the_stream(form: str, sample: Path) -> None:
     events = readable_events(sample)
     want, _ = findings(alone(events))

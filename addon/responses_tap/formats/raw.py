@@ -1,6 +1,7 @@
 """Raw SSE: the body of a streamed response as `curl -N` writes it."""
 
 import itertools
+import re
 from collections.abc import Iterator
 
 from responses_tap.formats import Foreign
@@ -12,8 +13,9 @@ SQLITE_MAGIC = b"SQLite format 3\x00"
 _LOOK_AT = 64
 """Frames looked at before a file is taken for what it is not."""
 _FEW = 8
-_FIELDS = (b"", b"event", b"data", b"id", b"retry")
+_FIELDS = frozenset((b"", b"event", b"data", b"id", b"retry"))
 """What a line of an event stream begins with, before its colon; nothing in a comment."""
+_LISTED = re.compile(rb"^event: ?(?:response\.|\{)", re.MULTILINE)
 _EXPECTED = "expected an event stream (`data: {…}` lines)"
 
 
@@ -25,9 +27,12 @@ def read(pieces: Iterator[bytes]) -> Imported:
 
 
 def _has_fields_alone(text: bytes) -> bool:
-    """Whether each line is one of an event stream: no other text begins with a colon and goes on so (`:orphan:`)."""
-    lines = text.removeprefix(b"\xef\xbb\xbf").splitlines()
-    return all(line.partition(b":")[0] in _FIELDS for line in lines)
+    """Whether each line is one of an event stream: no other text begins with a colon and goes on so (`:orphan:`).
+
+    `event:` lines with our names, or with whole events, and without any `data:` are a list that somebody printed.
+    """
+    fields = {line.partition(b":")[0] for line in text.removeprefix(b"\xef\xbb\xbf").splitlines()}
+    return fields <= _FIELDS and (b"data" in fields or _LISTED.search(text) is None)
 
 
 def looks_like_events(start: bytes) -> bool:
@@ -70,7 +75,8 @@ def refuse_foreign(head: bytes) -> None:
 def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
     with_data = [frame for frame in frames if frame.data and not frame.is_done_marker]
     if not with_data:
-        if is_ours or len(frames) == _LOOK_AT:  # keepalives, behind which events may still come
+        # Keepalives, behind which events may still come.
+        if is_ours or (len(frames) == _LOOK_AT and all(_has_fields_alone(frame.raw) for frame in frames)):
             return
         raise Foreign(f"has no `data:` line with an event; {_EXPECTED}")
     events = [parse(frame.data or b"") for frame in with_data]

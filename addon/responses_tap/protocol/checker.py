@@ -126,11 +126,11 @@ class Checker:
         """
         if not self._finished:
             self._finished = True
-            cut = cut or self._is_excerpt
             if self._judges:
-                self._judges[-1].finish(cut=cut)
+                is_cut = cut or self._is_excerpt
+                self._judges[-1].finish(cut=is_cut)
                 self._explain_losses()
-                if not cut:
+                if not is_cut:
                     self._transport.finish(self._judges[-1].response)
             else:
                 self._body.findings.clear()  # one finding says it all
