@@ -350,7 +350,7 @@ def test_a_rule_that_fails_costs_findings_but_no_facts(db: Path, monkeypatch: py
     notices = stream.publish()
     writer.commit()
     assert [notice.message for notice in notices if isinstance(notice, Trouble)] == [
-        "the findings of stream 1 are not all: RuntimeError('planted')"
+        "the findings of stream 1 are not all: RuntimeError: planted"
     ]
     with open_recording(db) as recording:
         facts_hold(recording, 1, CLEAN)

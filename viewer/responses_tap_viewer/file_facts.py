@@ -11,11 +11,10 @@ from typing import Any
 
 from responses_tap.formats.imported import Imported
 from responses_tap.privacy.masking import Masker
-from responses_tap.protocol.bodies import is_response
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import Lack
 from responses_tap.recorder import messages
-from responses_tap.recorder.heads import answer_columns, json_object, request_columns
+from responses_tap.recorder.heads import answer_columns, answer_state, json_object, request_columns
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.writer import Value
@@ -127,11 +126,7 @@ def state_of(imported: Imported, terminal_state: str = "truncated") -> str:
         return "http-error"
     if imported.answer.body is None:
         return terminal_state
-    answer = json_object(imported.answer.body)
-    if not is_response(answer):
-        return "truncated"
-    status = answer.get("status")
-    return status if status in ("incomplete", "failed") else "completed"
+    return answer_state(json_object(imported.answer.body))
 
 
 def _started_at(path: Path, told: str | None) -> str:

@@ -80,6 +80,11 @@ class Decoder:
         self._has_cr = False
         self._first = True
 
+    @property
+    def held(self) -> bytearray:
+        """The beginning of a frame that has not ended; not to be changed."""
+        return self._buffer
+
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that `chunk` completes, in order."""
         buffer = self._buffer
@@ -91,8 +96,13 @@ class Decoder:
         frames = []
         start = 0
         while (end := self._frame_end(max(start, self._searched))) != -1:
-            frames.append(self._frame(bytes(buffer[start:end]), complete=True))
+            with memoryview(buffer) as view:  # a slice of the buffer itself would be one copy more
+                raw = bytes(view[start:end])
             start = end
+            if start == len(buffer):  # a huge frame is not to be there twice while it is parsed
+                buffer.clear()
+                start = 0
+            frames.append(self._frame(raw, complete=True))
         del buffer[:start]
         self._searched = max(0, len(buffer) - _LONGEST_FRAME_END + 1)
         return frames

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from responses_tap.recorder.heads import RETRY_COUNT, field, json_object
 from responses_tap.recorder.messages import Request
+from responses_tap.recorder.values import count_of
 from responses_tap.store.writer import Value
 
 _MOST_TRIES = 500
 """Requests that are remembered."""
 _PAUSE_NS = 90 * 10**9
 """How long after the end of an attempt the next may come: the SDKs wait 60 s where a server asks them to."""
-_GOOD = ("completed", "incomplete")
+_GOOD = ("completed", "incomplete", "queued", "in_progress", "cancelled")
 
 
 @dataclass(slots=True)
@@ -44,10 +45,10 @@ class Attempts:
         An SDK's count is believed: 1 is the second attempt of the newest such request without one. Without a count, a
         request is a further attempt of the same one (method, URL and body) if that has failed just before.
         """
-        told = field(request.headers, RETRY_COUNT)
-        attempt = int(told) if told and told.isdecimal() else 0
-        this = _Try(stream, (request.method, request.url, digest), attempt)
-        before = next((t for t in reversed(self._tries.values()) if _leads_to(t, this, at_ns, told=bool(told))), None)
+        told = count_of(field(request.headers, RETRY_COUNT))
+        this = _Try(stream, (request.method, request.url, digest), told or 0)
+        is_told = told is not None
+        before = next((t for t in reversed(self._tries.values()) if _leads_to(t, this, at_ns, told=is_told)), None)
         self._tries[stream] = this
         if len(self._tries) > _MOST_TRIES:
             del self._tries[next(iter(self._tries))]

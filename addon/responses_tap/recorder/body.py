@@ -9,8 +9,9 @@ from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.recorder.values import short_text
 from responses_tap.store import EventRow, Recording
-from responses_tap.store.rows import storable_int, storable_text
+from responses_tap.store.rows import bare_event, storable_int
 from responses_tap.store.writer import Value, Writer
 
 _BOM = b"\xef\xbb\xbf"
@@ -31,12 +32,11 @@ class EventBody:
         self._checker = checker
         self._decoder = Decoder()
         self._frames = 0
-        # What the decoder holds back: the beginning of a frame that has not ended.
-        self._unframed = bytearray()
         self._tail_written: int | None = 0
-        """How many bytes of that are in the file; None: it has other ones, from before the latest frame."""
+        """How many bytes of what the decoder holds are in the file; None: it has those of an earlier frame."""
         self._shape = hashlib.sha256()
         self._latest_type: str | None = None
+        self._is_unchecked = False
         self._published: list[Finding] = []
         self.terminal_type: str | None = None
         """The type of the terminal event that the last response has reached."""
@@ -51,9 +51,14 @@ class EventBody:
         return sum(response.events for response in self._checker.responses)
 
     @property
+    def frames(self) -> int:
+        """How many frames there are so far."""
+        return self._frames
+
+    @property
     def unfinished(self) -> int:
         """How many bytes there are of an event that has not ended."""
-        return len(self._unframed)
+        return len(self._decoder.held)
 
     @property
     def state(self) -> str:
@@ -73,7 +78,7 @@ class EventBody:
         if responses := self._checker.responses:
             usage: dict[str, Any] = responses[-1].usage or {}
             columns |= {
-                "response_id": responses[0].id,
+                "response_id": _short(responses[0].id),
                 "input_tokens": storable_int(usage.get("input_tokens")),
                 "output_tokens": storable_int(usage.get("output_tokens")),
                 "shape": self._shape.hexdigest()[:12],
@@ -84,16 +89,13 @@ class EventBody:
     def model(self) -> str | None:
         """The model as the server names it."""
         responses = self._checker.responses
-        return responses[0].model if responses else None
+        return _short(responses[0].model) if responses else None
 
     def feed(self, data: bytes, at_ns: int, chunk: int) -> None:
         """Take decoded bytes that came with this chunk, `at_ns` after the stream's start."""
         frames = self._decoder.feed(data)
-        if self._unframed or len(frames) != 1 or len(frames[0].raw) != len(data):  # nearly every chunk is a frame
-            self._unframed += data
-            if frames:
-                del self._unframed[: sum(len(frame.raw) for frame in frames)]
-                self._tail_written = None if self._tail_written != 0 else 0
+        if frames and self._tail_written:
+            self._tail_written = None
         for frame in frames:
             self.take(frame, at_ns, chunk)
 
@@ -104,36 +106,43 @@ class EventBody:
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
         if (tail := self._decoder.finish()) is not None:
-            self._unframed.clear()
-            self._tail_written = None if self._tail_written != 0 else 0
+            if self._tail_written:
+                self._tail_written = None
             self.take(tail, at_ns, chunk)
+        if self._is_unchecked:
+            return
         try:
-            self._checker.finish(cut=cut and self.terminal_type is None)
+            self._checker.finish(cut=cut)
         except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
-            self.fault = self.fault or repr(error)
+            self.fault = self.fault or described(error)
 
     def restore(self, recording: Recording) -> None:
         """Take over from a worker that has died, by the rows that it wrote."""
         for row in recording.events(self._stream):
             for frame in self._decoder.feed(row.raw):
-                self._check(frame, row.at_ns)
-        self._unframed += recording.tail(self._stream)
-        self._decoder.feed(bytes(self._unframed))
-        self._tail_written = len(self._unframed)
+                self._retake(frame, row.at_ns)
+        self._decoder.feed(recording.tail(self._stream))
+        self._tail_written = self.unfinished
         self._published = self.findings
 
     def retake(self, frame: Frame, at_ns: int) -> None:
         """Take a frame that a worker which has died has already taken and written."""
-        self._check(frame, at_ns)
+        self._retake(frame, at_ns)
         self._published = self.findings
+
+    def _retake(self, frame: Frame, at_ns: int) -> None:
+        self._frames += 1
+        self._check(frame, at_ns)
 
     def publish(self, *, settled: bool) -> list[Finding]:
         """Write the tail, findings and verdict as far as they have changed; the findings that are new."""
         if self._tail_written is None:
-            self._writer.set_tail(self._stream, bytes(self._unframed))
-        elif len(self._unframed) > self._tail_written:
-            self._writer.add_tail(self._stream, bytes(self._unframed[self._tail_written :]))
-        self._tail_written = len(self._unframed)
+            self._writer.set_tail(self._stream, bytes(self._decoder.held))
+        elif self.unfinished > self._tail_written:
+            self._writer.add_tail(self._stream, bytes(self._decoder.held[self._tail_written :]))
+        self._tail_written = self.unfinished
+        if self._is_unchecked:
+            return []
         findings = self.findings
         published = set(self._published)
         new = [finding for finding in findings if finding not in published]
@@ -146,35 +155,41 @@ class EventBody:
     def take(self, frame: Frame, at_ns: int, chunk: int) -> None:
         """Take one frame, already cut out of the body."""
         n = self._frames
-        event = self._check(frame, at_ns)
+        self._frames += 1
+        row = bare_event(self._stream, n, at_ns, chunk, frame.raw)
+        try:
+            if not self._is_unchecked:
+                row = self._judged(row, frame)
+        except Exception as error:  # noqa: BLE001 (as for a rule)
+            self.fault = self.fault or described(error)
+        self._writer.add_event(row)
+
+    def _judged(self, row: EventRow, frame: Frame) -> EventRow:
+        event = self._check(frame, row.at_ns)
         if self.secret is None and (event is None or not (event.type or "").endswith(".delta")):
             self._look_for_secret(frame, event)
         if event is None:
-            row = EventRow(self._stream, n, None, at_ns, chunk, None, None, None, None, None, None, 0, frame.raw)
-        else:
-            row = EventRow(
-                self._stream,
-                n,
-                event.position,
-                at_ns,
-                chunk,
-                storable_text(event.type),
-                event.sequence_number,
-                event.output_index,
-                event.content_index,
-                event.summary_index,
-                storable_text(event.item_id),
-                event.response,
-                frame.raw,
-            )
-        self._writer.add_event(row)
+            return row
+        return row._replace(
+            position=event.position,
+            type=_short(event.type),
+            sequence_number=event.sequence_number,
+            output_index=event.output_index,
+            content_index=event.content_index,
+            summary_index=event.summary_index,
+            item_id=_short(event.item_id),
+            response=event.response,
+        )
+
+    def stop_checking(self) -> None:
+        """Keep only the frames of what still comes."""
+        self._is_unchecked = True
 
     def _check(self, frame: Frame, at_ns: int) -> Event | None:
-        self._frames += 1
         try:
             event = self._checker.feed(frame, at_ns)
         except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
-            self.fault = self.fault or repr(error)
+            self.fault = self.fault or described(error)
             event = self._unchecked(frame)
         if event is not None and event.type != self._latest_type:
             self._latest_type = event.type
@@ -195,3 +210,12 @@ class EventBody:
         if responses := self._checker.responses:
             event.position, event.response = responses[-1].events - 1, responses[-1].index
         return event
+
+
+def described(error: BaseException) -> str:
+    """An exception in a short line."""
+    return short_text(f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0])
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else short_text(text)

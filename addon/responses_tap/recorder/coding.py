@@ -63,6 +63,9 @@ class ContentDecoder:
             except CodingError as error:
                 data = error.decoded
                 self.damage = f"the content-encoding broke within {self._received} bytes ({error})"
+            except Exception as error:  # noqa: BLE001 (three libraries, fed with whatever a server sends)
+                data = b""
+                self.damage = f"the content-encoding broke within {self._received} bytes ({error!r})"
         return data
 
 

@@ -1,17 +1,20 @@
 """The heads of request and answer as columns of a stream's row, secrets masked."""
 
 import json
-import re
 from typing import Any
 
 from responses_tap.privacy.documents import as_text
 from responses_tap.privacy.masking import Masker
+from responses_tap.protocol.bodies import is_response
 from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.messages import Answer, Request
+from responses_tap.recorder.values import count_of, short_text
 from responses_tap.store.writer import Value
 
 RETRY_COUNT = "x-stainless-retry-count"
 """The header in which OpenAI's SDKs say how often they have tried before."""
+_STATUSES = ("queued", "in_progress", "completed", "incomplete", "failed", "cancelled")
+"""What a response can be (OpenAI's API reference, `status` of the response object)."""
 
 
 def field(headers: list[tuple[str, str]], name: str) -> str | None:
@@ -23,7 +26,6 @@ def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
     """What a new stream's row says of the request."""
     coding = ContentDecoder(field(request.headers, "content-encoding"))
     body = as_text(coding.decode(request.body))
-    attempt = field(request.headers, RETRY_COUNT) or ""
     return {
         "method": request.method,
         "url": masker.url(request.url),
@@ -35,16 +37,17 @@ def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
         "request_body": masker.body(body) if body else None,
         "started_at": request.started_at,
         "state": "open",
-        "attempt": int(attempt) if re.fullmatch("[0-9]{1,9}", attempt) else 0,
+        "attempt": count_of(field(request.headers, RETRY_COUNT)) or 0,
     }
 
 
 def answer_columns(answer: Answer, masker: Masker) -> dict[str, Value]:
     """What the stream's row says of the head of the answer."""
+    encoding = field(answer.headers, "content-encoding")
     return {
         "status": answer.status,
         "response_headers": json.dumps(masker.response_headers(answer.headers)),
-        "content_encoding": field(answer.headers, "content-encoding"),
+        "content_encoding": None if encoding is None else short_text(encoding),
     }
 
 
@@ -57,7 +60,15 @@ def json_object(text: str | bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def answer_state(answer: dict[str, Any]) -> str:
+    """The state of a stream whose answer is a JSON document: that of a background response may be `queued`."""
+    if not is_response(answer):
+        return "truncated"
+    status = answer.get("status")
+    return status if isinstance(status, str) and status in _STATUSES else "completed"
+
+
 def model_of(body: str) -> str | None:
     """The model that a request body names."""
     model = json_object(body).get("model")
-    return model if isinstance(model, str) else None
+    return short_text(model) if isinstance(model, str) else None

@@ -8,7 +8,7 @@ from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.transport import Head
 from responses_tap.recorder.body import EventBody, looks_like_events
 from responses_tap.recorder.coding import ContentDecoder, can_decode
-from responses_tap.recorder.heads import answer_columns, field, json_object, request_columns
+from responses_tap.recorder.heads import answer_columns, answer_state, field, json_object, request_columns
 from responses_tap.recorder.messages import (
     Answer,
     End,
@@ -23,8 +23,9 @@ from responses_tap.recorder.messages import (
     Trouble,
 )
 from responses_tap.recorder.upload import Upload
+from responses_tap.recorder.values import short_text
 from responses_tap.store import ChunkRow, Recording, StreamRow
-from responses_tap.store.rows import storable_int, storable_text
+from responses_tap.store.rows import storable_int
 from responses_tap.store.writer import Value, Writer, first_code
 from responses_tap.urls import continued_response, is_resumption
 
@@ -69,6 +70,7 @@ class LiveStream:
         """When the last piece of the body came."""
         self._keeps_wire = False
         self._asks_for_stream = False
+        self._is_quarantined = False
         self._events: EventBody | None = None
         self._other = bytearray()
         self._verdict: EventBody | None = None
@@ -178,18 +180,26 @@ class LiveStream:
 
     def end(self, end: End, at_ns: int) -> None:
         """Nothing more will come."""
-        reasons = [end.reason, *self._interrupted(at_ns)]
-        if end.lost:
-            reasons.append(f"{end.lost} bytes were not recorded, because the recorder could not keep up")
-        if self._coding.damage is not None:
-            reasons.append(self._coding.damage)
+        if self._is_quarantined:
+            self._end_unchecked()
+            return
+        reasons = self._reasons(end, at_ns)
         self._verdict = self._events or self._judged()
-        cut = end.ended_by not in ("server", "network") or not self._can_decode
-        self._verdict.finish(self.last_byte_ns, self._chunks - 1, cut=cut)
+        # Whoever but the server hung up after the terminal event has cut what was within an event, and nothing else.
+        unfinished = self._events.unfinished if self._events is not None else 0
+        by_peer = end.ended_by in ("server", "network")
+        cut = not by_peer and (self._state == "open" or end.lost > 0 or unfinished > 0)
+        self._verdict.finish(self.last_byte_ns, self._chunks - 1, cut=cut or not self._can_decode)
         if self._state == "open":
             self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
-        elif self._terminal is not None and not end.complete and end.ended_by in ("server", "network"):
-            self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *reasons[1:]])
+        elif self._terminal is not None and not end.complete and (by_peer or cut):
+            within = [_within(unfinished)] if cut and unfinished else []
+            self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *within, *reasons[1:]])
+            if cut:  # whoever checks the recording must know that the server isn't to blame for what is missing
+                self._changed["ended_by"] = end.ended_by
+        self._conclude()
+
+    def _conclude(self) -> None:
         self._is_settled = self.is_over = True
         if self._upload is not None:
             self._changed |= self._upload.columns()
@@ -201,11 +211,49 @@ class LiveStream:
         if self._events is None:
             self._changed["response_body"] = bytes(self._other) or None
 
+    def quarantine(self, fault: str, at_ns: int) -> None:
+        """The recorder failed on this stream: its row says so, and what still comes is kept without being checked."""
+        self._is_quarantined = True
+        if self._events is not None:
+            self._events.stop_checking()
+        reason = f"the recorder failed on this stream: {fault}"
+        if self._state == "open":
+            events = self._events.frames if self._events is not None else 0
+            self._notices.append(StreamFinished(self.id, "truncated", "recorder", reason, events, 0, 0, 0, None))
+        self._state = "truncated"
+        self._changed |= {"state": "truncated", "ended_by": "recorder", "end_reason": reason, "end_ns": at_ns}
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether the recorder has failed on it."""
+        return self._is_quarantined
+
+    def _end_unchecked(self) -> None:
+        self.is_over = True
+        if self._events is not None:
+            self._events.finish(self.last_byte_ns, max(0, self._chunks - 1), cut=True)
+            self._changed["event_count"] = self._events.frames
+        else:
+            self._changed["response_body"] = bytes(self._other) or None
+        self._changed |= {"wire_size": self._wire_size, "last_byte_ns": self.last_byte_ns if self._chunks else None}
+        if self._is_upload:
+            self._writer.join_upload(self.id)
+        if self._keeps_wire:
+            self._writer.drop_wire(self.id)
+
+    def _reasons(self, end: End, at_ns: int) -> list[str]:
+        reasons = [end.reason, *self._interrupted(at_ns)]
+        if end.lost:
+            reasons.append(f"{end.lost} bytes were not recorded, because the recorder could not keep up")
+        if self._coding.damage is not None:
+            reasons.append(self._coding.damage)
+        return reasons
+
     def _interrupted(self, at_ns: int) -> Iterator[str]:
         """In what the end came, and after how long a silence."""
         if self._state == "open" and self._events is not None:
             if self._events.unfinished:
-                yield f"{self._events.unfinished} bytes into an unfinished event"
+                yield _within(self._events.unfinished)
             silence_s = (at_ns - self.last_byte_ns) / 1e9
             if silence_s >= _SILENCE_SECONDS:
                 yield f"silent for {silence_s:.1f} s"
@@ -269,11 +317,7 @@ class LiveStream:
             return "http-error"
         if self._events is not None or not end.complete:
             return "truncated"
-        answer = json_object(bytes(self._other))
-        if not is_response(answer):
-            return "truncated"
-        status = answer.get("status")
-        return status if status in ("incomplete", "failed") else "completed"
+        return answer_state(json_object(bytes(self._other)))
 
     def _settle(self, state: str, ended_by: EndedBy, reason: str, at_ns: int) -> None:
         self._state = state
@@ -297,7 +341,7 @@ class LiveStream:
         usage = usage if isinstance(usage, dict) else {}
         return measures | {
             "event_count": 0,
-            "response_id": storable_text(answer.get("id")),
+            "response_id": short_text(answer.get("id")) or None,
             "input_tokens": storable_int(usage.get("input_tokens")),
             "output_tokens": storable_int(usage.get("output_tokens")),
         }
@@ -317,3 +361,7 @@ class LiveStream:
             counts["note"],
             first_code(findings),
         )
+
+
+def _within(unfinished: int) -> str:
+    return f"{unfinished} bytes into an unfinished event"

@@ -4,8 +4,11 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
+
+from responses_tap.recorder.values import pairs, short_text, small_int, whole_text
 
 type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
 
@@ -131,8 +134,20 @@ class Request:
     @classmethod
     def decode(cls, payload: bytes) -> "Request":
         """The request of a message."""
-        facts, _, body = payload.partition(b"\n")
-        return cls(**json.loads(facts), body=body)
+        line, _, body = payload.partition(b"\n")
+        facts = _facts(line)
+        return cls(
+            short_text(facts.get("method")),
+            whole_text(facts.get("url")),
+            short_text(facts.get("host")),
+            short_text(facts.get("http_version")),
+            pairs(facts.get("headers")),
+            _moment(facts.get("started_at")),
+            facts.get("expected") is True,
+            body,
+            short_text(facts.get("route")),
+            facts.get("is_upload") is True,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +163,9 @@ class Answer:
 
     @classmethod
     def decode(cls, payload: bytes) -> "Answer":
-        """The answer of a message."""
-        return cls(**json.loads(payload))
+        """The answer of a message; status 0 where it states none."""
+        facts = _facts(payload)
+        return cls(small_int(facts.get("status")) or 0, pairs(facts.get("headers")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +182,8 @@ class Sent:
     @classmethod
     def decode(cls, payload: bytes) -> "Sent":
         """The end of a message."""
-        return cls(**json.loads(payload))
+        size = _facts(payload).get("size")
+        return cls(size if isinstance(size, int) else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +201,8 @@ class SocketMessage:
     @classmethod
     def decode(cls, payload: bytes) -> "SocketMessage":
         """The WebSocket's message of a message."""
-        return cls(bool(payload[0] & 2), bool(payload[0] & 1), payload[1:])
+        flags = payload[0] if payload else 0
+        return cls(bool(flags & 2), bool(flags & 1), payload[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +226,35 @@ class End:
     @classmethod
     def decode(cls, payload: bytes) -> "End":
         """The end of a message."""
-        return cls(**json.loads(payload))
+        facts = _facts(payload)
+        by, lost, close_reason = (facts.get(name) for name in ("ended_by", "lost", "close_reason"))
+        return cls(
+            cast("EndedBy", by) if by in get_args(EndedBy.__value__) else "unknown",
+            short_text(facts.get("reason")),
+            facts.get("complete") is True,
+            lost if isinstance(lost, int) else 0,
+            small_int(facts.get("close_code")),
+            None if close_reason is None else short_text(close_reason),
+        )
+
+
+def _facts(payload: bytes) -> dict[str, Any]:
+    """The facts of a payload, {} where it isn't a JSON object."""
+    try:
+        facts = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _moment(value: object) -> str:
+    """The value if it is a time in ISO 8601, else now."""
+    text = short_text(value)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

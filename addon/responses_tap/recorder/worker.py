@@ -4,16 +4,18 @@ import json
 import os
 import select
 import signal
-import sqlite3
 import sys
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from responses_tap.privacy.looks import own_patterns
 from responses_tap.privacy.masking import KEY_BYTES, Masker
 from responses_tap.recorder import takeover
 from responses_tap.recorder.attempts import Attempts, fingerprint
+from responses_tap.recorder.body import described
 from responses_tap.recorder.candidate import Candidate
 from responses_tap.recorder.heads import request_columns
 from responses_tap.recorder.livestream import LiveStream
@@ -158,12 +160,15 @@ class Worker:
         take = self._dispatch if batch.number > self._handled else self._recall
         self._handled = max(self._handled, batch.number)
         for message in decode_messages(batch.content):
-            try:
-                take(message)
-            except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
-                self._drop(message.flow, repr(error))
+            self._try(take, message)
         now = time.monotonic()
         self._rested = now + _REST * (now - start)
+
+    def _try(self, take: Callable[[Message], None], message: Message) -> None:
+        try:
+            take(message)
+        except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
+            self._quarantine(message, described(error))
 
     def _dispatch(self, message: Message) -> None:
         if message.kind is Kind.REQUEST:
@@ -273,20 +278,62 @@ class Worker:
             self._writer.set_meta(self._meta_key(message.flow), None)
             self._forget(message.flow)
 
-    def _drop(self, flow: int, fault: str) -> None:
-        self._out.send(Trouble(f"a stream cannot be recorded further: {fault}"))
-        live = self._flows.pop(flow, None)
-        self._starts.pop(flow, None)
-        left = LEFT | {"end_reason": f"the recorder failed: {fault}"}
+    def _quarantine(self, message: Message, fault: str) -> None:
+        """Keep what is left of a flow after a message of it that cannot be handled; the others go on."""
+        live = self._flows.get(message.flow)
+        at_ns = max(0, message.at_ns - self._starts.get(message.flow, message.at_ns))
+        if live is None and message.kind in (Kind.REQUEST, Kind.SOCKET):
+            live = self._begin_plain(message)
+        if isinstance(live, LiveStream) and not live.is_quarantined and message.kind is not Kind.END:
+            self._out.send(Trouble(f"stream {live.id} is kept, but not checked: the recorder failed on it ({fault})"))
+            live.quarantine(fault, at_ns)
+            self._dirty[live.id] = live
+        elif live is not None:
+            self._out.send(Trouble(f"a stream cannot be recorded further: {fault}"))
+            self._leave(message.flow, live, fault, at_ns)
+
+    def _begin_plain(self, message: Message) -> LiveStream:
+        """A row for a request that cannot be recorded as it is: where it went, and no more."""
+        asked = Request.decode(message.payload)
+        request = replace(asked, headers=[], body=b"", is_upload=False)
+        self._starts[message.flow] = message.at_ns
+        live = LiveStream.begin(message.flow, request, self._writer, self._profile)
+        self._flows[message.flow] = live
+        self._writer.set_meta(self._meta_key(message.flow), json.dumps([live.id, message.at_ns]))
+        return live
+
+    def _leave(self, flow: int, live: LiveStream | LiveSocket | Candidate, fault: str, at_ns: int) -> None:
+        left = LEFT | {"end_reason": f"the recorder failed on this stream: {fault}"}
         if isinstance(live, LiveStream):
             self._dirty.pop(live.id, None)
-            self._writer.set_stream(live.id, left)
+            self._writer.set_stream(live.id, {**left, "end_ns": at_ns})
             self._writer.set_meta(self._meta_key(flow), None)
         elif isinstance(live, LiveSocket):
             for stream in live.streams:
                 self._dirty.pop(stream.id, None)
             self._writer.leave_socket(live.id, left)
             self._writer.set_meta(self._meta_key(flow, "socket"), None)
+        else:
+            self._decided.append(flow)
+        self._flows.pop(flow, None)
+        self._starts.pop(flow, None)
+        self._uploads.pop(flow, None)
+
+    def _quarantine_streams(self, faults: Mapping[int, Exception]) -> None:
+        """The rows of these streams could not all be written."""
+        for stream_id, error in faults.items():
+            fault = described(error)
+            live = next((stream for stream in self._open if stream.id == stream_id), None)
+            if live is None:
+                reason = f"the recorder failed on this stream: {fault}"
+                self._writer.set_stream(stream_id, {**LEFT, "end_reason": reason})
+            elif not live.is_quarantined:
+                live.quarantine(fault, live.last_byte_ns)
+                self._dirty[live.id] = live
+            else:
+                continue
+            self._out.send(Trouble(f"stream {stream_id} is kept as far as it can be written ({fault})"))
+            self._due = time.monotonic() + _COMMIT_SECONDS
 
     def _forget(self, flow: int) -> None:
         del self._flows[flow], self._starts[flow]
@@ -309,8 +356,8 @@ class Worker:
                 self._begin_anew()
             if self._fault is None:
                 self._publish()
-            self._writer.commit()
-        except (sqlite3.Error, RecordingError) as error:
+            faults = self._writer.commit()
+        except Exception as error:  # noqa: BLE001 (what has been collected is kept, whatever it was)
             self._due = time.monotonic() + _RETRY_SECONDS
             if self._fault is None:
                 self._out.send(Trouble(f"cannot write {self._writer.path} ({error}): the traffic goes on, {_KEPT}"))
@@ -322,7 +369,11 @@ class Worker:
         self._out.send(*self._notices, Acknowledged(self._handled, self._decided))
         self._notices.clear()
         self._decided.clear()
-        self._tidy()
+        try:
+            self._quarantine_streams(faults)
+            self._tidy()
+        except Exception as error:  # noqa: BLE001 (what was to be recorded is in the file)
+            self._out.send(Trouble(f"the recorder failed after it had written ({described(error)})"))
         return True
 
     def _tidy(self) -> None:
@@ -341,9 +392,15 @@ class Worker:
         return open_ + [stream for live in lives if isinstance(live, LiveSocket) for stream in live.streams]
 
     def _publish(self) -> None:
-        for stream in self._dirty.values():
-            self._notices += self._selection.publish(stream)
-        self._dirty.clear()
+        while self._dirty:
+            stream = self._dirty.pop(next(iter(self._dirty)))
+            try:
+                self._notices += self._selection.publish(stream)
+            except Exception as error:  # noqa: BLE001 (as for a message)
+                if stream.is_quarantined:
+                    continue
+                stream.quarantine(described(error), stream.last_byte_ns)
+                self._dirty[stream.id] = stream
         self._writer.set_meta("batch", f"{self._session}:{self._handled}")
 
     def _begin_anew(self) -> None:

@@ -60,6 +60,11 @@ class EventRow(NamedTuple):
     """The frame as it arrived, after content-decoding."""
 
 
+def bare_event(stream: int, n: int, at_ns: int, chunk: int, raw: bytes) -> EventRow:
+    """The row of a frame of which nothing is known but its bytes."""
+    return EventRow(stream, n, None, at_ns, chunk, None, None, None, None, None, None, 0, raw)
+
+
 @dataclass(frozen=True, slots=True)
 class StreamRow:
     """One request and its streamed answer. Times that end in `_ns`: nanoseconds since `started_at`."""

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from responses_tap.store.moving import TABLES_OF_STREAMS, copy_streams, take_out
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
 from responses_tap.store.uploads import join_upload
-
-type Value = str | bytes | int | None
+from responses_tap.store.waiting import Statement, Value, Waiting, is_of_the_file, storable
 
 _NEXT_ID = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
@@ -32,8 +31,6 @@ _LEFT_BEHIND = (
     "DELETE FROM client_events WHERE socket NOT IN (SELECT id FROM sockets)",
 )
 """Takes out sockets without a stream, once streams have been taken out."""
-_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -63,9 +60,7 @@ class Writer:
         self._beside = {file: file.stat() for file in files_of(path)[1:] if file.exists()}
         self.upload_key: bytes = self.meta("upload_key")["upload_key"]
         """The key of this recording's masks, 32 random bytes."""
-        self._statements: list[tuple[str, tuple[Value, ...]]] = []
-        self._chunks: list[ChunkRow] = []
-        self._events: list[EventRow] = []
+        self._waiting = Waiting()
         self._uploaded: list[int] = []
 
     def _let_go(self) -> None:
@@ -85,7 +80,7 @@ class Writer:
     @property
     def unwritten(self) -> int:
         """How many frames wait for `commit`."""
-        return len(self._events)
+        return len(self._waiting.events)
 
     def begin_anew(self) -> None:
         """Begin the file again after it has been deleted; what was collected for it is gone, too."""
@@ -108,24 +103,24 @@ class Writer:
     def set_meta(self, key: str, value: Value) -> None:
         """Keep a value in the table `meta`; None takes the entry away."""
         if value is None:
-            self._statements.append(("DELETE FROM meta WHERE key = ?", (key,)))
+            self._add("DELETE FROM meta WHERE key = ?", key)
         else:
-            self._statements.append(("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value)))
+            self._add("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
 
     def add_stream(self, columns: Mapping[str, Value]) -> int:
         """Add a stream with these columns and return its id."""
         stream_id = self._next_id
         self._next_id += 1
-        self._insert("streams", {"id": stream_id, **columns})
+        self._insert("streams", {"id": stream_id, **columns}, stream_id)
         return stream_id
 
     def set_stream(self, stream_id: int, columns: Mapping[str, Value]) -> None:
         """Set some columns of a stream."""
-        self._update("streams", stream_id, columns)
+        self._update("streams", stream_id, columns, stream_id)
 
     def link_continuation(self, stream_id: int, response_id: str) -> None:
         """Link a stream to the latest one before it that has streamed a part of the same response."""
-        self._statements.append((_LINK_CONTINUATION, (response_id, stream_id, stream_id)))
+        self._add(_LINK_CONTINUATION, response_id, stream_id, stream_id, stream=stream_id)
 
     def add_socket(self, columns: Mapping[str, Value]) -> int:
         """Add a WebSocket with these columns and return its id."""
@@ -143,45 +138,46 @@ class Writer:
         self._update("sockets", socket_id, {name: columns[name] for name in ("ended_by", "end_reason")})
         assignments = ", ".join(f"{name} = ?" for name in columns)
         sql = f"UPDATE streams SET {assignments} WHERE socket = ? AND state = 'open'"  # noqa: S608 (names are ours)
-        self._statements.append((sql, (*map(_storable, columns.values()), socket_id)))
+        self._add(sql, *columns.values(), socket_id)
 
     def add_client_event(self, socket_id: int, at_ns: int, stream_id: int | None, body: str) -> None:
         """Add what a client sent over a WebSocket besides its requests, secrets masked."""
-        self._insert("client_events", {"socket": socket_id, "at_ns": at_ns, "stream": stream_id, "body": body})
+        columns: dict[str, Value] = {"socket": socket_id, "at_ns": at_ns, "stream": stream_id, "body": body}
+        self._insert("client_events", columns, stream_id)
 
     def add_chunk(self, row: ChunkRow) -> None:
         """Add a chunk."""
-        self._chunks.append(row)
+        self._waiting.chunks.append(row)
 
     def add_event(self, row: EventRow) -> None:
         """Add a frame. Its texts and numbers must be storable (see `rows`)."""
-        self._events.append(row)
+        self._waiting.events.append(row)
 
     def set_tail(self, stream_id: int, raw: bytes) -> None:
         """Keep the beginning of a frame whose end has not come yet; empty: there is none."""
-        self._statements.append(("DELETE FROM tails WHERE stream = ?", (stream_id,)))
+        self._add("DELETE FROM tails WHERE stream = ?", stream_id, stream=stream_id)
         if raw:
             self.add_tail(stream_id, raw)
 
     def add_tail(self, stream_id: int, raw: bytes) -> None:
         """Keep a further piece of that beginning."""
-        self._statements.append(("INSERT INTO tails VALUES (?, ?)", (stream_id, raw)))
+        self._add("INSERT INTO tails VALUES (?, ?)", stream_id, raw, stream=stream_id)
 
     def add_wire(self, stream_id: int, n: int, raw: bytes) -> None:
         """Keep a chunk as it came over the wire, until `drop_wire`."""
-        self._statements.append(("INSERT INTO wire VALUES (?, ?, ?)", (stream_id, n, raw)))
+        self._add("INSERT INTO wire VALUES (?, ?, ?)", stream_id, n, raw, stream=stream_id)
 
     def drop_wire(self, stream_id: int) -> None:
         """Let go of what came over the wire of a stream that has ended."""
-        self._statements.append(("DELETE FROM wire WHERE stream = ?", (stream_id,)))
+        self._add("DELETE FROM wire WHERE stream = ?", stream_id, stream=stream_id)
 
     def add_upload(self, stream_id: int, part: int, raw: bytes) -> None:
         """Keep a further piece of a part of a large request body, until `join_upload`."""
-        self._statements.append(("INSERT INTO uploads VALUES (?, ?, ?)", (stream_id, part, raw)))
+        self._add("INSERT INTO uploads VALUES (?, ?, ?)", stream_id, part, raw, stream=stream_id)
 
     def drop_upload(self, stream_id: int) -> None:
         """Let go of what came of a request body that is not whole."""
-        self._statements.append(("DELETE FROM uploads WHERE stream = ?", (stream_id,)))
+        self._add("DELETE FROM uploads WHERE stream = ?", stream_id, stream=stream_id)
 
     def join_upload(self, stream_id: int) -> None:
         """Put the parts of a request body into it: the stream's row is not to be written again."""
@@ -190,18 +186,19 @@ class Writer:
     def set_findings(self, stream_id: int, findings: Iterable[Finding], *, rules: str, profile: str) -> None:
         """Replace a stream's findings, given in their order, and its verdict."""
         findings = list(findings)
-        self._statements.append(("DELETE FROM findings WHERE stream = ?", (stream_id,)))
-        self._statements.extend((_INSERT_FINDING, _finding_row(stream_id, finding)) for finding in findings)
+        self._add("DELETE FROM findings WHERE stream = ?", stream_id, stream=stream_id)
+        for finding in findings:
+            self._add(_INSERT_FINDING, *_finding_row(stream_id, finding), stream=stream_id)
         counts = [sum(finding.severity == severity for finding in findings) for severity in Severity]
         verdict = (stream_id, rules, profile, *counts, first_code(findings))
-        self._statements.append(("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", verdict))
+        self._add("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", *verdict, stream=stream_id)
 
     def discard_stream(self, stream_id: int) -> None:
         """Take a stream out again; the next ones use its space."""
         for table in TABLES_OF_STREAMS:
-            self._statements.append((f"DELETE FROM {table} WHERE stream = ?", (stream_id,)))  # noqa: S608 (ours)
-        self._statements.append(("DELETE FROM streams WHERE id = ?", (stream_id,)))
-        self._statements.append(("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", (self._next_id - 1,)))
+            self._add(f"DELETE FROM {table} WHERE stream = ?", stream_id)  # noqa: S608 (ours)
+        self._add("DELETE FROM streams WHERE id = ?", stream_id)
+        self._add("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", self._next_id - 1)
 
     @property
     def size(self) -> int:
@@ -260,15 +257,27 @@ class Writer:
         except sqlite3.Error as error:
             raise RecordingError(f"the streams are out of {self.path}, but not their space ({error})") from error
 
-    def commit(self) -> None:
-        """Write all collected rows; on sqlite3.Error nothing is written and they are kept for another try."""
+    def commit(self) -> dict[int, Exception]:
+        """Write all collected rows; on an error of the file nothing is written and they are kept for another try.
+
+        A row that cannot be written costs no other: it is written as far as possible, and its stream is returned with
+        the error.
+        """
+        faults: dict[int, Exception] = {}
+        try:
+            self._transact(self._waiting.write)
+        except Exception as error:
+            if is_of_the_file(error):
+                raise
+            self._transact(lambda connection: faults.update(self._waiting.write_apart(connection)))
+        self._waiting = Waiting()
+        return faults
+
+    def _transact(self, write: Callable[[sqlite3.Connection], object]) -> None:
         connection = self._db.conn
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for sql, parameters in self._statements:
-                connection.execute(sql, parameters)
-            connection.executemany(_INSERT_CHUNK, self._chunks)
-            connection.executemany(_INSERT_EVENT, self._events)
+            write(connection)
             for stream_id in self._uploaded:
                 join_upload(connection, self.upload_key, stream_id)
             connection.execute("COMMIT")
@@ -276,20 +285,22 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        self._statements.clear()
-        self._chunks.clear()
-        self._events.clear()
         self._uploaded.clear()
 
-    def _insert(self, table: str, columns: Mapping[str, Value]) -> None:
+    def _add(self, sql: str, *parameters: Value, stream: int | None = None) -> None:
+        self._waiting.statements.append(Statement(sql, tuple(map(storable, parameters)), stream))
+
+    def _insert(self, table: str, columns: Mapping[str, Value], stream: int | None = None) -> None:
         marks = ", ".join("?" * len(columns))
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 (names are ours)
-        self._statements.append((sql, tuple(map(_storable, columns.values()))))
+        values = tuple(map(storable, columns.values()))
+        self._waiting.statements.append(Statement(sql, values, stream, table, tuple(columns), is_new=True))
 
-    def _update(self, table: str, id_: int, columns: Mapping[str, Value]) -> None:
+    def _update(self, table: str, id_: int, columns: Mapping[str, Value], stream: int | None = None) -> None:
         assignments = ", ".join(f"{name} = ?" for name in columns)
         sql = f"UPDATE {table} SET {assignments} WHERE id = ?"  # noqa: S608 (names are ours)
-        self._statements.append((sql, (*map(_storable, columns.values()), id_)))
+        values = (*map(storable, columns.values()), id_)
+        self._waiting.statements.append(Statement(sql, values, stream, table, tuple(columns)))
 
     def close(self) -> None:
         """Close the file, everything of it in one piece (no WAL left to be merged). Commits nothing."""
@@ -302,10 +313,6 @@ def first_code(findings: Iterable[Finding]) -> str | None:
     """The code that stands for a stream: of its worst findings the first one's, None where there is none."""
     worst = min(findings, key=lambda finding: finding.severity.rank, default=None)
     return worst.code if worst is not None else None
-
-
-def _storable(value: Value) -> Value:
-    return storable_text(value) if isinstance(value, str) else value
 
 
 def _finding_row(stream_id: int, finding: Finding) -> tuple[Value, ...]:

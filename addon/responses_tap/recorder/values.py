@@ -1,0 +1,39 @@
+"""Values from outside, typed and bounded where they enter: whatever a peer sends, a row can hold it."""
+
+LONGEST = 4096
+"""Characters of a short text, such as a method, an id or a reason. What is longer is cut; the raw bytes have it all."""
+_LARGEST = 2**31 - 1
+_MOST_DIGITS = 9
+
+
+def short_text(value: object) -> str:
+    """The value as a short text without NULs and lone surrogates; empty where it isn't a text."""
+    return whole_text(value[:LONGEST]) if isinstance(value, str) else ""
+
+
+def whole_text(value: object) -> str:
+    """The value as a text without NULs and lone surrogates; empty where it isn't a text."""
+    if not isinstance(value, str):
+        return ""
+    text = value if value.isascii() else value.encode(errors="replace").decode()
+    return text.replace("\0", "\ufffd")
+
+
+def small_int(value: object) -> int | None:
+    """The value if it is an integer of at most 31 bits that isn't negative (a status, a close code), else None."""
+    return value if type(value) is int and 0 <= value <= _LARGEST else None
+
+
+def count_of(text: str | None) -> int | None:
+    """The count that a header states, None where it isn't a decimal number of at most nine digits."""
+    return int(text) if text and len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal() else None
+
+
+def pairs(value: object) -> list[tuple[str, str]]:
+    """The value as names and values of headers; what isn't a pair of texts is left out."""
+    entries = value if isinstance(value, list | tuple) else ()
+    return [
+        (whole_text(entry[0]), whole_text(entry[1]))
+        for entry in entries
+        if isinstance(entry, list | tuple) and len(entry) == 2  # noqa: PLR2004 (a pair)
+    ]

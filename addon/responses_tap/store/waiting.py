@@ -1,0 +1,110 @@
+"""The rows that wait for the next commit, and how they are written: together, or each by itself after a failure."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from responses_tap.errors import RecordingError
+from responses_tap.store.rows import ChunkRow, EventRow, bare_event, storable_int, storable_text
+
+type Value = str | bytes | int | None
+
+_INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_MINIMUM = (
+    "INSERT INTO streams (id, method, url, host, route, http_version, request_headers, started_at, state)"
+    " VALUES (?, '', '', '', 'sse', '', '[]', ?, 'open')"
+)
+"""A row of a stream of which another column cannot be written."""
+
+
+class Statement(NamedTuple):
+    """A statement that waits for the next commit."""
+
+    sql: str
+    parameters: tuple[Value, ...]
+    stream: int | None
+    """The stream whose row it writes, where it is one's."""
+    table: str = ""
+    columns: tuple[str, ...] = ()
+    is_new: bool = False
+    """Whether it inserts the row, `columns` and `parameters` beginning with its id."""
+
+    def piecemeal(self) -> Iterator[tuple[str, tuple[Value, ...]]]:
+        """Statements that write as much of the same row as can be written, column by column."""
+        columns = dict(zip(self.columns, self.parameters, strict=False))
+        id_ = self.parameters[0 if self.is_new else -1]
+        if self.is_new:
+            if self.table != "streams":
+                return
+            yield _INSERT_MINIMUM, (id_, columns.get("started_at"))
+        for name, value in columns.items():
+            yield f"UPDATE {self.table} SET {name} = ? WHERE id = ?", (value, id_)  # noqa: S608 (names are ours)
+
+
+class Waiting:
+    """Rows in the order in which they are to be written."""
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+        self.chunks: list[ChunkRow] = []
+        self.events: list[EventRow] = []
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all of them, or raise; within a transaction."""
+        for statement in self.statements:
+            connection.execute(statement.sql, statement.parameters)
+        connection.executemany(_INSERT_CHUNK, self.chunks)
+        connection.executemany(_INSERT_EVENT, self.events)
+
+    def write_apart(self, connection: sqlite3.Connection) -> dict[int, Exception]:
+        """Write each row by itself, as far as possible; the streams of those that failed. Within a transaction.
+
+        Raises only what is the file's fault. A statement that fails leaves the transaction as it was (SQLite's ABORT).
+        """
+        apart = _Apart(connection)
+        for statement in self.statements:
+            if not apart.execute(statement.stream, statement.sql, statement.parameters):
+                for sql, parameters in statement.piecemeal():
+                    apart.execute(statement.stream, sql, parameters)
+        for chunk in self.chunks:
+            apart.execute(chunk.stream, _INSERT_CHUNK, chunk)
+        for event in self.events:
+            if not apart.execute(event.stream, _INSERT_EVENT, event):
+                bare = bare_event(event.stream, event.n, event.at_ns, event.chunk, event.raw)
+                apart.execute(event.stream, _INSERT_EVENT, bare)
+        return apart.faults
+
+
+class _Apart:
+    """Executes statements that may fail."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.faults: dict[int, Exception] = {}
+
+    def execute(self, stream: int | None, sql: str, parameters: Sequence[Value]) -> bool:
+        """Execute a statement about a stream; whether it did."""
+        try:
+            self._connection.execute(sql, parameters)
+        except Exception as error:
+            if is_of_the_file(error):
+                raise
+            if stream is not None:
+                self.faults.setdefault(stream, error)
+            return False
+        return True
+
+
+def is_of_the_file(error: BaseException) -> bool:
+    """Whether an error says that the file cannot be written now (locked, full, broken), not that a row cannot be."""
+    return isinstance(error, sqlite3.OperationalError | OSError | RecordingError | MemoryError) or (
+        type(error) is sqlite3.DatabaseError  # SQLITE_CORRUPT, SQLITE_NOTADB
+    )
+
+
+def storable(value: Value) -> Value:
+    """The value as a column can hold it."""
+    if isinstance(value, str):
+        return storable_text(value)
+    return storable_int(value) if isinstance(value, int) else value
