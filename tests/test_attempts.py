@@ -13,7 +13,7 @@ from responses_tap.proxy import Proxy
 from responses_tap.recorder.attempts import Attempts, fingerprint
 from responses_tap.recorder.messages import Request
 from responses_tap.store import StreamRow
-from responses_tap.store.writer import Value
+from responses_tap.store.waiting import Value
 
 from .conftest import RECORDINGS
 from .test_websocket import cli

@@ -8,6 +8,7 @@ import os
 import re
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -36,6 +37,9 @@ DEFAULT_DB = "recordings/responses.db"
 
 _OPTIONS = ("tap_db", "tap_profile", "tap_only", "tap_max_size", "tap_keep")
 _LEAST_SIZE = 2**20
+_MOST_NAMES = 100
+_LONGEST_NAME = 100
+_OTHERS = "others"
 _ONE_RESPONSE = re.compile("/responses/[^/]+$")
 _log = logging.getLogger(__name__)
 
@@ -56,6 +60,8 @@ class Capture:
         self._settings: tuple[str, ...] | None = None
         self._sockets = Sockets()
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
+        self.passed = Counter[str]()
+        """Requests that nobody would record by themselves, by method and path; those of rare paths under `_OTHERS`."""
         self._bodies: weakref.WeakKeyDictionary[HTTPFlow, bytearray] = weakref.WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
@@ -117,6 +123,8 @@ class Capture:
             tap.sent()
         elif _is_expected(flow):
             self._open(flow, expected=True)
+        elif not _is_handshake(flow):
+            self._count(flow)
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         """Relay event streams, and all that is recorded, chunk by chunk."""
@@ -171,6 +179,10 @@ class Capture:
         if self._feeder is not None:
             self._feeder.close()
         self._feeder = self._settings = None
+
+    def _count(self, flow: HTTPFlow) -> None:
+        name = f"{flow.request.method} {_path(flow)}"[:_LONGEST_NAME]
+        self.passed[name if name in self.passed or len(self.passed) < _MOST_NAMES else _OTHERS] += 1
 
     def _open(self, flow: HTTPFlow, *, expected: bool, kind: Kind = Kind.REQUEST, is_upload: bool = False) -> None:
         if self._feeder is not None:

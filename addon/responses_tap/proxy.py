@@ -124,6 +124,11 @@ class Proxy:
         return self.listeners[0].port
 
     @property
+    def passed(self) -> Mapping[str, int]:
+        """The requests that passed and are none of this API, counted by method and path."""
+        return self._capture.passed
+
+    @property
     def base_url(self) -> str:
         """What a client takes for the API's base URL: the first listener and the upstream's prefix."""
         return self.listeners[0].url

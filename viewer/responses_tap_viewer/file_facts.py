@@ -17,7 +17,7 @@ from responses_tap.recorder import messages
 from responses_tap.recorder.heads import answer_columns, answer_state, json_object, request_columns
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
-from responses_tap.store.writer import Value
+from responses_tap.store.waiting import Value
 from responses_tap.urls import split
 
 CAPTURED = "captured"

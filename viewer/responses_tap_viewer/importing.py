@@ -11,7 +11,8 @@ from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder.body import EventBody
 from responses_tap.store import ChunkRow
-from responses_tap.store.writer import Value, Writer
+from responses_tap.store.waiting import Value
+from responses_tap.store.writer import Writer
 from responses_tap_viewer.file_facts import end_columns, head_columns
 from responses_tap_viewer.streams import (
     InternalError,

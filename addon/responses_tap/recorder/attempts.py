@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from responses_tap.recorder.heads import RETRY_COUNT, field, json_object
 from responses_tap.recorder.messages import Request
 from responses_tap.recorder.values import count_of
-from responses_tap.store.writer import Value
+from responses_tap.store.waiting import Value
 
 _MOST_TRIES = 500
 """Requests that are remembered."""

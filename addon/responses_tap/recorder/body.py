@@ -12,7 +12,8 @@ from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.recorder.values import short_text
 from responses_tap.store import EventRow, Recording
 from responses_tap.store.rows import bare_event, storable_int
-from responses_tap.store.writer import Value, Writer
+from responses_tap.store.waiting import Value
+from responses_tap.store.writer import Writer
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")

@@ -84,7 +84,7 @@ class Feeder:
         self._sent_bytes = self._acknowledged_bytes = 0
         self._rest = memoryview(b"")
         self._flows = 0
-        self._starts = 0
+        self._starts = self._deaths = 0
         self._is_closing = self._has_stopped = False
         self._left_out = self._cut = 0
         self._told = (0, 0)
@@ -192,7 +192,8 @@ class Feeder:
     # --- the worker ------------------------------------------------------------------------------------------
 
     def _start_worker(self) -> WorkerProcess:
-        return WorkerProcess(self._arguments, self._key, self._take_report, self._note_death)
+        arguments = [*self._arguments, str(self._deaths)]
+        return WorkerProcess(arguments, self._key, self._take_report, self._note_death)
 
     def _finish(self, until: float) -> bool:
         """Let the worker end; whether it did well. If not, another one is there, or none is to be had."""
@@ -214,6 +215,7 @@ class Feeder:
         """Start another worker and send it what the dead one has not acknowledged."""
         self.tell(Trouble("the recorder's worker has died; starting another one"))
         self._worker.bury()
+        self._deaths += 1
         failures = 0
         while self._starts < _MOST_STARTS and not (self._is_closing and failures > _MOST_STARTS):
             time.sleep(_RESTART_SECONDS * 2 ** min(failures, _MOST_DOUBLINGS))

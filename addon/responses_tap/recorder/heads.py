@@ -9,7 +9,7 @@ from responses_tap.protocol.bodies import is_response
 from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.messages import Answer, Request
 from responses_tap.recorder.values import count_of, short_text
-from responses_tap.store.writer import Value
+from responses_tap.store.waiting import Value
 
 RETRY_COUNT = "x-stainless-retry-count"
 """The header in which OpenAI's SDKs say how often they have tried before."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from responses_tap.protocol.bodies import asks_for_stream, is_response
+from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.transport import Head
 from responses_tap.recorder.body import EventBody, looks_like_events
@@ -26,7 +26,8 @@ from responses_tap.recorder.upload import Upload
 from responses_tap.recorder.values import short_text
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int
-from responses_tap.store.writer import Value, Writer, first_code
+from responses_tap.store.waiting import Value
+from responses_tap.store.writer import Writer, first_code
 from responses_tap.urls import continued_response, is_resumption
 
 _SILENCE_SECONDS = 1.0
@@ -102,6 +103,7 @@ class LiveStream:
         live._state, live._names_model = row.state, row.model is not None
         live._asks_for_stream = asks_for_stream(row.url, row.request_body)
         live._is_upload = recording.has_upload(row.id)
+        live._is_quarantined = row.state == "truncated"  # of a stream that goes on nothing else says so
         if row.status is not None:
             live._take_head(Answer(row.status, list(row.response_headers)))
         if not (chunks := recording.chunks(row.id)):
@@ -117,6 +119,8 @@ class LiveStream:
         if live._events is not None:
             live._other.clear()
             live._events.restore(recording)
+            if live._is_quarantined:
+                live._events.stop_checking()
             live._terminal = live._events.terminal_type
         return live
 

@@ -8,7 +8,7 @@ from responses_tap.filters import Filtered, parse
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Notice
 from responses_tap.store import Recording
-from responses_tap.store.writer import Value
+from responses_tap.store.waiting import Value
 
 _IN_REQUEST = ("url", "host", "route", "model")
 
@@ -46,13 +46,13 @@ class Selection:
     def decide(self, recording: Recording) -> tuple[list[Notice], list[int]]:
         """Look at the streams that have ended and are in the file: what is to be told, and which do not stay."""
         notices, refused = [], []
-        for stream in self._ended:
-            held = self._held.pop(stream)
+        while self._ended:
+            stream = self._ended.pop(0)
+            held = self._held.pop(stream, [])
             row = next(iter(recording.streams(after_id=stream - 1, limit=1)), None)
             codes = recording.codes(stream, stream).get(stream, ())
             if row is not None and self._filter.matches(row, codes):
                 notices += held
             else:
                 refused.append(stream)
-        self._ended.clear()
         return notices, refused

@@ -12,7 +12,8 @@ from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Answer, End, Request, SocketMessage, StreamStarted
 from responses_tap.store import Recording, SocketRow, StreamRow
 from responses_tap.store.rows import storable_int
-from responses_tap.store.writer import Value, Writer
+from responses_tap.store.waiting import Value
+from responses_tap.store.writer import Writer
 
 _SHARED = ("url", "host", "http_version", "request_headers", "status", "response_headers")
 """What the handshake settles for all streams of a socket."""

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator
 
+from responses_tap.recorder.body import described
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import End
 from responses_tap.recorder.sockets import LiveSocket
+from responses_tap.recorder.trials import Trial
 from responses_tap.store.writer import Writer
 
 LEFT = {"state": "truncated", "ended_by": "recorder"}
@@ -25,13 +27,38 @@ def flows(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int
     yield from _sockets(writer, session, profile)
 
 
+def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> LiveStream | None:
+    """The stream as its rows tell; None where there is none, or where they cannot be understood."""
+    try:
+        with Trial(writer, key) as trial:
+            recording = writer.recording()
+            row = recording.stream(stream_id)
+            if row is not None and not trial.has_killed:
+                return LiveStream.restore(row, recording, writer, profile)
+            fault = "a worker died of its rows"
+    except Exception as error:  # noqa: BLE001 (whatever its rows are like, the others go on)
+        fault = described(error)
+    writer.set_stream(stream_id, {**LEFT, "end_reason": f"the recorder failed on this stream: {fault}"})
+    return None
+
+
+def _restored_socket(writer: Writer, key: str, socket_id: int, flow: int, profile: str) -> LiveSocket | None:
+    try:
+        with Trial(writer, key) as trial:
+            recording = writer.recording()
+            row = recording.socket(socket_id)
+            if row is not None and not trial.has_killed:
+                return LiveSocket.restore(flow, row, recording, writer, profile)
+    except Exception:  # noqa: BLE001 (as above)
+        return None
+    return None
+
+
 def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, LiveStream]]:
     for key, value in writer.meta("flow:*").items():
         _, of, flow = key.split(":")
         stream_id, start = json.loads(value)
-        recording = writer.recording()
-        row = recording.stream(stream_id)
-        stream = None if row is None else LiveStream.restore(row, recording, writer, profile)
+        stream = _restored(writer, key, stream_id, profile)
         if stream is not None and of == session:
             yield int(flow), start, stream
             continue
@@ -45,10 +72,9 @@ def _sockets(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, 
     for key, value in writer.meta("socket:*").items():
         _, of, flow = key.split(":")
         socket_id, start = json.loads(value)
-        recording = writer.recording()
-        row = recording.socket(socket_id)
-        if row is not None and of == session:
-            yield int(flow), start, LiveSocket.restore(int(flow), row, recording, writer, profile)
+        socket = _restored_socket(writer, key, socket_id, int(flow), profile) if of == session else None
+        if socket is not None:
+            yield int(flow), start, socket
         else:
             writer.set_meta(key, None)
             writer.leave_socket(socket_id, LEFT | {"end_reason": _KILLED.reason})

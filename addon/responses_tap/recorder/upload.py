@@ -8,7 +8,8 @@ from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.heads import field, model_of
 from responses_tap.recorder.messages import Request
 from responses_tap.store.uploads import mark
-from responses_tap.store.writer import Value, Writer
+from responses_tap.store.waiting import Value
+from responses_tap.store.writer import Writer
 
 _PIECE = 2**16
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode()

@@ -9,11 +9,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from responses_tap.privacy.looks import own_patterns
 from responses_tap.privacy.masking import KEY_BYTES, Masker
-from responses_tap.recorder import takeover
+from responses_tap.recorder import takeover, trials
 from responses_tap.recorder.attempts import Attempts, fingerprint
 from responses_tap.recorder.body import described
 from responses_tap.recorder.candidate import Candidate
@@ -40,6 +41,7 @@ from responses_tap.recorder.rotation import Rotation
 from responses_tap.recorder.selection import Selection
 from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.recorder.takeover import LEFT
+from responses_tap.recorder.trials import Suspect
 from responses_tap.store import RecordingError
 from responses_tap.store.moving import finish_move, latest
 from responses_tap.store.writer import Writer
@@ -59,11 +61,11 @@ _READ_BYTES = 2**20
 _KEPT = "what comes is kept in memory as far as there is room; trying again"
 
 
-def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: str) -> int:
+def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: str, *, is_careful: bool) -> int:
     """Record what comes in through stdin until it ends; the exit status.
 
     The first bytes are the key of the masks: it is in no argument, no variable and no file. `keep` has names of headers
-    and parameters whose values are kept, with commas between them.
+    and parameters whose values are kept, with commas between them. Careful is a worker after the death of another.
     """
     masker = Masker(_read_key(sys.stdin.fileno()), filter(None, keep.split(",")))
     out = Reports(sys.stdout.fileno())
@@ -78,7 +80,8 @@ def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: st
     os.nice(_NICENESS)
     for terminal_signal in (signal.SIGINT, signal.SIGHUP):
         signal.signal(terminal_signal, signal.SIG_IGN)  # the worker ends when its pipe does
-    Worker(writer, profile, session, out, Selection(only), Rotation(db, max_size)).work(sys.stdin.fileno())
+    selection, rotation = Selection(only), Rotation(db, max_size)
+    Worker(writer, profile, session, out, selection, rotation, is_careful=is_careful).work(sys.stdin.fileno())
     return 0
 
 
@@ -93,7 +96,15 @@ class Worker:
     """Records the flows of one session. A worker that died before in the same session is taken over from."""
 
     def __init__(
-        self, writer: Writer, profile: str, session: str, out: Reports, selection: Selection, rotation: Rotation
+        self,
+        writer: Writer,
+        profile: str,
+        session: str,
+        out: Reports,
+        selection: Selection,
+        rotation: Rotation,
+        *,
+        is_careful: bool = False,
     ) -> None:
         self._writer = writer
         self._profile = profile
@@ -113,6 +124,9 @@ class Worker:
         self._decided: list[int] = []
         self._fault: str | None = None
         self._handled = takeover.handled(writer, session)
+        # What has happened since then can't be what the worker before died of.
+        self._careful_until_ns = time.monotonic_ns() if is_careful else 0
+        self._suspect = trials.suspect(writer, session)
         for flow, start, live in takeover.flows(writer, session, profile):
             self._flows[flow], self._starts[flow] = live, start
         writer.commit()
@@ -158,17 +172,64 @@ class Worker:
         self._due = self._due or start + _COMMIT_SECONDS
         # What is in the file already is sent again after the death of a worker.
         take = self._dispatch if batch.number > self._handled else self._recall
+        if batch.since_ns < self._careful_until_ns:
+            self._handle_carefully(batch, take)
+        else:
+            for message in decode_messages(batch.content):
+                self._try(take, message)
         self._handled = max(self._handled, batch.number)
-        for message in decode_messages(batch.content):
-            self._try(take, message)
         now = time.monotonic()
         self._rested = now + _REST * (now - start)
+
+    def _handle_carefully(self, batch: Batch, take: Callable[[Message], None]) -> None:
+        """Handle a batch that may be what a worker died of.
+
+        The first time it is marked as a whole. If a worker dies of it, its successor marks each message; and if it
+        dies again, the next one quarantines the stream of that message instead of handling it.
+        """
+        suspect = self._suspect if self._suspect is not None and self._suspect.batch == batch.number else None
+        if suspect is None:
+            self._mark(Suspect(batch.number))
+        for n, message in enumerate(decode_messages(batch.content)):
+            if suspect is None:
+                self._try(take, message)
+                continue
+            if n < suspect.message:
+                self._try(self._recall, message)
+                continue
+            self._mark(Suspect(batch.number, n))
+            if n == suspect.message:
+                self._try_to_quarantine(message, "a worker died of it")
+                self._commit()
+                self._try(self._keep, message)
+            else:
+                self._try(take, message)
+        trials.mark(self._writer, self._session, None)
+        if suspect is not None:
+            self._suspect = None
+
+    def _keep(self, message: Message) -> None:
+        """Keep the bytes of a message that a worker died of."""
+        live = self._flows.get(message.flow)
+        if isinstance(live, LiveStream) and message.kind in (Kind.CHUNK, Kind.END):
+            self._record(live, message)
+
+    def _mark(self, trying: Suspect) -> None:
+        trials.mark(self._writer, self._session, trying)
+        self._commit()
 
     def _try(self, take: Callable[[Message], None], message: Message) -> None:
         try:
             take(message)
         except Exception as error:  # noqa: BLE001 (one stream's fault must not stop the others)
-            self._quarantine(message, described(error))
+            self._try_to_quarantine(message, described(error))
+
+    def _try_to_quarantine(self, message: Message, fault: str) -> None:
+        try:
+            self._quarantine(message, fault)
+        except Exception as error:  # noqa: BLE001 (as above)
+            self._out.send(Trouble(f"a stream is not recorded: {fault}; {described(error)}"))
+            self._flows.pop(message.flow, None)
 
     def _dispatch(self, message: Message) -> None:
         if message.kind is Kind.REQUEST:
@@ -272,7 +333,7 @@ class Worker:
             digest, request = stream.sent(Sent.decode(message.payload)), self._uploads.pop(message.flow, None)
             if digest is not None and request is not None:
                 self._note_attempt(message.flow, stream, request, digest)
-        else:
+        elif message.kind is Kind.END:
             stream.end(End.decode(message.payload), at_ns)
             self._attempts.end(stream.id, stream.state, message.at_ns)
             self._writer.set_meta(self._meta_key(message.flow), None)
@@ -283,6 +344,9 @@ class Worker:
         live = self._flows.get(message.flow)
         at_ns = max(0, message.at_ns - self._starts.get(message.flow, message.at_ns))
         if live is None and message.kind in (Kind.REQUEST, Kind.SOCKET):
+            if message.kind is Kind.REQUEST and not Request.decode(message.payload).expected:
+                self._decided.append(message.flow)  # nobody knows whether it's a stream of this API
+                return
             live = self._begin_plain(message)
         if isinstance(live, LiveStream) and not live.is_quarantined and message.kind is not Kind.END:
             self._out.send(Trouble(f"stream {live.id} is kept, but not checked: the recorder failed on it ({fault})"))
@@ -347,7 +411,7 @@ class Worker:
         end = End("recorder", "recording stopped before the stream had ended", complete=False)
         for flow, live in list(self._flows.items()):
             if not isinstance(live, Candidate):
-                self._record(live, Message(Kind.END, flow, time.monotonic_ns(), end.encode()))
+                self._try(partial(self._record, live), Message(Kind.END, flow, time.monotonic_ns(), end.encode()))
 
     def _commit(self) -> bool:
         """Write everything; where that cannot be, it is told, kept, and tried again in a while."""

@@ -1,11 +1,13 @@
 """The rows that wait for the next commit, and how they are written: together, or each by itself after a failure."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from responses_tap.errors import RecordingError
 from responses_tap.store.rows import ChunkRow, EventRow, bare_event, storable_int, storable_text
+from responses_tap.store.uploads import join_upload
 
 type Value = str | bytes | int | None
 
@@ -49,6 +51,8 @@ class Waiting:
         self.statements: list[Statement] = []
         self.chunks: list[ChunkRow] = []
         self.events: list[EventRow] = []
+        self.uploads: list[tuple[bytes, int]] = []
+        """The key of the marks, and the stream, of request bodies whose parts are to be joined."""
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write all of them, or raise; within a transaction."""
@@ -56,6 +60,8 @@ class Waiting:
             connection.execute(statement.sql, statement.parameters)
         connection.executemany(_INSERT_CHUNK, self.chunks)
         connection.executemany(_INSERT_EVENT, self.events)
+        for key, stream in self.uploads:
+            join_upload(connection, key, stream)
 
     def write_apart(self, connection: sqlite3.Connection) -> dict[int, Exception]:
         """Write each row by itself, as far as possible; the streams of those that failed. Within a transaction.
@@ -73,6 +79,8 @@ class Waiting:
             if not apart.execute(event.stream, _INSERT_EVENT, event):
                 bare = bare_event(event.stream, event.n, event.at_ns, event.chunk, event.raw)
                 apart.execute(event.stream, _INSERT_EVENT, bare)
+        for key, stream in self.uploads:
+            apart.attempt(stream, partial(join_upload, connection, key, stream))
         return apart.faults
 
 
@@ -85,8 +93,12 @@ class _Apart:
 
     def execute(self, stream: int | None, sql: str, parameters: Sequence[Value]) -> bool:
         """Execute a statement about a stream; whether it did."""
+        return self.attempt(stream, partial(self._connection.execute, sql, parameters))
+
+    def attempt(self, stream: int | None, write: Callable[[], object]) -> bool:
+        """Write something of a stream; whether that could be done."""
         try:
-            self._connection.execute(sql, parameters)
+            write()
         except Exception as error:
             if is_of_the_file(error):
                 raise

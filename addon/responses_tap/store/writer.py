@@ -15,7 +15,6 @@ from responses_tap.store.files import files_of, take
 from responses_tap.store.moving import TABLES_OF_STREAMS, copy_streams, take_out_streams
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
-from responses_tap.store.uploads import join_upload
 from responses_tap.store.waiting import Statement, Value, Waiting, is_of_the_file, storable
 
 _NEXT_ID = (
@@ -61,7 +60,6 @@ class Writer:
         self.upload_key: bytes = self.meta("upload_key")["upload_key"]
         """The key of this recording's masks, 32 random bytes."""
         self._waiting = Waiting()
-        self._uploaded: list[int] = []
 
     def _let_go(self) -> None:
         if self._lock is not None:
@@ -181,7 +179,7 @@ class Writer:
 
     def join_upload(self, stream_id: int) -> None:
         """Put the parts of a request body into it: the stream's row is not to be written again."""
-        self._uploaded.append(stream_id)
+        self._waiting.uploads.append((self.upload_key, stream_id))
 
     def set_findings(self, stream_id: int, findings: Iterable[Finding], *, rules: str, profile: str) -> None:
         """Replace a stream's findings, given in their order, and its verdict."""
@@ -278,14 +276,11 @@ class Writer:
         try:
             connection.execute("BEGIN IMMEDIATE")
             write(connection)
-            for stream_id in self._uploaded:
-                join_upload(connection, self.upload_key, stream_id)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        self._uploaded.clear()
 
     def _add(self, sql: str, *parameters: Value, stream: int | None = None) -> None:
         self._waiting.statements.append(Statement(sql, tuple(map(storable, parameters)), stream))

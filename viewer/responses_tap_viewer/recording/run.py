@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
+from typing import cast
 
 import click
 
@@ -16,7 +17,9 @@ from responses_tap.escaping import printable
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
 from responses_tap.proxy import CannotRecord, Proxy
-from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, Trouble
+from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
+from responses_tap.recorder.messages import EndedBy
+from responses_tap.store import RecordingError, StreamRow, open_recording
 from responses_tap.store.moving import latest
 from responses_tap.timeline import GLYPHS
 from responses_tap_viewer.recording.environment import TRUST, export_lines, upstream_ca, variables
@@ -24,20 +27,23 @@ from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 from responses_tap_viewer.streams import UnusableInput
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
+_MOST_TOLD = 5
 _SIGNALLED = 128
 """A command that signal N ended has the exit status 128 + N, as in a shell."""
-_NOTHING_CAME = (
-    "no request of the Responses API came through the recorder. A client that doesn't read OPENAI_BASE_URL must be "
-    "told its base URL, and one that speaks Chat Completions isn't recorded; `responses-tap clients` lists known ones"
+_ADVICE = (
+    "A client that doesn't read OPENAI_BASE_URL must be told its base URL, and one that speaks Chat Completions isn't "
+    "recorded; `responses-tap clients` lists known ones"
 )
 
 
 class Narrator:
     """Prints what the recorder tells, to standard error: the command owns standard output."""
 
-    def __init__(self) -> None:
+    def __init__(self, db: Path) -> None:
         self._streams: dict[int, StreamFinished] = {}
-        self._files: list[str] = []
+        self._files = [db]
+        self._last_id = _last_id(db)
+        self._begun: set[int] = set()
 
     def __call__(self, notice: Notice) -> None:
         """Take one notice; called on a thread of the recorder."""
@@ -47,26 +53,28 @@ class Narrator:
                 at = "" if notice.position is None else f" at {notice.position}"
                 head = click.style(f"{GLYPHS[severity]} {notice.code} {notice.name}", fg=COLORS[severity])
                 say(f"{head} in stream {notice.stream}{at}: {printable(notice.message)}")
+            case StreamStarted():
+                self._begun.add(notice.stream)
             case StreamFinished():
                 self._streams[notice.stream] = notice
             case FileBegun():
-                self._files.append(notice.path)
+                self._files.append(Path(notice.path))
                 say(f"Recording goes on in {notice.path}")
             case Trouble():
                 say(click.style(f"{WARNING}{notice.message}", fg="red"))
             case Hint():
                 say(click.style(f"{WARNING}{printable(notice.message)}", fg="yellow"))
 
-    def summary(self, db: Path) -> Iterator[str]:
-        """What was recorded, in all."""
-        streams = list(self._streams.values())
+    def summary(self, passed: Mapping[str, int], only: str) -> Iterator[str]:
+        """What was recorded, in all, as the files have it; `passed` are the requests beside it, by method and path."""
+        streams = self._recorded()
         if not streams:
-            yield click.style(f"{WARNING}Recorded 0 streams: {_NOTHING_CAME}", fg="yellow")
+            yield click.style(f"{WARNING}Recorded {_nothing(passed, only)}. {_ADVICE}", fg="yellow")
             return
         errors, warnings = sum(s.errors for s in streams), sum(s.warnings for s in streams)
         events = sum(s.events for s in streams)
         found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
-        files = ", ".join([str(db), *self._files])
+        files = ", ".join(map(str, self._files))
         yield f"Recorded {counted(len(streams), 'stream')}, {counted(events, 'event')}: {found}  → {files}"
         for stream in streams:
             if stream.errors or stream.warnings or stream.state != "completed":
@@ -74,7 +82,45 @@ class Narrator:
                 found = f"{counted(stream.errors, 'error')}, {counted(stream.warnings, 'warning')}"
                 first = f", first {stream.first_code}" if stream.first_code else ""
                 yield f"  stream {stream.stream}: {end}, {found}{first}"
-        yield f"Look at them: responses-tap view {self._files[-1] if self._files else db}"
+        yield f"Look at them: responses-tap view {self._files[-1]}"
+
+    def _recorded(self) -> list[StreamFinished]:
+        """The streams of this run. What was told at their end may be less than the files have: findings come late."""
+        streams = dict(self._streams)
+        for path in self._files:
+            try:
+                with open_recording(path) as recording:
+                    rows = recording.streams()
+            except RecordingError:
+                continue  # what was told is all there is
+            streams |= {row.id: _finished(row) for row in rows if row.id > self._last_id or row.id in self._begun}
+        return [streams[id_] for id_ in sorted(streams)]
+
+
+def _last_id(db: Path) -> int:
+    """The id of the last stream of a recording, 0 where there is none."""
+    try:
+        with open_recording(db) as recording:
+            return max(recording.stream_ids(), default=0)
+    except RecordingError:
+        return 0
+
+
+def _finished(row: StreamRow) -> StreamFinished:
+    by, reason = cast("EndedBy", row.ended_by or "unknown"), row.end_reason or ""
+    return StreamFinished(
+        row.id, row.state, by, reason, row.event_count, row.errors, row.warnings, row.notes, row.first_code
+    )
+
+
+def _nothing(passed: Mapping[str, int], only: str) -> str:
+    """Why nothing was recorded, as far as it is known."""
+    filtered = f" that {only} lets pass" if only else ""
+    total = sum(passed.values())
+    most = sorted(passed.items(), key=lambda entry: -entry[1])[:_MOST_TOLD]
+    told = ", ".join(f"{count} × {printable(name)}" for name, count in most)
+    others = f"; {counted(total, 'other request')} passed ({told})" if total else "; no other request passed"
+    return f"0 streams of the Responses API{filtered}{others}"
 
 
 def current(db: Path, max_size: str) -> Path:
@@ -113,7 +159,8 @@ def record(
 
     `tap` has the addon's options beside the file, by their names in mitmproxy.
     """
-    narrator, where = Narrator(), current(db, tap["tap_max_size"])
+    where = current(db, tap["tap_max_size"])
+    narrator = Narrator(where)
     options = {"ssl_verify_upstream_trusted_ca": upstream_ca(), **tap}
     try:
         proxy = Proxy(db, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options)
@@ -132,7 +179,7 @@ def record(
             status = _run(command, settings[0] if settings else {})
         else:
             status = _wait(lambda: _tell_ready(proxy, settings))
-    for line in narrator.summary(where):
+    for line in narrator.summary(proxy.passed, tap["tap_only"]):
         say(line)
     return status
 
