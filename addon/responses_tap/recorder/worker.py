@@ -418,7 +418,7 @@ class Worker:
         try:
             if not self._writer.is_in_place:
                 self._begin_anew()
-            if self._fault is None:
+            if self._fault is None or self._dirty:
                 self._publish()
             faults = self._writer.commit()
         except Exception as error:  # noqa: BLE001 (what has been collected is kept, whatever it was)
