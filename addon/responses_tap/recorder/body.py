@@ -1,6 +1,8 @@
 """The body of an event stream on its way into rows: cut into frames, checked, written frame by frame."""
 
 import hashlib
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from responses_tap.privacy.looks import find_secrets
@@ -16,6 +18,7 @@ from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 
 _BOM = b"\xef\xbb\xbf"
+_PIECE, _OVERLAP = 2**20, 2**13
 _FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
 
 
@@ -200,7 +203,8 @@ class EventBody:
         return event
 
     def _look_for_secret(self, frame: Frame, event: Event | None) -> None:
-        for secret in find_secrets(frame.raw.decode(errors="replace"))[:1]:
+        secrets = itertools.chain.from_iterable(map(find_secrets, _texts(frame.raw)))
+        for secret in itertools.islice(secrets, 1):
             place = f"frame {self._frames - 1}" if event is None else f"event {event.position} ({event.type})"
             self.secret = f"{secret.kind} in {place}"
 
@@ -216,6 +220,12 @@ class EventBody:
 def described(error: BaseException) -> str:
     """An exception in a short line."""
     return short_text(f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0])
+
+
+def _texts(raw: bytes) -> Iterator[str]:
+    """A frame as a text, a huge one in pieces that overlap by more than a secret is long: there's room for few copies."""
+    for at in range(0, max(1, len(raw)), _PIECE):
+        yield raw[at : at + _PIECE + _OVERLAP].decode(errors="replace")
 
 
 def _short(text: str | None) -> str | None:

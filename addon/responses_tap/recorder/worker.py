@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,8 @@ _NICENESS = 10
 _REST = 10.0
 """Pause after each batch, in times of the work that it was: the traffic goes first, and two processors are often
 the two halves of one core, so that niceness alone does not keep this process from slowing the proxy down."""
+_BULKY = 8192
+"""Bytes a message from which a batch is followed by no pause."""
 _OLDEST_SECONDS = 0.5
 """What came so long ago is handled without a pause before it: somebody looks on, and this process may die, too."""
 _READ_BYTES = 2**20
@@ -172,16 +174,19 @@ class Worker:
         self._due = self._due or start + _COMMIT_SECONDS
         # What is in the file already is sent again after the death of a worker.
         take = self._dispatch if batch.number > self._handled else self._recall
+        messages = decode_messages(batch.content)
         if batch.since_ns < self._careful_until_ns:
-            self._handle_carefully(batch, take)
+            self._handle_carefully(batch, messages, take)
         else:
-            for message in decode_messages(batch.content):
+            for message in messages:
                 self._try(take, message)
         self._handled = max(self._handled, batch.number)
         now = time.monotonic()
-        self._rested = now + _REST * (now - start)
+        # Large pieces are little work for the proxy, too, and would soon fill what may wait there.
+        is_bulk = len(batch.content) > _BULKY * len(messages)
+        self._rested = now if is_bulk else now + _REST * (now - start)
 
-    def _handle_carefully(self, batch: Batch, take: Callable[[Message], None]) -> None:
+    def _handle_carefully(self, batch: Batch, messages: Sequence[Message], take: Callable[[Message], None]) -> None:
         """Handle a batch that may be what a worker died of.
 
         The first time it is marked as a whole. If a worker dies of it, its successor marks each message; and if it
@@ -190,7 +195,7 @@ class Worker:
         suspect = self._suspect if self._suspect is not None and self._suspect.batch == batch.number else None
         if suspect is None:
             self._mark(Suspect(batch.number))
-        for n, message in enumerate(decode_messages(batch.content)):
+        for n, message in enumerate(messages):
             if suspect is None:
                 self._try(take, message)
                 continue

@@ -9,6 +9,9 @@ from responses_tap.errors import RecordingError
 from responses_tap.store.rows import ChunkRow, EventRow, bare_event, storable_int, storable_text
 from responses_tap.store.uploads import join_upload
 
+_HUGE = 2**20
+"""Bytes from which a frame is written piece by piece."""
+
 type Value = str | bytes | int | None
 
 _INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
@@ -59,7 +62,10 @@ class Waiting:
         for statement in self.statements:
             connection.execute(statement.sql, statement.parameters)
         connection.executemany(_INSERT_CHUNK, self.chunks)
-        connection.executemany(_INSERT_EVENT, self.events)
+        connection.executemany(_INSERT_EVENT, [event for event in self.events if len(event.raw) < _HUGE])
+        for event in self.events:
+            if len(event.raw) >= _HUGE:
+                _write_huge(connection, event)
         for key, stream in self.uploads:
             join_upload(connection, key, stream)
 
@@ -82,6 +88,16 @@ class Waiting:
         for key, stream in self.uploads:
             apart.attempt(stream, partial(join_upload, connection, key, stream))
         return apart.faults
+
+
+def _write_huge(connection: sqlite3.Connection, event: EventRow) -> None:
+    """Write an event whose bytes SQLite would copy twice, without a copy: `raw` is the last column."""
+    sql = _INSERT_EVENT.removesuffix("?)") + "zeroblob(?))"
+    row = connection.execute(sql, (*event[:-1], len(event.raw))).lastrowid
+    assert row is not None
+    with connection.blobopen("events", "raw", row) as blob:
+        for at in range(0, len(event.raw), _HUGE):
+            blob.write(event.raw[at : at + _HUGE])
 
 
 class _Apart:
