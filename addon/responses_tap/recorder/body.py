@@ -223,7 +223,7 @@ def described(error: BaseException) -> str:
 
 
 def _texts(raw: bytes) -> Iterator[str]:
-    """A frame as a text, a huge one in pieces that overlap by more than a secret is long: there's room for few copies."""
+    """A frame as a text; a huge one in pieces, which overlap by more than a secret is long."""
     for at in range(0, max(1, len(raw)), _PIECE):
         yield raw[at : at + _PIECE + _OVERLAP].decode(errors="replace")
 

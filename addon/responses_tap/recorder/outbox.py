@@ -22,6 +22,13 @@ _LARGE_PIECE = 2**14
 _PIECE_DISCOUNT = 4
 """So many times less than its bytes does such a piece count: the proxy has them in memory anyway, or they come
 quickly."""
+_LARGE_MESSAGE = 2**12
+"""Bytes from which a message is counted for its flow, too: by the flow that fills the outbox no other is to suffer."""
+_BULK_DISCOUNT = 4
+"""So many times less than its bytes does such a message count: the worker is done with it much sooner than with many
+small ones of that size."""
+_FAIR = _MOST_BYTES // 8
+"""What may wait of a flow in large messages without its being cut when the outbox is full."""
 _BODY = int(Kind.BODY)
 
 
@@ -33,13 +40,23 @@ class _Piece(NamedTuple):
     data: memoryview
 
 
+class _Entry(NamedTuple):
+    """A batch that waits."""
+
+    content: bytes | _Piece
+    cost: int
+    bulk: dict[int, int]
+    """Of which flows it has large messages, and what those count."""
+
+
 class Outbox:
     """Messages on their way to the worker, in their order. `wake` is called with the first after a `sleep`."""
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
         self._loose: list[Any] = []
-        self._batches: deque[bytes | _Piece] = deque()
+        self._batches: deque[_Entry] = deque()
+        self._bulk: dict[int, int] = {}
         self._waiting = 0
         self._is_shut = False
         self._number = 0
@@ -53,7 +70,7 @@ class Outbox:
     @property
     def is_half_full(self) -> bool:
         """Whether the worker is so far behind that no new stream should begin."""
-        return self._is_shut or self._waiting > _MOST_BYTES // 2
+        return self._is_shut or self._waiting - max(self._bulk.values(), default=0) > _MOST_BYTES // 2
 
     @property
     def is_nearly_empty(self) -> bool:
@@ -65,6 +82,14 @@ class Outbox:
         """Whether nothing waits."""
         return not self._loose and not self._batches
 
+    def has_room(self, flow: int) -> bool:
+        """Whether a message of this flow may wait: of a full outbox the flow that fills it is cut, not the others."""
+        if not self.is_full:
+            return True
+        is_greedy = self._bulk.get(flow, 0) > _FAIR
+        fills = max(self._bulk.values(), default=0)
+        return not self._is_shut and not is_greedy and self._waiting - fills <= _MOST_BYTES
+
     def put(self, kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> None:
         """Add a message."""
         self.add((kind, flow, at_ns, payload))
@@ -73,14 +98,14 @@ class Outbox:
     def put_body(self, flow: int, at_ns: int, data: bytes) -> bool:
         """Add a piece of a request's body; whether there was room for it."""
         for at in range(0, len(data), _BATCH_BYTES):
-            if self.is_full:
+            if not self.has_room(flow):
                 return False
             piece = _Piece(flow, at_ns, memoryview(data)[at : at + _BATCH_BYTES])
             if len(piece.data) < _LARGE_PIECE:
                 self.put(_BODY, *piece)
             else:
                 self.pack()
-                self._append(piece)
+                self._append(_Entry(piece, len(piece.data) // _PIECE_DISCOUNT, {}))
                 self.stir()
         return True
 
@@ -94,16 +119,19 @@ class Outbox:
         """Make batches of the messages that have come; the number of the last batch."""
         content: list[bytes | memoryview] = []
         content_bytes = 0
+        bulk: dict[int, int] = {}
         facts = iter(self._loose)
         for kind, flow, at_ns, payload in zip(facts, facts, facts, facts, strict=True):
             size = len(payload)
             content += (message_head(kind, flow, at_ns, size), payload)
             content_bytes += size
+            if size >= _LARGE_MESSAGE:
+                bulk[flow] = bulk.get(flow, 0) + size // _BULK_DISCOUNT
             if content_bytes > _BATCH_BYTES:
-                self._append(b"".join(content))
-                content, content_bytes = [], 0
+                self._append(_entry(content, bulk))
+                content, content_bytes, bulk = [], 0, {}
         if content:
-            self._append(b"".join(content))
+            self._append(_entry(content, bulk))
         self._loose.clear()
         return self._number
 
@@ -114,8 +142,12 @@ class Outbox:
         if not self._batches:
             return None
         number = self._number - len(self._batches) + 1
-        first = self._batches.popleft()
-        self._waiting -= _cost(first)
+        first, cost, bulk = self._batches.popleft()
+        self._waiting -= cost
+        for flow, share in bulk.items():
+            self._bulk[flow] -= share
+            if not self._bulk[flow]:
+                del self._bulk[flow]
         self._measure()
         return Batch(number, first if isinstance(first, bytes) else encode_message(_BODY, *first))
 
@@ -130,17 +162,20 @@ class Outbox:
         self._batches.clear()
         self._measure()
 
-    def _append(self, entry: bytes | _Piece) -> None:
+    def _append(self, entry: _Entry) -> None:
         self._batches.append(entry)
         self._number += 1
-        self._waiting += _cost(entry)
+        self._waiting += entry.cost
+        for flow, share in entry.bulk.items():
+            self._bulk[flow] = self._bulk.get(flow, 0) + share
         self._measure()
 
     def _measure(self) -> None:
         self.is_full = self._is_shut or self._waiting > _MOST_BYTES
 
 
-def _cost(entry: bytes | _Piece) -> int:
-    if isinstance(entry, bytes):
-        return min(len(entry), _MOST_COST)
-    return len(entry.data) // _PIECE_DISCOUNT
+def _entry(content: list[bytes | memoryview], bulk: dict[int, int]) -> _Entry:
+    joined = b"".join(content)
+    shares = {flow: min(share, _MOST_COST) for flow, share in bulk.items()}
+    discount = sum(bulk.values()) * (_BULK_DISCOUNT - 1)
+    return _Entry(joined, min(len(joined) - discount, _MOST_COST), shares)

@@ -61,7 +61,7 @@ class Tap:
             if not data:
                 continue
             try:
-                if self._lost or outbox.is_full:
+                if self._lost or (outbox.is_full and not outbox.has_room(flow)):
                     self._leave_out(data)
                 else:
                     add((_CHUNK, flow, now(), data))
@@ -81,7 +81,7 @@ class Tap:
         self._put(_END, self.flow, _now(), end.encode())
 
     def _put_if_room(self, kind: int, data: bytes) -> None:
-        if self._lost or self._outbox.is_full:
+        if self._lost or not self._outbox.has_room(self.flow):
             self._leave_out(data)
         else:
             self._put(kind, self.flow, _now(), data)

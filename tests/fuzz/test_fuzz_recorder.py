@@ -1,0 +1,178 @@
+"""Whatever peers send, the recorder takes it, and a stream beside it is whole."""
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from responses_tap.protocol.grammar import ROWS
+from responses_tap.recorder import worker as worker_module
+from responses_tap.recorder.messages import (
+    Answer,
+    Batch,
+    End,
+    Kind,
+    Request,
+    SocketMessage,
+    encode_batch,
+    encode_message,
+)
+from responses_tap.recorder.reports import Reports
+from responses_tap.recorder.rotation import Rotation
+from responses_tap.recorder.selection import Selection
+from responses_tap.recorder.worker import Worker
+from responses_tap.store import open_recording
+from responses_tap.store.writer import Writer
+from tests.conftest import RECORDINGS, body
+
+GOOD = (RECORDINGS / "clean/text.sse").read_bytes()
+SSE = ("content-type", "text/event-stream")
+
+numbers = st.integers() | st.sampled_from([2**63, -(2**63) - 1, 2**64, 10**400]) | st.floats()
+texts = st.text(st.characters(codec=None), max_size=30) | st.sampled_from(["\ud800", "\0", "x" * 10_000, "9" * 5000])
+wild = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+fields = st.sampled_from(
+    [
+        "sequence_number",
+        "output_index",
+        "content_index",
+        "item_id",
+        "item",
+        "part",
+        "response",
+        "delta",
+        "text",
+        "error",
+    ]
+)
+response = st.dictionaries(st.sampled_from(["id", "model", "status", "usage", "output", "created_at"]), wild)
+events = st.builds(
+    lambda type_, members, snapshot: {**members, "type": type_} | ({"response": snapshot} if snapshot else {}),
+    st.sampled_from(sorted(ROWS)) | wild,
+    st.dictionaries(fields, wild),
+    response,
+)
+headers = st.lists(
+    st.tuples(
+        st.sampled_from(["x-stainless-retry-count", "content-encoding", "content-type", "authorization"]) | texts,
+        texts | st.sampled_from(["gzip", "br", "zstd", "gzip, br", "9" * 30, "٣"]),
+    ),
+    max_size=4,
+)
+pieces = st.lists(
+    st.binary(max_size=50) | st.lists(events, max_size=3).map(lambda found: framed(found)) | st.just(GOOD[:700]),
+    max_size=4,
+)
+
+
+def framed(found: list[dict[str, Any]]) -> bytes:
+    return (
+        body(*({**event, "type": event["type"]} for event in found))
+        if all(
+            isinstance(event["type"], str) and event["type"].isascii() and event["type"].isprintable()
+            for event in found
+        )
+        else b"".join(b"data: " + _json(event) + b"\n\n" for event in found)
+    )
+
+
+def _json(event: dict[str, Any]) -> bytes:
+    import json
+
+    return json.dumps(event).encode()
+
+
+def asked(draw: st.DrawFn, kind: Kind) -> bytes:
+    route = "websocket" if kind is Kind.SOCKET else "sse"
+    raw = draw(st.none() | st.binary(max_size=40))
+    if raw is not None and draw(st.booleans()):
+        return raw
+    started = draw(st.sampled_from(["2026-11-23T08:00:00.000000Z", "yesterday", ""]))
+    line = [draw(texts) for _ in range(4)]
+    return Request(
+        line[0], line[1], line[2], line[3], draw(headers), started, draw(st.booleans()), raw or b"{}", route
+    ).encode()
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> list[tuple[Kind, bytes]]:
+    kind = draw(st.sampled_from([Kind.REQUEST, Kind.SOCKET]))
+    messages = [(kind, asked(draw, kind))]
+    status: Any = draw(st.integers(0, 999) | wild)
+    messages.append((Kind.ANSWER, Answer(status, [*draw(headers), *draw(st.sampled_from([[], [SSE]]))]).encode()))
+    for piece in draw(pieces):
+        if kind is Kind.SOCKET:
+            content = draw(st.just(piece) | events.map(_json) | st.just(b'{"type":"response.create"}'))
+            messages.append((Kind.MESSAGE, SocketMessage(draw(st.booleans()), draw(st.booleans()), content).encode()))
+        else:
+            messages.append((Kind.CHUNK, piece))
+    messages += draw(st.lists(st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=20)), max_size=2))
+    code: Any = draw(wild)
+    messages.append(
+        (Kind.END, End("server", draw(texts), draw(st.booleans()), 0, code, draw(st.none() | texts)).encode())
+    )
+    return messages
+
+
+def good() -> list[tuple[Kind, bytes]]:
+    request = Request(
+        "POST", "http://good/responses", "good", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"{}"
+    )
+    chunks = [(Kind.CHUNK, GOOD[at : at + 200]) for at in range(0, len(GOOD), 200)]
+    end = End("server", "the server ended the response", complete=True)
+    return [
+        (Kind.REQUEST, request.encode()),
+        (Kind.ANSWER, Answer(200, [SSE]).encode()),
+        *chunks,
+        (Kind.END, end.encode()),
+    ]
+
+
+@given(st.lists(flows(), min_size=1, max_size=2))
+def test_a_stream_beside_whatever_comes_is_whole(wild_flows: list[list[tuple[Kind, bytes]]]) -> None:
+    queues = [good(), *map(list, wild_flows)]
+    messages = []
+    for at in range(max(map(len, queues))):
+        for flow, queue in enumerate(queues, 1):
+            if at < len(queue):
+                messages.append(encode_message(int(queue[at][0]), flow, at, queue[at][1]))
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(worker_module, "_REST", 0.0)
+        db = Path(folder) / "r.db"
+        record(db, messages)
+        with closing(sqlite3.connect(db)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        with open_recording(db) as recording:
+            streams = [recording.stream(id_) for id_ in recording.stream_ids()]
+            assert all(
+                recording.body(row.id) is not None and list(recording.frames(row.id)) is not None
+                for row in streams
+                if row
+            )
+            (row,) = [row for row in streams if row and row.host == "good"]
+            assert (row.state, row.ended_by, recording.body(row.id)) == ("completed", "server", GOOD)
+
+
+def record(db: Path, messages: list[bytes]) -> None:
+    source, sink = os.pipe()
+    told = os.open(os.devnull, os.O_WRONLY)
+    data = b"".join(encode_batch(Batch(n, message)) for n, message in enumerate(messages, 1))
+    with open(sink, "wb") as pipe:
+        import threading
+
+        feeding = threading.Thread(target=lambda: (pipe.write(data), pipe.close()))
+        feeding.start()
+        Worker(Writer(db), "openai", "s", Reports(told), Selection(""), Rotation(db, 0)).work(source)
+        feeding.join()
+    os.close(source)
+    os.close(told)
