@@ -6,6 +6,10 @@ import json
 import os
 import select
 import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -190,7 +194,8 @@ def is_whole(name: str, row: StreamRow, body: bytes) -> bool:
     return body == BODIES[name] and row.state == ENDS[name] and row.errors == 0 and row.first_code in (None, "TR909")
 
 
-def coded(error: sqlite3.Error, code: int) -> sqlite3.Error:
+def coded(kind: type[sqlite3.Error], code: int) -> sqlite3.Error:
+    error = kind("planted")
     error.sqlite_errorcode = code
     return error
 
@@ -199,11 +204,11 @@ KINDS = {
     "an overflow at a statement": (statements_fail, lambda: OverflowError("int too large")),
     "a constraint at a statement": (
         statements_fail,
-        lambda: coded(sqlite3.IntegrityError("constraint failed"), sqlite3.SQLITE_CONSTRAINT),
+        lambda: coded(sqlite3.IntegrityError, sqlite3.SQLITE_CONSTRAINT),
     ),
     "an I/O error at a statement": (
         statements_fail,
-        lambda: coded(sqlite3.OperationalError("disk I/O error"), sqlite3.SQLITE_IOERR),
+        lambda: coded(sqlite3.OperationalError, sqlite3.SQLITE_IOERR),
     ),
     "no memory at a statement": (statements_fail, MemoryError),
     "an I/O error at a file or the pipe": (calls_fail, lambda: OSError(5, "Input/output error")),
@@ -232,14 +237,10 @@ def test_a_fault_anywhere_costs_no_other_stream(kind: str, tmp_path: Path, monke
         found = facts(db)
         assert set(found) == set(BODIES), (kind, n)
         hurt = {name for name, (row, body) in found.items() if not is_whole(name, row, body)}
-        assert len(hurt) <= 1, (kind, n, [(found[name][0], len(found[name][1]), len(BODIES[name])) for name in hurt])
-        assert all(found[name][0].ended_by == "recorder" for name in hurt), (
-            kind,
-            n,
-            [(found[name][0], len(found[name][1]), len(BODIES[name])) for name in hurt],
-        )
-        assert all(found[name][0].ended_by == "recorder" for name in hurt), (kind, n, hurt)
-        assert all(found[name][1] == BODIES[name] for name in hurt), (kind, n, hurt)
+        told = (kind, n, [(name, found[name][0]) for name in hurt])
+        assert len(hurt) <= 1, told
+        assert all(found[name][0].ended_by == "recorder" for name in hurt), told
+        assert all(found[name][1] == BODIES[name] for name in hurt), told
         db.unlink()
         if not was_hit:
             assert n > 20
@@ -343,8 +344,6 @@ def test_a_count_of_retries_beyond_all_numbers_costs_nobody(tmp_path: Path) -> N
         go.wait(60)
         connection.sendall(framed(TEXT[300:]) + b"0\r\n\r\n")
 
-    import threading
-
     go = threading.Event()
     db = tmp_path / "r.db"
     said: list[str] = []
@@ -366,3 +365,100 @@ def test_a_count_of_retries_beyond_all_numbers_costs_nobody(tmp_path: Path) -> N
     assert not any("died" in line for line in said)
     states = sorted((row.url.split("/")[3], row.state) for row in rows(db))
     assert states == [("again", "completed"), ("again", "http-error"), ("slow", "completed")]
+
+
+UNENDED = TEXT[: TEXT.rindex(b"\n\n") + 1]  # without the blank line that ends the terminal event
+LOST = End("recorder", "the server ended the response", complete=False, lost=1)
+GONE = End("client", "the client closed the connection", complete=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "end", "state"),
+    [
+        (UNENDED, LOST, "truncated"),
+        (TEXT + b"data: [DO", LOST, "completed"),
+        (TEXT, LOST, "completed"),
+        (TEXT + b"data: [DO", GONE, "completed"),
+    ],
+)
+@pytest.mark.usefixtures("fast")
+def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: End, state: str, tmp_path: Path) -> None:
+    db, exported = tmp_path / "r.db", tmp_path / "s.json"
+    work(db, batches([*sse("cut", body)[:-1], (Kind.END, end.encode())]))
+    row, kept = facts(db)["cut"]
+    assert (row.state, row.ended_by, kept) == (state, end.ended_by, body)
+    if state == "completed":
+        assert row.end_reason is not None
+        assert row.end_reason.startswith(f"response.completed; but then {end.reason}")
+    with open_recording(db) as recording:
+        assert [finding.code for finding in recording.findings(row.id)] == []
+    command = [sys.executable, "-m", "responses_tap_viewer"]
+    subprocess.run([*command, "export", f"{db}#1", "--format", "json", "-o", exported], check=True, capture_output=True)
+    for path in (db, exported):
+        checked = subprocess.run([*command, "check", path, "--format", "json"], capture_output=True, check=False)
+        (stream,) = json.loads(checked.stdout)["streams"]
+        assert [finding["code"] for finding in stream["findings"]] == []
+    subprocess.run([*command, "recheck", db], check=True, capture_output=True)
+    with open_recording(db) as recording:
+        assert recording.findings(row.id) == []
+
+
+@pytest.mark.parametrize("state", ["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"])
+@pytest.mark.usefixtures("fast")
+def test_a_background_response_has_the_state_that_it_states(state: str, tmp_path: Path) -> None:
+    db = tmp_path / "r.db"
+    answer = (Kind.CHUNK, json.dumps({"id": "resp_1", "status": state}).encode())
+    request, head_, *_, end = plain("background")
+    work(db, batches([request, head_, answer, end]))
+    assert facts(db)["background"][0].state == state
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
+    """In a process of its own, whose peak it is."""
+    script = tmp_path / "huge.py"
+    script.write_text(textwrap.dedent(HUGE))
+    done = subprocess.run([sys.executable, script, tmp_path / "r.db"], capture_output=True, text=True, check=True)
+    growth, size = map(int, done.stdout.split())
+    assert growth < 4 * size
+    (row,) = rows(tmp_path / "r.db")
+    assert (row.event_count, row.state) == (1, "truncated")
+    with open_recording(tmp_path / "r.db") as recording:
+        assert len(recording.body(row.id)) > size
+
+
+HUGE = """
+    import os, resource, sys, threading
+    from pathlib import Path
+    from responses_tap.recorder.messages import Answer, Batch, End, Kind, Request, encode_batch, encode_message
+    from responses_tap.recorder.reports import Reports
+    from responses_tap.recorder.rotation import Rotation
+    from responses_tap.recorder.selection import Selection
+    from responses_tap.recorder.worker import Worker
+    from responses_tap.store.writer import Writer
+
+    SIZE = 40 * 2**20
+    source, sink = os.pipe()
+
+    def feed():
+        request = Request("POST", "http://h/responses", "h", "1.1", [], "2026-11-23T08:00:00Z", True, b"{}")
+        event = b'event: response.output_text.done\\ndata: {"type":"response.output_text.done","text":"'
+        piece = b"some words and more " * 3000
+        answer = Answer(200, [("content-type", "text/event-stream")])
+        messages = [(1, request.encode()), (2, answer.encode()), (3, event)]
+        messages += [(3, piece)] * (SIZE // len(piece) + 1)
+        messages += [(3, b'"}\\n\\n'), (4, End("server", "over", complete=True).encode())]
+        with open(sink, "wb") as pipe:
+            for n, (kind, payload) in enumerate(messages, 1):
+                pipe.write(encode_batch(Batch(n, encode_message(kind, 1, n, payload))))
+
+    def peak():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    worker = Worker(Writer(Path(sys.argv[1])), "openai", "s", Reports(os.open(os.devnull, os.O_WRONLY)),
+                    Selection(""), Rotation(Path(sys.argv[1]), 0))
+    before = peak()
+    threading.Thread(target=feed).start()
+    worker.work(source)
+    print(peak() - before, SIZE)
+"""

@@ -23,6 +23,7 @@ from .conftest import RECORDINGS
 
 SECRET = "sk-planted0123456789abcdefghijklmnop"
 _TEXT = (RECORDINGS / "clean/text.sse").read_bytes()
+_LATE = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","output_index":0}\n\n'
 _SSE = (("Content-Type", "text/event-stream"),)
 
 
@@ -34,6 +35,7 @@ def upstream() -> Iterator[str]:
         "/seed/": playback(find_stream(str(RECORDINGS / "broken/llamastack-before-pr5308.sse"))),
         "/cut/": Playback(200, _SSE, ((0, _TEXT[: len(_TEXT) // 2]),), cut=True),
         "/slow/": Playback(200, _SSE, ((0, _TEXT[: len(_TEXT) // 2]), (3_600_000_000_000, b"never"))),
+        "/late/": Playback(200, _SSE, ((0, _TEXT), (0, _LATE))),
         "/busy/": Playback(429, (("Content-Type", "application/json"),), ((0, b'{"error":{"message":"busy"}}'),)),
     }
     with ReplayServer(playbacks) as server:
@@ -209,3 +211,40 @@ def test_bad_upstreams_and_files_are_one_line(upstream: str, tmp_path: Path) -> 
         assert done.returncode == 2
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_summary_counts_what_the_file_holds(upstream: str, tmp_path: Path) -> None:
+    db = tmp_path / "r.db"
+    for before in (0, 1):  # what an earlier run recorded is none of this one's
+        done = record(f"{upstream}/late/v1", db, *client(PLAIN))
+        with open_recording(db) as recording:
+            *_, row = recording.streams()
+            assert recording.stream_ids() == list(range(1, before + 2))
+            severities = [str(finding.severity) for finding in recording.findings(row.id)]
+        assert (row.errors, row.warnings) == (severities.count("error"), severities.count("warning"))
+        assert row.errors > 0
+        errors = "1 error" if row.errors == 1 else f"{row.errors} errors"
+        warnings = "1 warning" if row.warnings == 1 else f"{row.warnings} warnings"
+        assert f"Recorded 1 stream, {row.event_count} events: {errors}, {warnings}" in done.stderr
+        assert row.event_count == 14
+
+
+def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Path) -> None:
+    script = """
+        import http.client, os, urllib.parse
+        at = urllib.parse.urlsplit(os.environ["OPENAI_BASE_URL"])
+        for n in range(3):
+            asking = http.client.HTTPConnection(at.hostname, at.port)
+            asking.request("POST", "/v1/chat/completions?key=sk-planted0123456789abcdef", "{}")
+            asking.getresponse().read()
+            asking.close()
+    """
+    done = record(upstream, tmp_path / "r.db", sys.executable, "-c", textwrap.dedent(script))
+    assert done.returncode == 0
+    last = done.stderr.splitlines()[-1]
+    said = "0 streams of the Responses API; 3 other requests passed (3 × POST /v1/chat/completions)"
+    assert said in last
+    assert "0 errors" not in done.stderr
+    assert "planted" not in done.stderr
+    nothing = record(upstream, tmp_path / "r.db", sys.executable, "-c", "")
+    assert "0 streams of the Responses API; no other request passed" in nothing.stderr

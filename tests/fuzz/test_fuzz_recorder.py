@@ -1,8 +1,10 @@
 """Whatever peers send, the recorder takes it, and a stream beside it is whole."""
 
+import json
 import os
 import sqlite3
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import RECORDINGS, body
 
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.recorder import worker as worker_module
@@ -29,10 +32,25 @@ from responses_tap.recorder.selection import Selection
 from responses_tap.recorder.worker import Worker
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
-from tests.conftest import RECORDINGS, body
 
 GOOD = (RECORDINGS / "clean/text.sse").read_bytes()
 SSE = ("content-type", "text/event-stream")
+
+
+def framed(found: list[dict[str, Any]]) -> bytes:
+    return (
+        body(*({**event, "type": event["type"]} for event in found))
+        if all(
+            isinstance(event["type"], str) and event["type"].isascii() and event["type"].isprintable()
+            for event in found
+        )
+        else b"".join(b"data: " + _json(event) + b"\n\n" for event in found)
+    )
+
+
+def _json(event: dict[str, Any]) -> bytes:
+    return json.dumps(event).encode()
+
 
 numbers = st.integers() | st.sampled_from([2**63, -(2**63) - 1, 2**64, 10**400]) | st.floats()
 texts = st.text(st.characters(codec=None), max_size=30) | st.sampled_from(["\ud800", "\0", "x" * 10_000, "9" * 5000])
@@ -70,26 +88,9 @@ headers = st.lists(
     max_size=4,
 )
 pieces = st.lists(
-    st.binary(max_size=50) | st.lists(events, max_size=3).map(lambda found: framed(found)) | st.just(GOOD[:700]),
+    st.binary(max_size=50) | st.lists(events, max_size=3).map(framed) | st.just(GOOD[:700]),
     max_size=4,
 )
-
-
-def framed(found: list[dict[str, Any]]) -> bytes:
-    return (
-        body(*({**event, "type": event["type"]} for event in found))
-        if all(
-            isinstance(event["type"], str) and event["type"].isascii() and event["type"].isprintable()
-            for event in found
-        )
-        else b"".join(b"data: " + _json(event) + b"\n\n" for event in found)
-    )
-
-
-def _json(event: dict[str, Any]) -> bytes:
-    import json
-
-    return json.dumps(event).encode()
 
 
 def asked(draw: st.DrawFn, kind: Kind) -> bytes:
@@ -167,9 +168,7 @@ def record(db: Path, messages: list[bytes]) -> None:
     source, sink = os.pipe()
     told = os.open(os.devnull, os.O_WRONLY)
     data = b"".join(encode_batch(Batch(n, message)) for n, message in enumerate(messages, 1))
-    with open(sink, "wb") as pipe:
-        import threading
-
+    with os.fdopen(sink, "wb") as pipe:
         feeding = threading.Thread(target=lambda: (pipe.write(data), pipe.close()))
         feeding.start()
         Worker(Writer(db), "openai", "s", Reports(told), Selection(""), Rotation(db, 0)).work(source)
