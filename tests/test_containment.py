@@ -86,7 +86,7 @@ BODIES = {"text": TEXT, "json": JSON_ANSWER, "socket": b"".join(MESSAGES), "late
 ENDS = {"text": "completed", "json": "completed", "socket": "completed", "later": "completed"}
 
 
-def batches(*flows: Flow, size: int = 14) -> list[bytes]:
+def batches(*flows: Flow, size: int = 6) -> list[bytes]:
     """The messages of flows, taken in turns, in batches of so many."""
     numbered = [[(kind, n, payload) for kind, payload in flow] for n, flow in enumerate(flows, 1)]
     turns = itertools.chain.from_iterable(itertools.zip_longest(*numbered))
@@ -210,7 +210,6 @@ KINDS = {
         statements_fail,
         lambda: coded(sqlite3.OperationalError, sqlite3.SQLITE_IOERR),
     ),
-    "no memory at a statement": (statements_fail, MemoryError),
     "an I/O error at a file or the pipe": (calls_fail, lambda: OSError(5, "Input/output error")),
 }
 
@@ -354,7 +353,7 @@ def test_a_count_of_retries_beyond_all_numbers_costs_nobody(tmp_path: Path) -> N
         beside = http.client.HTTPConnection("127.0.0.1", proxy.port)
         beside.request("POST", "/slow/responses", "{}")
         first = beside.getresponse()
-        for headers in ({}, {"x-stainless-retry-count": "9" * 25}):
+        for headers in ({"x-stainless-retry-count": "9" * 25}, {}):
             client = http.client.HTTPConnection("127.0.0.1", proxy.port)
             client.request("POST", "/again/responses", '{"model":"m"}', headers)
             client.getresponse().read()
@@ -416,6 +415,8 @@ def test_a_background_response_has_the_state_that_it_states(state: str, tmp_path
 @pytest.mark.usefixtures("fast")
 def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
     """In a process of its own, whose peak it is."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("only Linux tells the peak of a program")
     script = tmp_path / "huge.py"
     script.write_text(textwrap.dedent(HUGE))
     done = subprocess.run([sys.executable, script, tmp_path / "r.db"], capture_output=True, text=True, check=True)
@@ -428,7 +429,7 @@ def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
 
 
 HUGE = """
-    import os, resource, sys, threading
+    import os, sys, threading
     from pathlib import Path
     from responses_tap.recorder.messages import Answer, Batch, End, Kind, Request, encode_batch, encode_message
     from responses_tap.recorder.reports import Reports
@@ -452,8 +453,9 @@ HUGE = """
             for n, (kind, payload) in enumerate(messages, 1):
                 pipe.write(encode_batch(Batch(n, encode_message(kind, 1, n, payload))))
 
-    def peak():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    def peak():  # getrusage would count what the process was before it became this program
+        (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
 
     worker = Worker(Writer(Path(sys.argv[1])), "openai", "s", Reports(os.open(os.devnull, os.O_WRONLY)),
                     Selection(""), Rotation(Path(sys.argv[1]), 0))
