@@ -96,13 +96,6 @@ def test_findings_are_told_while_they_are_made_and_in_the_end(upstream: str, tmp
     assert "NS201" not in done.stdout
 
 
-def test_a_command_without_a_single_stream_ends_with_a_warning(upstream: str, tmp_path: Path) -> None:
-    done = record(upstream, tmp_path / "r.db", sys.executable, "-c", "pass")
-    assert done.returncode == 0
-    assert "! Recorded 0 streams: no request of the Responses API" in done.stderr.splitlines()[-1]
-    assert "0 errors" not in done.stderr
-
-
 def test_the_exit_status_of_the_command_is_passed_on(upstream: str, tmp_path: Path) -> None:
     assert record(upstream, tmp_path / "r.db", sys.executable, "-c", "raise SystemExit(7)").returncode == 7
     killed = record(upstream, tmp_path / "r.db", sys.executable, "-c", "import os; os.kill(os.getpid(), 15)")

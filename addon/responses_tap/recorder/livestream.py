@@ -25,7 +25,7 @@ from responses_tap.recorder.messages import (
 from responses_tap.recorder.upload import Upload
 from responses_tap.recorder.values import short_text
 from responses_tap.store import ChunkRow, Recording, StreamRow
-from responses_tap.store.rows import storable_int
+from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer, first_code
 from responses_tap.urls import continued_response, is_resumption
