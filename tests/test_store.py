@@ -287,7 +287,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
         assert f"{path} is no recording" in message(lambda path=path: Writer(path))
         assert path.read_bytes() == before
     assert "cannot write" in message(lambda: Writer(notes / "below" / "r.db"))
-    assert "cannot write" in message(lambda: Writer(tmp_path))
+    assert "is a folder" in message(lambda: Writer(tmp_path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

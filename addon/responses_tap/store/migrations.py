@@ -1,15 +1,22 @@
 """The schema of a recording, step by step, and the check that a file is one."""
 
+import json
+import re
 import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
 from responses_tap.errors import RecordingError
+from responses_tap.escaping import printable
+from responses_tap.store.opening import ADVICE
 
 migrations = Migrations("responses-tap")
-
-_ADVICE = "name a file that `record` wrote"
+LATER = frozenset({"socket", "socket_ns", "continues", "retry_of"})
+"""Columns of `streams` that a file lacks which an older version wrote and no recorder has opened since."""
 
 
 @migrations()
@@ -65,23 +72,123 @@ def m007_no_mask_key(db: Database) -> None:
     db.execute("DELETE FROM meta WHERE key = 'mask_key'")
 
 
+@migrations()
+def m008_strict(db: Database) -> None:
+    """STRICT tables: SQLite refuses what is not of a column's type. What is there already is converted.
+
+    The views need not know: with the legacy ALTER TABLE they keep the names that they were made with.
+    """
+    db.execute("PRAGMA legacy_alter_table = ON")
+    for table, columns in _STRICT.items():
+        db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+        db.execute(f"CREATE TABLE {table} {columns}")
+        found = db.execute(f"SELECT name, type, \"notnull\" FROM pragma_table_info('{table}')").fetchall()  # noqa: S608
+        names, fitting = ", ".join(row[0] for row in found), ", ".join(_fitting(*row) for row in found)
+        db.execute(f"INSERT OR IGNORE INTO {table} ({names}) SELECT {fitting} FROM old_{table}")  # noqa: S608 (ours)
+        db.execute(f"DROP TABLE old_{table}")
+    for statement in _INDEXES:
+        db.execute(statement)
+    db.execute("PRAGMA legacy_alter_table = OFF")
+
+
+def _fitting(column: str, type_: str, is_required: int) -> str:
+    """The SQL for a column's value as one of its type: numbers are cut to integers, what is none is NULL or 0."""
+    if type_ == "ANY":
+        return column
+    as_integer = f"CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'real' THEN CAST({column} AS INTEGER) END"
+    value = as_integer if type_ == "INTEGER" else f"CAST({column} AS {type_})"
+    return f"coalesce({value}, CAST(0 AS {type_}))" if is_required else value
+
+
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):
-        raise RecordingError(f"{path} is no recording (empty); {_ADVICE}")
+        raise RecordingError(f"{path} is no recording (empty); {ADVICE}")
+    known = [migration.name for migration in migrations._migrations]  # noqa: SLF001
     try:
-        applied = {migration.name for migration in migrations.applied(db)}
+        _require_tables(db, path, {migrations.migrations_table: {"migration_set", "name"}})
+        applied = {str(migration.name) for migration in migrations.applied(db)}
+        if newer := applied.difference(known):
+            newest = printable(max(newer))
+            raise RecordingError(f"{path} was written by a newer responses-tap (schema {newest}); upgrade to read it")
+        if applied != set(known[: len(applied)]):
+            raise RecordingError(f"{path} is damaged (its schema lacks a step); {ADVICE}")
+        _require_tables(db, path, _needed(is_strict="m008_strict" in applied))
     except sqlite3.DatabaseError as error:
         raise damaged(path, error) from error
-    if not applied:
-        raise RecordingError(f"{path} is no recording (an SQLite file with other tables); {_ADVICE}")
-    if newer := applied - {migration.name for migration in migrations._migrations}:  # noqa: SLF001
-        raise RecordingError(f"{path} was written by a newer responses-tap (schema {max(newer)}); upgrade to read it")
+
+
+def check_ours(db: Database, path: Path) -> None:
+    """Raise RecordingError unless the tables of an up-to-date recording are as its migrations make them.
+
+    What else a table may have (a CHECK, a trigger, an index on an expression) would run whenever it is written to.
+    """
+    expected, found = _own_definitions(), _definitions(db)
+    if foreign := sorted(found.keys() - expected.keys()):
+        raise RecordingError(f"{path} cannot be written: a recording has no {printable(foreign[0])}; drop it")
+    for name, definition in expected.items():
+        if found.get(name) != definition:
+            raise RecordingError(f"{path} cannot be written: its {name} isn't the one that `record` makes; {ADVICE}")
+
+
+def _needed(*, is_strict: bool) -> dict[str, set[str]]:
+    """The tables that a reader needs, with their columns: not all of a file that no writer has brought up to date."""
+    needed = {table: set(columns) for table, columns in _strict_columns().items()}
+    if is_strict:
+        return needed
+    needed["streams"] -= LATER
+    return {table: needed[table] for table in ("streams", "chunks", "events", "tails", "findings", "verdicts", "meta")}
+
+
+@cache
+def _strict_columns() -> dict[str, tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for table, columns in _STRICT.items():
+            connection.execute(f"CREATE TABLE {table} {columns}")
+        infos = {table: connection.execute(f"PRAGMA table_info({table})").fetchall() for table in _STRICT}
+    return {table: tuple(row[1] for row in info) for table, info in infos.items()}
+
+
+@cache
+def _own_definitions() -> dict[str, str]:
+    """What `_definitions` has of a new recording."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrations.apply(db := Database(connection))
+        return _definitions(db)
+
+
+def _definitions(db: Database) -> dict[str, str]:
+    """The SQL of our tables and of their indexes and triggers, without comments, by kind and name."""
+    rows = db.execute(
+        "SELECT type || ' ' || name, sql FROM sqlite_schema"
+        " WHERE type IN ('table', 'index', 'trigger') AND sql IS NOT NULL"
+        " AND lower(tbl_name) IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(_STRICT)),),
+    )
+    return {name: " ".join(re.sub("--[^\n]*", " ", sql).split()) for name, sql in rows.fetchall()}
+
+
+def _columns(db: Database, table: str) -> set[str]:
+    """The columns of a table that are stored, not generated."""
+    return {row[1] for row in db.execute(f"PRAGMA table_xinfo({table})").fetchall() if row[6] == 0}
+
+
+def _require_tables(db: Database, path: Path, expected: Mapping[str, set[str]]) -> None:
+    """Raise RecordingError unless these are tables, not views or virtual ones, that have these columns."""
+    # Only what has a root page is stored in the file.
+    stored = "SELECT 1 FROM sqlite_schema WHERE lower(name) = ? AND type = 'table' AND rootpage > 0"
+    for table, columns in expected.items():
+        if not db.execute(stored, (table,)).fetchone():
+            what = "an SQLite file with other tables" if table == migrations.migrations_table else f"no table {table}"
+            raise RecordingError(f"{path} is no recording ({what}); {ADVICE}")
+        if lacking := sorted(columns - _columns(db, table)):
+            raise RecordingError(f"{path} is no recording (its table {table} has no column {lacking[0]}); {ADVICE}")
 
 
 def damaged(path: Path, error: sqlite3.DatabaseError) -> RecordingError:
-    """What is said of a recording of which SQLite cannot read something."""
-    return RecordingError(f"{path} cannot be read ({error}); `sqlite3 FILE .recover` may save the rest")
+    """What is reported of a recording of which SQLite cannot read something."""
+    reason = printable(str(error))
+    return RecordingError(f"{path} cannot be read ({reason}); `sqlite3 FILE .recover` may save the rest")
 
 
 def is_empty(db: Database, path: Path) -> bool:
@@ -89,11 +196,12 @@ def is_empty(db: Database, path: Path) -> bool:
     try:
         return not set(db.table_names()) - {migrations.migrations_table}
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise RecordingError(f"{path} cannot be read now ({error}): another program keeps it to itself") from error
-        raise RecordingError(f"{path} is no recording ({error}); {_ADVICE}") from error
+        reason = printable(str(error))
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise RecordingError(f"{path} cannot be read now ({reason}): another program keeps it to itself") from error
+        raise RecordingError(f"{path} is no recording ({reason}); {ADVICE}") from error
     except UnicodeDecodeError as error:  # SQLite's own message, which quotes what is damaged
-        raise RecordingError(f"{path} is damaged (its schema cannot be read); {_ADVICE}") from error
+        raise RecordingError(f"{path} is damaged (its schema cannot be read); {ADVICE}") from error
 
 
 _TABLES = (
@@ -195,6 +303,77 @@ _BODIES_LAST = (
     """,
     "CREATE INDEX streams_response ON streams (response_id) WHERE response_id IS NOT NULL",
     "CREATE INDEX streams_socket ON streams (socket) WHERE socket IS NOT NULL",
+)
+
+_STRICT = {
+    "streams": """(
+      id INTEGER PRIMARY KEY,
+      method TEXT NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL, route TEXT NOT NULL,
+      http_version TEXT NOT NULL, model TEXT,
+      status INTEGER, content_encoding TEXT, response_id TEXT,
+      started_at TEXT NOT NULL,        -- ISO 8601, UTC, microseconds
+      first_byte_ns INTEGER, last_byte_ns INTEGER, end_ns INTEGER,  -- nanoseconds since started_at
+      state TEXT NOT NULL,             -- open, completed, incomplete, failed, truncated, http-error
+      ended_by TEXT,                   -- server, client, network, recorder, unknown
+      end_reason TEXT,
+      attempt INTEGER NOT NULL DEFAULT 0,
+      event_count INTEGER, input_tokens INTEGER, output_tokens INTEGER, wire_size INTEGER,
+      shape TEXT, source TEXT NOT NULL DEFAULT 'captured', mark TEXT, note TEXT,
+      socket INTEGER,
+      socket_ns INTEGER,               -- the stream's started_at, nanoseconds since the socket's
+      continues INTEGER,               -- the stream whose response a client took up again here
+      retry_of INTEGER,                -- the stream of the attempt before this one
+      request_headers TEXT NOT NULL,   -- JSON: a list of [name, value]; secrets masked
+      response_headers TEXT,
+      request_body ANY,                -- TEXT, secrets masked; a BLOB where it was too large to be in memory
+      response_body BLOB               -- an answer that is no event stream, content-decoded
+    ) STRICT""",
+    "chunks": """(
+      stream INTEGER NOT NULL, n INTEGER NOT NULL, at_ns INTEGER NOT NULL, wire_size INTEGER NOT NULL,
+      offset INTEGER NOT NULL, size INTEGER NOT NULL,  -- in the decoded body
+      PRIMARY KEY (stream, n)
+    ) STRICT, WITHOUT ROWID""",
+    "events": """(
+      stream INTEGER NOT NULL, n INTEGER NOT NULL, position INTEGER, at_ns INTEGER NOT NULL,
+      chunk INTEGER NOT NULL, type TEXT, sequence_number INTEGER, output_index INTEGER,
+      content_index INTEGER, summary_index INTEGER, item_id TEXT, response INTEGER NOT NULL DEFAULT 0,
+      raw BLOB NOT NULL,
+      PRIMARY KEY (stream, n)
+    ) STRICT""",
+    "tails": "(stream INTEGER NOT NULL, raw BLOB NOT NULL) STRICT",
+    "wire": "(stream INTEGER NOT NULL, n INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (stream, n)) STRICT",
+    "uploads": "(stream INTEGER NOT NULL, part INTEGER NOT NULL, raw BLOB NOT NULL) STRICT",
+    "findings": """(
+      stream INTEGER NOT NULL, response INTEGER NOT NULL, code TEXT NOT NULL, name TEXT NOT NULL,
+      severity TEXT NOT NULL, position INTEGER, scope TEXT NOT NULL, message TEXT NOT NULL, missing TEXT,
+      count INTEGER NOT NULL, evidence TEXT NOT NULL  -- scope and evidence: JSON
+    ) STRICT""",
+    "verdicts": """(
+      stream INTEGER PRIMARY KEY, rules TEXT NOT NULL, profile TEXT NOT NULL,
+      error INTEGER NOT NULL, warning INTEGER NOT NULL, note INTEGER NOT NULL, first_code TEXT
+    ) STRICT""",
+    "sockets": """(
+      id INTEGER PRIMARY KEY,
+      url TEXT NOT NULL, host TEXT NOT NULL, http_version TEXT NOT NULL, request_headers TEXT NOT NULL,
+      status INTEGER, response_headers TEXT,
+      started_at TEXT NOT NULL,        -- ISO 8601, UTC, microseconds
+      end_ns INTEGER, ended_by TEXT, end_reason TEXT, close_code INTEGER, close_reason TEXT
+    ) STRICT""",
+    "client_events": """(
+      socket INTEGER NOT NULL, at_ns INTEGER NOT NULL,  -- nanoseconds since the socket's started_at
+      stream INTEGER,                  -- the one that it is about
+      body TEXT NOT NULL,              -- secrets masked
+      PRIMARY KEY (socket, at_ns)
+    ) STRICT, WITHOUT ROWID""",
+    "meta": "(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
+}
+
+_INDEXES = (
+    "CREATE INDEX streams_response ON streams (response_id) WHERE response_id IS NOT NULL",
+    "CREATE INDEX streams_socket ON streams (socket) WHERE socket IS NOT NULL",
+    "CREATE INDEX findings_stream ON findings (stream)",
+    "CREATE INDEX tails_stream ON tails (stream)",
+    "CREATE INDEX uploads_stream ON uploads (stream)",
 )
 
 _VIEWS = (

@@ -11,8 +11,9 @@ from typing import Any
 from responses_tap.errors import RecordingError
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.store.files import files_of, take
+from responses_tap.store.files import take
 from responses_tap.store.moving import TABLES_OF_STREAMS, copy_streams, take_out_streams
+from responses_tap.store.opening import files_of
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
 from responses_tap.store.waiting import Statement, Value, Waiting, is_of_the_file, storable
