@@ -1,18 +1,31 @@
-"""Text from outside, escaped for the place that it is put into: one function for each kind of place."""
+"""Text from outside, escaped for the place that it is put into: one function for each kind of place.
 
+Everything that is read by people (terminal, HTML, XML, Markdown, GitHub's log) is made `printable` first. What
+programs read (shell, Python, HTTP) keeps its exact value.
+"""
+
+import html as _html
 import re
+import shlex
 
 SHORT = 60
 """Characters of a text shown in a row."""
 _UNSAFE = re.compile(
     # Controls, line and paragraph separators, zero-width and bidirectional marks, surrogates, private use.
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000fffff"
+    # Noncharacters, some of which XML cannot hold, and the planes that are private or not assigned.
+    "\ufdd0-\ufdef\ufffe\uffff\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe-\U0010ffff"
     # Terminals do not agree how wide these are, or draw them as nothing: joiners and fillers, halves of Hangul
     # syllables, enclosing marks, variation selectors, halves of flags, skin tones.
     "\u034f\u115f-\u11ff\u17b4\u17b5\u180b-\u180f\u20dd-\u20e4\u3164\ud7b0-\ud7ff\ufe00-\ufe0f\uffa0"
     "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
 )
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates that stand for no byte: those from U+DC80 to U+DCFF are what `surrogateescape` makes of one."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NO_FIELD = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+_STYLE = re.compile("(\x1b\\[(?:[0-2]|3[0-7])m)")
+"""The sequences in which our own lines are coloured, bold or dim."""
 
 
 def printable(text: str) -> str:
@@ -23,3 +36,110 @@ def printable(text: str) -> str:
 def shorten(text: str, most: int = SHORT) -> str:
     """At most `most` characters of a text, made printable."""
     return printable(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def terminal_line(line: str) -> str:
+    """A line that may be coloured already, safe to print: a terminal gets nothing to obey but colours."""
+    return "".join(part if _STYLE.fullmatch(part) else printable(part) for part in _STYLE.split(line))
+
+
+def html(value: object) -> str:
+    """A value as text of an HTML element or of a quoted attribute."""
+    return _html.escape(printable(str(value)))
+
+
+def xml(value: object) -> str:
+    """A value as text that XML 1.0 can hold; the writer of the document escapes the markup."""
+    return printable(str(value))
+
+
+def code_span(value: object) -> str:
+    """A value as Markdown's inline code: no markup in it is live, and on GitHub no mention, reference or link.
+
+    Backslashes do not do that: GitHub looks for mentions and references in the text that is left of the markup.
+    """
+    text = printable(str(value))
+    if not text:
+        return ""
+    ticks = "`" * (_longest_run(text) + 1)
+    # A renderer takes one blank off either side, unless there is nothing else.
+    is_padded = "`" in (text[0], text[-1]) or (text[0] == text[-1] == " " and text.strip(" "))
+    blank = " " if is_padded else ""
+    return f"{ticks}{blank}{text}{blank}{ticks}"
+
+
+def code_block(language: str, text: str) -> str:
+    """Lines as a fenced block of Markdown, with a line end behind it; each line is made printable."""
+    lines = "\n".join(map(printable, text.split("\n")))
+    fence = "`" * max(3, _longest_run(lines) + 1)
+    return f"{fence}{language}\n{lines}\n{fence}\n"
+
+
+def _longest_run(text: str) -> int:
+    """The length of the longest run of backticks."""
+    return max(map(len, re.findall("`+", text)), default=0)
+
+
+def workflow_data(value: object) -> str:
+    """A value as the message of a GitHub workflow command.
+
+    The runner also obeys `##[command]` in the middle of a line.
+    """
+    return printable(str(value)).replace("##[", r"##\x5b").replace("%", "%25")
+
+
+def workflow_property(value: object) -> str:
+    """A value as a property of a GitHub workflow command."""
+    return workflow_data(value).replace(":", "%3A").replace(",", "%2C")
+
+
+def python_literal(text: str) -> str:
+    """The literal of a string, on one line. It may also be part of what `pformat` wrote: no quote is added twice."""
+    return printable(repr(text))
+
+
+def shell_word(text: str) -> str:
+    """One word of a POSIX shell, exact, in visible characters and line ends. A word cannot hold a NUL: ValueError."""
+    if "\0" in text:
+        raise ValueError("no word of a shell can hold a NUL")
+    if _is_visible(text):
+        return shlex.quote(text)
+    # A command substitution takes line ends off.
+    inner = text.rstrip("\n")
+    return f'"$(printf %b {_percent_b(inner)})"{shlex.quote(text[len(inner) :]) if inner != text else ""}'
+
+
+def shell_printed(text: str) -> tuple[str, str]:
+    """A conversion and a word that make the shell's `printf` write `text`, whatever is in it, NUL as well."""
+    return ("%s", shlex.quote(text)) if _is_visible(text) else ("%b", _percent_b(text))
+
+
+def _is_visible(text: str) -> bool:
+    return not _UNSAFE.search(text.replace("\n", ""))
+
+
+def _percent_b(text: str) -> str:
+    """A word of which `printf %b` makes `text`."""
+    return shlex.quote(_UNSAFE.sub(_octal, text.replace("\\", "\\\\")))
+
+
+def _octal(match: re.Match[str]) -> str:
+    return "".join(f"\\0{byte:03o}" for byte in _bytes(match[0]))
+
+
+def _bytes(text: str) -> bytes:
+    return _NO_BYTE.sub("\ufffd", text).encode(errors="surrogateescape")
+
+
+def is_token(text: str) -> bool:
+    """Whether `text` can be a method or the name of a header (RFC 9110, section 5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def header_value(text: str) -> str:
+    """The value of an HTTP header, to be encoded as Latin-1, as `http.client` and `http.server` do.
+
+    The bytes are those of the text in UTF-8 (and what `surrogateescape` kept of others). As RFC 9110 has it in section
+    5.5, each control character but a tab becomes a blank.
+    """
+    return _NO_FIELD.sub(" ", _bytes(text).decode("latin-1"))
