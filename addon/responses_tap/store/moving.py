@@ -1,6 +1,7 @@
 """A recording in several files, FILE.db, FILE-2.db …: their names, and streams that move from one to the next."""
 
 import contextlib
+import os
 import sqlite3
 from contextlib import closing
 from itertools import count
@@ -10,6 +11,9 @@ from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
 from responses_tap.store.migrations import is_empty
+from responses_tap.store.opening import connect, require_regular
+
+_PATIENCE_S = 5.0
 
 TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events")
 """Besides `streams` itself; their column `stream` says whose a row is."""
@@ -70,7 +74,7 @@ def _present(first: Path) -> list[Path]:
     present = []
     for number in count(2):
         path = first.with_stem(f"{first.stem}-{number}")
-        if not path.exists() or _is_blank(path):
+        if not os.path.lexists(path) or _is_blank(path):
             break
         present.append(path)
     return present
@@ -79,7 +83,8 @@ def _present(first: Path) -> list[Path]:
 def _is_blank(path: Path) -> bool:
     """Whether a recorder was killed when it had made the file, and nothing was in it yet."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        require_regular(path)
+        with closing(connect(path, _PATIENCE_S)) as connection:
             if is_empty(Database(connection), path):
                 return True
             used = "SELECT EXISTS (SELECT 1 FROM streams) OR EXISTS (SELECT 1 FROM meta WHERE key = 'last_id')"
@@ -97,7 +102,8 @@ def finish_move(first: Path) -> None:
     if len(files) == 1:
         return
     former, path = files[-2:]
-    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(former, isolation_level=None)) as connection:
+    require_regular(former)
+    with contextlib.suppress(sqlite3.Error), closing(connect(former, _PATIENCE_S, writing=True)) as connection:
         connection.execute("ATTACH ? AS new", (str(path),))
         if not connection.execute("SELECT 1 FROM new.meta WHERE key = 'half_moved'").fetchone():
             return

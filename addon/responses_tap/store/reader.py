@@ -6,20 +6,22 @@ import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
 from responses_tap.filters import Filter
-from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
-from responses_tap.store.migrations import check_schema, damaged
-from responses_tap.store.rows import ChunkRow, EventRow, Headers, SocketRow, StreamRow
+from responses_tap.store.columns import Columns, Misfit, Row
+from responses_tap.store.migrations import LATER, check_schema, damaged
+from responses_tap.store.opening import ADVICE, connect, files_of, require_regular
+from responses_tap.store.rows import ChunkRow, Count, EventRow, FindingColumns, Nanoseconds, SocketRow, StreamRow
 from responses_tap.timeline import FOLDABLE, Delta, Entry
 
 _PAGE = 1000
@@ -32,35 +34,34 @@ def open_recording(path: Path | str, patience_s: float = 5.0) -> "Recording":
     Where another program keeps the file to itself, that is waited for this long.
     """
     path = Path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise RecordingError(f"{path} {what}; name a file that `record` wrote")
+    require_regular(path)
+    if not path.exists():
+        raise RecordingError(f"{path} does not exist; {ADVICE}")
     try:
-        connection = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode=ro",
-            uri=True,
-            timeout=patience_s,
-            check_same_thread=False,
-            isolation_level=None,
-        )
+        db = Database(connect(path, patience_s))
     except sqlite3.Error as error:
         raise RecordingError(f"{path} cannot be read ({error}); check its permissions") from error
-    db = Database(connection)
     try:
         check_schema(db, path)
         return Recording(path, db)
-    except RecordingError:
+    except BaseException:
         db.close()
         raise
 
 
 class Recording:
-    """An open recording. Every method raises RecordingError where the file is damaged."""
+    """An open recording. Every method raises RecordingError where the file is damaged.
+
+    Those that read many streams leave out the damaged ones, which are in `damaged` then.
+    """
 
     def __init__(self, path: Path, db: Database) -> None:
         self.path = path
+        self.damaged: dict[int, RecordingError] = {}
+        """The streams that could not be listed, by id, and why."""
         self._db = db
-        absent = _LATER - {row[1] for row in self._rows("PRAGMA table_info(streams)")}
+        self._steps = 0
+        absent = LATER - {row[1] for row in self._rows("PRAGMA table_info(streams)")}
         names = [field.name for field in fields(StreamRow)]
         self._whole, self._light = _select(names, absent), _select(names, {*absent, *_HEAVY})
 
@@ -80,6 +81,13 @@ class Recording:
         """A number that changes whenever somebody else has written to the file."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
+    def require_whole(self) -> None:
+        """Raise RecordingError where a stream was left out so far: once the others have been used."""
+        if self.damaged:
+            first, *others = self.damaged.values()
+            more = f"; and {len(others)} more of its streams" if others else ""
+            raise RecordingError(f"{first}{more}")
+
     def next_file(self) -> str | None:
         """The name of the file beside this one that the recorder has gone on in, if it has."""
         names = [str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = 'next'")]
@@ -87,7 +95,7 @@ class Recording:
 
     def stream_ids(self) -> list[int]:
         """The ids of all streams, ascending."""
-        return [row[0] for row in self._rows("SELECT id FROM streams ORDER BY id")]
+        return [row[0] for row in self._typed(_ID, None, "SELECT id FROM streams ORDER BY id")]
 
     def streams(
         self, limit: int | None = None, before_id: int | None = None, after_id: int | None = None
@@ -100,33 +108,35 @@ class Recording:
         order = "ASC" if after_id is not None else "DESC"
         rows = self._stream_rows(
             self._light + f"s.id < :before AND s.id > :after ORDER BY s.id {order} LIMIT :limit",
-            before=2**63 - 1 if before_id is None else before_id,
-            after=-1 if after_id is None else after_id,
-            limit=-1 if limit is None else limit,
+            {
+                "before": 2**63 - 1 if before_id is None else before_id,
+                "after": -1 if after_id is None else after_id,
+                "limit": -1 if limit is None else limit,
+            },
         )
         return rows if after_id is not None else rows[::-1]
 
     def facts(self, names: Sequence[str], before_id: int, limit: int) -> list[tuple[Any, ...]]:
         """These fields of the last streams below an id, ascending: what a long list needs, at a tenth of the cost."""
         sql = f"{_select(names)} s.id < ? ORDER BY s.id DESC LIMIT ?"
-        return self._rows(sql, before_id, limit)[::-1]
+        return self._sifted(_facts(tuple(names)), self._rows(sql, before_id, limit)[::-1], list(names).index("id"))
 
     def facts_of(self, names: Sequence[str], ids: Collection[int]) -> list[tuple[Any, ...]]:
         """These fields of these streams, as far as they are there, ascending."""
         sql = f"{_select(names)} s.id IN (SELECT value FROM json_each(?)) ORDER BY s.id"  # noqa: S608 (ours)
-        return self._rows(sql, json.dumps(list(ids)))
+        return self._sifted(_facts(tuple(names)), self._rows(sql, json.dumps(list(ids))), list(names).index("id"))
 
     def stream(self, stream_id: int) -> StreamRow | None:
         """One stream with its bodies, None if there is none of that id."""
-        rows = self._stream_rows(self._whole + "s.id = :id", id=stream_id)
-        return rows[0] if rows else None
+        rows = self._typed(_STREAM, stream_id, self._whole + "s.id = ?", stream_id)
+        return StreamRow(*rows[0]) if rows else None
 
     def events(self, stream_id: int, first_n: int = 0, limit: int | None = None) -> Iterator[EventRow]:
         """The frames of a stream from number `first_n` on, at most `limit`, read page by page."""
         left = 2**63 - 1 if limit is None else limit
         sql = f"SELECT {_EVENT_COLUMNS} FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"  # noqa: S608 (ours)
         while left > 0:
-            page = self._rows(sql, stream_id, first_n, min(left, _PAGE))
+            page = self._typed(_EVENT, stream_id, sql, stream_id, first_n, min(left, _PAGE))
             yield from map(EventRow._make, page)
             if len(page) < _PAGE:
                 return
@@ -158,34 +168,35 @@ class Recording:
         """The frames of a stream from number `first_n` on, at most `limit`; of deltas what the columns tell of them."""
         return [
             Delta(*facts) if raw is None else Entry(facts[0], Frame.whole(raw), facts[1], facts[4], facts[2], facts[3])
-            for *facts, raw in self._rows(_SKETCH, stream_id, first_n, limit)
+            for *facts, raw in self._typed(_SKETCHED, stream_id, _SKETCH, stream_id, first_n, limit)
         ]
 
     def raw(self, stream_id: int, first_n: int, limit: int) -> list[bytes]:
         """The bytes of the frames of a stream from number `first_n` on, at most `limit`."""
         sql = "SELECT raw FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"
-        return [row[0] for row in self._rows(sql, stream_id, first_n, limit)]
+        return [row[0] for row in self._typed(_RAW, stream_id, sql, stream_id, first_n, limit)]
 
     def route(self, stream_id: int) -> str:
         """How a stream came: `sse` or `websocket`; empty where there is none of that id."""
-        rows = self._rows("SELECT route FROM streams WHERE id = ?", stream_id)
+        rows = self._typed(_ROUTE, stream_id, "SELECT route FROM streams WHERE id = ?", stream_id)
         return str(rows[0][0]) if rows else ""
 
     def socket(self, socket_id: int) -> SocketRow | None:
         """One WebSocket, None if there is none of that id."""
         names = ", ".join(field.name for field in fields(SocketRow))
-        rows = self._rows(f"SELECT {names} FROM sockets WHERE id = ?", socket_id)  # noqa: S608 (names are ours)
-        return _socket_row(rows[0]) if rows else None
+        rows = self._typed(_SOCKET, None, f"SELECT {names} FROM sockets WHERE id = ?", socket_id)  # noqa: S608 (ours)
+        return SocketRow(*rows[0]) if rows else None
 
     def socket_messages(self, socket_id: int) -> Iterator[Passed]:
         """All messages of a WebSocket in the order in which they passed.
 
         No two arrive at one time, except that a response which nobody asked for begins with its first message.
         """
-        streams = self._rows("SELECT id, socket_ns FROM streams WHERE socket = ? ORDER BY socket_ns", socket_id)
-        sent = self._rows(
-            "SELECT at_ns, stream, CAST(body AS BLOB) FROM client_events WHERE socket = ? ORDER BY at_ns", socket_id
+        streams = self._typed(
+            _TURN, None, "SELECT id, socket_ns FROM streams WHERE socket = ? ORDER BY socket_ns", socket_id
         )
+        sql = "SELECT at_ns, stream, CAST(body AS BLOB) FROM client_events WHERE socket = ? ORDER BY at_ns"
+        sent = self._typed(_SENT, None, sql, socket_id)
         others = [(at_ns, Passed(stream or 0, 0, None, body)) for at_ns, stream, body in sent]
         for _, passed in heapq.merge(others, *(self._turn(id_, start) for id_, start in streams), key=itemgetter(0)):
             if passed is not None:
@@ -197,14 +208,15 @@ class Recording:
 
     def tail(self, stream_id: int) -> bytes:
         """What has arrived of a frame that has not ended yet, while the stream is open."""
-        return b"".join(
-            row[0] for row in self._rows("SELECT raw FROM tails WHERE stream = ? ORDER BY rowid", stream_id)
-        )
+        sql = "SELECT raw FROM tails WHERE stream = ? ORDER BY rowid"
+        return b"".join(row[0] for row in self._typed(_RAW, stream_id, sql, stream_id))
 
     def wire(self, stream_id: int) -> Iterator[bytes]:
         """The chunks of an open stream as they came over the wire, where its frames do not tell that."""
-        for row in self._db.execute("SELECT raw FROM wire WHERE stream = ? ORDER BY n", (stream_id,)):
-            yield row[0]
+        sql, n = "SELECT n, raw FROM wire WHERE stream = ? AND n > ? ORDER BY n LIMIT 1", -1
+        while page := self._typed(_WIRE, stream_id, sql, stream_id, n):
+            ((n, raw),) = page
+            yield raw
 
     def has_upload(self, stream_id: int) -> bool:
         """Whether parts of an open stream's request body wait to be joined."""
@@ -212,20 +224,22 @@ class Recording:
 
     def chunks(self, stream_id: int) -> list[ChunkRow]:
         """The pieces in which the body arrived, in order."""
-        rows = self._rows(f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE stream = ? ORDER BY n", stream_id)  # noqa: S608
-        return [ChunkRow._make(row) for row in rows]
+        sql = f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE stream = ? ORDER BY n"  # noqa: S608 (ours)
+        return [ChunkRow._make(row) for row in self._typed(_CHUNK, stream_id, sql, stream_id)]
 
     def arrivals(self, stream_id: int, until_ns: int, parts: int) -> list[int]:
         """How many frames arrived in each of so many equal parts of the time from the stream's start to `until_ns`."""
         counts = [0] * parts
         sql = "SELECT min(at_ns * ?1 / (?2 + 1), ?1 - 1) AS part, count(*) FROM events WHERE stream = ?3 GROUP BY part"
-        for part, count in self._rows(sql, parts, max(0, until_ns), stream_id):
+        for part, count in self._typed(_PART, stream_id, sql, parts, max(0, until_ns), stream_id):
             counts[max(0, part)] += count
         return counts
 
     def skeleton(self, stream_id: int) -> list[str]:
         """The types of a stream's events in order, each run of the same type as one: what its shape stands for."""
-        rows = self._rows(
+        rows = self._typed(
+            _TYPE,
+            stream_id,
             "SELECT type FROM (SELECT n, type, lag(type) OVER (ORDER BY n) AS before FROM events"
             " WHERE stream = ? AND type IS NOT NULL) WHERE type IS NOT before ORDER BY n",
             stream_id,
@@ -234,12 +248,17 @@ class Recording:
 
     def findings(self, stream_id: int) -> list[Finding]:
         """The findings of a stream by response and position, those without a position last."""
-        rows = self._rows(
+        rows = self._typed(
+            _FINDING,
+            stream_id,
             "SELECT code, name, severity, position, message, scope, missing, count, evidence, response"
             " FROM findings WHERE stream = ? ORDER BY response, position IS NULL, position, rowid",
             stream_id,
         )
-        return [_finding(row) for row in rows]
+        findings = [Finding(**dict(zip(_FINDING.names, row, strict=True))) for row in rows]
+        if any(finding.count > 1 and not finding.evidence for finding in findings):
+            raise self._damage(stream_id, "findings: events are counted that are not named")
+        return findings
 
     def codes(self, first_id: int, last_id: int) -> dict[int, tuple[str, ...]]:
         """The codes of the findings of the streams from `first_id` to `last_id`, where there are any."""
@@ -249,7 +268,7 @@ class Recording:
             first_id,
             last_id,
         )
-        for stream_id, code in rows:
+        for stream_id, code in self._sifted(_CODE, rows, 0):
             found[stream_id] = (*found.get(stream_id, ()), code)
         return found
 
@@ -262,29 +281,86 @@ class Recording:
     def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, Passed | None]]:
         """The messages of a socket's stream, each with the socket's time; nothing is read before its turn has come."""
         yield start, None
-        for (body,) in self._rows("SELECT CAST(request_body AS BLOB) FROM streams WHERE id = ?", stream_id):
+        sql = "SELECT CAST(request_body AS BLOB) FROM streams WHERE id = ?"
+        for (body,) in self._typed(_BODY, stream_id, sql, stream_id):
             if body is not None:
                 yield start, Passed(stream_id, 0, None, body)
         for row in self.events(stream_id):
             yield start + row.at_ns, Passed(stream_id, row.at_ns, _message(row.raw, row.position))
 
-    def _stream_rows(self, sql: str, **parameters: int) -> list[StreamRow]:
-        try:
-            rows = list(self._db.query(sql, parameters))
-        except sqlite3.DatabaseError as error:
-            raise damaged(self.path, error) from error
-        return [_stream_row(row) for row in rows]
+    def _stream_rows(self, sql: str, parameters: dict[str, int]) -> list[StreamRow]:
+        return [StreamRow(*row) for row in self._sifted(_STREAM, self._fetch(sql, parameters), 0)]
 
-    def _rows(self, sql: str, *parameters: int | str) -> list[tuple[Any, ...]]:
-        try:
-            return self._db.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise damaged(self.path, error) from error
+    def _sifted(self, columns: Columns, rows: list[Row], id_at: int) -> list[Row]:
+        """The rows that fit; the streams of the others, whose ids are in that column, are `damaged`."""
+        fitting, others = columns.sift(rows)
+        for row, misfit in others:
+            self.damaged.setdefault(row[id_at], self._damage(row[id_at], f"{columns.table}.{misfit}"))
+        return fitting
 
+    def _typed(self, columns: Columns, stream_id: int | None, sql: str, *parameters: int | str) -> list[Row]:
+        """The rows of a query about one stream, or about None; RecordingError where one doesn't fit its columns."""
+        rows = self._rows(sql, *parameters)
+        try:
+            return columns.read(rows)
+        except Misfit as misfit:
+            raise self._damage(stream_id, f"{columns.table}.{misfit}; row {misfit.row} of what was read") from misfit
+
+    def _damage(self, stream_id: int | None, what: str) -> RecordingError:
+        name = self.path if stream_id is None else f"{self.path}#{stream_id}"
+        return RecordingError(f"{name} is damaged ({what})")
+
+    def _rows(self, sql: str, *parameters: int | str) -> list[Row]:
+        return self._fetch(sql, parameters)
+
+    def _fetch(self, sql: str, parameters: Sequence[int | str] | dict[str, int]) -> list[Row]:
+        """The rows of a query, in which a text that isn't UTF-8 is left as bytes."""
+        connection = self._db.conn
+        connection.set_progress_handler(self._is_endless, _STEPS)
+        try:
+            for connection.text_factory in (str, _decoded):
+                self._steps = 0
+                try:
+                    return connection.execute(sql, parameters).fetchall()
+                except sqlite3.OperationalError as error:
+                    if not str(error).startswith("Could not decode"):
+                        raise
+            raise AssertionError("texts were left as bytes")
+        except sqlite3.DatabaseError as error:
+            raise self._unreadable(error) from error
+        finally:
+            connection.text_factory = str
+            connection.set_progress_handler(None, 0)
+
+    def _unreadable(self, error: sqlite3.DatabaseError) -> RecordingError:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            return RecordingError(f"{self.path} cannot be read (a query does not end, as none on its size should take)")
+        return damaged(self.path, error)
+
+    def _is_endless(self) -> bool:
+        """Whether a query has taken more steps than any of ours needs in a file of this size."""
+        self._steps += _STEPS
+        if self._steps < _LEAST_STEPS:
+            return False
+        size = sum(file.stat().st_size for file in files_of(self.path) if file.exists())
+        return self._steps > _LEAST_STEPS + _STEPS_PER_BYTE * size
+
+
+def _decoded(text: bytes) -> str | bytes:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text
+
+
+_STEPS = 1_000_000
+"""Of SQLite's virtual machine, from one look at a query to the next: some 10 ms."""
+# Counted, not timed, so that a slow machine refuses nothing. Our heaviest query takes some 100 steps for a row, and a
+# row has 10 bytes at the least; what is quadratic in the rows, as without an index, soon takes more.
+_LEAST_STEPS = 50_000_000
+_STEPS_PER_BYTE = 20
 
 _HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
-_LATER = {"socket", "socket_ns", "continues", "retry_of"}
-"""Columns that a file lacks which an older version wrote and no recorder has opened since."""
 _ELSEWHERE = {
     # An open stream's counts stand in no column, which would have to be rewritten with every batch.
     "event_count": "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)",
@@ -313,38 +389,43 @@ _SKETCH = f"""
 """  # noqa: S608 (ours)
 _CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
 
+_STREAM = Columns.of("streams", StreamRow)
+_SOCKET = Columns.of("sockets", SocketRow)
+_CHUNK = Columns.of("chunks", ChunkRow)
+_EVENT = Columns.of("events", EventRow)
+_FINDING = Columns.of("findings", FindingColumns)
+_SKETCHED = Columns(
+    "events",
+    {
+        "n": Count,
+        "position": Count | None,
+        "at_ns": Nanoseconds,
+        "chunk": Count,
+        "response": Count,
+        "type": str | None,
+        "output_index": int | None,
+        "content_index": int | None,
+        "summary_index": int | None,
+        "raw": bytes | None,
+    },
+)
+_ID = Columns("streams", {"id": int})
+_ROUTE = Columns("streams", {"route": str})
+_BODY = Columns("streams", {"request_body": bytes | None})
+_TURN = Columns("streams", {"id": int, "socket_ns": Nanoseconds})
+_SENT = Columns("client_events", {"at_ns": Nanoseconds, "stream": int | None, "body": bytes})
+_RAW = Columns("events", {"raw": bytes})
+_TYPE = Columns("events", {"type": str})
+_PART = Columns("events", {"at_ns": int, "count": int})
+_WIRE = Columns("wire", {"n": Count, "raw": bytes})
+_CODE = Columns("findings", {"stream": int, "code": str})
 
-def _stream_row(row: dict[str, Any]) -> StreamRow:
-    if isinstance(body := row["request_body"], bytes):
-        row["request_body"] = body.decode()
-    return StreamRow(**row | {name: _headers(row[name]) for name in ("request_headers", "response_headers")})
 
-
-def _socket_row(row: tuple[Any, ...]) -> SocketRow:
-    facts = dict(zip((field.name for field in fields(SocketRow)), row, strict=True))
-    return SocketRow(**facts | {name: _headers(facts[name]) for name in ("request_headers", "response_headers")})
+@cache
+def _facts(names: tuple[str, ...]) -> Columns:
+    return Columns.of("streams", StreamRow, names)
 
 
 def _message(raw: bytes, position: int | None) -> Frame:
     """A WebSocket message; what has no position was no text."""
     return message_frame(raw, is_text=position is not None)
-
-
-def _headers(text: str | None) -> Headers:
-    return tuple((name, value) for name, value in json.loads(text)) if text else ()
-
-
-def _finding(row: tuple[Any, ...]) -> Finding:
-    code, name, severity, position, message, scope, missing, count, evidence, response = row
-    return Finding(
-        code=code,
-        name=name,
-        severity=Severity(severity),
-        position=position,
-        text=message,
-        scope=json.loads(scope),
-        missing=missing,
-        count=count,
-        evidence=json.loads(evidence),
-        response=response,
-    )

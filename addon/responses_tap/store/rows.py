@@ -1,10 +1,51 @@
-"""The rows of a recording as Python values, and what of a value SQLite can hold."""
+"""The rows of a recording as Python values, and what of a value SQLite can hold.
 
+The types are what a reader holds a row to: whoever made the file may have put anything there.
+"""
+
+import json
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypedDict
 
+from pydantic import BeforeValidator, Field
+
+from responses_tap.protocol.findings import Severity
+
+_LONGEST_NS = 10**18
+"""Some 31 years."""
+_MOST_COUNTED = 2**53
+
+
+def _json(value: object) -> object:
+    """A column's JSON, read; ValueError where it is none."""
+    if not isinstance(value, str):
+        raise ValueError("isn't JSON")
+    try:
+        return json.loads(value)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _headers(value: object) -> object:
+    if value is None or value == "":
+        return ()
+    pairs = _json(value)
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) for pair in pairs):
+        raise ValueError("isn't a list of [name, value]")
+    return tuple(tuple(map(storable_text, pair)) for pair in pairs)
+
+
+def _text(value: object) -> object:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+type Count = Annotated[int, Field(ge=0, le=_MOST_COUNTED)]
+type Nanoseconds = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
+"""A time in a stream, which may lie before what it is counted from."""
 type Headers = tuple[tuple[str, str], ...]
 """The headers of a message in their order, names as sent."""
+type _Headers = Annotated[Headers, BeforeValidator(_headers)]
+type _Body = Annotated[str | None, BeforeValidator(_text)]
 
 _MOST = 2**63 - 1
 
@@ -25,15 +66,15 @@ class ChunkRow(NamedTuple):
     """A piece of a response's body as it arrived."""
 
     stream: int
-    n: int
+    n: Count
     """0-based in its stream."""
-    at_ns: int
+    at_ns: Nanoseconds
     """Arrival, nanoseconds since the stream's `started_at`."""
-    wire_size: int
+    wire_size: Count
     """Bytes on the wire, still content-encoded."""
-    offset: int
+    offset: Count
     """Where it begins in the decoded body, bytes."""
-    size: int
+    size: Count
     """Bytes of the decoded body that it brought."""
 
 
@@ -41,12 +82,12 @@ class EventRow(NamedTuple):
     """One frame of a stream. The fields from `type` on are None where the frame is no event."""
 
     stream: int
-    n: int
+    n: Count
     """0-based number of the frame in the body."""
-    position: int | None
+    position: Count | None
     """0-based number of the event in its response; None for comments, `[DONE]` and a cut tail."""
-    at_ns: int
-    chunk: int
+    at_ns: Nanoseconds
+    chunk: Count
     """The `n` of the chunk that completed it."""
     type: str | None
     sequence_number: int | None
@@ -54,7 +95,7 @@ class EventRow(NamedTuple):
     content_index: int | None
     summary_index: int | None
     item_id: str | None
-    response: int
+    response: Count
     """Which response of the body it is in, 0-based."""
     raw: bytes
     """The frame as it arrived, after content-decoding."""
@@ -77,21 +118,21 @@ class StreamRow:
     """`sse` or `websocket`."""
     http_version: str
     model: str | None
-    request_headers: Headers
+    request_headers: _Headers
     """Secrets masked."""
-    request_body: str | None
+    request_body: _Body
     """Secrets masked; None in rows of `Recording.streams`, which leaves the bodies in the file."""
     status: int | None
-    response_headers: Headers
+    response_headers: _Headers
     content_encoding: str | None
     response_id: str | None
     started_at: str
     """ISO 8601, UTC, microseconds: the wall clock at the request."""
-    first_byte_ns: int | None
-    first_event_ns: int | None
+    first_byte_ns: Nanoseconds | None
+    first_event_ns: Nanoseconds | None
     """When the first event had arrived, as far as events have come."""
-    last_byte_ns: int | None
-    end_ns: int | None
+    last_byte_ns: Nanoseconds | None
+    end_ns: Nanoseconds | None
     state: str
     """open, completed, incomplete, failed, truncated or http-error."""
     ended_by: str | None
@@ -99,11 +140,11 @@ class StreamRow:
     end_reason: str | None
     attempt: int
     """The SDK's retry count, 0 for the first try."""
-    event_count: int
+    event_count: Count
     """Events so far. While the stream is open, comments count too."""
     input_tokens: int | None
     output_tokens: int | None
-    wire_size: int | None
+    wire_size: Count | None
     """Bytes of the body on the wire, None while open."""
     shape: str | None
     """Fingerprint of the sequence of event types, runs folded."""
@@ -115,7 +156,7 @@ class StreamRow:
     """An answer that is no event stream, content-decoded; None in rows of `Recording.streams`."""
     socket: int | None
     """The WebSocket that it came over, None for a stream of its own connection."""
-    socket_ns: int | None
+    socket_ns: Nanoseconds | None
     """`started_at` in nanoseconds since the socket's."""
     continues: int | None
     """The stream whose response a client took up again here (`starting_after`)."""
@@ -124,9 +165,9 @@ class StreamRow:
     rules: str | None
     """The version of the rules behind the verdict, None where there is no verdict."""
     profile: str | None
-    errors: int
-    warnings: int
-    notes: int
+    errors: Count
+    warnings: Count
+    notes: Count
     first_code: str | None
 
     @property
@@ -148,16 +189,31 @@ class SocketRow:
     url: str
     host: str
     http_version: str
-    request_headers: Headers
+    request_headers: _Headers
     """Of the handshake, secrets masked."""
     status: int | None
-    response_headers: Headers
+    response_headers: _Headers
     started_at: str
     """ISO 8601, UTC, microseconds: the wall clock at the handshake."""
-    end_ns: int | None
+    end_ns: Nanoseconds | None
     """When it was closed, nanoseconds since `started_at`; None while it is open."""
     ended_by: str | None
     end_reason: str | None
     close_code: int | None
     """As RFC 6455 has them; 1006: closed without saying so."""
     close_reason: str | None
+
+
+class FindingColumns(TypedDict):
+    """A finding's row; `scope` and `evidence` are JSON in the file."""
+
+    code: str
+    name: str
+    severity: Annotated[Severity, Field(strict=False)]
+    position: Count | None
+    text: str
+    scope: Annotated[dict[str, int], BeforeValidator(_json)]
+    missing: str | None
+    count: Annotated[int, Field(ge=1, le=_MOST_COUNTED)]
+    evidence: Annotated[list[int], BeforeValidator(_json)]
+    response: Count

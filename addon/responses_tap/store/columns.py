@@ -1,0 +1,63 @@
+"""Holds the rows of a query to the types of its columns: a file may have been made by anybody."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from responses_tap.escaping import shorten
+
+type Row = tuple[Any, ...]
+
+
+class Misfit(ValueError):  # noqa: N818 - it is about the value
+    """A value that isn't of its column's type."""
+
+    def __init__(self, row: int, column: str, reason: str) -> None:
+        super().__init__(f"{column}: {reason}")
+        self.row = row
+        """0-based, among the rows of the query."""
+
+
+class Columns:
+    """The columns of a query: their names, and their types as annotations have them."""
+
+    def __init__(self, table: str, types: dict[str, Any]) -> None:
+        self.table = table
+        self.names = list(types)
+        self._types = types
+
+    @classmethod
+    def of(cls, table: str, made: type, names: Iterable[str] | None = None) -> "Columns":
+        """The fields of a class, or those with these names, in that order."""
+        hints = get_type_hints(made, include_extras=True)
+        return cls(table, hints if names is None else {name: hints[name] for name in names})
+
+    def read(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows with their values read; Misfit for the first that does not fit."""
+        try:
+            return self._adapter.validate_python(rows)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            row, column = int(first["loc"][0]), int(first["loc"][1])
+            raise Misfit(row, self.names[column], shorten(first["msg"], 120)) from error
+
+    def sift(self, rows: Sequence[Row]) -> tuple[list[Row], list[tuple[Row, Misfit]]]:
+        """The rows that fit, and the others with what is wrong with them."""
+        try:
+            return self.read(rows), []
+        except Misfit:
+            fitting: list[Row] = []
+            others: list[tuple[Row, Misfit]] = []
+        for row in rows:
+            try:
+                fitting += self.read([row])
+            except Misfit as misfit:
+                others.append((row, misfit))
+        return fitting, others
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[list[Row]]:
+        row: Any = tuple.__class_getitem__(tuple(self._types.values()))
+        return TypeAdapter(list[row], config=ConfigDict(strict=True))
