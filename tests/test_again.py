@@ -19,7 +19,8 @@ from responses_tap_viewer.cli import main
 from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.recording.demo import record_samples
-from responses_tap_viewer.replay import Playback, ReplayServer, playback
+from responses_tap_viewer.replay import Playback, playback
+from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import Stream, UnusableInput, find_stream
 
 from .conftest import RECORDINGS

@@ -3,7 +3,8 @@
 import openai
 import pytest
 
-from responses_tap_viewer.replay import ReplayServer, playback
+from responses_tap_viewer.replay import playback
+from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
 from .conftest import RECORDINGS, events_of

@@ -16,7 +16,8 @@ import pytest
 
 from responses_tap import open_recording
 from responses_tap.store import StreamRow
-from responses_tap_viewer.replay import Playback, ReplayServer, playback
+from responses_tap_viewer.replay import Playback, playback
+from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
 from .conftest import RECORDINGS

@@ -29,7 +29,8 @@ from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.store import StreamRow, open_recording
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.replay import ReplayServer, playback
+from responses_tap_viewer.replay import playback
+from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
 from .feeding import FeedLoop

@@ -189,7 +189,8 @@ def _replay(name: str, listen: tuple[str, int], speed: float, chunks: str) -> No
     import signal
     import threading
 
-    from responses_tap_viewer.replay import ReplayServer, playback
+    from responses_tap_viewer.replay import playback
+    from responses_tap_viewer.serving import ReplayServer
     from responses_tap_viewer.streams import UnusableInput, find_stream
 
     playing = playback(find_stream(name), chunks)

@@ -13,8 +13,9 @@ import click
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.timeline import timeline
 from responses_tap_viewer.recording.run import say
-from responses_tap_viewer.replay import ReplayServer, playback
+from responses_tap_viewer.replay import playback
 from responses_tap_viewer.reports.text import counted, list_lines, stream_lines
+from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import SAMPLES, UnusableInput, find_stream, open_existing, recorded_stream
 
 PROGRAM = (

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from responses_tap_viewer.replay import ReplayServer, playback
+from responses_tap_viewer.replay import playback
+from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 

@@ -1,0 +1,239 @@
+"""A small HTTP/1.1 server that plays streams to any client. What it gets may come from anybody who reaches the port.
+
+h11 reads the requests and frames the answers, as RFC 9112 has it; here stand the limits, and who is answered.
+"""
+
+import ipaddress
+import json
+import socket
+import socketserver
+import struct
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from email.utils import formatdate
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+
+import h11
+
+from responses_tap.urls import split
+from responses_tap_viewer.replay import Playback
+
+_POLL = 0.02
+"""Seconds until a closed server is noticed."""
+_REQUEST_SECONDS = 60.0
+"""How long a connection may be idle, and how long a request may take to arrive."""
+_SEND_SECONDS = 300.0
+"""How long a client may take to read a piece."""
+_MOST_SECONDS = 3600.0
+"""The longest that is waited before a piece, whatever its time says."""
+_MOST_HEAD = 64 << 10
+_MOST_BODY = 1 << 30
+_PIECE = 64 << 10
+_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT, HTTPStatus.NOT_MODIFIED)
+_METHODS = (b"GET", b"HEAD", b"POST")
+_JSON = ("Content-Type", "application/json")
+
+
+class ReplayServer:
+    """An HTTP server on loopback that answers each request below a prefix with that prefix's playback.
+
+    The prefix "" answers every path. `speed` 2 plays twice as fast, `speed` 0 without waiting. Raises OSError
+    where it cannot listen. Answered are requests whose Host is a loopback name or the address listened on: a web
+    page whose own name leads here (DNS rebinding) is not.
+    """
+
+    def __init__(
+        self, playbacks: Mapping[str, Playback], listen: tuple[str, int] = ("127.0.0.1", 0), speed: float = 1
+    ) -> None:
+        self._server = _Server(listen, playbacks, speed)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), name="replay", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, without a path."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stopped.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+    block_on_close = False
+
+    def __init__(self, listen: tuple[str, int], playbacks: Mapping[str, Playback], speed: float) -> None:
+        self.playbacks = dict(playbacks)
+        self.speed = speed
+        self.stopped = threading.Event()
+        self.names = {"localhost", listen[0].lower()}
+        super().__init__(listen, _Connection)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say in one line what went wrong with a connection."""
+        sys.stderr.write(f"responses-tap: a request could not be answered ({sys.exc_info()[1]!r})\n")
+
+
+class _Refused(Exception):  # noqa: N818 - it is the client's
+    """A request that isn't answered with a playback."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    """A client's connection: requests one after the other, until one is refused or either side closes it."""
+
+    server: _Server
+    request: socket.socket
+
+    def setup(self) -> None:
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MOST_HEAD)
+        self._is_head = False
+
+    def handle(self) -> None:
+        try:
+            while self._serve():
+                self._http.start_next_cycle()
+        except h11.RemoteProtocolError as error:
+            self._refuse(HTTPStatus(error.error_status_hint), "that isn't an HTTP request")
+        except _Refused as error:
+            self._refuse(error.status, str(error))
+        except OSError:
+            pass  # the client has hung up or fallen silent, as clients may
+
+    def _serve(self) -> bool:
+        """Answer a request; whether another one may follow."""
+        self._deadline = time.monotonic() + _REQUEST_SECONDS
+        asked = self._next()
+        if not isinstance(asked, h11.Request):
+            return False
+        self._is_head = asked.method == b"HEAD"
+        found = self._asked_for(asked)
+        size = 0
+        while isinstance(data := self._next(), h11.Data):
+            size += len(data.data)
+            if size > _MOST_BODY:
+                raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have {_MOST_BODY} bytes")
+        if not isinstance(data, h11.EndOfMessage):
+            return False
+        self._play(found)
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """What comes next from the client; TimeoutError where it takes too long."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                self._send(h11.InformationalResponse(status_code=HTTPStatus.CONTINUE, headers=[]))
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self.request.settimeout(left)
+            self._http.receive_data(self.request.recv(_PIECE))
+        return event
+
+    def _asked_for(self, asked: h11.Request) -> Playback:
+        """The playback that a request asks for, of which only the head has been read."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in asked.headers}
+        path = asked.target.decode("latin-1")
+        if not self._is_ours(headers.get("host", "")):
+            raise _Refused(
+                HTTPStatus.MISDIRECTED_REQUEST, "only loopback names and the address listened on are answered"
+            )
+        if "origin" in headers and not self._is_ours(split(headers["origin"]).netloc):
+            raise _Refused(HTTPStatus.FORBIDDEN, "no other origin is answered")
+        if not path.startswith("/"):
+            raise _Refused(HTTPStatus.BAD_REQUEST, "expected a path")
+        if asked.method not in _METHODS:
+            raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET, HEAD and POST are answered")
+        if int(headers.get("content-length", 0)) > _MOST_BODY:
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have {_MOST_BODY} bytes")
+        if asked.method == b"GET" and headers.get("upgrade", "").lower() == "websocket":
+            # As a server without WebSockets does; an event stream instead would keep Codex from turning to POST.
+            raise _Refused(HTTPStatus.UPGRADE_REQUIRED, "only event streams are replayed, no WebSocket")
+        found = next((p for prefix, p in self.server.playbacks.items() if path.startswith(prefix)), None)
+        if found is None:
+            known = ", ".join(self.server.playbacks)
+            raise _Refused(HTTPStatus.NOT_FOUND, f"nothing to replay at {path}; there is {known}")
+        return found
+
+    def _is_ours(self, authority: str) -> bool:
+        """Whether HOST or HOST:PORT is a loopback name, what was given to listen on, or the address reached."""
+        name = split(f"//{authority}").netloc.lower()
+        host = name.rpartition(":")[0] if name.rpartition(":")[2].isdecimal() else name
+        host = host.removeprefix("[").removesuffix("]")
+        if host in self.server.names or host == self.request.getsockname()[0]:
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    def _send(self, *events: h11.Event) -> None:
+        self.request.settimeout(_SEND_SECONDS)
+        self.request.sendall(b"".join(self._http.send(event) or b"" for event in events))
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Answer so, if it still can be, and let the connection be closed: what is left of the request is not read."""
+        if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        body = b"" if self._is_head else json.dumps({"error": {"message": message}}).encode()
+        headers = [_JSON, ("Content-Length", str(len(body))), ("Connection", "close")]
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers.append(("Allow", b", ".join(_METHODS).decode()))
+        try:
+            self._send(h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage())
+            self._drain()
+        except OSError:
+            pass
+
+    def _drain(self) -> None:
+        """Let the client read the answer: closing with bytes unread resets the connection, and takes it away."""
+        self.request.shutdown(socket.SHUT_WR)
+        self.request.settimeout(1.0)
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until and self.request.recv(_PIECE):
+            pass
+
+    def _play(self, playing: Playback) -> None:
+        start = time.monotonic_ns()
+        has_body = not self._is_head and playing.status not in _BODILESS
+        headers = [*playing.headers, ("Date", formatdate(usegmt=True))]
+        if playing.status == HTTPStatus.RESET_CONTENT:
+            headers.append(("Content-Length", "0"))
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        self._send(h11.Response(status_code=playing.status, headers=encoded))
+        for at_ns, piece in playing.pieces if has_body else ():
+            self._wait(start, at_ns)
+            self._send(h11.Data(data=piece))
+        if playing.cut and has_body:
+            self._break_off()
+        else:
+            self._send(h11.EndOfMessage())
+
+    def _wait(self, start: int, at_ns: int) -> None:
+        if self.server.speed:
+            seconds = (start + at_ns / self.server.speed - time.monotonic_ns()) / 1e9
+            if seconds > 0 and self.server.stopped.wait(min(seconds, _MOST_SECONDS)):
+                raise ConnectionAbortedError
+
+    def _break_off(self) -> None:
+        # A connection reset, as a crashed server leaves behind; a plain close would look like one, too, but later.
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.request.close()
