@@ -2,15 +2,11 @@
 
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Frame, enframe
 from responses_tap.timeline import Entry
 from responses_tap_viewer.streams import Stream
-
-if TYPE_CHECKING:
-    from responses_tap.store import ChunkRow
 
 
 def over_sse(stream: Stream) -> Stream:
@@ -21,6 +17,8 @@ def over_sse(stream: Stream) -> Stream:
     row = stream.row
     if row is None or row.socket is None:
         return stream
+    from responses_tap.store import ChunkRow
+
     asked = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
     if row.state == "http-error" and stream.entries:
         headers = _typed("application/json")
@@ -30,9 +28,9 @@ def over_sse(stream: Stream) -> Stream:
     entries = [_enframed(entry) for entry in stream.entries]
     chunks: list[ChunkRow] = []
     offset = 0
-    for old, entry in zip(stream.chunks, entries, strict=True):
+    for n, entry in enumerate(entries):  # each message is a chunk
         size = len(entry.frame.raw)
-        chunks.append(old._replace(wire_size=size, offset=offset, size=size))
+        chunks.append(ChunkRow(row.id, n, entry.at_ns or 0, size, offset, size))
         offset += size
     typed = (*_typed("text/event-stream"), *row.response_headers)
     answer = replace(asked, status=HTTPStatus.OK, response_headers=typed, wire_size=offset)

@@ -42,6 +42,7 @@ def remove_old(path: Path, older: float | None, keep: int, *, dry_run: bool) -> 
     """Take out the streams that began more than `older` seconds ago, except the newest `keep`; a line says which."""
     with open_existing(path) as recording:
         rows = recording.streams()
+        left_out = recording.left_out
     rows = rows[: max(0, len(rows) - keep)]
     ids = [row.id for row in rows if older is None or _is_older(row, older)]
     if not ids:
@@ -50,6 +51,8 @@ def remove_old(path: Path, older: float | None, keep: int, *, dry_run: bool) -> 
         yield f"{path}: {counted(len(ids), 'stream')} would be removed ({_listed(ids)})"
     else:
         yield _remove(path, ids)
+    if left_out:
+        raise UnusableInput("", f"{left_out}; `rm` takes it out")
 
 
 def _parse(name: str) -> tuple[Path, int]:

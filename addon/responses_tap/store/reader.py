@@ -81,12 +81,16 @@ class Recording:
         """A number that changes whenever somebody else has written to the file."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
+    @property
+    def left_out(self) -> str:
+        """Which streams were left out so far, and why; empty where none was."""
+        first, *others = map(str, self.damaged.values()) if self.damaged else ("",)
+        return f"{first}; and {len(others)} more of its streams" if others else first
+
     def require_whole(self) -> None:
         """Raise RecordingError where a stream was left out so far: once the others have been used."""
         if self.damaged:
-            first, *others = self.damaged.values()
-            more = f"; and {len(others)} more of its streams" if others else ""
-            raise RecordingError(f"{first}{more}")
+            raise RecordingError(self.left_out)
 
     def next_file(self) -> str | None:
         """The name of the file beside this one that the recorder has gone on in, if it has."""

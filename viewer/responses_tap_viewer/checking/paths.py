@@ -313,6 +313,7 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
                     yield from _check_row(str(path), recorded, row, options)
             except (UnusableInput, RecordingError) as error:
                 yield error if isinstance(error, UnusableInput) else UnusableInput("", str(error))
+        yield from (UnusableInput("", str(error)) for error in recording.damaged.values())
 
 
 def _check_row(source: str, recorded: Recorded, row: "StreamRow", options: Options) -> Iterator[Checked]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.checking.paths import Recorded
 from responses_tap_viewer.streams import UnusableInput, telling
@@ -33,7 +33,7 @@ def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInp
         for row in recording.streams():
             try:
                 with telling(f"{path}#{row.id}"):
-                    used = profile or row.profile or DEFAULT_PROFILE
+                    used = profile or (row.profile if row.profile in PROFILES else DEFAULT_PROFILE)
                     checker, _ = recorded.check(row, used)
                     before, after = recording.findings(row.id), checker.findings
             except UnusableInput as error:
@@ -42,5 +42,6 @@ def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInp
             writer.set_findings(row.id, after, rules=RULES_VERSION, profile=used)
             writer.commit()
             yield Rechecked(row.id, before, after)
+        recording.require_whole()
     finally:
         writer.close()

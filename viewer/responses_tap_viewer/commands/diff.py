@@ -104,15 +104,18 @@ def _taps(a: str, b: str, format_: str) -> int:
 def _by_shape(name: str | None, format_: str) -> int:
     from responses_tap_viewer.comparing.shape_groups import groups
     from responses_tap_viewer.reports import shape_groups as reports
-    from responses_tap_viewer.streams import default_recording, open_existing
+    from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
 
     path = default_recording() if name is None else Path(name)
     with open_existing(path) as recording:
         found, bare = groups(recording)
+        left_out = recording.left_out
     if format_ == "json":
         click.echo(reports.report(str(path), found, bare), nl=False)
     else:
         print_lines(reports.lines(found, bare))
+    if left_out:
+        raise UnusableInput("", left_out)
     return 1 if len(found) > 1 else 0
 
 

@@ -53,10 +53,11 @@ def list_(db: Path | None, wanted: Filter | None, format_: str) -> None:
 
     with open_existing(db or default_recording()) as recording:
         rows = recording.matching(wanted) if wanted else recording.streams()
-    if format_ == "json":
-        click.echo(json.stream_list(rows), nl=False)
-    else:
-        print_lines(text.list_lines(rows))
+        if format_ == "json":
+            click.echo(json.stream_list(rows), nl=False)
+        else:
+            print_lines(text.list_lines(rows))
+        recording.require_whole()
 
 
 @click.command()

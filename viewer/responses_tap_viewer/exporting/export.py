@@ -1,6 +1,7 @@
 """Takes streams out of a recording, as a file for somebody else."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -67,18 +68,28 @@ def depart(
 def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:
     """Write a file at once: it is there whole, or not at all. UnusableInput where it cannot be written.
 
-    A file that is there already stays, and UnusableInput says so, unless this is to be written `over` it.
+    A file that is there already stays, and UnusableInput says so, unless this is to be written `over` it. What a pipe
+    or a terminal is named for goes into it; nothing is put in its place, and a disk is never written to.
     """
-    if path.is_file() and not over:
-        raise UnusableInput(str(path), "is there already; --force writes over it")
     try:
-        if path.exists() and not path.is_file():  # a device or a pipe: nothing that could be put in its place
-            with path.open("wb") as file:
-                file.write(content)
-        else:
+        found = path.stat() if path.exists() else None
+        if found is not None and os.path.samestat(found, os.fstat(1)):  # /dev/stdout, wherever that leads
+            _pour(1, content)
+        elif found is None or stat.S_ISREG(found.st_mode):
+            if found is not None and not over:
+                raise UnusableInput(str(path), "is there already; --force writes over it")
             _put(path.resolve(), content)
+        elif stat.S_ISFIFO(found.st_mode) or stat.S_ISCHR(found.st_mode):
+            _pour(os.open(path, os.O_WRONLY | os.O_NOCTTY), content)
+        else:
+            raise UnusableInput(str(path), "is no file that can be written to; name another with -o")
     except OSError as error:
         raise UnusableInput(str(path), f"cannot be written ({error.strerror})") from error
+
+
+def _pour(descriptor: int, content: bytes) -> None:
+    with os.fdopen(descriptor, "wb", closefd=descriptor != 1) as file:
+        file.write(content)
 
 
 def _put(path: Path, content: bytes) -> None:

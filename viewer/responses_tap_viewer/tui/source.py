@@ -110,10 +110,12 @@ class Source:
         if self._recording is None:
             return None
         try:
-            return query(self._recording)
+            found = query(self._recording)
         except RecordingError as error:
             self.trouble = str(error)
             return None
+        self.trouble = self.trouble or self._recording.left_out
+        return found
 
     def _close(self) -> None:
         if self._recording is not None:

@@ -1,0 +1,81 @@
+"""Recordings as somebody might craft them: a real one, in which anything can be replaced by anything."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from responses_tap.store import ChunkRow, EventRow
+from responses_tap.store.writer import Writer
+from responses_tap_viewer.importing import import_paths
+
+from .conftest import RECORDINGS
+
+FORMER_STEP = "m007_no_mask_key"
+"""The last migration before the tables became STRICT."""
+SOCKET = {"url": "http://h/v1/responses", "host": "h", "http_version": "HTTP/1.1", "request_headers": "[]"}
+COLUMNS = SOCKET | {"method": "GET", "route": "websocket", "state": "completed", "started_at": "2026-11-23T08:00:00Z"}
+
+
+def record(db: Path) -> None:
+    """Streams 1 and 2 are event streams, the second with findings; 3 came over a WebSocket."""
+    samples = [RECORDINGS / "clean/text.sse", RECORDINGS / "broken/llamastack-before-pr5308.sse"]
+    assert all(isinstance(line, str) for line in import_paths(map(str, samples), db))
+    writer = Writer(db)
+    socket = writer.add_socket(SOCKET | {"started_at": COLUMNS["started_at"]})
+    asked, created = '{"type":"response.create"}', b'{"type":"response.created"}'
+    stream = writer.add_stream(COLUMNS | {"socket": socket, "socket_ns": 5, "request_body": asked})
+    writer.add_event(EventRow(stream, 0, 0, 9, 0, "response.created", 0, None, None, None, None, 0, created))
+    writer.add_chunk(ChunkRow(stream, 0, 9, 27, 0, 27))
+    writer.add_client_event(socket, 7, stream, '{"type":"response.cancel"}')
+    writer.commit()
+    writer.close()
+
+
+@contextmanager
+def unguarded(db: Path) -> Iterator[sqlite3.Connection]:
+    """The file, open for whatever SQLite lets one do to it: its tables are not STRICT any more."""
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = replace(replace(sql, ') STRICT,', ')'), ') STRICT', ')')"
+            " WHERE type = 'table'"
+        )
+        connection.execute("PRAGMA writable_schema = RESET")
+        yield connection
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = CASE WHEN sql LIKE '%) WITHOUT ROWID'"
+            " THEN replace(sql, ') WITHOUT ROWID', ') STRICT, WITHOUT ROWID') ELSE sql || ' STRICT' END"
+            " WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
+        )
+
+
+def put(db: Path, table: str, column: str, value: Any, rowid: int = 1) -> None:
+    """Put a value into a column of the first row that belongs to a stream, or of the second event."""
+    key = "id" if table in ("streams", "sockets") else "socket" if table == "client_events" else "stream"
+    where = "true" if table == "meta" else f"{key} = {rowid}" + " AND n = 1" * (table == "events")
+    given = value if isinstance(value, Sql) else "?"
+    with unguarded(db) as connection:
+        sql = f"UPDATE OR IGNORE {table} SET {column} = {given} WHERE {where}"
+        with suppress(sqlite3.IntegrityError):  # a key that SQLite does not let anybody have
+            connection.execute(sql, () if isinstance(value, Sql) else (value,))
+
+
+class Sql(str):
+    """An expression instead of a value."""
+
+    __slots__ = ()
+
+
+INVALID_TEXT = Sql("CAST(x'ff1b5b324a' AS TEXT)")
+"""No UTF-8, as far as it is any an escape sequence."""
+
+
+def columns(db: Path) -> list[tuple[str, str]]:
+    """Every column of every table."""
+    with closing(sqlite3.connect(db)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        tables = [name for name in names if "sqlite" not in name]
+        return [(table, row[1]) for table in tables for row in connection.execute(f"PRAGMA table_info({table})")]
