@@ -91,10 +91,10 @@ def test_curl_sends_the_request_again_with_the_secrets_of_today(recording: Path,
     )
     script = export([asked(recording, echo.server_port, body, *headers, query="?key=‹masked 00ff00›")], FORMATS["curl"])
     assert b"abcdef" not in script
-    missing = sh(script, OPENAI_API_KEY="sk-1")
+    missing = sh(script, TAP_SECRET_AUTHORIZATION="sk-1")
     assert missing.returncode != 0
-    assert b"SECRET_00FF00" in missing.stderr
-    done = sh(script, OPENAI_API_KEY="sk-1", SECRET_00FF00="s2")
+    assert b"TAP_SECRET_000000000000FF00" in missing.stderr
+    done = sh(script, TAP_SECRET_AUTHORIZATION="sk-1", TAP_SECRET_000000000000FF00="s2")
     assert done.returncode == 0, done.stderr
     path, sent, posted = echo.seen[-1]  # type: ignore[attr-defined]
     assert path == "/v1/responses?key=s2"
@@ -112,7 +112,7 @@ def test_curl_sends_the_request_again_with_the_secrets_of_today(recording: Path,
 
 
 _SAID = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30) | st.sampled_from(
-    ["\nJSON\n", "$(id)", "${A}", "\\$x", "'\"`", "\\\\${OPENAI_API_KEY}", "‹masked 00ff00›x", "!!"]
+    ["\nJSON\n", "$(id)", "${A}", "\\$x", "'\"`", "\\\\${TAP_SECRET_AUTHORIZATION}", "‹masked 00ff00›x", "!!"]
 )
 
 
@@ -122,10 +122,10 @@ _SAID = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30) | s
 def test_curl_sends_whatever_was_said(recording: Path, echo: ThreadingHTTPServer, said: str, value: str) -> None:
     body = json.dumps({"input": said}, ensure_ascii=False, indent=1).replace("\\n", "\n")
     stream = asked(recording, echo.server_port, body, ("X-Said", value))
-    done = sh(export([stream], FORMATS["curl"]), SECRET_00FF00="s2")
+    done = sh(export([stream], FORMATS["curl"]), TAP_SECRET_000000000000FF00="s2")
     assert done.returncode == 0, done.stderr
     _, sent, posted = echo.seen[-1]  # type: ignore[attr-defined]
-    assert posted.decode() == body.replace("‹masked 00ff00›", "s2") + "\n"
+    assert posted.decode() == body.replace("‹masked 00ff00›", "s2")
     assert sent["X-Said"] == value
 
 
@@ -153,7 +153,7 @@ def test_the_test_fails_on_the_bad_server_and_passes_on_the_mended_one(
     stream = asked(recording, 1, body, ("Authorization", "Bearer ‹masked abcdef›"))
     stream = replace(stream, findings=find_stream(str(sample)).findings)
     pytester.path.joinpath("wire_test.py").write_bytes(export([stream], FORMATS["pytest"]))
-    for name in ("OPENAI_API_KEY", "SECRET_00FF00"):
+    for name in ("TAP_SECRET_AUTHORIZATION", "TAP_SECRET_000000000000FF00"):
         monkeypatch.setenv(name, "none")
     for answer, failed in ((sample, 1), (GOOD, 0)):
         with ReplayServer({"/v1/responses": playback(find_stream(str(answer)))}, speed=0) as server:
@@ -173,8 +173,8 @@ def test_the_test_sends_what_was_sent(
     headers = (("Authorization", "Bearer ‹masked abcdef›"), ("X-Quote", "a 'b' \"c\""))
     streams = [asked(recording, echo.server_port, body, *headers, query="?a=‹masked 00ff00›") for body in bodies]
     pytester.path.joinpath("wire_test.py").write_bytes(export(streams, FORMATS["pytest"]))
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
-    monkeypatch.setenv("SECRET_00FF00", "s2")
+    monkeypatch.setenv("TAP_SECRET_AUTHORIZATION", "sk-1")
+    monkeypatch.setenv("TAP_SECRET_000000000000FF00", "s2")
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(failed=2)
     for body, (path, sent, posted) in zip(bodies, echo.seen[-2:], strict=True):  # type: ignore[attr-defined]
         assert path == "/v1/responses?a=s2"

@@ -94,7 +94,7 @@ def workflow_property(value: object) -> str:
 
 
 def python_literal(text: str) -> str:
-    """The literal of a string, on one line. It may also be part of what `pformat` wrote: no quote is added twice."""
+    """The literal of a string, on one line."""
     return printable(repr(text))
 
 
@@ -128,7 +128,12 @@ def _octal(match: re.Match[str]) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return _NO_BYTE.sub("\ufffd", text).encode(errors="surrogateescape")
+    return encodable(text).encode(errors="surrogateescape")
+
+
+def encodable(text: str) -> str:
+    """`text` as UTF-8 with `surrogateescape` can hold it: U+FFFD for other lone surrogates, which JSON has."""
+    return _NO_BYTE.sub("\ufffd", text)
 
 
 def is_token(text: str) -> bool:

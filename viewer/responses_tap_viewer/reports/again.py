@@ -1,12 +1,16 @@
 """The request of a stream, sent again: what of it to send, and which variables stand for its secrets."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from responses_tap.escaping import encodable, is_token
+from responses_tap.urls import requestable
 from responses_tap_viewer.streams import Stream, UnusableInput
 
-_MASKED = re.compile("‹masked ([0-9a-f]{6})›")
+_MASKED = re.compile("masked-([0-9a-f]{16})")
+_OLD_MASK = re.compile("‹masked ([0-9a-f]{6})›")
+"""As recordings of 0.1.0 have it. No header and no URL can hold it."""
 _NOT_SENT = frozenset(
     (
         "host", "content-length", "content-encoding", "accept-encoding", "connection", "keep-alive", "te",
@@ -14,15 +18,20 @@ _NOT_SENT = frozenset(
     )
 )  # fmt: skip
 """Headers of the first connection, or of how its body was packed; so are the SDK's counters, `x-stainless-…`."""
-_VARIABLES = {"authorization": "OPENAI_API_KEY", "api-key": "AZURE_OPENAI_API_KEY"}
+PREFIX = "TAP_SECRET_"
+"""How the variables of secrets begin. With a name out of the recording alone, a script from a stranger would send
+what the user's environment has by that name to the host that the stranger chose."""
 
 
 class Again(NamedTuple):
     """A request to send again. Its secrets stand masked in it, as the recording has them."""
 
     method: str
+    """A token of RFC 9110."""
     url: str
+    """http or https, in ASCII."""
     headers: tuple[tuple[str, str], ...]
+    """The names are tokens of RFC 9110, the values as recorded."""
     body: str | None
     variables: dict[str, str]
     """The fingerprint of a secret → the environment variable that holds it."""
@@ -37,29 +46,48 @@ class Again(NamedTuple):
 
     def masks(self, text: str) -> list[tuple[str, str]]:
         """The masks in a text: as they stand there, and the variable of each."""
-        return [(f"‹masked {mark}›", self.variables[mark]) for mark in dict.fromkeys(_MASKED.findall(text))]
+        return [(found[0], self.variables[found[1]]) for found in {m[0]: m for m in _MASKED.finditer(text)}.values()]
 
 
 def again(stream: Stream) -> Again:
-    """The request of a stream; UnusableInput where it is not known whole."""
+    """The request of a stream; UnusableInput where it is not known whole, or cannot be one."""
     row = stream.row
     if row is None or not row.url or not row.method or (row.method == "POST" and row.request_body is None):
         raise UnusableInput(stream.name, "has no request to send again: its file tells of none, or --structure-only")
     if row.route == "websocket":
         raise UnusableInput(stream.name, "was asked for through a WebSocket; --format json has what was sent")
-    headers = tuple(
-        (name, value)
-        for name, value in row.request_headers
-        if name.lower() not in _NOT_SENT and not name.lower().startswith("x-stainless-")
-    )
-    body = row.request_body
+    url = requestable(_ascii_masks(row.url))
+    if url is None:
+        raise UnusableInput(stream.name, "cannot be requested again: its URL is not a well-formed http or https URL")
+    if not is_token(row.method):
+        raise UnusableInput(stream.name, "cannot be requested again: its method is not one that HTTP knows")
+    headers = _headers(row.request_headers)
+    body = None if row.request_body is None else _ascii_masks(encodable(row.request_body))
     if body is not None and not any(name.lower() == "content-type" for name, _ in headers):
         headers = (*headers, ("Content-Type", "application/json"))
+    return Again(row.method, url, headers, body, _variables(headers, f"{url} {body}"))
+
+
+def _headers(recorded: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Those to send. What has no header's name is none: browsers' HARs hold `:path` and the like."""
+    return tuple(
+        (name, _ascii_masks(value))
+        for name, value in recorded
+        if is_token(name) and name.lower() not in _NOT_SENT and not name.lower().startswith("x-stainless-")
+    )
+
+
+def _variables(headers: Sequence[tuple[str, str]], text: str) -> dict[str, str]:
+    """A variable for each secret, named after its header where it has one, else by its fingerprint."""
     variables: dict[str, str] = {}
     for name, value in headers:
         for mark in _MASKED.findall(value):
-            own = _VARIABLES.get(name.lower()) or re.sub(r"\W", "_", name).upper()
-            variables.setdefault(mark, own if own not in variables.values() else f"SECRET_{mark.upper()}")
-    for mark in _MASKED.findall(f"{row.url} {body}"):
-        variables.setdefault(mark, f"SECRET_{mark.upper()}")
-    return Again(row.method, row.url, headers, body, variables)
+            own = PREFIX + re.sub("[^A-Z0-9]", "_", name.upper())
+            variables.setdefault(mark, own if own not in variables.values() else f"{PREFIX}{mark.upper()}")
+    for mark in _MASKED.findall(text):
+        variables.setdefault(mark, f"{PREFIX}{mark.upper()}")
+    return variables
+
+
+def _ascii_masks(text: str) -> str:
+    return _OLD_MASK.sub(r"masked-0000000000\1", text)

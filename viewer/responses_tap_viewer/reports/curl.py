@@ -1,56 +1,61 @@
-"""The request as a curl command, for any POSIX shell; secrets are variables."""
+"""The request as a curl command, for any POSIX shell; secrets are variables.
 
-import re
-import shlex
+Everything from outside is a quoted word, and a word that cannot begin another option: a URL behind `--url`, a header
+behind its name. The body comes through a pipe from the shell's own `printf`: a here-document could end early, and
+shells drop a NUL in it.
+"""
+
 from collections.abc import Iterator, Sequence
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import header_value, printable, shell_printed, shell_word
 from responses_tap_viewer.reports.again import Again, again
 from responses_tap_viewer.streams import Stream
 
-_DELIMITER = "JSON"
+_CURL = "curl -gsSN --path-as-is --proto '=http,https'"
+"""Nothing in the URL is expanded or tidied up, and no other protocol is spoken."""
 
 
 def script(streams: Sequence[Stream]) -> str:
     """A shell script that sends the requests of the streams again, one after the other."""
     requests = [again(stream) for stream in streams]
     lines = ["#!/bin/sh"]
-    for name in dict.fromkeys(name for request in requests for name in request.variables.values()):
-        lines.append(f': "${{{name}:?set it to the secret that the recording masks}}"')
+    names = dict.fromkeys(name for request in requests for name in request.variables.values())
+    if names:
+        lines.append("# The secrets are masked in the recording. They go to the hosts below:")
+    for name in names:
+        lines.append(f': "${{{name}:?set it to the secret that the recording masks: export {name}=…}}"')
     for stream, request in zip(streams, requests, strict=True):
         lines += ["", f"# {printable(stream.name)}", *command(request)]
     return "\n".join(lines) + "\n"
 
 
-def command(request: Again) -> Iterator[str]:
-    """The lines of one command."""
-    method = "" if request.method == ("GET" if request.body is None else "POST") else f"-X {request.method} "
-    pieces = [f"curl -gsSN {method}{_quoted(request, request.url)}"]
-    # `-H 'Name:'` would take the header out; so curl writes one without a value.
-    pieces += [f"-H {_quoted(request, f'{n}: {v}' if v else f'{n};')}" for n, v in request.headers]
-    if request.body is None:
-        yield from _joined(pieces)
-        return
-    delimiter = _DELIMITER
-    while delimiter in request.body.splitlines():
-        delimiter += "_"
-    has_secrets = bool(request.masks(request.body))
-    pieces.append(f"--data-binary @- <<{delimiter}" if has_secrets else f"--data-binary @- <<'{delimiter}'")
-    yield from _joined(pieces)
-    yield _expanded(request, request.body, r"[\\$`]") if has_secrets else request.body
-    yield delimiter
+def command(request: Again, body_file: str = "") -> Iterator[str]:
+    """The lines of one command; with a `body_file`, which the shell takes as it is, the body comes from there."""
+    pieces = [_CURL]
+    if request.method != ("GET" if request.body is None else "POST"):
+        pieces[0] += f" --request {shell_word(request.method)}"
+    pieces.append(f"--url {_word(request, request.url)}")
+    pieces += [f"--header {_header(request, name, value)}" for name, value in request.headers]
+    if request.body is not None:
+        pieces.append(f"--data-binary @{body_file or '-'}")
+        if not body_file:
+            yield f"{_printed(request, request.body)} |"
+    yield from (f"{'  ' * (n > 0)}{piece}{' \\' * (n < len(pieces) - 1)}" for n, piece in enumerate(pieces))
 
 
-def _joined(pieces: list[str]) -> Iterator[str]:
-    for n, piece in enumerate(pieces):
-        yield ("  " if n else "") + piece + (" \\" if n < len(pieces) - 1 else "")
+def _header(request: Again, name: str, value: str) -> str:
+    # As curl has it: `Name:` would take the header out, `Name;` sends it without a value.
+    sent = header_value(value).encode("latin-1").decode(errors="surrogateescape")
+    return _word(request, f"{name}: {sent}" if sent.strip() else f"{name};")
 
 
-def _quoted(request: Again, text: str) -> str:
-    return f'"{_expanded(request, text, r'[\\$`"]')}"' if request.masks(text) else shlex.quote(text)
+def _word(request: Again, text: str) -> str:
+    """A text as one word, with the variables of its secrets in it."""
+    return "".join(f'"${name}"' if name else shell_word(plain) for plain, name in request.parts(text)) or "''"
 
 
-def _expanded(request: Again, text: str, special: str) -> str:
-    """A text in which the shell puts the variables in."""
-    parts = (f"${{{name}}}" if name else re.sub(special, r"\\\g<0>", plain) for plain, name in request.parts(text))
-    return re.sub(r"(?<!\\)\$\{(\w+)\}(?!\w)", r"$\1", "".join(parts))
+def _printed(request: Again, text: str) -> str:
+    """The command that writes a text with its secrets."""
+    pieces = [("%s", f'"${name}"') if name else shell_printed(plain) for plain, name in request.parts(text)]
+    conversions = "".join(conversion for conversion, _ in pieces) or "%s"
+    return f"printf {conversions} {''.join(f'{word} ' for _, word in pieces).rstrip() or "''"}"

@@ -1,11 +1,14 @@
-"""Tests for a server's suite: each sends a recorded request again, and fails while the answer breaks the protocol."""
+"""Tests for a server's suite: each sends a recorded request again, and fails while the answer breaks the protocol.
+
+What is from outside stands in string literals only, and in the names of tests as ASCII words.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Sequence
 from pprint import pformat
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import header_value, printable, python_literal
 from responses_tap.formats.trace import compact
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
@@ -16,7 +19,7 @@ _HEAD = '''\
 """Requests that the recording of a Responses API server holds, sent again.
 
     pip install pytest responses-tap
-    export OPENAI_BASE_URL={base_url}{exports}
+    export OPENAI_BASE_URL=…  (without it, the host of the recording){exports}
     pytest THIS_FILE
 
 A test fails while the stream that it gets breaks the protocol, and shows where. Written by `responses-tap export`.
@@ -26,7 +29,7 @@ import json
 import os
 from urllib.request import Request, urlopen
 
-BASE_URL = os.environ.get("OPENAI_BASE_URL", {base_url!r}).rstrip("/")'''
+BASE_URL = os.environ.get("OPENAI_BASE_URL", {base_url}).rstrip("/")'''
 _WIDTH = 100
 
 
@@ -35,7 +38,7 @@ def tests(streams: Sequence[Stream]) -> str:
     requests = [again(_testable(stream)) for stream in streams]
     names = dict.fromkeys(name for request in requests for name in request.variables.values())
     exports = "".join(f"\n    export {name}=…" for name in names)
-    parts = [_HEAD.format(base_url=_split(requests[0].url)[0], exports=exports)]
+    parts = [_HEAD.format(base_url=python_literal(_split(requests[0].url)[0]), exports=exports)]
     for n, (stream, request) in enumerate(zip(streams, requests, strict=True), 1):
         parts.append("\n".join(_test(n, stream, request)))
     return "\n\n\n".join(parts) + "\n"
@@ -54,39 +57,48 @@ def _test(n: int, stream: Stream, request: Again) -> Iterator[str]:
     name = f"{serious[0].code}_{serious[0].name}" if serious else "keeps_to_the_protocol"
     row = stream.row
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
-    yield f"def test_{n}_{re.sub(r'\W', '_', name).lower()}(responses_tap):"
+    yield f"def test_{n}_{re.sub('[^a-z0-9]+', '_', name.lower())}(responses_tap):"
     found = ", ".join(f"{f.code} {f.name}" + ("" if f.position is None else f" at {f.position}") for f in serious)
-    yield f"    {json.dumps(f'{printable(stream.name)}: {found or "no violations"}.', ensure_ascii=False)}"
+    yield f"    {python_literal(printable(f'{stream.name}: {found or "no violations"}.'))}"
     if request.body is not None:
         yield from _body(request, request.body)
     yield "    request = Request("
     yield f"        BASE_URL + {_expression(request, _split(request.url)[1])},"
-    yield f"        method={request.method!r},"
+    yield f"        method={python_literal(request.method)},"
     yield "        headers={"
-    yield from (f"            {name!r}: {_expression(request, value)}," for name, value in request.headers)
+    for header, value in request.headers:
+        yield f"            {python_literal(header)}: {_expression(request, header_value(value))},"
     yield "        },"
     if request.body is not None:
-        yield "        data=body.encode(),"
+        # As when it was recorded: what is no UTF-8 has got here as lone surrogates.
+        yield '        data=body.encode(errors="surrogateescape"),'
     yield "    )"
     yield "    with urlopen(request, timeout=600) as answer:"
-    yield f"        responses_tap.check(answer{'' if profile == DEFAULT_PROFILE else f', profile={profile!r}'})"
+    yield f"        responses_tap.check(answer{'' if profile == DEFAULT_PROFILE else f', profile={python_literal(profile)}'})"
 
 
 def _body(request: Again, body: str) -> Iterator[str]:
     try:
         value = json.loads(body)
-        compact(value)
-        inner = [*f"{pformat(value, width=_WIDTH, sort_dicts=False)},".split("\n"), "ensure_ascii=False,"]
-        written = ["json.dumps(", *(f"    {line}" for line in inner), ")"]
+        compact(value).encode()
+        lines = map(printable, pformat(value, width=_WIDTH, sort_dicts=False).split("\n"))
+        written = [
+            "json.dumps(",
+            *(f"    {line}" for line in f"{'\n'.join(lines)},".split("\n")),
+            "    ensure_ascii=False,",
+            ")",
+        ]
     except (ValueError, RecursionError):
-        written = [repr(body)]
+        written = [python_literal(body)]
     yield from (f"    {'body = ' * (n == 0)}{line}" for n, line in enumerate(written))
     for mask, name in request.masks(body):
-        yield f"    body = body.replace({mask!r}, os.environ[{name!r}])"
+        yield f"    body = body.replace({python_literal(mask)}, os.environ[{python_literal(name)}])"
 
 
 def _expression(request: Again, text: str) -> str:
-    pieces = [f"os.environ[{name!r}]" if name else repr(plain) for plain, name in request.parts(text)]
+    pieces = [
+        f"os.environ[{python_literal(name)}]" if name else python_literal(plain) for plain, name in request.parts(text)
+    ]
     return " + ".join(pieces) or "''"
 
 
