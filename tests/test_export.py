@@ -55,7 +55,8 @@ def test_the_bug_report_has_what_a_maintainer_needs(recording: Path) -> None:
         assert page.fix in report
     assert "[section 'Items are streamable'](https://www.openresponses.org/specification#:~:text=Items" in report
     assert "response.reasoning_text.delta  [0.1] × 2" in report
-    assert "curl -gsSN --path-as-is --proto '=http,https' --url http://127.0.0.1" in report
+    assert "|\ncurl -gsSN " in report
+    assert "  --url http://127.0.0.1" in report
     assert '"stream": true' in report
 
 

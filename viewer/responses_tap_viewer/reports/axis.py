@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from responses_tap.escaping import html
 from responses_tap.protocol.findings import Finding
 from responses_tap.timeline import GLYPHS, Entry
 from responses_tap_viewer.reports.text import counted
@@ -15,13 +16,18 @@ _MOST_TICKS = 8
 
 
 def axis(entries: Sequence[Entry], findings: Sequence[Finding], span_ns: int) -> Iterator[str]:
-    """The lines of the figure, `span_ns` long, from the request on; its caption says in words what it shows."""
+    """The lines of the figure, `span_ns` long, from the request on; its caption says in words what it shows.
+
+    Without an event there is none.
+    """
     times = [entry.at_ns for entry in entries if entry.at_ns is not None and entry.position is not None]
-    caption = _caption(times)
+    if not times:
+        return
+    caption = html(_caption(times))
     yield f'<figure><figcaption>{caption}</figcaption><svg role="img" aria-label="{caption}">'
     bins = [0] * _BINS
     for time in times:
-        bins[min(_BINS - 1, time * _BINS // span_ns)] += 1
+        bins[max(0, min(_BINS - 1, time * _BINS // span_ns))] += 1
     for n, count in enumerate(bins):
         if count:
             height = max(2, _HEIGHT * count / max(bins))
@@ -41,7 +47,7 @@ def axis(entries: Sequence[Entry], findings: Sequence[Finding], span_ns: int) ->
         at = places.get((finding.response, finding.position)) if finding.position is not None else None
         if at is not None:
             glyph = GLYPHS[finding.severity]
-            yield f'<text class="{finding.severity}" x="{at / span_ns:.2%}" y="11" text-anchor="middle">{glyph}</text>'
+            yield f'<text class="{html(finding.severity)}" x="{at / span_ns:.2%}" y="11" text-anchor="middle">{glyph}</text>'
     yield "</svg></figure>"
 
 

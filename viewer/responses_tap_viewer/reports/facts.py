@@ -24,7 +24,13 @@ def headline(stream: Stream) -> str:
         return "A Responses stream without violations"
     first = serious[0]
     more = f" (and {counted(len(serious) - 1, 'more finding')})" if len(serious) > 1 else ""
-    return f"{first.code} {first.name}: {RULES[first.code].page().what if first.code in RULES else first.message}{more}"
+    return f"{rule_name(first)}: {RULES[first.code].page().what if first.code in RULES else first.message}{more}"
+
+
+def rule_name(finding: Finding) -> str:
+    """`MD301 text-done-missing`; in our own words where the rule is one that we know."""
+    rule = RULES.get(finding.code)
+    return f"{finding.code} {finding.name if rule is None else rule.name}"
 
 
 def facts(stream: Stream) -> Iterator[tuple[str, str]]:

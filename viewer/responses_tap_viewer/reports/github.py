@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import workflow_data, workflow_property
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
@@ -13,17 +13,9 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 def annotations(result: Checked | UnusableInput) -> Iterator[str]:
     """The workflow commands for one response, or for a path that could not be read."""
     if isinstance(result, UnusableInput):
-        yield f"::error title=responses-tap::{_data(str(result))}"
+        yield f"::error title=responses-tap::{workflow_data(str(result))}"
         return
     for finding in result.findings:
-        place = f"file={_property(result.source)},line={result.line(finding)}"
-        title = _property(f"{finding.code} {finding.name}")
-        yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{_data(finding.message)}"
-
-
-def _data(text: str) -> str:
-    return printable(text).replace("%", "%25")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+        place = f"file={workflow_property(result.source)},line={result.line(finding)}"
+        title = workflow_property(f"{finding.code} {finding.name}")
+        yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(finding.message)}"

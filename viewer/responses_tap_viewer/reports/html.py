@@ -7,12 +7,11 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import html
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.timeline import GLYPHS, MISSING, Entry, Row, label, timeline
@@ -29,23 +28,29 @@ _MOST_JSON = 8_000_000
 
 def page(streams: Sequence[Stream]) -> str:
     """The streams as one page."""
-    script = (_PAGE / "page.js").read_text()
+    style, script = (_PAGE / "page.css").read_text(), (_PAGE / "page.js").read_text()
     title = headline(streams[0]) if len(streams) == 1 else counted(len(streams), "Responses stream")
     sections = [_Section(stream, f"s{n}", len(streams)) for n, stream in enumerate(streams, 1)]
     return Template((_PAGE / "page.html").read_text()).substitute(
-        title=_text(title),
+        title=html(title),
         generator=f"responses-tap {version('responses-tap')}",
-        style=(_PAGE / "page.css").read_text(),
+        style=style,
+        style_hash=_hash(style),
         script=script,
-        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+        script_hash=_hash(script),
         contents="\n".join(_contents(sections)) if len(sections) > 1 else "",
         streams="\n".join(line for section in sections for line in section.lines()),
     )
 
 
+def _hash(text: str) -> str:
+    """What the page's policy calls an element by, so that no other one of its kind does anything."""
+    return b64encode(sha256(text.encode()).digest()).decode()
+
+
 def _contents(sections: "Iterable[_Section]") -> Iterator[str]:
     yield '<nav aria-label="Streams"><ol>'
-    yield from (f'<li><a href="#{s.id}">{_text(s.stream.name)}</a>: {_text(headline(s.stream))}</li>' for s in sections)
+    yield from (f'<li><a href="#{s.id}">{html(s.stream.name)}</a>: {html(headline(s.stream))}</li>' for s in sections)
     yield "</ol></nav>"
 
 
@@ -64,7 +69,7 @@ class _Section:
     def lines(self) -> Iterator[str]:
         """The section."""
         yield f'<section aria-labelledby="{self.id}">'
-        yield f'<h2 id="{self.id}">{_text(self.stream.name)}</h2>'
+        yield f'<h2 id="{self.id}">{html(self.stream.name)}</h2>'
         yield from _list(facts(self.stream))
         if self._span:
             yield from axis(self.stream.entries, self.stream.findings, self._span)
@@ -83,10 +88,10 @@ class _Section:
         for finding in self._findings:
             at = ""
             if finding.position is not None:
-                at = f' <a href="#{self._row_id(finding.response, finding.position)}">at event {finding.position}</a>'
-            yield f'<li class="{finding.severity}" id="{self.id}-f{self._numbers[id(finding)]}">'
-            yield f"<h4>{_mark(finding)} {finding.severity} {_text(f'{finding.code} {finding.name}')}{at}</h4>"
-            yield f"<p>{_text(finding.message)}</p>"
+                at = f' <a href="#{self._row_id(finding.response, finding.position)}">at event {html(finding.position)}</a>'
+            yield f'<li class="{html(finding.severity)}" id="{self.id}-f{self._numbers[id(finding)]}">'
+            yield f"<h4>{_mark(finding)} {html(finding.severity)} {html(f'{finding.code} {finding.name}')}{at}</h4>"
+            yield f"<p>{html(finding.message)}</p>"
             yield from _list(_page_of(finding), link=True)
             yield "</li>"
         yield "</ol>"
@@ -115,14 +120,14 @@ class _Section:
             is_named = row.position is not None
             id_ = f' id="{self._row_id(row.response, row.position)}"' if is_named else ""
             yield f'<li{found_class}{id_}><details><summary class="row">{self._cells(row, before)}</summary>'
-            yield f'<pre tabindex="0" aria-label="{_text(row.type)}">{self._content(row)}</pre></details>'
+            yield f'<pre tabindex="0" aria-label="{html(row.type)}">{self._content(row)}</pre></details>'
         if found:
             yield '<ul class="said">'
             for finding in found:
-                name = _text(f"{finding.code} {finding.name}")
+                name = html(f"{finding.code} {finding.name}")
                 link = f'<a href="#{self.id}-f{self._numbers[id(finding)]}">{name}</a>'
-                words = f"{finding.severity} {link}: {_text(finding.message)}"
-                yield f'<li class="{finding.severity}">{_mark(finding)} {words}</li>'
+                words = f"{html(finding.severity)} {link}: {html(finding.message)}"
+                yield f'<li class="{html(finding.severity)}">{_mark(finding)} {words}</li>'
             yield "</ul>"
         yield "</li>"
 
@@ -132,9 +137,9 @@ class _Section:
         since = "" if row.at_ns is None or not self._span else f"+{(row.at_ns - before) / 1e9:.3f}"
         mark = f'<span class="mark" aria-hidden="true">{MISSING}</span> ' if row.kind == "missing" else ""
         return (
-            f'<span class="number">{position}</span><span class="time">{time}</span>'
+            f'<span class="number">{html(position)}</span><span class="time">{time}</span>'
             f'<span class="time since">{since}</span>{self._track(row)}'
-            f'<span class="what" style="--depth:{row.depth}">{mark}{_text(label(row))}</span>'
+            f'<span class="what" style="--depth:{row.depth}">{mark}{html(label(row))}</span>'
         )
 
     def _track(self, row: Row) -> str:
@@ -152,7 +157,7 @@ class _Section:
             return "Left out: the page would be too large. --format json has it."
         shown = _pretty(entries[0]) if len(entries) == 1 else "\n".join(map(self._line, entries))
         self._left -= len(shown)
-        return "\n".join(map(_text, shown.split("\n")))
+        return "\n".join(map(html, shown.split("\n")))
 
     def _line(self, entry: Entry) -> str:
         time = "" if entry.at_ns is None or not self._span else f"  {entry.at_ns / 1e9:.3f} s"
@@ -169,12 +174,12 @@ class _Section:
             yield f"<details><summary>{title}</summary>"
             yield from _list(headers)
             if body:
-                text = "\n".join(map(_text, _indented(body)[:_MOST_JSON].split("\n")))
+                text = "\n".join(map(html, _indented(body)[:_MOST_JSON].split("\n")))
                 yield f'<pre tabindex="0" aria-label="Body">{text}</pre>'
             yield "</details>"
 
     def _row_id(self, response: int, position: int | None) -> str:
-        return f"{self.id}-e{f'{response}-' if response else ''}{position}"
+        return html(f"{self.id}-e{f'{response}-' if response else ''}{position}")
 
 
 def _grouped(rows: Iterable[Row]) -> Iterator[tuple[Row | None, list[Finding]]]:
@@ -210,12 +215,12 @@ def _page_of(finding: Finding) -> Iterator[tuple[str, str]]:
 def _list(pairs: Iterable[tuple[str, str]], *, link: bool = False) -> Iterator[str]:
     yield "<dl>"
     for name, text in pairs:
-        yield f"<dt>{_text(name)}</dt><dd>{_linked(text) if link else _text(text)}</dd>"
+        yield f"<dt>{html(name)}</dt><dd>{_linked(text) if link else html(text)}</dd>"
     yield "</dl>"
 
 
 def _linked(text: str) -> str:
-    return "".join(f'<a href="{_text(url)}">{_text(words)}</a>' if url else _text(words) for words, url in linked(text))
+    return "".join(f'<a href="{html(url)}">{html(words)}</a>' if url else html(words) for words, url in linked(text))
 
 
 def _mark(finding: Finding) -> str:
@@ -232,8 +237,3 @@ def _indented(text: str) -> str:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return text
-
-
-def _text(text: str) -> str:
-    """Text from outside, safe in a page: no markup, and nothing that a reader's eye could be fooled by."""
-    return escape(printable(text))

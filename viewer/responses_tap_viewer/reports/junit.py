@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import xml
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
@@ -16,10 +16,10 @@ def junit(results: Sequence[Checked | UnusableInput], fail_on: Severity | None) 
     for result in results:
         if isinstance(result, UnusableInput):
             errors += 1
-            case = ET.SubElement(suite, "testcase", classname="responses-tap", name=printable(result.source))
-            ET.SubElement(case, "error", message=printable(result.message))
+            case = ET.SubElement(suite, "testcase", classname="responses-tap", name=xml(result.source))
+            ET.SubElement(case, "error", message=xml(result.message))
             continue
-        case = ET.SubElement(suite, "testcase", classname=printable(result.source), name=_name(result))
+        case = ET.SubElement(suite, "testcase", classname=xml(result.source), name=_name(result))
         failures += _failures(case, result, fail_on)
     suite.set("failures", str(failures))
     suite.set("errors", str(errors))
@@ -31,7 +31,7 @@ def junit(results: Sequence[Checked | UnusableInput], fail_on: Severity | None) 
 
 def _name(checked: Checked) -> str:
     stream = "" if checked.id is None else f"stream {checked.id} "
-    return printable(f"{stream}response {checked.index} {checked.response_id or ''}".strip())
+    return xml(f"{stream}response {checked.index} {checked.response_id or ''}".strip())
 
 
 def _failures(case: ET.Element, checked: Checked, fail_on: Severity | None) -> int:
@@ -39,7 +39,7 @@ def _failures(case: ET.Element, checked: Checked, fail_on: Severity | None) -> i
     lines = []
     serious = []
     for finding in checked.findings:
-        text = f"line {checked.line(finding)}: {finding.code} {finding.name}: {printable(finding.message)}"
+        text = xml(f"line {checked.line(finding)}: {finding.code} {finding.name}: {finding.message}")
         if fail_on is not None and finding.severity.rank <= fail_on.rank:
             serious.append(text)
         else:

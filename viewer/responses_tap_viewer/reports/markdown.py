@@ -1,23 +1,26 @@
 """A bug report that a maintainer can act on: what was sent, what came, what is wrong with it by which sentence of
-the specification, how to mend it, how to see it again. It fits a GitHub issue."""  # noqa: D205, D209
+the specification, how to mend it, how to see it again. It fits a GitHub issue.
 
-import re
+What is from outside stands in code spans and fenced blocks, where nothing is live.
+"""  # noqa: D205
+
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import code_block, code_span, printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.again import again
 from responses_tap_viewer.reports.curl import command
-from responses_tap_viewer.reports.facts import by_weight, facts, headline
+from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name
 from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
+    from responses_tap.store.rows import Headers
 
 MOST = 65_536
 """Characters of a GitHub issue."""
@@ -40,7 +43,7 @@ def bug_report(streams: Sequence[Stream]) -> str:
 
 def _report(stream: Stream, most: int) -> str:
     """The report on one stream; `most` characters, of which the timeline gets what the rest leaves."""
-    opening = _joined([f"# {_text(headline(stream))}", "", *_environment(stream), *_findings(stream, most * 2 // 5)])
+    opening = _joined([f"# {_headline(stream)}", "", *_environment(stream), *_findings(stream, most * 2 // 5)])
     closing = _joined([*_messages(stream.row, most // 8), *_reproduce(stream, most // 8)])
     return opening + _joined(_timeline(stream, most - len(opening) - len(closing) - 200)) + closing
 
@@ -49,10 +52,15 @@ def _joined(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def _headline(stream: Stream) -> str:
+    is_ours = all(finding.code in RULES for finding in by_weight(stream)[:1])
+    return headline(stream) if is_ours else code_span(headline(stream))
+
+
 def _environment(stream: Stream) -> Iterator[str]:
     yield "## Environment"
     yield ""
-    yield from (f"- {name}: {_code(text)}" for name, text in facts(stream))
+    yield from (f"- {name}: {code_span(text)}" for name, text in facts(stream))
     yield ""
 
 
@@ -81,22 +89,23 @@ def _findings(stream: Stream, most: int) -> Iterator[str]:
 
 def _head(finding: Finding) -> str:
     at = "" if finding.position is None else f", event {finding.position}"
-    return f"{GLYPHS[finding.severity]} {finding.code} {finding.name} ({finding.severity}{at})"
+    name = rule_name(finding) if finding.code in RULES else code_span(rule_name(finding))
+    return f"{GLYPHS[finding.severity]} {name} ({finding.severity}{at})"
 
 
 def _finding(finding: Finding) -> Iterator[str]:
     yield f"### {_head(finding)}"
     yield ""
-    yield _text(finding.message)
+    yield code_span(finding.message)
     yield ""
     if finding.missing:
-        yield f"- **Missing:** `{finding.missing}`"
+        yield f"- **Missing:** {code_span(finding.missing)}"
     if finding.code in RULES:
         page = RULES[finding.code].page()
         yield f"- **Specification:** {_linked(page.source)}"
         yield f"- **Which clients break:** {_linked(page.impact)}"
         yield f"- **How to mend it:** {page.fix}"
-        yield f"- **Right:** {_code(page.good)}"
+        yield f"- **Right:** {code_span(page.good)}"
     yield ""
 
 
@@ -106,7 +115,7 @@ def _timeline(stream: Stream, most: int) -> Iterator[str]:
     yield ""
     yield "Event number, seconds since the request, event; runs of deltas are folded (× N)."
     yield ""
-    block = list(_fenced("text", "\n".join(lines)))
+    block = [code_block("text", "\n".join(lines))]
     yield from _folded(counted(len(lines), "line"), block) if len(lines) > _LONG else block
 
 
@@ -141,14 +150,19 @@ def _messages(row: "StreamRow | None", most: int) -> Iterator[str]:
     if row is None:
         return
     if row.url:
-        head = _lines((f"{row.method} {row.url} {row.http_version}", *(f"{n}: {v}" for n, v in row.request_headers)))
-        block = [*_fenced("http", _cut(head, most // 2))]
+        head = [f"{row.method} {row.url} {row.http_version}", *_header_lines(row.request_headers)]
+        block = [code_block("http", _cut("\n".join(head), most // 2))]
         if row.request_body:
-            block += _fenced("json", _cut(_lines(row.request_body.split("\n")), most // 2))
+            block.append(code_block("json", _cut(row.request_body, most // 2)))
         yield from _folded("Request (secrets masked)", block)
     if row.response_headers:
-        head = _lines(f"{name}: {value}" for name, value in row.response_headers)
-        yield from _folded("Head of the answer", _fenced("http", _cut(head, most // 2)))
+        head = _header_lines(row.response_headers)
+        yield from _folded("Head of the answer", [code_block("http", _cut("\n".join(head), most // 2))])
+
+
+def _header_lines(headers: "Headers") -> list[str]:
+    """A header a line, whatever is in it."""
+    return [printable(f"{name}: {value}") for name, value in headers]
 
 
 def _reproduce(stream: Stream, most: int) -> Iterator[str]:
@@ -160,28 +174,15 @@ def _reproduce(stream: Stream, most: int) -> Iterator[str]:
     except UnusableInput:
         yield "Check the attached stream:"
         yield ""
-        yield from _fenced("sh", check)
+        yield code_block("sh", check)
         return
-    if len(request.body or "") > most:
-        request = request._replace(body=None, method="POST")
-        first, *_ = command(request)
-        yield "Send the request again, with its body in `request.json`, and check what comes:"
-        yield ""
-        yield from _fenced("sh", f"{first} … --data-binary @request.json > stream.sse\n{check}")
-        return
-    yield "Send the request again and check what comes:"
+    body_file = "request.json" if len(request.body or "") > most else ""
+    sent = f"Send the request again{f', with its body in `{body_file}`,' if body_file else ''} and check the answer"
+    secrets = ", ".join(f"`{name}`" for name in dict.fromkeys(request.variables.values()))
+    yield f"{sent}; the secrets that are masked here come from {secrets}:" if secrets else f"{sent}:"
     yield ""
-    lines = _lines(line for part in command(request) for line in part.split("\n"))
-    yield from _fenced("sh", f"{{\n{lines}\n}} > stream.sse\n{check}")
-
-
-def _fenced(language: str, text: str) -> Iterator[str]:
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    yield f"{fence}{language}"
-    yield text
-    yield fence
-    yield ""
+    lines = "\n".join(command(request, body_file))
+    yield code_block("sh", f"{lines} > stream.sse\n{check}")
 
 
 def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
@@ -192,26 +193,9 @@ def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
     yield ""
 
 
-def _code(text: str) -> str:
-    """A text as code: no markup in it means anything, and nobody is mentioned."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    blank = " " if text[:1] == "`" or text[-1:] == "`" else ""
-    return f"{'`' * (longest + 1)}{blank}{text}{blank}{'`' * (longest + 1)}"
-
-
 def _linked(text: str) -> str:
     return "".join(f"[{words}]({url})" if url and "#" not in words else words for words, url in linked(text))
 
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
-
-
-def _lines(lines: Iterable[str]) -> str:
-    """Lines from outside, safe in a fence."""
-    return "\n".join(map(printable, lines))
-
-
-def _text(text: str) -> str:
-    """Text from outside, safe in a document: control characters and markup escaped."""
-    return re.sub(r"[<*\[]", r"\\\g<0>", printable(text))

@@ -74,7 +74,8 @@ def _test(n: int, stream: Stream, request: Again) -> Iterator[str]:
         yield '        data=body.encode(errors="surrogateescape"),'
     yield "    )"
     yield "    with urlopen(request, timeout=600) as answer:"
-    yield f"        responses_tap.check(answer{'' if profile == DEFAULT_PROFILE else f', profile={python_literal(profile)}'})"
+    more = "" if profile == DEFAULT_PROFILE else f", profile={python_literal(profile)}"
+    yield f"        responses_tap.check(answer{more})"
 
 
 def _body(request: Again, body: str) -> Iterator[str]:
