@@ -5,6 +5,7 @@ programs read (shell, Python, HTTP) keeps its exact value.
 """
 
 import html as _html
+import json
 import re
 import shlex
 
@@ -41,6 +42,11 @@ def shorten(text: str, most: int = SHORT) -> str:
 def terminal_line(line: str) -> str:
     """A line that may be coloured already, safe to print: a terminal gets nothing to obey but colours."""
     return "".join(part if _STYLE.fullmatch(part) else printable(part) for part in _STYLE.split(line))
+
+
+def json_document(text: str) -> str:
+    """A JSON document, with everything escaped that a terminal could be fooled by; its values stay what they are."""
+    return _UNSAFE.sub(lambda match: "\n" if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
 
 
 def html(value: object) -> str:

@@ -3,23 +3,34 @@
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
+from responses_tap.escaping import printable
 from responses_tap_viewer.commands import check, diff, exchange, look, record, remove
+from responses_tap_viewer.printing import complain
 
 
 class _Commands(click.Group):
     """The group of commands: examples keep their lines, and unusable input is one line and status 2."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Wrong usage of the group itself is told in printable text."""
+        with _printable_errors():
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
         from responses_tap.errors import RecordingError
         from responses_tap_viewer.streams import UNUSABLE, UnusableInput, internal
 
         try:
-            return super().invoke(ctx)
+            with _printable_errors():
+                return super().invoke(ctx)
         except (UnusableInput, RecordingError) as error:
-            click.echo(f"responses-tap: {error}", err=True)
+            complain(error)
             ctx.exit(UNUSABLE)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -32,11 +43,22 @@ class _Commands(click.Group):
                 click.echo(f"responses-tap: {error.filename or 'a file'} cannot be used ({error.strerror})", err=True)
                 ctx.exit(UNUSABLE)
             _print_no_more()
-            click.echo(f"responses-tap: the output cannot be written ({error.strerror})", err=True)
+            complain(f"the output cannot be written ({error.strerror})")
             ctx.exit(UNUSABLE)
         except Exception as error:  # noqa: BLE001 (a traceback helps nobody who only has a file that causes it)
             click.echo(f"responses-tap: {internal(error)}", err=True)
             ctx.exit(UNUSABLE)
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Have wrong usage told in printable text: its words may be an argument's, which may be a file's name."""
+    try:
+        yield
+    except click.MissingParameter:  # its words are all our own, on lines of their own
+        raise
+    except click.ClickException as error:
+        raise click.UsageError(printable(error.format_message()), getattr(error, "ctx", None)) from error
 
 
 def _print_no_more() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from responses_tap_viewer.printing import say
 from responses_tap_viewer.streams import UnusableInput, files_below, is_there
 
 _SECONDS = 0.2
@@ -22,7 +23,7 @@ def watch(paths: Sequence[str], run: Callable[[], int]) -> int:
             seen = _state(paths)
             click.clear()  # on a terminal only
             status = run()
-            click.echo(f"Checked at {time.strftime('%H:%M:%S')}; again at the next change, Ctrl-C ends.", err=True)
+            say(f"Checked at {time.strftime('%H:%M:%S')}; again at the next change, Ctrl-C ends.")
             while _state(paths) == seen:
                 time.sleep(_SECONDS)
     except KeyboardInterrupt:

@@ -6,9 +6,15 @@ Asked while a person types: what cannot be read completes to nothing, without a 
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
+
+from responses_tap.escaping import shorten
+
+if TYPE_CHECKING:
+    from responses_tap.store import StreamRow
 
 type _ShellComplete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -92,6 +98,11 @@ def _files(incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="file")]
 
 
+def _about(row: "StreamRow") -> str:
+    """What a shell shows beside a stream. It reads that by lines and tabs, and prints it as it is."""
+    return shorten(" · ".join(filter(None, (row.model, row.state, row.first_code))))
+
+
 def _of_recording(file: str | None, start: str) -> list[CompletionItem]:
     """The newest streams of a recording whose ids begin so; None means the default recording, by ids alone."""
     from responses_tap.errors import RecordingError
@@ -102,7 +113,7 @@ def _of_recording(file: str | None, start: str) -> list[CompletionItem]:
         with open_existing(default_recording() if file is None else Path(file)) as recording:
             rows = recording.streams(limit=_STREAMS)
         return [
-            CompletionItem(f"{lead}{row.id}", help=" · ".join(filter(None, (row.model, row.state, row.first_code))))
+            CompletionItem(f"{lead}{row.id}", help=_about(row))
             for row in reversed(rows)
             if str(row.id).startswith(start)
         ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import print_lines
+from responses_tap_viewer.printing import print_lines
 
 if TYPE_CHECKING:
     from responses_tap_viewer.streams import Stream

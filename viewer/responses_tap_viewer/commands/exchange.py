@@ -10,6 +10,7 @@ from responses_tap.filters import Filter
 from responses_tap_viewer.commands import completion
 from responses_tap_viewer.commands.parameters import DB, address, read_filter
 from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.printing import complain, print_lines
 
 if TYPE_CHECKING:
     from responses_tap_viewer.streams import Stream
@@ -93,8 +94,8 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
         click.echo(written, nl=False)
     else:
         write_whole(output, written, over=force)
-        click.echo(f"Wrote {output} ({len(written)} bytes)", err=True)
-    click.echo(f"responses-tap: {words}", err=True)
+        print_lines([f"Wrote {output} ({len(written)} bytes)"], err=True)
+    print_lines([f"responses-tap: {words}"], err=True)
     ctx.exit(UNUSABLE if failed else 0)
 
 
@@ -109,7 +110,7 @@ def _find(names: Sequence[str]) -> "tuple[list[Stream], int]":
         except UnusableInput as error:
             if n == len(names) - 1 and not found:
                 raise
-            click.echo(f"responses-tap: {error}", err=True)
+            complain(error)
     return found, len(names) - len(found)
 
 
@@ -177,10 +178,10 @@ def _import(paths: Sequence[str], db: Path) -> int:
     for result in import_paths(paths, db):
         if isinstance(result, str):
             imported += 1
-            click.echo(result)
+            print_lines([result])
         else:
             failed += not isinstance(result, PassedOver)
-            click.echo(f"responses-tap: {result}", err=True)
+            complain(result)
     return UNUSABLE if failed or not imported else 0
 
 
@@ -202,6 +203,6 @@ def _replay(name: str, listen: tuple[str, int], speed: float, chunks: str) -> No
     except OSError as error:
         raise UnusableInput(f"{listen[0]}:{listen[1]}", f"cannot be listened on ({error.strerror})") from error
     with server:
-        click.echo(f"Replaying {name}. In another terminal:\n\n  export OPENAI_BASE_URL={server.url}/v1\n")
-        click.echo("Ctrl-C ends.")
+        way_in = f"  export OPENAI_BASE_URL={server.url}/v1"
+        print_lines([f"Replaying {name}. In another terminal:", "", way_in, "", "Ctrl-C ends."])
         ended.wait()

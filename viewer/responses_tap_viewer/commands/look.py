@@ -6,7 +6,8 @@ import click
 
 from responses_tap.filters import Filter
 from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB, print_lines, read_filter
+from responses_tap_viewer.commands.parameters import DB, read_filter
+from responses_tap_viewer.printing import print_lines
 
 
 @click.command()

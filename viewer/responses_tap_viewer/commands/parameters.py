@@ -1,6 +1,5 @@
 """What several commands take and print."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -34,9 +33,3 @@ def address(listen: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port
         raise click.BadParameter(f"{listen!r} is no HOST:PORT, like 127.0.0.1:8090", param_hint="--listen")
     return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines as they are made."""
-    for line in lines:
-        click.echo(line)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB, address, print_lines
+from responses_tap_viewer.commands.parameters import DB, address
+from responses_tap_viewer.printing import print_lines
 
 
 @click.command()

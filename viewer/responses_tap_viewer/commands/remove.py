@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB, print_lines, read_age
+from responses_tap_viewer.commands.parameters import DB, read_age
+from responses_tap_viewer.printing import print_lines
 
 
 @click.command()

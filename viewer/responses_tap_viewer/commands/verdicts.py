@@ -8,6 +8,7 @@ import click
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked, Options, check_paths
+from responses_tap_viewer.printing import complain, print_lines
 from responses_tap_viewer.reports import github, json, junit, sarif, text
 from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput
 
@@ -20,15 +21,14 @@ def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, 
     results: list[Checked | UnusableInput] = []
     for result in check_paths(paths, options):
         if isinstance(result, UnusableInput):
-            click.echo(f"responses-tap: {result}", err=True)
+            complain(result)
         if isinstance(result, PassedOver):
             continue
         results.append(result)
-        for line in _at_once(result, format_):
-            click.echo(line)
+        print_lines(_at_once(result, format_))
     checked = [result for result in results if isinstance(result, Checked)]
     if format_ == "text":
-        click.echo(text.summary_line(checked, options.profile))
+        print_lines([text.summary_line(checked, options.profile)])
     elif format_ == "json":
         click.echo(json.check_report(results, options.profile), nl=False)
     elif format_ == "junit":

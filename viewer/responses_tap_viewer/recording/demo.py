@@ -8,11 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import click
-
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.timeline import timeline
-from responses_tap_viewer.recording.run import say
+from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.replay import playback
 from responses_tap_viewer.reports.text import counted, list_lines, stream_lines
 from responses_tap_viewer.serving import ReplayServer
@@ -74,14 +72,12 @@ def _ask(base_url: str, path: str) -> None:
 def _print(db: Path) -> None:
     with open_existing(db) as recording:
         rows = recording.streams()
-        for line in list_lines(rows):
-            click.echo(line)
+        print_lines(list_lines(rows))
         for row, (_, about) in zip(rows, PROGRAM, strict=True):
             stream = recorded_stream(recording, row)
-            click.echo(f"\n── {about}")
-            for line in stream_lines(stream, timeline(stream.entries, stream.findings)):
-                click.echo(line)
-            click.echo(counted(len(stream.findings), "finding"))
+            print_lines(["", f"── {about}"])
+            print_lines(stream_lines(stream, timeline(stream.entries, stream.findings)))
+            print_lines([counted(len(stream.findings), "finding")])
 
 
 def has_terminal() -> bool:

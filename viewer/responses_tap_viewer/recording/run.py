@@ -22,6 +22,7 @@ from responses_tap.recorder.messages import EndedBy
 from responses_tap.store import RecordingError, StreamRow, open_recording
 from responses_tap.store.moving import latest
 from responses_tap.timeline import GLYPHS
+from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 from responses_tap_viewer.streams import UnusableInput
@@ -59,9 +60,9 @@ class Narrator:
                 self._streams[notice.stream] = notice
             case FileBegun():
                 self._files.append(Path(notice.path))
-                say(f"Recording goes on in {notice.path}")
+                say(f"Recording goes on in {printable(notice.path)}")
             case Trouble():
-                say(click.style(f"{WARNING}{notice.message}", fg="red"))
+                say(click.style(f"{WARNING}{printable(notice.message)}", fg="red"))
             case Hint():
                 say(click.style(f"{WARNING}{printable(notice.message)}", fg="yellow"))
 
@@ -142,11 +143,6 @@ def end_with_input() -> None:
     threading.Thread(target=end, name="responses-tap lifeline", daemon=True).start()
 
 
-def say(text: str) -> None:
-    """Print to standard error."""
-    click.echo(text, err=True)
-
-
 def record(
     db: Path,
     listen: tuple[str, int],
@@ -168,7 +164,7 @@ def record(
         raise UnusableInput("", str(error)) from error
     with proxy, TemporaryDirectory(prefix="responses-tap-") as folder:
         source = [upstream] if modes[0].partition("@")[0] == "reverse" else modes
-        say(f"Recording {', '.join(map(_shown, source))} to {where}")
+        print_lines([f"Recording {', '.join(map(_shown, source))} to {where}"], err=True)
         for listener in proxy.listeners:
             if not is_loopback(listener.host):
                 say(f"Listening beyond this machine, on {listener.host}: anyone who reaches it can use it")
@@ -179,8 +175,7 @@ def record(
             status = _run(command, settings[0] if settings else {})
         else:
             status = _wait(lambda: _tell_ready(proxy, settings))
-    for line in narrator.summary(proxy.passed, tap["tap_only"]):
-        say(line)
+    print_lines(narrator.summary(proxy.passed, tap["tap_only"]), err=True)
     return status
 
 
@@ -209,7 +204,7 @@ def is_loopback(host: str) -> bool:
 
 def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
     if "HTTPS_PROXY" in settings and (past := os.environ.get("NO_PROXY") or os.environ.get("no_proxy")):
-        say(f"NO_PROXY is set: what it names ({past}) goes past the recorder")
+        print_lines([f"NO_PROXY is set: what it names ({past}) goes past the recorder"], err=True)
     try:
         process = subprocess.Popen(command, env={**os.environ, **settings})  # noqa: S603 (the user's)
     except OSError as error:

@@ -46,8 +46,8 @@ def axis(entries: Sequence[Entry], findings: Sequence[Finding], span_ns: int) ->
     for finding in findings:
         at = places.get((finding.response, finding.position)) if finding.position is not None else None
         if at is not None:
-            glyph = GLYPHS[finding.severity]
-            yield f'<text class="{html(finding.severity)}" x="{at / span_ns:.2%}" y="11" text-anchor="middle">{glyph}</text>'
+            place = f'x="{at / span_ns:.2%}" y="11" text-anchor="middle"'
+            yield f'<text class="{html(finding.severity)}" {place}>{GLYPHS[finding.severity]}</text>'
     yield "</svg></figure>"
 
 

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator
 
-from responses_tap.escaping import workflow_data, workflow_property
+from responses_tap.escaping import shorten, workflow_data, workflow_property
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
+_MOST = 4000
+"""Characters of a message: GitHub cuts longer ones."""
+
 
 def annotations(result: Checked | UnusableInput) -> Iterator[str]:
     """The workflow commands for one response, or for a path that could not be read."""
     if isinstance(result, UnusableInput):
-        yield f"::error title=responses-tap::{workflow_data(str(result))}"
+        yield f"::error title=responses-tap::{workflow_data(shorten(str(result), _MOST))}"
         return
     for finding in result.findings:
         place = f"file={workflow_property(result.source)},line={result.line(finding)}"
         title = workflow_property(f"{finding.code} {finding.name}")
-        yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(finding.message)}"
+        yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(shorten(finding.message, _MOST))}"

@@ -88,7 +88,8 @@ class _Section:
         for finding in self._findings:
             at = ""
             if finding.position is not None:
-                at = f' <a href="#{self._row_id(finding.response, finding.position)}">at event {html(finding.position)}</a>'
+                row = self._row_id(finding.response, finding.position)
+                at = f' <a href="#{row}">at event {html(finding.position)}</a>'
             yield f'<li class="{html(finding.severity)}" id="{self.id}-f{self._numbers[id(finding)]}">'
             yield f"<h4>{_mark(finding)} {html(finding.severity)} {html(f'{finding.code} {finding.name}')}{at}</h4>"
             yield f"<p>{html(finding.message)}</p>"

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from responses_tap.escaping import json_document
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
@@ -66,9 +68,20 @@ def finding_object(finding: Finding) -> dict[str, Any]:
 
 def dumps(value: object) -> str:
     """JSON as every command prints it: indented, readable text, one line end."""
-    # What no UTF-8 can hold (lone surrogates from a stream) stays an escape.
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return text.encode(errors="backslashreplace").decode() + "\n"
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=2, ensure_ascii=False)
+    return json_document(text) + "\n"
+
+
+def _finite(value: object) -> object:
+    """The value with null for each number that JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(member) for member in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _checked(checked: Checked) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """SARIF 2.1.0: what code scanning services read, with the rules' pages as help."""
 
+import os
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from responses_tap.escaping import printable
 from responses_tap.protocol.findings import Finding, Severity
@@ -61,7 +63,7 @@ def _result(checked: Checked, finding: Finding, rule: int) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": str(Severity(finding.severity)),
-        "message": {"text": printable(finding.message)},
+        "message": _message(finding.message),
         "locations": [
             {
                 "physicalLocation": {
@@ -77,7 +79,12 @@ def _result(checked: Checked, finding: Finding, rule: int) -> dict[str, Any]:
 
 def _uri(source: str) -> str:
     path = Path(source)
-    return path.as_uri() if path.is_absolute() else path.as_posix()
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))
+
+
+def _message(text: str) -> dict[str, str]:
+    """A message, in which SARIF (3.11.6) would take `[words](target)` for a link."""
+    return {"text": printable(text).replace("](", "] (")}
 
 
 def _event(checked: Checked, finding: Finding) -> str:
@@ -87,4 +94,4 @@ def _event(checked: Checked, finding: Finding) -> str:
 
 
 def _notification(error: UnusableInput) -> dict[str, Any]:
-    return {"level": "error", "message": {"text": printable(str(error))}}
+    return {"level": "error", "message": _message(str(error))}

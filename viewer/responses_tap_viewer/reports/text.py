@@ -83,27 +83,25 @@ def row_glyph(row: "StreamRow") -> str:
 
 def stream_lines(stream: Stream, rows: Iterable[Row]) -> Iterator[str]:
     """A stream's head and its timeline."""
-    yield stream_title(stream)
+    yield from stream_title(stream)
     for row in rows:
         for line in render([row]):
             yield _colored(line, row.finding.severity) if row.finding else line
     yield ""
 
 
-def stream_title(stream: Stream) -> str:
-    """What a stream is, in one line."""
+def stream_title(stream: Stream) -> Iterator[str]:
+    """What a stream is: its name, and what is known of it."""
     row = stream.row
     if row is None:
-        return printable(stream.name)
+        yield printable(stream.name)
+        return
     words = [row.started_at, row.model, f"HTTP {row.status}" if row.status else None, row.state]
     if row.ended_by:
         words.append(f"ended by {row.ended_by}" + (f" ({row.end_reason})" if row.end_reason else ""))
     words += row.links
-    return (
-        printable(f"{stream.name}  {row.method} {row.url}")
-        + "\n"
-        + " · ".join(shorten(word, 120) for word in words if word)
-    )
+    yield printable(f"{stream.name}  {row.method} {row.url}")
+    yield " · ".join(shorten(word, 120) for word in words if word)
 
 
 def rule_list() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from responses_tap.escaping import printable
 from responses_tap.filters import FIELDS, Field
 from responses_tap_viewer.tui.summary import Summary
 
@@ -45,7 +46,9 @@ def _parted(term: str) -> tuple[str, str, str]:
 def _words(field: Field, summary: Summary) -> Iterable[str]:
     if field.text is None:
         return summary.codes
-    return filter(None, [field.text(summary)])
+    word = field.text(summary)
+    # What cannot be typed is not proposed: the line would show it as it is.
+    return [word] if word and printable(word) == word else []
 
 
 def _quoted(word: str) -> str:

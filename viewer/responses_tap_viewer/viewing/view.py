@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from responses_tap_viewer.importing import import_paths
+from responses_tap_viewer.printing import complain
 from responses_tap_viewer.recording.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, is_there
 
@@ -71,7 +70,7 @@ def _fill(db: Path, paths: Sequence[str]) -> None:
         paths = [] if piped is None else [piped]
     for result in import_paths(paths, db):
         if isinstance(result, UnusableInput):
-            click.echo(f"responses-tap: {str(result).removeprefix(f'{db.parent}/')}", err=True)
+            complain(str(result).removeprefix(f"{db.parent}/"))
     if not db.exists():
         raise UnusableInput("", "there is no stream to look at")
 
