@@ -88,7 +88,9 @@ def _findings(stream: Stream, most: int) -> Iterator[str]:
 
 
 def _head(finding: Finding) -> str:
-    at = "" if finding.position is None else f", event {finding.position}"
+    # A recording that somebody else made may hold anything there.
+    event = finding.position if isinstance(finding.position, int) else code_span(finding.position)
+    at = "" if finding.position is None else f", event {event}"
     name = rule_name(finding) if finding.code in RULES else code_span(rule_name(finding))
     return f"{GLYPHS[finding.severity]} {name} ({finding.severity}{at})"
 
