@@ -86,6 +86,19 @@ async def test_it_is_shown_in_every_place_and_harms_none(evil: Recorder, size: t
         is_safe(screen)
 
 
+async def test_what_cannot_be_typed_is_not_proposed(recorder: Recorder) -> None:
+    recorder.add(EVENTS, model="evil\x1b[2J\u202em")
+    async with browsing(recorder) as screen:
+        await screen.press("slash", *"model", "colon", "e")
+        await screen.until(lambda: isinstance(screen.app.focused, Input) and screen.app.focused.value == "model:e")
+        await screen.pilot.pause()
+        is_safe(screen)
+        await screen.press("right")
+        await screen.pilot.pause()
+        assert isinstance(screen.app.focused, Input)
+        assert screen.app.focused.value == "model:e"
+
+
 async def test_it_is_shown_escaped_and_columns_stay_where_they_are(evil: Recorder) -> None:
     async with browsing(evil) as screen:
         await screen.shows("漢e\u0301字\\x1b[2J", "sse /\\x1b[2J")
