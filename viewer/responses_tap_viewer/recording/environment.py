@@ -1,13 +1,13 @@
 """The environment variables that lead a client to the recorder, for its command or to be set by a person."""
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import certifi
 
+from responses_tap.escaping import shell_word
 from responses_tap_viewer.streams import UnusableInput
 
 if TYPE_CHECKING:  # mitmproxy takes a second to import, and `clients` needs none of it
@@ -42,7 +42,7 @@ def export_lines(settings: Mapping[str, str]) -> Iterator[str]:
     """The lines that set variables in a shell; those of one value together."""
     for value in dict.fromkeys(settings.values()):
         names = [name for name, given in settings.items() if given == value]
-        yield "export " + " ".join(f"{name}={shlex.quote(value)}" for name in names)
+        yield "export " + " ".join(f"{name}={shell_word(value)}" for name in names)
 
 
 def upstream_ca() -> str | None:

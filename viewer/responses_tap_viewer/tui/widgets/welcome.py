@@ -1,12 +1,11 @@
 """What stands in the place of the lists while there is nothing to list: how to get something, or what is wrong."""
 
-import shlex
 from pathlib import Path
 
 from textual.content import Content
 from textual.widgets import Static
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import printable, shell_word
 from responses_tap.timeline import MISSING
 from responses_tap_viewer.streams import default_recording
 
@@ -17,7 +16,7 @@ class Welcome(Static):
     def show(self, path: Path, trouble: str) -> None:
         """Show the trouble with the recording at `path`, if there is one, and the way to a recording."""
         is_foreign = trouble and path.exists()
-        db = "" if is_foreign or path == default_recording() else f"--db {shlex.quote(str(path))} "
+        db = "" if is_foreign or path == default_recording() else f"--db {shell_word(str(path))} "
         if trouble:
             head = ((f"{MISSING} {printable(trouble)}\n\n", "$text-error"),)
         else:
