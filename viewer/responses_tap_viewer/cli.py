@@ -40,13 +40,13 @@ class _Commands(click.Group):
             ctx.exit(0)
         except OSError as error:
             if error.errno != errno.ENOSPC:
-                click.echo(f"responses-tap: {error.filename or 'a file'} cannot be used ({error.strerror})", err=True)
+                complain(f"{error.filename or 'a file'} cannot be used ({error.strerror})")
                 ctx.exit(UNUSABLE)
             _print_no_more()
             complain(f"the output cannot be written ({error.strerror})")
             ctx.exit(UNUSABLE)
         except Exception as error:  # noqa: BLE001 (a traceback helps nobody who only has a file that causes it)
-            click.echo(f"responses-tap: {internal(error)}", err=True)
+            complain(internal(error))
             ctx.exit(UNUSABLE)
 
 

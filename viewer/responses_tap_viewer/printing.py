@@ -21,3 +21,8 @@ def say(text: str) -> None:
 def complain(problem: object) -> None:
     """Print what is wrong to standard error, on one line."""
     click.echo(f"responses-tap: {printable(str(problem))}", err=True)
+
+
+def print_document(content: str | bytes, *, err: bool = False) -> None:
+    """Print a whole document as it is: what writes one has escaped what is in it for its place."""
+    click.echo(content, nl=False, err=err)

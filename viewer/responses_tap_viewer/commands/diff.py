@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from responses_tap_viewer.commands import completion
-from responses_tap_viewer.printing import print_lines
+from responses_tap_viewer.printing import print_document, print_lines
 
 if TYPE_CHECKING:
     from responses_tap_viewer.streams import Stream
@@ -81,7 +81,7 @@ def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: 
     compared = compare_streams(*streams)
     names = streams[0].name, streams[1].name
     if format_ == "json":
-        click.echo(difference.report(compared, names), nl=False)
+        print_document(difference.report(compared, names))
     elif side_by_side:
         print_lines(difference.side_by_side(compared, names, shutil.get_terminal_size((120, 24)).columns))
     else:
@@ -95,7 +95,7 @@ def _taps(a: str, b: str, format_: str) -> int:
 
     found = list(passages(a, b))
     if format_ == "json":
-        click.echo(reports.report((a, b), found), nl=False)
+        print_document(reports.report((a, b), found))
     else:
         print_lines(reports.lines(found))
     return 1 if any(not isinstance(passage, Passage) or passage.changed for passage in found) else 0
@@ -111,7 +111,7 @@ def _by_shape(name: str | None, format_: str) -> int:
         found, bare = groups(recording)
         left_out = recording.left_out
     if format_ == "json":
-        click.echo(reports.report(str(path), found, bare), nl=False)
+        print_document(reports.report(str(path), found, bare))
     else:
         print_lines(reports.lines(found, bare))
     if left_out:

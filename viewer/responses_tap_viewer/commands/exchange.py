@@ -10,7 +10,7 @@ from responses_tap.filters import Filter
 from responses_tap_viewer.commands import completion
 from responses_tap_viewer.commands.parameters import DB, address, read_filter
 from responses_tap_viewer.exporting.formats import FORMATS
-from responses_tap_viewer.printing import complain, print_lines
+from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:
     from responses_tap_viewer.streams import Stream
@@ -91,7 +91,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     content = Content.STRUCTURE if structure_only else Content.NO_TEXT if redact_text else Content.WHOLE
     written, words = depart(found, FORMATS[format_], content, mask_secrets=mask_secrets, allow_text=allow_text)
     if output is None or str(output) == "-":
-        click.echo(written, nl=False)
+        print_document(written)
     else:
         write_whole(output, written, over=force)
         print_lines([f"Wrote {output} ({len(written)} bytes)"], err=True)

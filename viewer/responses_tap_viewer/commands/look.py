@@ -7,7 +7,7 @@ import click
 from responses_tap.filters import Filter
 from responses_tap_viewer.commands import completion
 from responses_tap_viewer.commands.parameters import DB, read_filter
-from responses_tap_viewer.printing import print_lines
+from responses_tap_viewer.printing import complain, print_document, print_lines
 
 
 @click.command()
@@ -55,7 +55,7 @@ def list_(db: Path | None, wanted: Filter | None, format_: str) -> None:
     with open_existing(db or default_recording()) as recording:
         rows = recording.matching(wanted) if wanted else recording.streams()
         if format_ == "json":
-            click.echo(json.stream_list(rows), nl=False)
+            print_document(json.stream_list(rows))
         else:
             print_lines(text.list_lines(rows))
         recording.require_whole()
@@ -83,9 +83,9 @@ def show(stream: str, full: bool, format_: str) -> None:
 
     found = find_stream(stream)
     if found.remark:
-        click.echo(f"responses-tap: {found.source} {found.remark}", err=True)
+        complain(f"{found.source} {found.remark}")
     if format_ == "json":
-        click.echo(trace.trace([found]), nl=False)
+        print_document(trace.trace([found]))
     else:
         print_lines(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
         print_lines(leak_line(found))

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import click
-
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked, Options, check_paths
-from responses_tap_viewer.printing import complain, print_lines
+from responses_tap_viewer.printing import complain, print_document, print_lines
 from responses_tap_viewer.reports import github, json, junit, sarif, text
 from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput
 
@@ -30,11 +28,11 @@ def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, 
     if format_ == "text":
         print_lines([text.summary_line(checked, options.profile)])
     elif format_ == "json":
-        click.echo(json.check_report(results, options.profile), nl=False)
+        print_document(json.check_report(results, options.profile))
     elif format_ == "junit":
-        click.echo(junit.junit(results, fail_on), nl=False)
+        print_document(junit.junit(results, fail_on))
     elif format_ == "sarif":
-        click.echo(sarif.sarif(results), nl=False)
+        print_document(sarif.sarif(results))
     if len(checked) < len(results) or not results:
         return UNUSABLE
     return FOUND if fail_on and any(_fails(result, fail_on) for result in checked) else 0
@@ -63,12 +61,14 @@ def run_recheck(db: Path, profile: str | None) -> int:
     for result in recheck(db, profile):
         if isinstance(result, UnusableInput):
             failed += 1
-            click.echo(f"responses-tap: {result}", err=True)
+            complain(result)
             continue
         streams += 1
         codes = [sorted(finding.code for finding in findings) for findings in (result.before, result.after)]
         if codes[0] != codes[1]:
             changed += 1
-            click.echo(f"stream {result.id}: {', '.join(codes[0]) or 'nothing'} → {', '.join(codes[1]) or 'nothing'}")
-    click.echo(f"{text.counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed")
+            print_lines(
+                [f"stream {result.id}: {', '.join(codes[0]) or 'nothing'} → {', '.join(codes[1]) or 'nothing'}"]
+            )
+    print_lines([f"{text.counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed"])
     return UNUSABLE if failed else 0

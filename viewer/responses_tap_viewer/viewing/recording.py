@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-import click
-
+from responses_tap_viewer.printing import print_document
 from responses_tap_viewer.reports.text import WARNING
 from responses_tap_viewer.viewing.view import look, need_terminal
 
@@ -83,5 +82,5 @@ def record_and_look(db: Path, arguments: Sequence[str], command: Sequence[str]) 
                 look(db, recorder=recorder)
         finally:
             status = recorder.end()
-            click.echo(recorder.log.read_bytes(), nl=False, err=True)
+            print_document(recorder.log.read_bytes(), err=True)
     return status
