@@ -20,6 +20,8 @@ from responses_tap.store import open_recording
 from responses_tap_viewer.cli import main
 
 from .conftest import RECORDINGS
+from .planted_credentials import BROKEN_DOCUMENTS, CLEAN_DOCUMENTS, ENCODINGS, FORMS, QUERIES, forms_of
+from .planted_credentials import HEADERS as CANARY_HEADERS
 from .upstream import SSE_HEAD, Upstream, eventually, framed, rows
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
@@ -146,3 +148,48 @@ def test_a_pattern_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv(OWN_PATTERNS, "(")
     with pytest.raises(CannotRecord, match="is no regular expression"):
         Proxy(tmp_path / "r.db", upstream="http://h")
+
+
+def test_no_canary_is_in_the_bytes_of_the_files(tmp_path: Path) -> None:
+    requests: list[tuple[str, dict[str, str], bytes]] = [
+        *(("", {name: value}, b"{}") for name, _, value in (header.partition(": ") for header in CANARY_HEADERS)),
+        *((f"?{query}", {}, b"{}") for query in QUERIES),
+        *(("", {}, document.encode()) for document in (*CLEAN_DOCUMENTS, *BROKEN_DOCUMENTS, *FORMS)),
+        *(("", {}, CLEAN_DOCUMENTS[0].encode(encoding)) for encoding in ENCODINGS),
+    ]
+    canaries = [f"Canary-{n:03}-Qz" for n in range(len(requests))]
+    db = tmp_path / "r.db"
+
+    def serve_it(connection: socket.socket) -> None:
+        connection.sendall(SSE_HEAD + framed(CLEAN) + b"0\r\n\r\n")
+
+    with (
+        Upstream(v1=serve_it) as upstream,
+        Proxy(db, upstream=upstream.url, on_notice=lambda _: None) as proxy,
+        closing(http.client.HTTPConnection("127.0.0.1", proxy.port)) as client,
+    ):
+        for canary, (query, headers, body) in zip(canaries, requests, strict=True):
+            planted = {name: value.replace("CANARY", canary) for name, value in headers.items()}
+            client.request("POST", f"/v1/responses{query.replace('CANARY', canary)}", _planted(body, canary), planted)
+            assert client.getresponse().read() == CLEAN
+        eventually(lambda: len(rows(db)) == len(requests))
+        during = [file.read_bytes() for file in tmp_path.iterdir()]
+        assert all(canary.encode() in _sent(upstream) for canary in canaries[: len(CANARY_HEADERS)])
+    found = [
+        (canary, requests[n])
+        for n, canary in enumerate(canaries)
+        for content in (*during, *(file.read_bytes() for file in tmp_path.iterdir()))
+        for form in forms_of(canary)
+        if form in content
+    ]
+    assert found == []
+
+
+def _planted(body: bytes, canary: str) -> bytes:
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le"):
+        body = body.replace("CANARY".encode(encoding), canary.encode(encoding))
+    return body
+
+
+def _sent(upstream: Upstream) -> bytes:
+    return b"".join(upstream.requests)

@@ -1,14 +1,47 @@
 """The parts of a URL, whatever it is: files and clients hold some that `urlsplit` refuses (`http://[`)."""
 
 import re
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 _PARTS = re.compile(r"(?:([^:/?#]+)://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 """As RFC 3986, appendix B, cuts it: every text matches."""
+_AUTHORITY = re.compile(r"(?:[^:/?#@]*:)?[/\\]{2}", re.DOTALL)
+_HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:@]*)(?::[0-9]*)?", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _PATH = "%/:@!$&'()*+,;=-._~"
 """What a path may have (RFC 3986, section 3.3), beside letters and digits."""
+
+
+class Cut(NamedTuple):
+    """A URL in pieces that are it again: `scheme`, `user` and "@", `host`, `path`, "?" `query`, "#" `fragment`."""
+
+    scheme: str
+    """With what follows it: `https://`."""
+    user: str
+    """User and password; empty where there is none."""
+    host: str
+    """With its port."""
+    path: str
+    query: str | None
+    fragment: str | None
+
+
+def cut(url: str) -> Cut:
+    """The pieces of `url`; what could be a part of a password belongs to the user."""
+    rest, sharp, fragment = url.partition("#")
+    rest, mark, query = rest.partition("?")
+    lead = _AUTHORITY.match(rest)
+    scheme, rest = (rest[: lead.end()], rest[lead.end() :]) if lead else ("", rest)
+    # `user:pass@host` alone; and a password with a slash in it, which RFC 3986 would have encoded.
+    authority, slash, path = rest.partition("/") if lead or "@" in rest.partition("/")[0] else ("", "", rest)
+    if "@" not in authority and "@" in path and not _HOST_AND_PORT.fullmatch(authority):
+        authority, slash, path = rest, "", ""
+    user, at, host = authority.rpartition("@")
+    host, slash_, lost = host.partition("/")
+    path = f"{slash_}{lost}{slash}{path}"
+    return Cut(scheme, user if at else "", host, path, query if mark else None, fragment if sharp else None)
 
 
 def split(url: str) -> SplitResult:

@@ -7,6 +7,8 @@ so cannot be misled by one.
 """
 
 import json
+import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from responses_tap.privacy.fragments import mask_fragments
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 
 _SCHEMAS = frozenset(("properties", "$defs", "definitions", "patternProperties"))
 """Members whose own members are named by the user and hold a JSON Schema."""
-_SCHEMA_TEXTS = frozenset(("type", "format", "description", "title", "pattern", "$ref", "$comment", "contentEncoding"))
+_SCHEMA_TEXTS = frozenset(("format", "description", "title", "pattern", "$ref", "$comment", "contentEncoding"))
 """What of a schema is text and no value."""
+_TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
+_JSON = re.compile(r"""\s*(?:\{|\[\s*[\[{"])""")
+"""How a text begins that is JSON, and not `[1] as in …`."""
 _LABELS = ("name", "key", "header")
 """Members that name what stands in the `value` beside them."""
 _URLS = ("url", "uri")
@@ -43,7 +48,9 @@ class MaskedDocument:
         It is the very text where the strict parse found nothing to mask in any member: no other reading of it exists.
         """
         try:
-            document = json.loads(text, object_pairs_hook=_object)
+            document = json.loads(
+                text, object_pairs_hook=_object, parse_float=_exact_float, parse_constant=_refuse_constant
+            )
             masked = self._tree(document)
         except (ValueError, RecursionError):
             return mask_fragments(text, self._masker)
@@ -82,13 +89,16 @@ class MaskedDocument:
 
     def _property(self, name: str, schema: Any) -> Any:  # noqa: ANN401 (JSON)
         """What a schema says of a property: of one that is named like a credential no value stays, only its form."""
-        if not is_secret(name):
+        if not is_secret(name) and not holds_headers(name):
             return self._tree(schema)
         if not isinstance(schema, dict):
             return self._whole(schema)
         return {self._text(key): self._keyword(key, entry) for key, entry in schema.items()}
 
     def _keyword(self, name: str, value: Any) -> Any:  # noqa: ANN401 (JSON)
+        if name == "type":
+            types = value if isinstance(value, list) else [value]
+            return value if all(type_ in _TYPES for type_ in types if isinstance(type_, str)) else self._whole(value)
         if name in _SCHEMA_TEXTS:
             return self._tree(value)
         if isinstance(value, dict):
@@ -99,7 +109,7 @@ class MaskedDocument:
 
     def _text(self, text: str) -> str:
         # Arguments and results of tools are JSON as text.
-        return self.of(text) if text.lstrip()[:1] in ("{", "[") else self._masker.text(text)
+        return self.of(text) if _JSON.match(text) else self._masker.text(text)
 
     def _whole(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
         if isinstance(value, dict):
@@ -114,6 +124,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a name stands twice")
     return members
+
+
+def _exact_float(literal: str) -> float:
+    number = float(literal)
+    # What a float cannot hold would be another number in the masked document.
+    if Decimal(literal) != Decimal(repr(number)):
+        raise ValueError(f"{literal} is no float")
+    return number
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _written(document: Any) -> str:  # noqa: ANN401 (JSON)

@@ -19,11 +19,21 @@ _NAME = r"(?:[\w.$-]|\\{1,8}u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})++"
 _START = r"(?<![\w.$%-])(?!(?<=\\)u[0-9a-fA-F]{4})"
 """Where a name may begin: at the first of its characters only, so that a long run of such is looked at once."""
 _ASSIGNMENT = re.compile(rf"""{_START}((?:{_NAME}\x20){{0,2}}{_NAME})\\*["'`”’]?\s*(?:=>|[:=])[^\S\n]*\n?\s*""")
-_QUOTED = re.compile(r"""(\\*)(["'`“‘])""")
-_BARE = re.compile(r"""[^\n\r,;&}\]"'<]*""")
+_QUOTED = re.compile(r"""[bBrRuUfF]{0,2}(\\*)(\"{3}|'{3}|["'`“‘])""")
+_AFTER_QUOTE = r"""(?=\\*[\s,;:&}\])<>]|\\+[nrt]|\Z)"""
+"""A quote that something else follows stands in the value, by mistake."""
+_BARE = re.compile(r"""[^\n\r&"'<]*""")
+_BARE_NUMBER = re.compile(r"""-?\d[\d.eE+-]*+(?=\s*(?:[}\]]|,\s*["'\\]))""")
+_BLOCK = re.compile(r"[|>][-+0-9]{0,3}[ \t]*\r?\n(?:[ \t]+[^\n]*+\n?|\r?\n)*+")
+"""A text of YAML in lines of its own."""
+_ENDED = re.compile(r"[,;{}\[\]()]\s*\\*$")
+_FORM = re.compile(r"""[^\s{}\[\]"'<>=]++=[^\s{}\[\]"'<>]*+""")
+_URL = re.compile(r"""(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{0,20}:(?:\\{0,8}/){2}[^\s<>"']++""")
 _LABEL = re.compile(r"""\\*["'`]?([^"'`\\\n,;&<>]{1,200})""")
 _NUMBER = re.compile(r"""\\*["']?-?\d{1,9}\\*["']?\s*(?=[,;&}\]\n]|\Z)""")
-_LITERAL = re.compile(r"(?:null|None|true|True|false|False)\b|(?=[,;&}\]]|\Z)")
+_LITERAL = re.compile(
+    r"""(?:null|None|true|True|false|False)(?=\s*(?:[,;&}\]"'\\\n]|\Z))|(?=[,;&}\]]|\Z)""",
+)
 _PART = re.compile(
     r"""name=\\*"([^"\\]{1,100})\\*"[^\r\n]{0,50}(?:\r?\n[^\r\n]{1,300}){0,8}\r?\n\r?\n(.*?)(?=\r?\n--|\Z)""",
     re.DOTALL,
@@ -41,11 +51,22 @@ type _Span = tuple[int, int]
 
 def mask_fragments(text: str, masker: "Masker") -> str:
     """The text with every value masked that has a credential's name, and whatever looks like a credential."""
+    if _FORM.fullmatch(text.strip()):
+        return masker.query(text)
     parts: list[str] = []
     at = 0
     for start, end in _separate(sorted([*_assigned(text), *_enclosed(text)])):
-        parts += (masker.text(text[at:start]), _masked(text[start:end], masker))
+        parts += (_looked_at(text[at:start], masker), _masked(text[start:end], masker))
         at = end
+    return "".join((*parts, _looked_at(text[at:], masker)))
+
+
+def _looked_at(text: str, masker: "Masker") -> str:
+    parts: list[str] = []
+    at = 0
+    for found in _URL.finditer(text):
+        parts += (masker.text(text[at : found.start()]), masker.url(found[0].replace("\\", "")))
+        at = found.end()
     return "".join((*parts, masker.text(text[at:])))
 
 
@@ -68,9 +89,9 @@ def _assigned(text: str) -> Iterator[_Span]:
     while (found := _ASSIGNMENT.search(text, at)) is not None:
         name, at = _decoded(found[1]), found.end()
         if _is_credential(name, text, at) or (name == "value" and 0 < found.start() - labelled < _NEAR):
-            start, end = _value(text, at)
-            at = max(at, end)
-            if not _LITERAL.match(text, start):
+            if not _LITERAL.match(text, at):
+                start, end = _value(text, at)
+                at = max(at, end)
                 yield start, end
         elif name.lower() in _LABELS and (label := _LABEL.match(text, at)) and is_secret(_decoded(label[1])):
             labelled = label.end()
@@ -85,15 +106,24 @@ def _is_credential(name: str, text: str, at: int) -> bool:
 def _value(text: str, at: int) -> _Span:
     """Where the value that begins at `at` stands, without its quotes."""
     if quoted := _QUOTED.match(text, at):
-        quote = re.escape(quoted[1]) + _CLOSING.get(quoted[2], quoted[2])
-        # One that a backslash may have escaped is passed over: too far rather than not far enough.
-        closing = re.compile(rf"(?<!\\){quote}").search(text, quoted.end())
-        return quoted.end(), closing.start() if closing else len(text)
+        return quoted.end(), _quote_end(text, quoted)
     if text[at : at + 1] in _PAIRS:
         return at, max(_balanced(text, at, quotes=True), _balanced(text, at, quotes=False))
+    if found := _BLOCK.match(text, at) or _BARE_NUMBER.match(text, at):
+        return at, found.end()
     found = _BARE.match(text, at)
     assert found is not None
-    return at, at + len(found[0].rstrip())
+    end = at + len(found[0].rstrip())
+    if not _ENDED.search(found[0]) and (quoted := _QUOTED.match(text, found.end())):
+        end = _quote_end(text, quoted)
+    return at, end
+
+
+def _quote_end(text: str, quoted: re.Match[str]) -> int:
+    """Where the text in this quote ends; one that a backslash may have escaped is passed over."""
+    quote = re.escape(quoted[1]) + _CLOSING.get(quoted[2], quoted[2])
+    closing = re.compile(rf"(?<!\\){quote}{_AFTER_QUOTE}").search(text, quoted.end())
+    return closing.start() if closing else len(text)
 
 
 def _balanced(text: str, at: int, *, quotes: bool) -> int:

@@ -7,13 +7,13 @@ the headers are touched.
 import re
 import secrets
 from collections.abc import Iterable
-from urllib.parse import unquote_plus, urlunsplit
+from urllib.parse import unquote, unquote_plus
 
 from responses_tap.privacy.documents import MaskedDocument
 from responses_tap.privacy.looks import find_secrets
 from responses_tap.privacy.masks import is_mask, mask_of
 from responses_tap.privacy.names import is_harmless, is_secret, normalised
-from responses_tap.urls import split
+from responses_tap.urls import cut
 
 KEY_BYTES = 32
 _SCHEME = re.compile(r"(?i)(bearer|basic|digest|token)\s+(?=\S)")
@@ -45,7 +45,7 @@ class Masker:
         """The text with everything masked that looks like a credential."""
         parts: list[str] = []
         at = 0
-        for found in find_secrets(text):
+        for found in find_secrets(text, masks=not self._written):
             parts += (text[at : found.start], self.secret(text[found.start : found.end]))
             at = found.end
         return "".join((*parts, text[at:]))
@@ -60,15 +60,16 @@ class Masker:
 
     def url(self, url: str) -> str:
         """The URL: user information, fragment and unknown parameters masked, in its path what looks like a secret."""
-        parts = split(url)
-        user, at, host = parts.netloc.rpartition("@")
-        masked = parts._replace(
-            netloc=f"{self.secret(user)}@{host}" if at and user else parts.netloc,
-            path=self.text("/".join(map(self._segment, parts.path.split("/")))),
-            query="".join(map(self._parameter, re.split("([&;])", parts.query))),
-            fragment=self.secret(parts.fragment),
-        )
-        return urlunsplit(masked)
+        parts = cut(url)
+        path = "/".join(map(self._segment, parts.path.split("/")))
+        query = "" if parts.query is None else f"?{self.query(parts.query)}"
+        fragment = "" if parts.fragment is None else f"#{self.secret(parts.fragment)}"
+        user = parts.user and f"{self.secret(parts.user)}@"
+        return f"{parts.scheme}{user}{self.text(parts.host)}{path}{query}{fragment}"
+
+    def query(self, query: str) -> str:
+        """A query, or a form that is written as one: all but harmless values masked."""
+        return "".join(map(self._parameter, re.split("([&;?])", query)))
 
     def urls(self, text: str) -> str:
         """The text with every URL in it masked."""
@@ -91,12 +92,14 @@ class Masker:
     def _parameter(self, pair: str) -> str:
         name, equals, value = pair.partition("=")
         if not equals:
-            return pair if pair in "&;" or is_harmless(unquote_plus(name), self._keep) else self.secret(pair)
+            return pair if pair in "&;?" or is_harmless(unquote_plus(name), self._keep) else self.secret(pair)
         shown = unquote_plus(value)
         masked = self._named(unquote_plus(name), shown)
         return f"{self.text(name)}={value if masked == shown else masked}"
 
     def _segment(self, segment: str) -> str:
         # Percent-encoded, a key is as good as it is plain.
-        plain = unquote_plus(segment)
-        return self.secret(segment) if plain != segment and find_secrets(plain) else segment
+        plain = unquote(segment)
+        if plain != segment and find_secrets(plain, masks=not self._written):
+            return self.secret(segment)
+        return self.text(segment)
