@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,11 @@ def workload() -> list[bytes]:
     return together + [encode_batch(Batch(len(together) + n, content[12:])) for n, content in enumerate(later, 1)]
 
 
-def work(db: Path, sent: list[bytes]) -> None:
-    """A worker's life, with all that its feeder sends; then the feeder closes the pipe."""
+def work(db: Path, sent: list[bytes], meanwhile: str = "") -> None:
+    """A worker's life, with all that its feeder sends; then the feeder closes the pipe.
+
+    `meanwhile` is what somebody else does to the file once it is open.
+    """
     source, sink = os.pipe()
     told = os.open(os.devnull, os.O_WRONLY)
     writer = None
@@ -111,6 +114,9 @@ def work(db: Path, sent: list[bytes]) -> None:
         os.write(sink, b"".join(sent))
         os.close(sink)
         writer = Writer(db)
+        if meanwhile:
+            with closing(sqlite3.connect(db)) as other:
+                other.executescript(meanwhile)
         Worker(writer, "openai", "s", Reports(told), Selection(""), Rotation(db, 0), is_careful=True).work(source)
     except BaseException:
         if writer is not None:
@@ -272,19 +278,22 @@ def test_what_cannot_be_handled_is_quarantined_and_its_bytes_are_kept(
 @pytest.mark.usefixtures("fast")
 def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
-    writer = Writer(db)
+    index = (
+        "INSERT INTO streams (id, method, url, host, route, http_version, request_headers, started_at, state, status)"
+        " VALUES (1000, 'POST', 'bad', '', 'sse', '', '[]', '', 'completed', 200);"
+        "CREATE UNIQUE INDEX refuses ON streams (method) WHERE instr(url, 'bad') AND status IS NOT NULL"
+    )
+    work(db, batches(sse("text", TEXT), sse("bad", TEXT), plain("json")), index)
     with sqlite3.connect(db) as other:
-        other.execute(
-            "CREATE TRIGGER refuses BEFORE UPDATE ON streams WHEN new.url LIKE '%bad%' AND new.status IS NOT NULL"
-            " BEGIN SELECT RAISE(ABORT, 'planted'); END"
-        )
+        other.execute("DROP INDEX refuses")
+        other.execute("DELETE FROM streams WHERE id = 1000")
     other.close()
-    writer.close()
-    work(db, batches(sse("text", TEXT), sse("bad", TEXT), plain("json")))
     found = facts(db)
     row, body = found.pop("bad")
     assert (row.state, row.ended_by, body) == ("truncated", "recorder", TEXT)
-    assert row.end_reason == "the recorder failed on this stream: IntegrityError: planted"
+    assert (
+        row.end_reason == "the recorder failed on this stream: IntegrityError: UNIQUE constraint failed: streams.method"
+    )
     assert all(is_whole(name, *facts_) for name, facts_ in found.items())
 
 

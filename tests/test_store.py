@@ -240,16 +240,14 @@ def test_texts_that_are_no_unicode_do_not_stop_the_writer(db: Path) -> None:
 
 
 def test_a_commit_that_fails_can_be_tried_again(db: Path) -> None:
-    writer = Writer(db)
+    writer = Writer(db, patience_s=0)
     stream = fill(writer)
-    writer.add_chunk(ChunkRow(stream, 0, 0, 0, 0, 0))  # there already
     writer.set_stream(stream, {"note": "not yet"})
-    with pytest.raises(sqlite3.IntegrityError):
-        writer.commit()
+    with closing(sqlite3.connect(db, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError):
+            writer.commit()
     assert sql(db, "SELECT note FROM streams") == [(None,)]
-    with closing(sqlite3.connect(db)) as other:
-        other.execute("DELETE FROM chunks")
-        other.commit()
     writer.commit()
     assert sql(db, "SELECT note FROM streams") == [("not yet",)]
     writer.close()

@@ -86,7 +86,10 @@ FIELDS = {
     "url": Field("the URL of the request", text=lambda row: row.url),
     "route": Field("sse or websocket", text=lambda row: row.route),
     "status": Field("the HTTP status", number=lambda row: row.status),
-    "state": Field("open, completed, incomplete, failed, truncated or http-error", text=lambda row: row.state),
+    "state": Field(
+        "open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error",
+        text=lambda row: row.state,
+    ),
     "ended_by": Field("server, client, network, recorder or unknown", text=lambda row: row.ended_by),
     "response_id": Field("the response's id", text=lambda row: row.response_id),
     "first": Field("seconds until the first byte", number=lambda row: _seconds(row.first_byte_ns)),

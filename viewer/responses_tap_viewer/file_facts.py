@@ -24,7 +24,7 @@ CAPTURED = "captured"
 """How the source of a stream ends whose bytes are as they came over the wire."""
 EVENTS_ALONE = "events alone"
 """And of one whose frames were made for events that came without."""
-_MASKER = Masker()
+_MASKER = Masker(written=True)
 """What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
 
 

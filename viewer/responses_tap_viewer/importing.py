@@ -8,6 +8,7 @@ from responses_tap.errors import RecordingError
 from responses_tap.formats import Foreign
 from responses_tap.formats.imported import Imported, Skipped
 from responses_tap.formats.recognition import recognise
+from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder.body import EventBody
 from responses_tap.store import ChunkRow
@@ -65,7 +66,7 @@ class _Target:
     @property
     def writer(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(self.path)
+            self._writer = Writer(self.path, masker=Masker(written=True))  # masks in a file are ours, in an export
         return self._writer
 
     def close(self) -> None:

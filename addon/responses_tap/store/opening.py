@@ -63,8 +63,12 @@ def connect(path: Path, patience_s: float, *, writing: bool = False) -> sqlite3.
         check_same_thread=writing,
         isolation_level=None,
     )
-    for option, value in _CONFIG:
-        connection.setconfig(option, value)
-    for pragma in _PRAGMAS if writing else (*_PRAGMAS, "query_only = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for option, value in _CONFIG:
+            connection.setconfig(option, value)
+        for pragma in _PRAGMAS if writing else (*_PRAGMAS, "query_only = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection

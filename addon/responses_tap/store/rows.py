@@ -134,7 +134,7 @@ class StreamRow:
     last_byte_ns: Nanoseconds | None
     end_ns: Nanoseconds | None
     state: str
-    """open, completed, incomplete, failed, truncated or http-error."""
+    """open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error."""
     ended_by: str | None
     """server, client, network, recorder or unknown; None while open."""
     end_reason: str | None
