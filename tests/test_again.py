@@ -83,7 +83,7 @@ def test_curl_sends_the_request_again_with_the_secrets_of_today(recording: Path,
     body = f'{{"input":"it\'s $HOME, `x`, \\\\","tools":[{tool}],"key":"‹masked abcdef›"}}'
     headers = (
         ("Authorization", "Bearer ‹masked abcdef›"),
-        ("X-Quote", "a 'b' \"c\" $d"),
+        ("User-Agent", "a 'b' \"c\" $d"),
         ("X-Empty", ""),
         ("Host", "elsewhere"),
         ("Content-Length", "1"),
@@ -104,7 +104,7 @@ def test_curl_sends_the_request_again_with_the_secrets_of_today(recording: Path,
         "key": "sk-1",
     }
     assert sent["Authorization"] == "Bearer sk-1"
-    assert sent["X-Quote"] == "a 'b' \"c\" $d"
+    assert sent["User-Agent"] == "a 'b' \"c\" $d"
     assert sent["X-Empty"] == ""
     assert sent["Content-Type"] == "application/json"
     assert sent["Host"] != "elsewhere"
@@ -121,12 +121,12 @@ _SAID = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30) | s
 @given(said=_SAID, value=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20))
 def test_curl_sends_whatever_was_said(recording: Path, echo: ThreadingHTTPServer, said: str, value: str) -> None:
     body = json.dumps({"input": said}, ensure_ascii=False, indent=1).replace("\\n", "\n")
-    stream = asked(recording, echo.server_port, body, ("X-Said", value))
+    stream = asked(recording, echo.server_port, body, ("User-Agent", value))
     done = sh(export([stream], FORMATS["curl"]), TAP_SECRET_000000000000FF00="s2")
     assert done.returncode == 0, done.stderr
     _, sent, posted = echo.seen[-1]  # type: ignore[attr-defined]
     assert posted.decode() == body.replace("‹masked 00ff00›", "s2")
-    assert sent["X-Said"] == value
+    assert sent["User-Agent"] == value
 
 
 @needs_curl
@@ -170,7 +170,7 @@ def test_the_test_sends_what_was_sent(
     tools = [{"authorization": "‹masked 00ff00›"}]
     said = {"model": "m", "input": "it's \u00fc\U0001f600 'x' \\", "tools": tools, "n": None}
     bodies = [json.dumps(said, ensure_ascii=False), "no JSON: ‹masked 00ff00›"]
-    headers = (("Authorization", "Bearer ‹masked abcdef›"), ("X-Quote", "a 'b' \"c\""))
+    headers = (("Authorization", "Bearer ‹masked abcdef›"), ("User-Agent", "a 'b' \"c\""))
     streams = [asked(recording, echo.server_port, body, *headers, query="?a=‹masked 00ff00›") for body in bodies]
     pytester.path.joinpath("wire_test.py").write_bytes(export(streams, FORMATS["pytest"]))
     monkeypatch.setenv("TAP_SECRET_AUTHORIZATION", "sk-1")
@@ -178,7 +178,7 @@ def test_the_test_sends_what_was_sent(
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(failed=2)
     for body, (path, sent, posted) in zip(bodies, echo.seen[-2:], strict=True):  # type: ignore[attr-defined]
         assert path == "/v1/responses?a=s2"
-        assert (sent["Authorization"], sent["X-Quote"]) == ("Bearer sk-1", "a 'b' \"c\"")
+        assert (sent["Authorization"], sent["User-Agent"]) == ("Bearer sk-1", "a 'b' \"c\"")
         if body.startswith("{"):
             assert json.loads(posted) == said | {"tools": [{"authorization": "s2"}]}
         else:
