@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.crafting import INVALID_TEXT, Sql, columns, put, record
 
@@ -49,7 +49,6 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(data=st.data())
-@settings(max_examples=60)
 def test_no_command_fails(valid: Path, data: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         db = Path(copy(valid, folder))
