@@ -37,19 +37,14 @@ def record(db: Path) -> None:
 def unguarded(db: Path) -> Iterator[sqlite3.Connection]:
     """The file, open for whatever SQLite lets one do to it: its tables are not STRICT any more."""
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        made = connection.execute("SELECT sql, name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        loose = [(sql.replace(") STRICT,", ")").replace(") STRICT", ")"), name) for sql, name in made]
         connection.execute("PRAGMA writable_schema = ON")
-        connection.execute(
-            "UPDATE sqlite_schema SET sql = replace(replace(sql, ') STRICT,', ')'), ') STRICT', ')')"
-            " WHERE type = 'table'"
-        )
+        connection.executemany("UPDATE sqlite_schema SET sql = ? WHERE name = ?", loose)
         connection.execute("PRAGMA writable_schema = RESET")
         yield connection
         connection.execute("PRAGMA writable_schema = ON")
-        connection.execute(
-            "UPDATE sqlite_schema SET sql = CASE WHEN sql LIKE '%) WITHOUT ROWID'"
-            " THEN replace(sql, ') WITHOUT ROWID', ') STRICT, WITHOUT ROWID') ELSE sql || ' STRICT' END"
-            " WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
-        )
+        connection.executemany("UPDATE sqlite_schema SET sql = ? WHERE name = ?", made)
 
 
 def put(db: Path, table: str, column: str, value: Any, rowid: int = 1) -> None:

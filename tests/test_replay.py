@@ -219,7 +219,7 @@ def test_recorded_headers_split_no_answer_and_any_text_is_sent(tmp_path: Path) -
     evil = har(
         tmp_path / "a.har",
         200,
-        ("openai-organization", "‹masked 3f9a12›"),
+        ("openai-version", "‹masked 3f9a12›"),
         ("openai-x\r\nY-Evil: 2", "v"),
         ("openai-y", "a\r\nX-Evil: 1\r\n\r\nHTTP/1.1 200 OK"),
         ("openai-z", "\x00 lone \ud800 "),
@@ -229,7 +229,7 @@ def test_recorded_headers_split_no_answer_and_any_text_is_sent(tmp_path: Path) -
     names = [name.lower() for name, _ in answer.getheaders()]
     assert not [name for name in names if "evil" in name]
     assert body == TEXT.read_bytes()
-    assert answer.getheader("openai-organization", "").encode("latin-1").decode() == "‹masked 3f9a12›"
+    assert answer.getheader("openai-version", "").encode("latin-1").decode() == "‹masked 3f9a12›"
 
 
 @pytest.mark.parametrize("at_ns", [-(10**18), 10**18])

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from responses_tap.escaping import printable
 from responses_tap.privacy.looks import find_secrets
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.events import parse
@@ -65,7 +66,7 @@ def leak_line(stream: Stream) -> Iterator[str]:
     leaks = [f"{leak.kind} in {leak.place}" for leak in find_leaks(stream)]
     if leaks:
         more = f" and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
-        yield f"⚑ what looks like a secret: {', '.join(leaks[:_NAMED])}{more}; --mask-secrets masks it in exports"
+        yield f"⚑ what looks like a secret: {printable(', '.join(leaks[:_NAMED]))}{more}; --mask-secrets masks it in exports"
 
 
 def secrets_in(stream: Stream) -> set[str]:
