@@ -25,7 +25,7 @@ HEADERS = (
     "X-Next-Year: CANARY",
     "x-stainless-api-key: CANARY",
     "X-Forwarded-User: masked-CANARY",
-)
+)  # fmt: skip
 QUERIES = (
     "api-key=CANARY",
     "key=CANARY",
@@ -41,7 +41,7 @@ QUERIES = (
     "X-Amz-Credential=CANARY",
     "api-version=1&&unknown[]=CANARY",
     "key=%EF%BB%BFCANARY",
-)
+)  # fmt: skip
 CLEAN_DOCUMENTS = (
     '{"api_key": "CANARY"}',
     '{"metadata": {"clientSecret": "CANARY"}}',
@@ -67,7 +67,7 @@ CLEAN_DOCUMENTS = (
     '{"properties": {"headers": {"X-Any": "CANARY"}}}',
     '{"password": "masked-0123456789abcdef CANARY"}',
     '{"token": "CANARY"}',
-)
+)  # fmt: skip
 BROKEN_DOCUMENTS = (
     '{"api_key": "CANARY", "api_key": ""}',
     '{"api_key": "CANARY",}',
@@ -97,7 +97,7 @@ BROKEN_DOCUMENTS = (
     'data: {"password": "CANARY"}\n\n',
     '--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nCANARY\r\n--b--\r\n',
     '{"a": "{\\"b\\": \\"{\\\\\\"password\\\\\\": \\\\\\"CANARY\\\\\\"}\\"}",}',
-)
+)  # fmt: skip
 FORMS = ("model=m&api%5Fkey=CANARY", "model=m;code=CANARY", "a=1&code=CANARY\n")
 """Bodies that are a form and nothing else."""
 ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")

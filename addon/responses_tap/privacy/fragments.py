@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NAME = r"(?:[\w.$-]|\\{1,8}u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})++"
 _START = r"(?<![\w.$%-])(?!(?<=\\)u[0-9a-fA-F]{4})"
 """Where a name may begin: at the first of its characters only, so that a long run of such is looked at once."""
-_ASSIGNMENT = re.compile(rf"""{_START}((?:{_NAME}\x20){{0,2}}{_NAME})\\*["'`”’]?\s*(?:=>|[:=])[^\S\n]*\n?\s*""")
+_ASSIGNMENT = re.compile(rf"""{_START}((?:{_NAME}\x20){{0,2}}{_NAME})\\*["'`”’]?\s*(?:=>|[:=])[\s\0-\x08\ufeff]*""")
 _QUOTED = re.compile(r"""[bBrRuUfF]{0,2}(\\*)(\"{3}|'{3}|["'`“‘])""")
 _AFTER_QUOTE = r"""(?=\\*[\s,;:&}\])<>]|\\+[nrt]|\Z)"""
 """A quote that something else follows stands in the value, by mistake."""
@@ -26,6 +26,8 @@ _BARE = re.compile(r"""[^\n\r&"'<]*""")
 _BARE_NUMBER = re.compile(r"""-?\d[\d.eE+-]*+(?=\s*(?:[}\]]|,\s*["'\\]))""")
 _BLOCK = re.compile(r"[|>][-+0-9]{0,3}[ \t]*\r?\n(?:[ \t]+[^\n]*+\n?|\r?\n)*+")
 """A text of YAML in lines of its own."""
+_BEHIND = " \t,;:}])>\\"
+"""What may stand between a value without quotes and the end of its line."""
 _ENDED = re.compile(r"[,;{}\[\]()]\s*\\*$")
 _FORM = re.compile(r"""[^\s{}\[\]"'<>=]++=[^\s{}\[\]"'<>]*+""")
 _URL = re.compile(r"""(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{0,20}:(?:\\{0,8}/){2}[^\s<>"']++""")
@@ -71,6 +73,8 @@ def _looked_at(text: str, masker: "Masker") -> str:
 
 
 def _masked(value: str, masker: "Masker") -> str:
+    if masker.keeps(value.rstrip(_BEHIND)):
+        return value
     mask = masker.secret(value)
     return json.dumps(mask) if value[:1] in _PAIRS else mask
 
@@ -106,24 +110,24 @@ def _is_credential(name: str, text: str, at: int) -> bool:
 def _value(text: str, at: int) -> _Span:
     """Where the value that begins at `at` stands, without its quotes."""
     if quoted := _QUOTED.match(text, at):
-        return quoted.end(), _quote_end(text, quoted)
+        return quoted.end(), _quote_end(text, quoted)[0]
     if text[at : at + 1] in _PAIRS:
         return at, max(_balanced(text, at, quotes=True), _balanced(text, at, quotes=False))
     if found := _BLOCK.match(text, at) or _BARE_NUMBER.match(text, at):
-        return at, found.end()
+        return at, at + len(found[0].rstrip())
     found = _BARE.match(text, at)
     assert found is not None
     end = at + len(found[0].rstrip())
     if not _ENDED.search(found[0]) and (quoted := _QUOTED.match(text, found.end())):
-        end = _quote_end(text, quoted)
+        end = _quote_end(text, quoted)[1]
     return at, end
 
 
-def _quote_end(text: str, quoted: re.Match[str]) -> int:
-    """Where the text in this quote ends; one that a backslash may have escaped is passed over."""
+def _quote_end(text: str, quoted: re.Match[str]) -> _Span:
+    """Where the quote stands that ends the text behind this one; one behind a backslash is passed over."""
     quote = re.escape(quoted[1]) + _CLOSING.get(quoted[2], quoted[2])
     closing = re.compile(rf"(?<!\\){quote}{_AFTER_QUOTE}").search(text, quoted.end())
-    return closing.start() if closing else len(text)
+    return closing.span() if closing else (len(text), len(text))
 
 
 def _balanced(text: str, at: int, *, quotes: bool) -> int:

@@ -37,9 +37,13 @@ class Masker:
         """The mask of a credential, behind its scheme (`Bearer`); blank text stays."""
         scheme = _SCHEME.match(value)
         start = scheme.end() if scheme else 0
-        if not value.strip() or (self._written and is_mask(value[start:])):
+        if not value.strip() or self.keeps(value[start:]):
             return value
         return value[:start] + mask_of(value[start:], self._key)
+
+    def keeps(self, value: str) -> bool:
+        """Whether the value is a mask that stays."""
+        return self._written and is_mask(value)
 
     def text(self, text: str) -> str:
         """The text with everything masked that looks like a credential."""
