@@ -66,7 +66,8 @@ def leak_line(stream: Stream) -> Iterator[str]:
     leaks = [f"{leak.kind} in {leak.place}" for leak in find_leaks(stream)]
     if leaks:
         more = f" and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
-        yield f"⚑ what looks like a secret: {printable(', '.join(leaks[:_NAMED]))}{more}; --mask-secrets masks it in exports"
+        places = printable(", ".join(leaks[:_NAMED]))
+        yield f"⚑ what looks like a secret: {places}{more}; --mask-secrets masks it in exports"
 
 
 def secrets_in(stream: Stream) -> set[str]:
