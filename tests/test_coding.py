@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from responses_tap.recorder.coding import ContentDecoder
+from responses_tap.coding import ContentDecoder
 
 from .test_recorder import ENCODINGS
 

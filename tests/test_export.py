@@ -164,7 +164,7 @@ def test_a_file_that_is_there_stays_unless_it_is_to_go(recording: Path, tmp_path
     assert link.is_symlink()
     assert out.read_text() == export(f"{recording}#2", "-o", "-")
     result = CliRunner().invoke(main, ["export", f"{recording}#2", "-o", str(tmp_path)])
-    assert f"{tmp_path} cannot be written (Is a directory)" in result.stderr
+    assert f"{tmp_path} is no file that can be written to" in result.stderr
 
 
 def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path) -> None:

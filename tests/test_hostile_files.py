@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from mitmproxy.io import FlowWriter
+from mitmproxy.test import tflow
 
 from responses_tap_viewer.cli import main
 
 from .conftest import RECORDINGS
+from .test_recorder import ENCODINGS
 
 GOOD = RECORDINGS / "clean/text.sse"
 MB = 1 << 20
@@ -167,3 +170,22 @@ def test_a_small_file_takes_little_memory(content: bytes, said: str, tmp_path: P
     peak, output = _peak(file)
     assert said in output or "times its size" in output
     assert peak < 500 * MB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux alone")
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate"])
+@pytest.mark.parametrize("side", ["request", "response"])
+def test_a_body_that_unpacks_without_end_is_bounded(side: str, coding: str, tmp_path: Path) -> None:
+    flow = tflow.tflow(resp=True)
+    flow.request.path = "/v1/responses"
+    flow.response.headers["content-type"] = "text/event-stream"
+    flow.response.raw_content = GOOD.read_bytes()
+    bomb = getattr(flow, side)
+    bomb.headers["content-encoding"] = coding
+    bomb.raw_content = ENCODINGS[coding](b"data: " + b"x" * (300 * MB))
+    file = tmp_path / "x.flow"
+    with file.open("wb") as written:
+        FlowWriter(written).add(flow)
+    peak, output = _peak(file)
+    assert peak < 150 * MB
+    assert side == "request" or "times its size, the limit" in output

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from responses_tap.errors import RecordingError
 from responses_tap.escaping import printable
 from responses_tap_viewer.streams import Stream, find_stream
 
@@ -194,7 +195,10 @@ def test_json_of_numbers_that_json_has_not_is_json(tmp_path: Path) -> None:
 
 def test_nothing_in_the_hostile_files_is_live_in_a_report(shared: Path) -> None:
     for name in ("crafted.db#1", "crafted.db#2", "evil.sse", "md.har", "xml-ffff.sse", "curl-nul.har"):
-        stream = find_stream(str(shared / "hostile" / name))
+        try:
+            stream = find_stream(str(shared / "hostile" / name))
+        except RecordingError:  # as damaged as it is hostile
+            continue
         only_ours(written(stream, "md"))
         page = Page(written(stream, "html"))
         assert not {"img", "form", "iframe", "base", "b"} & set(page.tags)

@@ -358,19 +358,6 @@ def test_a_rule_that_fails_costs_findings_but_no_facts(db: Path, monkeypatch: py
     writer.close()
 
 
-def test_a_stream_that_cannot_be_recorded_does_not_stop_the_others(
-    feeder: FeedLoop, db: Path, notices: list[Notice]
-) -> None:
-    broken = feeder.open(request(), time.monotonic_ns())
-    broken.answer(Answer(200, [("Content-Type", 7)]))  # type: ignore[list-item]
-    broken.chunk(CLEAN)
-    broken.end(SERVER)
-    play(feeder, [CLEAN])
-    feeder.close()
-    assert [(row.state, row.ended_by) for row in rows(db)] == [("truncated", "recorder"), ("completed", "server")]
-    assert sum(isinstance(notice, Trouble) for notice in notices) == 1
-
-
 def test_a_listener_that_fails_does_not_stop_the_recorder(db: Path) -> None:
     def fail(notice: Notice) -> None:
         raise ValueError(notice)

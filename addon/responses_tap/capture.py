@@ -94,7 +94,7 @@ class Capture:
             later = ctx.master.event_loop.call_later
             feeder = Feeder(db, profile, tell, later, only=only, max_size=max_size, keep=keep)
         except RecordingError as error:
-            raise OptionsError(str(error)) from error  # type: ignore[no-untyped-call]
+            raise OptionsError(str(error)) from None  # type: ignore[no-untyped-call]
         self.done()
         self._feeder, self._settings, self._marks = feeder, settings, marks
 

@@ -144,7 +144,7 @@ async def test_the_dialog_says_plainly_what_leaves_and_offers_ways(
     )
     async with browsing(recorder) as screen:
         await screen.press("Y")
-        await screen.shows("personal data")
+        await screen.shows("--allow-text")
         assert said not in screen.app.clipboard
         await dialog(screen)
         await screen.until(lambda: verdict(screen) == f"✖ {words}. Choose any text, no text or structure")

@@ -122,7 +122,7 @@ async def test_a_changed_verdict_and_a_removed_stream_are_seen(four: Recorder) -
         four.writer.set_findings(2, [], rules=RULES_VERSION, profile="openai")
         four.writer.commit()
         await screen.shows("2 with errors")
-        four.writer._statements.append(("DELETE FROM streams WHERE id = ?", (4,)))
+        four.writer.discard_stream(4)
         four.writer.commit()
         await screen.shows("3 streams")
         await screen.is_at(3)
@@ -158,7 +158,7 @@ async def test_who_has_no_streams_is_offered_the_demo_and_who_has_some_is_not(re
         await screen.is_at(1)
         await screen.press("D")
         assert screen.app.is_running
-        recorder.writer._statements.append(("DELETE FROM streams WHERE id = ?", (1,)))
+        recorder.writer.discard_stream(1)
         recorder.writer.commit()
         await screen.shows("responses-tap demo   (here: D)")
         await screen.press("D")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from responses_tap.coding import ContentDecoder
 from responses_tap.formats import Foreign
 from responses_tap.formats.imported import Answer, End, Imported, Request, Skipped, Taken
 from responses_tap.formats.raw import looks_like_events, sifted
@@ -12,7 +13,7 @@ from responses_tap.urls import split
 
 _NAMED = 5
 """Exchanges that are named one by one where they are passed over."""
-_CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "br": "br", "zstd": "zstd"}
+_PIECE = 1 << 16
 
 
 class Exchange(NamedTuple):
@@ -93,14 +94,8 @@ def _decoded(body: bytes, encodings: str | None) -> bytes:
     """The body without its content-encoding: some programs keep it, most take it off and leave the header."""
     if not encodings or looks_like_events(body) or body.lstrip()[:1] in (b"{", b"["):
         return body
-    from mitmproxy.net import encoding
-
-    for name in reversed(encodings.lower().split(",")):
-        coding = _CODINGS.get(name.strip())
-        if coding is None:
-            raise ValueError(f"content-encoding {name.strip()!r} is unknown")
-        try:
-            body = bytes(encoding.decode(body, coding))  # type: ignore[arg-type]
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"it is no {coding}") from error
-    return body
+    decoder = ContentDecoder(encodings)
+    decoded = b"".join(decoder.decode(body[at : at + _PIECE]) for at in range(0, len(body), _PIECE))
+    if decoder.damage is not None:
+        raise ValueError(decoder.damage)
+    return decoded

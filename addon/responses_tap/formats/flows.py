@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
+from responses_tap.coding import ContentDecoder
 from responses_tap.formats import Damaged, documents, values
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Request, Skipped
+from responses_tap.privacy.documents import as_text
 
 if TYPE_CHECKING:
     from mitmproxy.flow import Flow
@@ -88,7 +90,7 @@ def _exchange(flow: "HTTPFlow", place: str) -> Exchange | Skipped:
         request.pretty_url,
         request.http_version,
         _headers(request.headers),
-        request.get_text(strict=False) or None,
+        _text(request.headers, request.raw_content),
         datetime.fromtimestamp(started, UTC).isoformat(),
     )
     if response is None:
@@ -100,6 +102,11 @@ def _exchange(flow: "HTTPFlow", place: str) -> Exchange | Skipped:
     if flow.websocket is not None and found.is_ours:
         return Skipped(place, "is a WebSocket, whose messages cannot be read from a flow file yet", fault=True)
     return found
+
+
+def _text(headers: "FlowHeaders", body: bytes | None) -> str | None:
+    # Not the flow's own get_text, which decodes without a limit.
+    return as_text(ContentDecoder(headers.get("content-encoding")).decode(body)) if body else None
 
 
 def _end(flow: "HTTPFlow") -> End:

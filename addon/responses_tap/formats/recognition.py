@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Buffer, Iterator
 from typing import BinaryIO, NamedTuple, cast
 
+from responses_tap.coding import MOST_TIMES, UNSUSPICIOUS
 from responses_tap.formats import (
     Damaged,
     Foreign,
@@ -27,10 +28,6 @@ _PIECE = 1 << 20
 """Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
 _HEAD = 1 << 16
 _GZIP = b"\x1f\x8b"
-_UNSUSPICIOUS = 32 << 20
-"""Bytes that a gzipped file may unpack to in any case."""
-_MOST_TIMES = 250
-"""How many times its size a gzipped file may unpack to; streams come to 10 to 50."""
 _EXPECTED = "expected events, a HAR, a cassette or a trace"
 
 
@@ -195,8 +192,8 @@ class _Unpacked(gzip.GzipFile):
         try:
             piece = super().read(size)
             self._size += len(piece)
-            if self._size > _UNSUSPICIOUS and self._size > _MOST_TIMES * self._packed.count:
-                raise Damaged(f"is gzip that unpacks to more than {_MOST_TIMES} times its size (the limit); unpack it")
+            if self._size > max(UNSUSPICIOUS, MOST_TIMES * self._packed.count):
+                raise Damaged(f"is gzip that unpacks to more than {MOST_TIMES} times its size (the limit); unpack it")
             return piece
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Damaged(f"is gzip that is damaged or cut ({error})") from error

@@ -3,7 +3,7 @@
 In the proxy a `Feeder` gives out a `Tap` for each flow. It puts requests, headers and chunks, each with its time,
 into the `outbox`, from which they go in batches through a pipe (`messages`), on the proxy's own thread, which never
 waits for it. In the worker (`python -m responses_tap.recorder`, module `worker`) one `LiveStream` for each
-flow undoes the content-encoding (`coding`), cuts the body into frames, has them checked, and hands the rows to
+flow undoes the content-encoding, cuts the body into frames, has them checked, and hands the rows to
 the store. Notices and acknowledgements come back through a second pipe. The worker outlives a killed proxy.
 """
 

@@ -1,8 +1,8 @@
 """An event stream whose request does not say that it is one of this API: its first event decides."""
 
+from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Decoder
-from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.heads import field
 from responses_tap.recorder.messages import Answer, Kind, Message
 

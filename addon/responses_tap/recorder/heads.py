@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
+from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.documents import as_text
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.bodies import is_response
-from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.messages import Answer, Request
 from responses_tap.recorder.values import count_of, short_text
 from responses_tap.store.waiting import Value

@@ -3,8 +3,8 @@
 import hashlib
 import string
 
+from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.documents import as_text
-from responses_tap.recorder.coding import ContentDecoder
 from responses_tap.recorder.heads import field, model_of
 from responses_tap.recorder.messages import Request
 from responses_tap.store.uploads import mark

@@ -171,7 +171,6 @@ class Worker:
 
     def _handle(self, batch: Batch) -> None:
         start = time.monotonic()
-        self._due = self._due or start + _COMMIT_SECONDS
         # What is in the file already is sent again after the death of a worker.
         take = self._dispatch if batch.number > self._handled else self._recall
         messages = decode_messages(batch.content)
@@ -181,6 +180,8 @@ class Worker:
             for message in messages:
                 self._try(take, message)
         self._handled = max(self._handled, batch.number)
+        # Not before: where a batch is handled carefully, its marks are committed on the way.
+        self._due = self._due or start + _COMMIT_SECONDS
         now = time.monotonic()
         # Large pieces are little work for the proxy, too, and would soon fill what may wait there.
         is_bulk = len(batch.content) > _BULKY * len(messages)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from responses_tap.coding import can_decode
 from responses_tap.errors import RecordingError
 from responses_tap.formats.imported import Imported, Skipped, Taken
 from responses_tap.formats.recognition import recognise
@@ -21,7 +22,6 @@ from responses_tap.protocol.profiles import AUTO, Lack, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
-from responses_tap.recorder.coding import can_decode
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.checking.turns import Turns
 from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, state_of, ways_of

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from responses_tap.errors import RecordingError
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
@@ -20,7 +21,7 @@ class Rechecked(NamedTuple):
     after: list[Finding]
 
 
-def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInput]:
+def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInput | RecordingError]:
     """Check every stream again, and write its present findings into the file; of one that cannot be checked, why.
 
     Without `profile`, each stream keeps the one it was checked with. RecordingError where the file cannot be written,
@@ -36,7 +37,7 @@ def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInp
                     used = profile or (row.profile if row.profile in PROFILES else DEFAULT_PROFILE)
                     checker, _ = recorded.check(row, used)
                     before, after = recording.findings(row.id), checker.findings
-            except UnusableInput as error:
+            except (UnusableInput, RecordingError) as error:
                 yield error
                 continue
             writer.set_findings(row.id, after, rules=RULES_VERSION, profile=used)

@@ -1,31 +1,27 @@
-"""Undoes a content-encoding piece by piece, and keeps what could be decoded when the encoding is damaged."""
+"""Undoes a content-encoding piece by piece; keeps what could be decoded where the encoding is damaged or a bomb."""
 
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-import brotli  # type: ignore[import-untyped]
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
+UNSUSPICIOUS = 8 << 20
+"""Bytes that any number of encoded bytes may yield."""
+MOST_TIMES = 250
+"""Beyond these, how many times its size a body may yield: recorded streams yield 5 to 40 times."""
 _PIECE = 16
 """Bytes whose yield may be lost where the encoding is damaged; smaller ones take longer."""
+_MOST_AT_ONCE = 1 << 20
+"""Bytes that are decoded before they are counted, where the library can stop there."""
 
 
 class CodingError(Exception):
-    """The encoded bytes are damaged. `decoded` is what came before the damage."""
-
-    def __init__(self, message: str, decoded: bytes = b"") -> None:
-        super().__init__(message)
-        self.decoded = decoded
+    """The encoded bytes are damaged, or yield more than any stream does."""
 
 
 class _Coding(Protocol):
-    def decode(self, data: bytes) -> bytes: ...
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        """What `data` yields, in pieces; CodingError behind the last sound one."""
 
 
 def can_decode(encodings: str | None) -> bool:
@@ -39,13 +35,16 @@ class ContentDecoder:
     def __init__(self, encodings: str | None) -> None:
         self._codings: list[_Coding] = []
         self._received = 0
+        self._yielded = 0
         self.damage: str | None = None
         """Where and how the encoding broke; nothing after it can be decoded."""
         for name in reversed(_names(encodings)):
-            if (coding := _CODINGS.get(name)) is None:
+            try:
+                self._codings.append(_CODINGS[name]())
+            except KeyError:
                 self.damage = f"content-encoding {name!r} is unknown"
-            else:
-                self._codings.append(coding())
+            except ImportError:
+                self.damage = f"content-encoding {name!r} is read with responses-tap-core[proxy]"
 
     @property
     def is_identity(self) -> bool:
@@ -56,22 +55,34 @@ class ContentDecoder:
         """The decoded bytes that `data` yields at once; b"" after damage."""
         if self.damage is not None:
             return b""
+        if not self._codings:
+            return data
         self._received += len(data)
-        for coding in self._codings:
-            try:
-                data = coding.decode(data)
-            except CodingError as error:
-                data = error.decoded
-                self.damage = f"the content-encoding broke within {self._received} bytes ({error})"
-            except Exception as error:  # noqa: BLE001 (three libraries, fed with whatever a server sends)
-                data = b""
-                self.damage = f"the content-encoding broke within {self._received} bytes ({error!r})"
-        return data
+        decoded = bytearray()
+        try:
+            for piece in _through(self._codings, data):
+                decoded += piece
+                self._yielded += len(piece)
+                if self._yielded > max(UNSUSPICIOUS, MOST_TIMES * self._received):
+                    raise CodingError(f"it yields more than {MOST_TIMES} times its size, the limit")
+        except CodingError as error:
+            self.damage = f"the content-encoding broke within {self._received} bytes ({error})"
+        except Exception as error:  # noqa: BLE001 (three libraries, fed with whatever a server sends)
+            self.damage = f"the content-encoding broke within {self._received} bytes ({error!r})"
+        return bytes(decoded)
 
 
 def _names(encodings: str | None) -> list[str]:
     names = [name.strip().lower() for name in (encodings or "").split(",")]
     return [name for name in names if name not in ("", "identity")]
+
+
+def _through(codings: Sequence[_Coding], data: bytes) -> Iterator[bytes]:
+    for piece in codings[0].decode(data):
+        if len(codings) == 1:
+            yield piece
+        else:
+            yield from _through(codings[1:], piece)
 
 
 class _Inflate:
@@ -81,31 +92,29 @@ class _Inflate:
         self._window = window
         self._member = zlib.decompressobj(window)
 
-    def decode(self, data: bytes) -> bytes:
-        decoded = bytearray()
+    def decode(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._member.eof:
                 if data[0] == 0:  # padding after the last member
-                    break
+                    return
                 self._member = zlib.decompressobj(self._window)
             before = self._member.copy()
             try:
-                decoded += self._member.decompress(data)
+                piece = self._member.decompress(data, _MOST_AT_ONCE)
             except zlib.error as error:
-                raise CodingError(str(error), bytes(decoded) + _sound_part(before, data)) from error
-            data = self._member.unused_data
-        return bytes(decoded)
+                yield from _sound_part(before, data)
+                raise CodingError(str(error)) from error
+            yield piece
+            data = self._member.unconsumed_tail or self._member.unused_data
 
 
-def _sound_part(member: "zlib._Decompress", data: bytes) -> bytes:
+def _sound_part(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
     # zlib throws the output of a damaged piece away, so the piece is fed again byte by byte.
-    decoded = bytearray()
     try:
         for at in range(len(data)):
-            decoded += member.decompress(data[at : at + 1])
+            yield member.decompress(data[at : at + 1])
     except zlib.error:
         pass
-    return bytes(decoded)
 
 
 class _Gzip(_Inflate):
@@ -119,11 +128,11 @@ class _Deflate:
     def __init__(self) -> None:
         self._inflate: _Inflate | None = None
 
-    def decode(self, data: bytes) -> bytes:
+    def decode(self, data: bytes) -> Iterator[bytes]:
         if self._inflate is None and data:
             has_header = data[0] & 0x0F == zlib.DEFLATED
             self._inflate = _Inflate(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
-        return self._inflate.decode(data) if self._inflate else b""
+        return self._inflate.decode(data) if self._inflate else iter(())
 
 
 class _InPieces:
@@ -133,31 +142,36 @@ class _InPieces:
         self._decompress = decompress
         self._damage = damage
 
-    def decode(self, data: bytes) -> bytes:
-        decoded = bytearray()
+    def decode(self, data: bytes) -> Iterator[bytes]:
         try:
             for at in range(0, len(data), _PIECE):
-                decoded += self._decompress(data[at : at + _PIECE])
+                yield self._decompress(data[at : at + _PIECE])
         except self._damage as error:
-            raise CodingError(str(error), bytes(decoded)) from error
-        return bytes(decoded)
+            raise CodingError(str(error)) from error
 
 
 class _Brotli(_InPieces):
     def __init__(self) -> None:
+        import brotli  # type: ignore[import-untyped]
+
         super().__init__(brotli.Decompressor().process, brotli.error)
 
 
 class _Zstandard(_InPieces):
     def __init__(self) -> None:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+        self._new = zstd.ZstdDecompressor
+        self._frame = self._new()
         super().__init__(self._through_frames, zstd.ZstdError)
-        self._frame = zstd.ZstdDecompressor()
 
     def _through_frames(self, data: bytes) -> bytes:
         decoded = bytearray()
         while data:
             if self._frame.eof:
-                self._frame = zstd.ZstdDecompressor()
+                self._frame = self._new()
             decoded += self._frame.decompress(data)
             data = self._frame.unused_data
         return bytes(decoded)
