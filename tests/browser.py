@@ -28,8 +28,8 @@ class Browser:
             os.dup2(31, 4)
 
         self._process = subprocess.Popen(
-            [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe",
-             f"--user-data-dir={profile}", "about:blank"],
+            [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+             "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=as_three_and_four, pass_fds=(3, 4),  # noqa: PLW1509 - Chromium's pipe has fixed numbers
         )  # fmt: skip

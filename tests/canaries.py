@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from .conftest import body
+from tests.conftest import body
 
 _NUMBER = 700_012_345
 """The first number; those that follow have nine digits, too, and are far from one another."""

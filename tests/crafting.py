@@ -6,11 +6,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import RECORDINGS
+
 from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.importing import import_paths
-
-from .conftest import RECORDINGS
 
 FORMER_STEP = "m007_no_mask_key"
 """The last migration before the tables became STRICT."""

@@ -7,10 +7,10 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from tests.conftest import RECORDINGS
+
 from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.streams import Stream, find_stream
-
-from .conftest import RECORDINGS
 
 GOOD = RECORDINGS / "clean/text.sse"
 BAD = RECORDINGS / "broken/MD301-text-done-missing.sse"

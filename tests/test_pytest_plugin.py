@@ -2,12 +2,11 @@
 
 import openai
 import pytest
+from tests.conftest import RECORDINGS, events_of
 
 from responses_tap_viewer.replay import playback
 from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import find_stream
-
-from .conftest import RECORDINGS, events_of
 
 pytest_plugins = ["pytester"]
 

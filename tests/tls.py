@@ -12,8 +12,7 @@ import h2.events
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mitmproxy.certs import CertStore
-
-from .upstream import SSE_HEAD, framed
+from tests.upstream import SSE_HEAD, framed
 
 
 def make_ca(folder: Path) -> CertStore:

@@ -5,14 +5,13 @@ import http.client
 from urllib.parse import urlsplit
 
 import pytest
+from tests.tui.conftest import GOOD, MEDIUM, NARROW, WIDE, Recorder, browsing, opened
 from textual.command import CommandInput
 from textual.widgets import Static
 
 from responses_tap.filters import FIELDS
 from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui.screens.help import HelpScreen
-
-from .conftest import GOOD, MEDIUM, NARROW, WIDE, Recorder, browsing, opened
 
 
 async def test_y_copies_what_the_detail_pane_shows(four: Recorder) -> None:

@@ -3,11 +3,10 @@
 import pytest
 from rich.cells import cell_len
 from tests.conftest import RECORDINGS, body
+from tests.tui.conftest import GOOD, MEDIUM, NARROW, WIDE, Recorder, Screen, browsing
 
 from responses_tap_viewer.tui.screens.compare import CompareScreen
 from responses_tap_viewer.tui.widgets.lines import Lines
-
-from .conftest import GOOD, MEDIUM, NARROW, WIDE, Recorder, Screen, browsing
 
 OGX = (RECORDINGS / "broken" / "ogx-1.5.0-reasoning.sse").read_bytes()
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from rich.color import Color
+from tests.tui.conftest import WIDE, Recorder, Screen, browsing
 from textual.pilot import Pilot
 from textual.widgets import Input
-
-from .conftest import WIDE, Recorder, Screen, browsing
 
 ENOUGH = 4.5
 _LINES = set("─━│┃╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛▁▂▃▄▅▆▇█▌▐▎▏▔▕▊▸▾·╷╵ \u2800")

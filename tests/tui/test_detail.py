@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import BROKEN, RECORDINGS, body
+from tests.tui.conftest import GOOD, NARROW, WIDE, Recorder, Screen, browsing
 
 from responses_tap import Checker
 from responses_tap.protocol.sse import decode
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.marks import marks
 from responses_tap_viewer.tui.pages import TABS
-
-from .conftest import GOOD, NARROW, WIDE, Recorder, Screen, browsing
 
 OGX = (RECORDINGS / "broken" / "ogx-1.5.0-reasoning.sse").read_bytes()
 

@@ -1,12 +1,11 @@
 """`/`: the list of streams, chosen from as one types."""
 
 import pytest
+from tests.tui.conftest import MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 from textual.widgets import Input
 
 from responses_tap_viewer.tui.completion import completions
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
-
-from .conftest import MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 
 
 def ids(screen: Screen) -> list[int]:

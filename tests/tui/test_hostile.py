@@ -6,12 +6,11 @@ import pytest
 from click.testing import CliRunner
 from rich.cells import cell_len
 from tests.conftest import body
+from tests.tui.conftest import MEDIUM, NARROW, WIDE, Recorder, Screen, browsing
 from textual.widgets import Input
 
 from responses_tap.escaping import printable
 from responses_tap_viewer.cli import main
-
-from .conftest import MEDIUM, NARROW, WIDE, Recorder, Screen, browsing
 
 EVIL = (
     "\x1b[2J\x1b]0;title\x07\x9b31m[bold red]x[/] [@click=app.quit]q[/] \u202eabc\u2066\u200d\ud800 "

@@ -1,8 +1,8 @@
 """Every key, and the mouse."""
 
-from responses_tap_viewer.tui.screens.help import HelpScreen
+from tests.tui.conftest import Recorder, browsing
 
-from .conftest import Recorder, browsing
+from responses_tap_viewer.tui.screens.help import HelpScreen
 
 
 async def test_keys_move_the_cursor_and_the_focus(four: Recorder) -> None:

@@ -2,10 +2,9 @@
 
 import pytest
 from tests.conftest import RECORDINGS
+from tests.tui.conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 
 from responses_tap_viewer.tui.spans import Line
-
-from .conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 
 
 def listed(screen: Screen) -> list[object]:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import body
+from tests.tui.conftest import GOOD, MEDIUM, NARROW, SEED, Recorder, browsing, opened
 
 from responses_tap import RULES_VERSION
-
-from .conftest import GOOD, MEDIUM, NARROW, SEED, Recorder, browsing, opened
 
 
 async def test_new_streams_appear_and_the_cursor_stays(recorder: Recorder) -> None:

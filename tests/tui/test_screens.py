@@ -5,10 +5,9 @@ The golden screens in tests/screens are text; `UPDATE_SCREENS=1 pytest tests/tui
 
 import pytest
 from tests.conftest import RECORDINGS
+from tests.tui.conftest import MEDIUM, NARROW, WIDE, Recorder, browsing
 
 from responses_tap.protocol.rules import RULES
-
-from .conftest import MEDIUM, NARROW, WIDE, Recorder, browsing
 
 
 @pytest.mark.parametrize(("name", "size"), [("wide", WIDE), ("medium", MEDIUM), ("narrow", NARROW)])

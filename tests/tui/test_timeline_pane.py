@@ -3,8 +3,7 @@
 import re
 
 from tests.conftest import RECORDINGS, body
-
-from .conftest import CUT, GOOD, MEDIUM, NARROW, Recorder, Screen, browsing
+from tests.tui.conftest import CUT, GOOD, MEDIUM, NARROW, Recorder, Screen, browsing
 
 DELTA = {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "abc"}
 

@@ -1,0 +1,360 @@
+"""What people paste: each form is read as what it is, and found as right or wrong as the stream was."""
+
+import io
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
+from tests.paste_forms import ENCODINGS, FORMS, compact, node, sse
+
+from responses_tap.formats import Foreign
+from responses_tap.formats.imported import Imported
+from responses_tap.formats.recognition import recognise
+from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.events import parse
+from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.profiles import Lack, unasked
+from responses_tap.protocol.sse import decode
+from responses_tap.store import open_recording
+from responses_tap_viewer.cli import main
+
+TEXT = RECORDINGS / "clean/text.sse"
+MISSING = RECORDINGS / "broken/MD301-text-done-missing.sse"
+PYTHON = ("SDK", "dicts")
+"""Forms in which None stands for what was null and for what did not come."""
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
+
+
+def paste(content: bytes) -> Imported:
+    (found,) = recognise(io.BytesIO(content)).streams
+    assert isinstance(found, Imported)
+    return found
+
+
+def findings(content: bytes) -> tuple[list[Finding], frozenset[Lack]]:
+    imported = paste(content)
+    checker = Checker(framed=imported.framed, lacks=imported.lacks)
+    for taken in imported.frames:
+        checker.feed(taken.frame)
+    return checker.finish(cut=imported.cut), imported.lacks
+
+
+def told(found: list[Finding], lacks: Collection[Lack] = ()) -> list[tuple[str, int | None]]:
+    return [(f.code, f.position) for f in found if not f.code.startswith(unasked(lacks))]
+
+
+def readable_events(sample: Path) -> list[dict[str, Any]]:
+    """The events of a sample that a paste shows to be such."""
+    parsed = [parse(frame.data) for frame in decode([sample.read_bytes()]) if frame.data]
+    return [e.data for e in parsed if e.fault is None and (e.row is not None or "sequence_number" in e.data)]
+
+
+def alone(events: list[dict[str, Any]]) -> bytes:
+    return "".join(f"{json.dumps(event)}\n" for event in events).encode()
+
+
+def codes(result: Result) -> list[str]:
+    assert result.exit_code < 2, result.stderr
+    return [finding["code"] for stream in json.loads(result.stdout)["streams"] for finding in stream["findings"]]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=12, deadline=None)
+@given(sample=st.sampled_from([*CLEAN, *(sample for sample in BROKEN if not sample.name.startswith("LC110"))]))
+def test_a_stream_in_any_form_gives_the_findings_of_the_stream(form: str, sample: Path) -> None:
+    events = readable_events(sample)
+    want, _ = findings(alone(events))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydantic's, for the models of broken events
+        text = FORMS[form](events)
+    found, lacks = findings(text.encode(errors="replace"))
+    assert lacks == frozenset()
+    if form.startswith(PYTHON):
+        # None is what did not come, so that a null is not told from it; what a model adds to a response is there.
+        null = {"SC801", "SC804", "SC810"}
+        assert [f for f in told(found) if f[0] not in null] == [f for f in told(want) if f[0] not in null]
+        assert len(found) <= len(want)
+    else:
+        assert told(found) == told(want)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("form", ["SDK repr", "codex", "jq", "docker json-file"])
+def test_an_encoding_changes_nothing(form: str, encoding: str) -> None:
+    text = FORMS[form](events_of(MISSING))
+    assert told(findings(ENCODINGS[encoding](text))[0]) == told(findings(text.encode())[0])
+    assert told(findings(ENCODINGS[encoding](sse(events_of(MISSING))))[0]) == [("MD301", 9)]
+
+
+@pytest.mark.parametrize(
+    ("code", "lacks"),
+    [
+        ("console.log(e)", {Lack.SHORTENED, Lack.SNAPSHOTS}),
+        ("console.log('event:', e)", {Lack.SHORTENED, Lack.SNAPSHOTS}),
+        ("console.log('%o', e)", {Lack.SHORTENED, Lack.SNAPSHOTS}),
+        ("console.dir(e, {depth: null})", set()),
+        ("console.log(require('util').inspect(e, {depth: null, colors: true, compact: false}))", set()),
+        ("console.log('%s %j', e.type, e)", set()),
+    ],
+)
+@pytest.mark.parametrize("sample", [TEXT, MISSING, RECORDINGS / "clean/tool-call.sse"], ids=lambda path: path.stem)
+def test_what_node_prints_is_read(sample: Path, code: str, lacks: set[Lack]) -> None:
+    events = events_of(sample)
+    text = node(events, code)
+    if text is None:
+        pytest.skip("needs node")
+    found, have = findings(text.encode())
+    assert have <= lacks
+    assert told(found) == told(findings(alone(events))[0], have)
+
+
+NODE = """\
+event: {
+  type: 'response.completed',
+  response: {
+    id: 'resp_1',
+    text: { format: [Object] },
+    instructions: 'it\\'s\\n' +
+      'long',
+    output: [ [Object], ... 2 more items ],
+    usage: undefined,
+    user: Foo { a: 1 }
+  },
+  sequence_number: 3
+}
+"""
+
+
+def test_what_node_leaves_out_is_no_fault_of_the_server(tmp_path: Path) -> None:
+    created = compact(events_of(TEXT)[0])
+    (tmp_path / "a.txt").write_text(f"{created} \n{NODE}")
+    result = run("check", tmp_path / "a.txt", "--format", "json")
+    assert codes(result) == ["ID511"]
+    assert "shortened snapshots; rules not asked: AG605" in result.stderr
+
+
+def test_check_import_and_show_say_how_a_paste_was_read(tmp_path: Path) -> None:
+    file, db = tmp_path / "a.txt", tmp_path / "a.db"
+    file.write_text(FORMS["SDK repr"](events_of(MISSING)))
+    line = f"responses-tap: {file} read as Python repr of SDK events, 12 events; no bytes, no times\n"
+    checked = run("check", file, "--format", "json")
+    assert (codes(checked), checked.exit_code, checked.stderr) == (["MD301"], 1, line)
+    assert run("show", file).stderr == line
+    imported = run("import", file, "--db", db)
+    assert (imported.exit_code, imported.stderr) == (0, line)
+    assert imported.stdout == f"{file}: Python repr of SDK events → {db}#1\n"
+    with open_recording(db) as recording:
+        assert [finding.code for finding in recording.findings(1)] == ["MD301"]
+
+
+def test_a_finding_names_the_line_of_the_paste(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text(FORMS["mitmdump"](events_of(MISSING)))
+    annotation = run("check", file, "--format", "github").stdout
+    line = int(annotation.partition("line=")[2].partition(",")[0])
+    assert "response.content_part.done" in file.read_text().splitlines()[line - 1]
+
+
+SHORTENED = [
+    '{"type":"response.created","response":{"id":"resp_1","obj...}',
+    '{"type":"response.created","response":{"id":"resp_1",...}}',
+    '{"type":"response.created","response":{...},"sequence_number":0}',
+    '{"type":"response.created","response":{"id":"resp_1", … }, "sequence_number":0}',
+    '{"type":"response.created","response":{"id":"resp_1", [truncated]',
+    '{"type":"response.created","response":<snip>}',
+    '{"type":"response.created","response":{"id":"resp_1", /* the usual */ },"sequence_number":0}',
+]
+
+
+@pytest.mark.parametrize("created", SHORTENED)
+@pytest.mark.parametrize(
+    "form", [lambda line: f"data: {line}\n\n", lambda line: f"{line}\n", lambda line: f"> {line}\n"]
+)
+def test_what_a_reporter_shortened_accuses_nobody(created: str, form: Any, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    for sample, want in ((TEXT, []), (MISSING, ["MD301"])):
+        file.write_text("".join(map(form, [created, *map(compact, events_of(sample)[1:])])))
+        result = run("check", file, "--format", "json")
+        assert codes(result) == want
+        assert "shortened" in result.stderr
+
+
+@pytest.mark.parametrize("mark", ["...", "…", "[...]", "... 12 more deltas", "<snip>"])
+def test_deltas_that_were_left_out_are_not_missed(mark: str, tmp_path: Path) -> None:
+    lines = [f"data: {compact(event)}" for event in events_of(MISSING)]
+    lines[6:8] = [mark]
+    (tmp_path / "a.txt").write_text("\n\n".join(lines) + "\n\n")
+    result = run("check", tmp_path / "a.txt", "--format", "json")
+    assert codes(result) == ["MD301"]
+    assert "deltas left out" in result.stderr
+
+
+def test_events_that_were_left_out_are_not_missed(tmp_path: Path) -> None:
+    lines = [compact(event) for event in events_of(TEXT)]
+    (tmp_path / "a.txt").write_text("\n".join([*lines[:7], "...", *lines[11:]]))
+    result = run("check", tmp_path / "a.txt", "--format", "json")
+    assert codes(result) == []
+    assert "events left out" in result.stderr
+
+
+@settings(max_examples=60, deadline=None)
+@given(sample=st.sampled_from(CLEAN), data=st.data())
+def test_no_excerpt_of_a_clean_stream_is_accused(
+    tmp_path_factory: pytest.TempPathFactory, sample: Path, data: st.DataObject
+) -> None:
+    events = events_of(sample)
+    start = data.draw(st.integers(0, len(events) - 1))
+    end = data.draw(st.integers(start + 1, len(events)))
+    file = tmp_path_factory.mktemp("excerpt") / "a.sse"
+    file.write_text(sse(events[start:end]))
+    result = run("check", "--excerpt", file, "--format", "json")
+    report = json.loads(result.stdout)
+    assert [f for s in report["streams"] for f in s["findings"] if f["severity"] != "note"] == []
+    assert "excerpt; rules not asked: ID512, LC101, LC103, TR911" in result.stderr
+    log = "".join(f"{compact(event)} <- in\n" for event in events[start:end])
+    if start > 0 and end < len(events) and "response." in log and '"error"' not in log:
+        assert findings(log.encode())[1] == {Lack.EXCERPT}
+        assert [f for f in findings(log.encode())[0] if f.severity != "note"] == []
+
+
+def test_an_excerpt_still_shows_what_it_shows(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"DEBUG {compact(event)}\n" for event in events_of(MISSING)[2:-1]))
+    assert codes(run("check", tmp_path / "a.txt", "--format", "json")) == ["MD301"]
+
+
+NAMES: dict[str, Callable[[list[str]], str]] = {
+    "plain": "\n".join,
+    "event lines": lambda names: "\n".join(f"event: {name}" for name in names),
+    "bullets": lambda names: "Seen:\n\n" + "\n".join(f"- `{name}`" for name in names),
+    "numbered": lambda names: "\n".join(f"{n}. {name}" for n, name in enumerate(names, 1)),
+    "numbers alone": lambda names: "\n".join(f"{n:3} {name}" for n, name in enumerate(names)),
+    "times": lambda names: "\n".join(f"[12:00:0{n % 10}.123] {name}" for n, name in enumerate(names)),
+    "arrows": " → ".join,
+    "arrows over lines": " ->\n".join,
+    "counts": lambda names: "\n".join(f"{name} × {count}" for name, count in _runs(names)),
+    "counts in brackets": lambda names: "\n".join(f"{name} (x{count})" for name, count in _runs(names)),
+    "uniq -c": lambda names: "\n".join(f"{count:7} {name}" for name, count in _runs(names)),
+    "short": lambda names: "\n".join(name.removeprefix("response.") if name.count(".") > 1 else name for name in names),
+    "quoted": lambda names: "\n".join(f"> {name}" for name in names),
+    "fence": lambda names: "The server sends\n\n```\n" + "\n".join(names) + "\n```\n\nand that is all it sends.\n",
+}
+
+
+def _runs(names: list[str]) -> list[tuple[str, int]]:
+    runs: list[tuple[str, int]] = []
+    for name in names:
+        if runs and runs[-1][0] == name:
+            runs[-1] = (name, runs[-1][1] + 1)
+        else:
+            runs.append((name, 1))
+    return runs
+
+
+@pytest.mark.parametrize("form", NAMES)
+def test_a_list_of_names_shows_what_names_can_show(form: str) -> None:
+    for sample in CLEAN:
+        events = events_of(sample)
+        if len(events) > 5 and sample.stem != "resumed":  # which only its snapshots show
+            found, lacks = findings(NAMES[form]([event["type"] for event in events]).encode())
+            assert (Lack.NAMES in lacks, [f.code for f in found if f.severity != "note"]) == (True, []), sample
+    names = [event["type"] for event in events_of(MISSING)]
+    assert told(findings(NAMES[form](names).encode())[0]) == [("MD301", 9)]
+
+
+def test_a_name_that_is_listed_as_missing_is_missing(tmp_path: Path) -> None:
+    names = [f"- {event['type']}" for event in events_of(TEXT)]
+    names[9] += "   <-- never sent!"
+    (tmp_path / "a.txt").write_text("\n".join(names))
+    result = run("check", tmp_path / "a.txt", "--format", "json")
+    assert codes(result) == ["MD301"]
+    assert "read as names of events, 12 events" in result.stderr
+
+
+def test_two_lists_are_two_responses(tmp_path: Path) -> None:
+    lists = ["\n".join(event["type"] for event in events_of(sample)) for sample in (MISSING, TEXT)]
+    (tmp_path / "a.txt").write_text("Before\n\n{}\n\nAfter\n\n{}\n".format(*lists))
+    streams = json.loads(run("check", tmp_path / "a.txt", "--format", "json").stdout)["streams"]
+    assert [[f["code"] for f in stream["findings"]] for stream in streams] == [["MD301"], []]
+
+
+def test_a_trace_that_shows_each_event_twice_is_read_once(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    levels = ("tungstenite: received", "codex_api::ws: event:")
+    file.write_text(
+        "".join(f"2026-09-01T10:00:00Z TRACE {level} {compact(e)}\n" for e in events_of(MISSING) for level in levels)
+    )
+    assert codes(run("check", file, "--format", "json")) == ["MD301"]
+
+
+def test_an_event_that_came_twice_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    file.write_text("".join(f"10:00:00 INFO {compact(e)}\n" for e in events_of(TEXT) for _ in range(2)))
+    assert "ID510" in codes(run("check", file, "--format", "json"))
+
+
+EXEC = '{"type":"thread.started","thread_id":"1"}\n{"type":"turn.completed","usage":{"input_tokens":1}}\n'
+SDK_LOG = "[2026-09-01 10:00:00 - openai._base_client:482 - DEBUG] Request options: {'method': 'post'}\n"
+TRACE = 'Traceback (most recent call last):\n  File "a.py", line 3, in <module>\nKeyError: 1\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (EXEC.encode(), "has Codex's own events, not those of the API; record them with `responses-tap record --"),
+        (SDK_LOG.encode(), "is a debug log of an OpenAI SDK, which has requests but no events; record them"),
+        (TRACE.encode(), "is a stack trace without events; record them"),
+        (b"TypeError: x\n    at f (file:///a.mjs:3:12)\n    at g (b.js:1:1)\n", "is a stack trace"),
+        (b"event [object Object]\nevent [object Object]\n", "print each event"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "is a picture (PNG); paste the text"),
+        (b"We handle response.created and wait for response.completed.\n", "has no `data:` line"),
+        (b"- `response.created`: it begins\n- `response.completed`: it ends\n- `error`: it fails\n", "has no `data:`"),
+        (
+            b"if event.type == 'response.created':\n    yield {'type': 'response.created', 'response': r}\n",
+            "no `data:`",
+        ),
+        (
+            b"const e = { type: 'response.created', response };\nsend({ ...e, type: 'response.completed' });\n",
+            "no `data:`",
+        ),
+    ],
+)
+def test_what_is_no_paste_is_refused_by_its_name(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(content)
+    result = run("check", tmp_path / "a")
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_no_text_of_this_project_passes_for_a_stream() -> None:
+    for path in [p for root in ("addon", "viewer") for p in (RECORDINGS.parent / root).rglob("*.py")]:
+        with pytest.raises(Foreign):
+            list(recognise(io.BytesIO(path.read_bytes() or b" ")).streams)
+
+
+def test_the_pastes_after_public_reports_come_out_right(shared: Path) -> None:
+    expected = json.loads((shared / "reports/expected.json").read_text())
+    for name, want in expected.items():
+        if "-paste-" not in name:
+            continue
+        result = run("check", shared / "reports" / name, "--format", "json")
+        if want["codes"]:
+            assert codes(result) == want["codes"], name
+        else:
+            assert (result.exit_code, json.loads(result.stdout)["streams"]) == (2, []), name
+
+
+def test_standard_input_is_read_as_a_paste() -> None:
+    result = run("check", "-", "--format", "json", stdin=FORMS["codex"](events_of(MISSING)).encode())
+    assert Counter(codes(result)) == {"MD301": 1}

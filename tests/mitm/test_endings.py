@@ -1,0 +1,154 @@
+"""Who ended a stream, where mitmproxy's message does not tell: HTTP/2, time-outs, and the end of the recorder."""
+
+import http.client
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import h2.events
+import pytest
+from h2.errors import ErrorCodes
+from mitmproxy import ctx
+from tests.conftest import RECORDINGS
+from tests.http2 import Answer, Http2Upstream, Peer, connect
+from tests.upstream import SSE_HEAD, Upstream, ended, framed, rows
+
+from responses_tap.proxy import Proxy
+from responses_tap.recorder import Notice
+
+CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
+CUT = CLEAN[: len(CLEAN) // 2]
+ASK = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", "/v1/responses")]
+HEAD = [(":status", "200"), ("content-type", "text/event-stream")]
+
+
+def _ignore(notice: Notice) -> None:
+    pass
+
+
+def answers(then: Callable[[Peer, int], None], body: bytes = CUT) -> Answer:
+    def answer(peer: Peer, stream: int) -> None:
+        peer.h2.send_headers(stream, HEAD)
+        peer.send(stream, body)
+        then(peer, stream)
+        peer.flush()
+
+    return answer
+
+
+def waits(peer: Peer, stream: int) -> None:
+    pass
+
+
+def resets(peer: Peer, stream: int) -> None:
+    passed_on.acquire(timeout=60)
+    peer.h2.reset_stream(stream, ErrorCodes.INTERNAL_ERROR)
+
+
+def ends(peer: Peer, stream: int) -> None:
+    peer.h2.end_stream(stream)
+
+
+def goes_away(peer: Peer, stream: int) -> None:
+    passed_on.acquire(timeout=60)
+    peer.h2.close_connection(ErrorCodes.NO_ERROR)
+
+
+def disconnects(peer: Peer, stream: int) -> None:
+    passed_on.acquire(timeout=60)
+    peer.socket.shutdown(socket.SHUT_WR)
+    while peer.socket.recv(2**16):  # to close with bytes unread would be a reset
+        pass
+
+
+passed_on = threading.Semaphore(0)
+"""Released by the client that has got the body."""
+
+
+def cancel(peer: Peer, stream: int) -> None:
+    peer.h2.reset_stream(stream, ErrorCodes.CANCEL)
+    peer.flush()
+
+
+def close(peer: Peer, stream: int) -> None:
+    peer.socket.close()
+
+
+def stay(peer: Peer, stream: int) -> None:
+    while events := peer.receive():
+        if any(isinstance(event, h2.events.StreamReset | h2.events.StreamEnded) for event in events):
+            return
+
+
+@pytest.mark.parametrize("mode", ["reverse", "regular"])
+@pytest.mark.parametrize(
+    ("server", "client", "ended_by", "reason"),
+    [
+        (resets, stay, "network", "the server's side reset the HTTP/2 stream (INTERNAL_ERROR)"),
+        (ends, stay, "server", "the server ended the response"),
+        (goes_away, stay, "server", "HTTP/2 connection closed: <ConnectionTerminated"),
+        (disconnects, stay, "server", "the server closed the connection (peer closed connection)"),
+        (waits, cancel, "client", "the client reset the HTTP/2 stream (CANCEL)"),
+        (waits, close, "client", "the client closed the connection (peer closed connection)"),
+    ],
+)
+def test_http2_on_both_sides(
+    tmp_path: Path, mode: str, server: Answer, client: Callable[[Peer, int], None], ended_by: str, reason: str
+) -> None:
+    db = tmp_path / "r.db"
+    with (
+        Http2Upstream(tmp_path, answers(server)) as upstream,
+        Proxy(db, upstream=upstream.url, modes=[mode], on_notice=_ignore) as proxy,
+    ):
+        ctx.options.update(ssl_insecure=True)
+        peer = connect(proxy.port, "" if mode == "reverse" else upstream.url.removeprefix("https://"))
+        with peer.socket:
+            peer.h2.send_headers(1, ASK, end_stream=True)
+            peer.flush()
+            got = b""
+            while len(got) < len(CUT):
+                got += b"".join(event.data for event in peer.receive() if isinstance(event, h2.events.DataReceived))
+            passed_on.release()
+            client(peer, 1)
+            (row,) = ended(db)
+    assert got == CUT
+    assert row.http_version == "HTTP/2.0"
+    assert (row.state, row.ended_by) == ("truncated", ended_by)
+    assert reason in str(row.end_reason)
+
+
+def silent(connection) -> None:
+    connection.sendall(SSE_HEAD + framed(CUT))
+    connection.recv(1)
+
+
+def asked(proxy: Proxy) -> http.client.HTTPConnection:
+    """A client that has got all that the server has to say."""
+    client = http.client.HTTPConnection("127.0.0.1", proxy.port)
+    client.request("POST", "/v1/responses", "{}")
+    assert client.getresponse().read(len(CUT)) == CUT
+    return client
+
+
+def test_a_connection_that_idled_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("responses_tap.proxy._IDLE_SECONDS", 1)
+    db = tmp_path / "r.db"
+    with Upstream(v1=silent) as upstream, Proxy(db, upstream=upstream.url, on_notice=_ignore) as proxy:
+        client = asked(proxy)
+        (row,) = ended(db)
+        client.close()
+    assert (row.state, row.ended_by) == ("truncated", "network")
+    assert "idle for its tcp_timeout of 1 s; " in str(row.end_reason)
+    assert "silent for 1." in str(row.end_reason)
+
+
+def test_a_recorder_that_stops_before_the_stream(tmp_path: Path) -> None:
+    db = tmp_path / "r.db"
+    with Upstream(v1=silent) as upstream, Proxy(db, upstream=upstream.url, on_notice=_ignore) as proxy:
+        client = asked(proxy)
+        proxy.close()
+        client.close()
+    (row,) = rows(db)
+    assert (row.state, row.ended_by, row.first_code) == ("truncated", "recorder", None)
+    assert "recording stopped before the stream had ended" in str(row.end_reason)

@@ -1,0 +1,266 @@
+"""What of the traffic is kept: `--only`, `--max-size`, and what outlives a kill -9."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.conftest import RECORDINGS
+from tests.feeding import FeedLoop
+from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request
+from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
+
+from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
+from responses_tap.recorder.messages import Answer
+from responses_tap.store import open_recording
+from responses_tap.store.writer import Writer
+
+CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
+SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
+HALF = CLEAN[: len(CLEAN) // 2]
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "r.db"
+
+
+@pytest.mark.parametrize(
+    ("only", "kept"),
+    [
+        ("model:gpt*", ["gpt-5"]),
+        ("-model:gpt*", ["other", "none named"]),
+        ("errors>0", ["gpt-5"]),
+        ("model:gpt* errors:0", []),
+        ("state:completed", ["gpt-5", "other"]),
+        ("code:MD301,LC103", ["gpt-5"]),
+        ("url:*/responses events>5", ["gpt-5", "other", "none named"]),
+    ],
+)
+def test_only_what_passes_is_kept(db: Path, only: str, kept: list[str]) -> None:
+    notices: list[Notice] = []
+    feeder = FeedLoop(db, notices.append, only=only)
+    play(feeder, [SEED], asked=request(body=b'{"model":"gpt-5"}'))
+    play(feeder, [CLEAN], asked=request(body=b'{"model":"other"}'))
+    play(feeder, [CLEAN[: len(CLEAN) // 2]], end=CLIENT, asked=request(body=b"{}"))
+    feeder.close()
+    names = {"sample-1": "none named"}
+    assert [names.get(row.model or "", row.model) for row in rows(db)] == kept
+    ids = {row.id for row in rows(db)}
+    told = (StreamStarted, FindingMade, StreamFinished)
+    assert {notice.stream for notice in notices if isinstance(notice, told)} == ids
+    with closing(sqlite3.connect(db)) as connection:
+        for table in ("chunks", "events", "findings", "verdicts"):
+            owners = {stream for (stream,) in connection.execute(f"SELECT DISTINCT stream FROM {table}")}
+            assert owners <= ids
+
+
+def test_what_the_request_shows_decides_before_the_stream_has_ended(db: Path) -> None:
+    notices: list[Notice] = []
+    feeder = FeedLoop(db, notices.append, only="model:gpt*")
+    other = feeder.open(request(body=b'{"model":"other"}'), time.monotonic_ns())
+    tap = feeder.open(request(body=b'{"model":"gpt-5"}'), time.monotonic_ns())
+    for each in (other, tap):
+        each.answer(Answer(200, SSE))
+        each.chunk(SEED[: len(SEED) // 2])
+    eventually(lambda: any(isinstance(notice, FindingMade) for notice in notices))
+    assert [row.model for row in rows(db)] == ["gpt-5"]
+    for each in (other, tap):
+        each.end(SERVER)
+    feeder.close()
+    assert len(rows(db)) == 1
+
+
+def test_the_space_of_what_is_not_kept_is_used_again(db: Path) -> None:
+    feeder = FeedLoop(db, lambda notice: None, only="errors>0")
+    body = CLEAN + b": " + bytes(500_000).replace(b"\0", b"x") + b"\n\n"
+    for _ in range(20):
+        play(feeder, [body])
+        time.sleep(0.1)  # one after the other, as they would come
+    feeder.close()
+    assert rows(db) == []
+    assert db.stat().st_size < 10 * len(body)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tap_only": "errors>many"}, "the filter 'errors>many' cannot be read at 8: expected a number for errors"),
+        ({"tap_max_size": "much"}, "'much' is no size of a recording; give one like 100m or 2g, at least 1m"),
+        ({"tap_max_size": "10k"}, "'10k' is no size of a recording"),
+    ],
+)
+def test_bad_options_are_one_line(db: Path, options: dict[str, str], message: str) -> None:
+    with pytest.raises(CannotRecord, match=re.escape(message)) as refused:
+        Proxy(db, upstream="http://h", options=options)
+    assert "\n" not in str(refused.value)
+
+
+def big(n: int) -> bytes:
+    return CLEAN + b": %d " % n + bytes(300_000).replace(b"\0", b"x") + b"\n\n"
+
+
+def test_a_full_file_is_left_for_the_next_and_open_streams_move_along(db: Path) -> None:
+    notices: list[Notice] = []
+    feeder = FeedLoop(db, notices.append, max_size=2**20)
+    tap = feeder.open(request(), time.monotonic_ns())
+    tap.answer(Answer(200, SSE))
+    parts = [SEED[at : at + 250] for at in range(0, len(SEED), 250)]
+    for n, part in enumerate(parts):
+        tap.chunk(part)
+        play(feeder, [big(n)])
+        eventually(lambda n=n: StreamFinished in {type(notice) for notice in notices if about(notice) == n + 2})
+        if n == len(parts) // 2:
+            kill_worker(db)
+    tap.end(SERVER)
+    feeder.close()
+    begun = files(notices)
+    assert begun == [db.with_stem(f"r-{2 + n}") for n in range(len(begun))]
+    assert len(begun) >= 2
+    found = [(path, row) for path in (db, *begun) for row in rows(path)]
+    assert sorted(row.id for _, row in found) == list(range(1, len(parts) + 2))
+    for path, row in found:
+        assert path.stat().st_mode & 0o777 == 0o600
+        with open_recording(path) as recording:
+            facts_hold(recording, row.id, SEED if row.id == 1 else big(row.id - 2))
+    for path, following in zip((db, *begun), (*begun, None), strict=True):
+        with open_recording(path) as recording:
+            assert recording.next_file() == (following and following.name)
+    (moved,) = [(path, row) for path, row in found if row.id == 1]
+    assert moved[0] == begun[-1]
+    assert (moved[1].state, moved[1].errors, moved[1].event_count) == ("completed", 3, 13)
+    keys = {row.request_headers for _, row in found}
+    assert len(keys) == 1  # the masks' key goes along, so that a secret has one fingerprint in all of them
+
+
+def about(notice: Notice) -> int | None:
+    return getattr(notice, "stream", None)
+
+
+def files(notices: list[Notice]) -> list[Path]:
+    return [Path(notice.path) for notice in notices if isinstance(notice, FileBegun)]
+
+
+@pytest.mark.parametrize("killed_in", ["copy_streams", "take_out_streams"])
+def test_a_worker_that_is_killed_while_it_goes_on_in_another_file(db: Path, killed_in: str) -> None:
+    """Before anything is in the new file, or with the open streams in both of them."""
+    feeder = FeedLoop(db, lambda notice: None)
+    play(feeder, [CLEAN])
+    feeder.close()
+    script = """
+        import os, sys
+        from pathlib import Path
+        from responses_tap.store import writer
+        setattr(writer, sys.argv[2], lambda *_: os._exit(9))
+        db = Path(sys.argv[1])
+        writer.Writer(db).move_on(db.with_stem("r-2"), [1])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(db), killed_in], check=False)
+    assert done.returncode == 9
+    notices: list[Notice] = []
+    feeder = FeedLoop(db, notices.append, max_size=2**20)
+    for n in range(3):
+        play(feeder, [big(n) * 2])
+        eventually(lambda n=n: StreamFinished in {type(notice) for notice in notices if about(notice) == n + 2})
+    feeder.close()
+    # How many there are depends on what was committed together.
+    paths = [db, *sorted(db.parent.glob("r-*.db"))]
+    assert [row.id for path in paths for row in rows(path)] == [1, 2, 3, 4]
+    assert len(paths) >= 2
+    assert [path.stem for path in paths[1:]] == [f"r-{2 + n}" for n in range(len(paths) - 1)]
+    for path, after in pairwise(paths):
+        with open_recording(path) as recording:
+            assert recording.next_file() == after.name
+
+
+def test_what_is_recorded_stays_where_a_recorder_with_a_size_starts_again(db: Path) -> None:
+    """After `rm`, and beside a copy that is named like the next file."""
+    feeder = FeedLoop(db, lambda notice: None)
+    for _ in range(3):
+        play(feeder, [CLEAN])
+    feeder.close()
+    writer = Writer(db)
+    writer.remove_streams([1])
+    writer.close()
+    for copied in (False, True):
+        if copied:
+            shutil.copy(db, db.with_stem("r-2"))
+        FeedLoop(db, lambda notice: None, max_size=2**20).close()
+        assert [row.id for row in rows(db)] == [2, 3]
+
+
+def test_the_next_recorder_goes_on_in_the_last_file(db: Path) -> None:
+    notices: list[Notice] = []
+    for _ in range(2):
+        feeder = FeedLoop(db, notices.append, max_size=2**20)
+        for n in range(5):
+            play(feeder, [big(n)])
+        feeder.close()
+    begun = files(notices)
+    assert begun == [db.with_stem(f"r-{2 + n}") for n in range(len(begun))]
+    assert [row.id for path in (db, *begun) for row in rows(path)] == list(range(1, 11))
+
+
+PROXY = """
+    import sys, time
+    from pathlib import Path
+    from responses_tap.proxy import Proxy
+    proxy = Proxy(Path(sys.argv[1]), upstream=sys.argv[2], on_notice=lambda notice: None)
+    print(proxy.port, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def left() -> Iterator[threading.Event]:
+    left = threading.Event()
+    yield left
+    left.set()
+
+
+def test_kill_9_of_the_proxy_amid_200_streams_loses_nothing(db: Path, left: threading.Event) -> None:
+    """Through the real proxy; what came over a second before is in the file, which opens clean."""
+
+    def stuck(connection: socket.socket) -> None:
+        for at in range(0, len(HALF), 500):
+            connection.sendall((b"" if at else SSE_HEAD) + framed(HALF[at : at + 500]))
+        left.wait(120)
+
+    with Upstream(v1=stuck) as upstream:
+        command = [sys.executable, "-c", textwrap.dedent(PROXY), str(db), upstream.url]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(200)]
+        for client in clients:
+            client.sendall(b"POST /v1/responses HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}")
+        for client in clients:
+            got = b""
+            while HALF[-40:] not in got:
+                got += client.recv(2**16)
+        time.sleep(1)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        for client in clients:
+            client.close()
+        found = ended(db, 200)
+    assert {(row.state, row.ended_by, row.first_code) for row in found} == {("truncated", "recorder", None)}
+    with open_recording(db) as recording:
+        for row in found:
+            facts_hold(recording, row.id, HALF)
+    with closing(sqlite3.connect(db)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
