@@ -74,3 +74,32 @@ def columns(db: Path) -> list[tuple[str, str]]:
         names = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         tables = [name for name in names if "sqlite" not in name]
         return [(table, row[1]) for table in tables for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def lead_in_circles(db: Path, table: str, levels: int = 5) -> None:
+    """Have the pages of a small table lead to one another: read in order, it has more rows than its size allows.
+
+    Each level is an interior page of the b-tree (https://sqlite.org/fileformat2.html, 1.6) with one child, many times.
+    """
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(db.read_bytes())
+    content += content[(root - 1) * size : root * size]
+    for _ in range(levels - 1):
+        content += _interior(len(content) // size, size)
+    content[(root - 1) * size : root * size] = _interior(len(content) // size, size)
+    content[28:32] = (len(content) // size).to_bytes(4)
+    db.write_bytes(content)
+
+
+def _interior(child: int, size: int, cells: int = 60) -> bytes:
+    page = bytearray(size)
+    top = size - 5 * cells
+    page[:12] = bytes((5, 0, 0, *cells.to_bytes(2), *top.to_bytes(2), 0, *child.to_bytes(4)))
+    for n in range(cells):
+        at = top + 5 * n
+        page[12 + 2 * n : 14 + 2 * n] = at.to_bytes(2)
+        page[at : at + 5] = bytes((*child.to_bytes(4), n + 1))
+    return bytes(page)

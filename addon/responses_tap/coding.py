@@ -11,6 +11,8 @@ MOST_TIMES = 250
 """Beyond these, how many times its size a body may yield: recorded streams yield 5 to 40 times."""
 _PIECE = 16
 """Bytes whose yield may be lost where the encoding is damaged; smaller ones take longer."""
+_MOST_CODINGS = 5
+"""One over the other, as many as curl takes: each needs memory, whatever it decodes."""
 _MOST_AT_ONCE = 1 << 20
 """Bytes that are decoded before they are counted, where the library can stop there."""
 
@@ -26,7 +28,7 @@ class _Coding(Protocol):
 
 def can_decode(encodings: str | None) -> bool:
     """Whether each of these content-encodings is known."""
-    return all(name in _CODINGS for name in _names(encodings))
+    return ContentDecoder(encodings).damage is None
 
 
 class ContentDecoder:
@@ -38,7 +40,11 @@ class ContentDecoder:
         self._yielded = 0
         self.damage: str | None = None
         """Where and how the encoding broke; nothing after it can be decoded."""
-        for name in reversed(_names(encodings)):
+        names = _names(encodings)
+        if len(names) > _MOST_CODINGS:
+            self.damage = f"there are {len(names)} content-encodings; at most {_MOST_CODINGS} are decoded"
+            return
+        for name in reversed(names):
             try:
                 self._codings.append(_CODINGS[name]())
             except KeyError:

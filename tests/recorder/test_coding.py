@@ -40,3 +40,10 @@ def test_damage_keeps_what_came_before_and_says_where(encoding: str, at: int, ga
     assert got[: len(whole)] == whole
     if decoder.damage is not None:
         assert decoder.damage.startswith(f"the content-encoding broke within {at + 40} bytes (")
+
+
+def test_encodings_one_over_the_other_are_bounded() -> None:
+    decoder = ContentDecoder(", ".join(["zstd"] * 6))
+    assert decoder.decode(b"data") == b""
+    assert decoder.damage == "there are 6 content-encodings; at most 5 are decoded"
+    assert ContentDecoder(", ".join(["identity", *["gzip"] * 5])).damage is None

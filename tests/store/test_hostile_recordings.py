@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlite_utils import Database
 from tests.conftest import RECORDINGS
-from tests.crafting import FORMER_STEP, INVALID_TEXT, columns, put, record, unguarded
+from tests.crafting import FORMER_STEP, INVALID_TEXT, columns, lead_in_circles, put, record, unguarded
 from tests.tui.conftest import opened
 
 from responses_tap.store import RecordingError, open_recording
@@ -249,6 +249,17 @@ def test_a_query_without_an_end_is_ended(db: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(RecordingError, match="does not end"):
             recording._rows(f"{ENDLESS} SELECT count(*) FROM c")
         assert recording.stream_ids() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("table", ["streams", "events", "_sqlite_migrations", "meta", "verdicts"])
+def test_pages_that_lead_to_one_another_are_no_endless_table(db: Path, table: str) -> None:
+    with closing(sqlite3.connect(db, isolation_level=None)) as connection:
+        connection.execute("DROP INDEX IF EXISTS idx__sqlite_migrations_migration_set_name")
+    lead_in_circles(db, table)
+    for command in (("list", db), ("check", db), ("show", f"{db}#1")):
+        result = run(*command)
+        assert result.exit_code in (0, 1, 2)
+        assert len(result.stderr.splitlines()) <= 1
 
 
 def read_all(db: Path, stream: int) -> None:

@@ -22,8 +22,8 @@ _KEYS = ("interactions", "http_interactions")
 _YAML = re.compile(rb"^(?:http_)?interactions:\s*(?:#.*)?$", re.MULTILINE)
 LARGEST_YAML = 64 << 20
 """Bytes: YAML is read at about 1 MB a second, into eight times its size."""
-_MOST_NODES = 500_000
-"""Values in a YAML document: ruamel takes some 2 KB for each."""
+_MOST_NODES = 100_000
+"""Values in a YAML document: ruamel takes some 2 KB and 80 µs for each, and an interaction has some 60."""
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What making a value, or looking for what an interaction must have, may end in."""
 _BODIES = "record the cassette anew"

@@ -90,6 +90,7 @@ def _opened(path: Path, patience_s: float, descriptor: int) -> Database:
         check_ours(db, path)
         db.execute("INSERT OR IGNORE INTO meta VALUES ('upload_key', ?)", (secrets.token_bytes(32),))
         _lock(path, descriptor)
+        db.conn.set_progress_handler(None, 0)  # it is ours
     except RecordingError:
         db.close()
         raise

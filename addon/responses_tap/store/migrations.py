@@ -187,6 +187,8 @@ def _require_tables(db: Database, path: Path, expected: Mapping[str, set[str]]) 
 
 def damaged(path: Path, error: sqlite3.DatabaseError) -> RecordingError:
     """What is reported of a recording of which SQLite cannot read something."""
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        return RecordingError(f"{path} cannot be read (a query does not end, as none on its size should take)")
     reason = printable(str(error))
     return RecordingError(f"{path} cannot be read ({reason}); `sqlite3 FILE .recover` may save the rest")
 
@@ -199,6 +201,8 @@ def is_empty(db: Database, path: Path) -> bool:
         reason = printable(str(error))
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
             raise RecordingError(f"{path} cannot be read now ({reason}): another program keeps it to itself") from error
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise damaged(path, error) from error
         raise RecordingError(f"{path} is no recording ({reason}); {ADVICE}") from error
     except UnicodeDecodeError as error:  # SQLite's own message, which quotes what is damaged
         raise RecordingError(f"{path} is damaged (its schema cannot be read); {ADVICE}") from error

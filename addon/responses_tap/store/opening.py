@@ -24,6 +24,9 @@ _CONFIG = (
     (sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False),
     (sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False),
 )
+_MOST_STEPS = 1_000_000
+"""Of SQLite's virtual machine, for a statement by which a file is opened: reading our schema takes some thousands, and
+the pages of a crafted one may lead to each other without end."""
 _PRAGMAS = ("cell_size_check = ON", "mmap_size = 0")
 
 
@@ -54,8 +57,16 @@ def irregular(file: Path, mode: int) -> RecordingError:
     return RecordingError(f"{file} is a {kind}, and a recording is a regular file; {ADVICE}")
 
 
+def bound_steps(connection: sqlite3.Connection) -> None:
+    """Let each statement take as many steps as the opening of a recording needs; sqlite3.OperationalError beyond."""
+    connection.set_progress_handler(lambda: True, _MOST_STEPS)
+
+
 def connect(path: Path, patience_s: float, *, writing: bool = False) -> sqlite3.Connection:
-    """Open the file that is there, for reading unless `writing`; sqlite3.Error where that cannot be."""
+    """Open the file that is there, for reading unless `writing`; sqlite3.Error where that cannot be.
+
+    The steps of each statement are bounded, until somebody sets another handler of progress.
+    """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={'rw' if writing else 'ro'}",
         uri=True,
@@ -63,6 +74,7 @@ def connect(path: Path, patience_s: float, *, writing: bool = False) -> sqlite3.
         check_same_thread=writing,
         isolation_level=None,
     )
+    bound_steps(connection)
     try:
         for option, value in _CONFIG:
             connection.setconfig(option, value)

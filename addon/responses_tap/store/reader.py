@@ -20,7 +20,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
 from responses_tap.store.columns import Columns, Misfit, Row
 from responses_tap.store.migrations import LATER, check_schema, damaged
-from responses_tap.store.opening import ADVICE, connect, files_of, require_regular
+from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
 from responses_tap.store.rows import ChunkRow, Count, EventRow, FindingColumns, Nanoseconds, SocketRow, StreamRow
 from responses_tap.timeline import FOLDABLE, Delta, Entry
 
@@ -325,29 +325,38 @@ class Recording:
             for connection.text_factory in (str, _decoded):
                 self._steps = 0
                 try:
-                    return connection.execute(sql, parameters).fetchall()
+                    return self._bounded(connection.execute(sql, parameters))
                 except sqlite3.OperationalError as error:
                     if not str(error).startswith("Could not decode"):
                         raise
             raise AssertionError("texts were left as bytes")
         except sqlite3.DatabaseError as error:
-            raise self._unreadable(error) from error
+            raise damaged(self.path, error) from error
         finally:
             connection.text_factory = str
-            connection.set_progress_handler(None, 0)
+            bound_steps(connection)
 
-    def _unreadable(self, error: sqlite3.DatabaseError) -> RecordingError:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            return RecordingError(f"{self.path} cannot be read (a query does not end, as none on its size should take)")
-        return damaged(self.path, error)
+    def _bounded(self, cursor: sqlite3.Cursor) -> list[Row]:
+        """The rows; RecordingError where they hold more than the file does, as where its pages lead to each other."""
+        most = _LEAST_BYTES + 2 * self._file_size()
+        rows: list[Row] = []
+        held = 0
+        while page := cursor.fetchmany(_COUNTED):
+            rows += page
+            held += sum(_BYTES_OF_ROW + sum(len(value) for value in row if type(value) in _SIZED) for row in page)
+            if held > most:
+                raise RecordingError(f"{self.path} is damaged (it has more rows than its size allows)")
+        return rows
 
     def _is_endless(self) -> bool:
         """Whether a query has taken more steps than any of ours needs in a file of this size."""
         self._steps += _STEPS
         if self._steps < _LEAST_STEPS:
             return False
-        size = sum(file.stat().st_size for file in files_of(self.path) if file.exists())
-        return self._steps > _LEAST_STEPS + _STEPS_PER_BYTE * size
+        return self._steps > _LEAST_STEPS + _STEPS_PER_BYTE * self._file_size()
+
+    def _file_size(self) -> int:
+        return sum(file.stat().st_size for file in files_of(self.path) if file.exists())
 
 
 def _decoded(text: bytes) -> str | bytes:
@@ -363,6 +372,12 @@ _STEPS = 1_000_000
 # row has 10 bytes at the least; what is quadratic in the rows, as without an index, soon takes more.
 _LEAST_STEPS = 50_000_000
 _STEPS_PER_BYTE = 20
+_LEAST_BYTES = 2**20
+"""What a query may yield of a file of any size."""
+_BYTES_OF_ROW = 8
+_COUNTED = 100
+"""Rows that are read before they are counted: each may be as large as the file."""
+_SIZED = frozenset((str, bytes))
 
 _HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
 _ELSEWHERE = {
