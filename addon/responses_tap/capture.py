@@ -27,6 +27,7 @@ from responses_tap.endings import Sockets, end_of, end_of_socket
 from responses_tap.escaping import printable
 from responses_tap.filters import FilterError, parse
 from responses_tap.marks import Marks
+from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Hint, Notice, Tap, Trouble
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
@@ -62,6 +63,7 @@ class Capture:
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
         self.passed = Counter[str]()
         """Requests that nobody would record by themselves, by method and path; those of rare paths under `_OTHERS`."""
+        self._masker = Masker()
         self._bodies: weakref.WeakKeyDictionary[HTTPFlow, bytearray] = weakref.WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
@@ -181,7 +183,7 @@ class Capture:
         self._feeder = self._settings = None
 
     def _count(self, flow: HTTPFlow) -> None:
-        name = f"{flow.request.method} {_path(flow)}"[:_LONGEST_NAME]
+        name = f"{flow.request.method} {self._masker.url(_path(flow))}"[:_LONGEST_NAME]
         self.passed[name if name in self.passed or len(self.passed) < _MOST_NAMES else _OTHERS] += 1
 
     def _open(self, flow: HTTPFlow, *, expected: bool, kind: Kind = Kind.REQUEST, is_upload: bool = False) -> None:

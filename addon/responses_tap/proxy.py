@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import logging
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from responses_tap.connections import Connections
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder import Notice, Trouble
 
+_USER = re.compile(r"(?<=//)[^/\s]*(?=@)")
 OWN_CONFDIR = Path(CONF_DIR).expanduser()
 """Where mitmproxy keeps the CA of this person."""
 _IDLE_SECONDS = 24 * 3600
@@ -175,7 +177,7 @@ class Proxy:
             master.options.update(**self._options)
         except OptionsError as error:
             advice = "; give each mode a port, as in regular@8091" if "multiple servers" in str(error) else ""
-            raise CannotRecord(f"{error}{advice}") from error
+            raise CannotRecord(f"{_without_user(str(error))}{advice}") from error
         # The worker is ready before the port is opened: nothing can pass unrecorded.
         master.addons.invoke_addon_sync(self._capture, ConfigureHook(set(self._settings)))
         serving = asyncio.create_task(master.run())
@@ -300,3 +302,8 @@ async def _drain(servers: Proxyserver) -> None:
         if not servers.connections:
             return
         await asyncio.sleep(_POLL_SECONDS)
+
+
+def _without_user(message: str) -> str:
+    """What mitmproxy says of a mode, without the user and password of its URL, and the details that repeat them."""
+    return _USER.sub("…", message.partition(" (")[0]) if "@" in message else message

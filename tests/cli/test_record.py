@@ -226,16 +226,17 @@ def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Pat
     script = """
         import http.client, os, urllib.parse
         at = urllib.parse.urlsplit(os.environ["OPENAI_BASE_URL"])
-        for n in range(3):
+        paths = ["/v1/chat/completions?key=sk-planted0123456789abcdef"] * 3
+        for path in [*paths, "/get;token=planted", "/bot/sk-planted0123456789abcdef"]:
             asking = http.client.HTTPConnection(at.hostname, at.port)
-            asking.request("POST", "/v1/chat/completions?key=sk-planted0123456789abcdef", "{}")
+            asking.request("POST", path, "{}")
             asking.getresponse().read()
             asking.close()
     """
     done = record(upstream, tmp_path / "r.db", sys.executable, "-c", textwrap.dedent(script))
     assert done.returncode == 0
     last = done.stderr.splitlines()[-1]
-    said = "0 streams of the Responses API; 3 other requests passed (3 × POST /v1/chat/completions)"
+    said = "0 streams of the Responses API; 5 other requests passed (3 × POST /v1/chat/completions, 1 × POST /"
     assert said in last
     assert "0 errors" not in done.stderr
     assert "planted" not in done.stderr

@@ -284,3 +284,12 @@ def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) ->
 def test_modes_that_cannot_be_are_one_line(db: Path, modes: list[str], words: str) -> None:
     with pytest.raises(CannotRecord, match=words):
         Proxy(db, modes=modes, upstream="http://h")
+
+
+@pytest.mark.parametrize(
+    "mode", ["upstream:http://u:planted@h:1", "upstream:foo://u:planted@h", "reverse:http://planted@h@1"]
+)
+def test_a_mode_that_cannot_be_keeps_its_password(db: Path, mode: str) -> None:
+    with pytest.raises(CannotRecord) as raised:
+        Proxy(db, modes=[mode], upstream="http://h")
+    assert "planted" not in str(raised.value)

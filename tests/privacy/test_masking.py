@@ -291,3 +291,8 @@ def test_names_that_only_sound_like_a_credential(name: str) -> None:
 def test_no_harmless_name_is_a_credential_s() -> None:
     assert not is_harmless("x-stainless-token")
     assert not is_harmless("authorization")
+
+
+def test_a_text_of_many_credentials_is_masked_as_one() -> None:
+    assert is_mask(MASKER.body("token: a\n" * 10_001))
+    assert MASKER.body("token: a\n" * 9).count("masked-") == 9

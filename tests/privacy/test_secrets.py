@@ -112,6 +112,7 @@ def test_no_secret_reaches_the_disk_through_a_websocket(db: Path) -> None:
                     client.send(json.dumps(steering))
                     eventually(lambda: rows(db))
                     assert list(planted_in(db.parent)) == []
+                    client.close(1000, "api_key=planted-reason")
         finally:
             server.shutdown()
             thread.join()

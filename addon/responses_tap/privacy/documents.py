@@ -7,8 +7,8 @@ so cannot be misled by one.
 """
 
 import json
+import math
 import re
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from responses_tap.privacy.fragments import mask_fragments
@@ -24,16 +24,24 @@ _SCHEMA_TEXTS = frozenset(("format", "description", "title", "pattern", "$ref", 
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _JSON = re.compile(r"""\s*(?:\{|\[\s*[\[{"])""")
 """How a text begins that is JSON, and not `[1] as in …`."""
-_LABELS = ("name", "key", "header")
+_LABELS = frozenset(("name", "key", "header"))
 """Members that name what stands in the `value` beside them."""
-_URLS = ("url", "uri")
+_URL = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]{0,20}://\S+\s*")
+_INNER = re.compile(r"[{\[]\s*\\*[\"'{\[]")
+"""Where an object or array may begin in a text that is more than one."""
+_PAIR = 2
+_RARE = 20
+"""In how many bytes of UTF-16 there is a NUL at the least: JSON's own signs have one each."""
 _COUNTED = "tokens"
 """A whole number of a name that ends so is a count."""
 
 
 def as_text(body: bytes) -> str:
     """A body as text: UTF-8 with or without a byte order mark, or UTF-16 and UTF-32 as RFC 4627, 3 tells them apart."""
-    return body.decode(json.detect_encoding(body), errors="replace")
+    encoding = json.detect_encoding(body)
+    if not encoding.startswith("utf-8") and body.count(0) * _RARE < len(body):
+        encoding = "utf-8"  # a NUL or two at its beginning
+    return body.decode(encoding, errors="replace")
 
 
 class MaskedDocument:
@@ -49,7 +57,7 @@ class MaskedDocument:
         """
         try:
             document = json.loads(
-                text, object_pairs_hook=_object, parse_float=_exact_float, parse_constant=_refuse_constant
+                text, object_pairs_hook=_object, parse_float=_finite_float, parse_constant=_refuse_constant
             )
             masked = self._tree(document)
         except (ValueError, RecursionError):
@@ -60,13 +68,17 @@ class MaskedDocument:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
+            if len(value) == _PAIR and isinstance(value[0], str) and is_secret(value[0]):
+                return [value[0], self._whole(value[1])]
             return [self._tree(entry) for entry in value]
         if not isinstance(value, dict):
             return value
         # A token's probability makes it a word of the model's.
         plain = {"token"} if "logprob" in value else set()
-        if any(isinstance(value.get(label), str) and is_secret(value[label]) for label in _LABELS):
-            return {self._text(k): self._whole(v) if k == "value" else self._member(k, v) for k, v in value.items()}
+        if any(k.lower() in _LABELS and isinstance(v, str) and is_secret(v) for k, v in value.items()):
+            return {
+                self._text(k): self._whole(v) if k.lower() == "value" else self._member(k, v) for k, v in value.items()
+            }
         return {self._text(k): v if k in plain and isinstance(v, str) else self._member(k, v) for k, v in value.items()}
 
     def _member(self, name: str, value: Any) -> Any:  # noqa: ANN401 (JSON)
@@ -78,8 +90,6 @@ class MaskedDocument:
             return self._whole(value)
         if is_secret(name) and not (isinstance(value, int) and name.lower().endswith(_COUNTED)):
             return self._whole(value)
-        if name.lower().endswith(_URLS) and isinstance(value, str) and "://" in value:
-            return self._masker.url(value)
         return self._tree(value)
 
     def _domain_secret(self, entry: Any) -> Any:  # noqa: ANN401 (JSON)
@@ -108,8 +118,17 @@ class MaskedDocument:
         return value if isinstance(value, int | float) and name not in ("default", "const") else self._whole(value)
 
     def _text(self, text: str) -> str:
-        # Arguments and results of tools are JSON as text.
-        return self.of(text) if _JSON.match(text) else self._masker.text(text)
+        # Arguments and results of tools are JSON as text, sometimes with more around it.
+        if _JSON.match(text):
+            return self.of(text)
+        if _URL.fullmatch(text):
+            return self._masker.url(text)
+        if begin := _INNER.search(text):
+            end = max(text.rfind("}"), text.rfind("]")) + 1
+            if end > begin.start():
+                before, inner, after = text[: begin.start()], text[begin.start() : end], text[end:]
+                return f"{self._masker.text(before)}{mask_fragments(inner, self._masker)}{self._masker.text(after)}"
+        return self._masker.text(text)
 
     def _whole(self, value: Any) -> Any:  # noqa: ANN401 (JSON)
         if isinstance(value, dict):
@@ -126,10 +145,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _exact_float(literal: str) -> float:
+def _finite_float(literal: str) -> float:
     number = float(literal)
-    # What a float cannot hold would be another number in the masked document.
-    if Decimal(literal) != Decimal(repr(number)):
+    if not math.isfinite(number):
         raise ValueError(f"{literal} is no float")
     return number
 

@@ -4,6 +4,7 @@
 Where a value ends is judged generously: too much is masked rather than too little.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 _NAME = r"(?:[\w.$-]|\\{1,8}u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})++"
 _START = r"(?<![\w.$%-])(?!(?<=\\)u[0-9a-fA-F]{4})"
 """Where a name may begin: at the first of its characters only, so that a long run of such is looked at once."""
-_ASSIGNMENT = re.compile(rf"""{_START}((?:{_NAME}\x20){{0,2}}{_NAME})\\*["'`”’]?\s*(?:=>|[:=])[\s\0-\x08\ufeff]*""")
+_ASSIGNMENT = re.compile(
+    rf"""{_START}((?:{_NAME}\x20){{0,2}}{_NAME})\\*["'`”’]?(?:\s|/\*[^*]{{0,100}}\*/)*+(?:=>|[:=])[\s\0-\x08\ufeff]*"""
+)
 _QUOTED = re.compile(r"""[bBrRuUfF]{0,2}(\\*)(\"{3}|'{3}|["'`“‘])""")
 _AFTER_QUOTE = r"""(?=\\*[\s,;:&}\])<>]|\\+[nrt]|\Z)"""
 """A quote that something else follows stands in the value, by mistake."""
@@ -26,6 +29,8 @@ _BARE = re.compile(r"""[^\n\r&"'<]*""")
 _BARE_NUMBER = re.compile(r"""-?\d[\d.eE+-]*+(?=\s*(?:[}\]]|,\s*["'\\]))""")
 _BLOCK = re.compile(r"[|>][-+0-9]{0,3}[ \t]*\r?\n(?:[ \t]+[^\n]*+\n?|\r?\n)*+")
 """A text of YAML in lines of its own."""
+_SEQUENCE = re.compile(r"-[ \t][^\n]*+(?:\n[ \t]*-[ \t][^\n]*+)*+")
+"""Entries of YAML, a line each."""
 _BEHIND = " \t,;:}])>\\"
 """What may stand between a value without quotes and the end of its line."""
 _ENDED = re.compile(r"[,;{}\[\]()]\s*\\*$")
@@ -37,14 +42,18 @@ _LITERAL = re.compile(
     r"""(?:null|None|true|True|false|False)(?=\s*(?:[,;&}\]"'\\\n]|\Z))|(?=[,;&}\]]|\Z)""",
 )
 _PART = re.compile(
-    r"""name=\\*"([^"\\]{1,100})\\*"[^\r\n]{0,50}(?:\r?\n[^\r\n]{1,300}){0,8}\r?\n\r?\n(.*?)(?=\r?\n--|\Z)""",
+    r"""name(?:\*=[^']{0,20}'[^']{0,20}'|=\\*["']?)([^"'\\;\r\n]{1,100})\\*["']?[^\r\n]{0,50}(?:\r?\n[^\r\n]{1,300}){0,8}\r?\n\r?\n(.*?)(?=\r?\n--|\Z)""",
     re.DOTALL,
 )
-_ELEMENT = re.compile(r"<([\w.:-]++)(?:\s[^<>]{0,300})?>([^<]+)")
+_ELEMENT = re.compile(r"<([\w.:-]++)(?:\s[^<>]{0,300})?>\s*(?:<!\[CDATA\[)?([^<]+)")
+_PAIR = re.compile(r"""\[\s*\\*["']([^"'\\]{1,100})\\*["']\s*,\s*\\*["']([^"']+)""")
+"""A name and its value in an array, as headers are written."""
 _ESCAPE = re.compile(r"\\{1,8}u([0-9a-fA-F]{4})")
 _CLOSING = {"“": "”", "‘": "’"}
 _PAIRS = {"{": "}", "[": "]"}
 _LABELS = frozenset(("name", "key", "header"))
+_MOST = 10_000
+"""Credentials in a text, each of which takes time that other streams wait for; no client sends more."""
 _NEAR = 300
 """Characters between the name of something and the `value` beside it."""
 
@@ -55,9 +64,12 @@ def mask_fragments(text: str, masker: "Masker") -> str:
     """The text with every value masked that has a credential's name, and whatever looks like a credential."""
     if _FORM.fullmatch(text.strip()):
         return masker.query(text)
+    spans = list(itertools.islice(_separate(sorted([*_assigned(text), *_enclosed(text)])), _MOST + 1))
+    if len(spans) > _MOST:
+        return masker.secret(text)
     parts: list[str] = []
     at = 0
-    for start, end in _separate(sorted([*_assigned(text), *_enclosed(text)])):
+    for start, end in spans:
         parts += (_looked_at(text[at:start], masker), _masked(text[start:end], masker))
         at = end
     return "".join((*parts, _looked_at(text[at:], masker)))
@@ -92,10 +104,12 @@ def _assigned(text: str) -> Iterator[_Span]:
     at = labelled = 0
     while (found := _ASSIGNMENT.search(text, at)) is not None:
         name, at = _decoded(found[1]), found.end()
-        if _is_credential(name, text, at) or (name == "value" and 0 < found.start() - labelled < _NEAR):
+        if _is_credential(name, text, at) or (name.lower() == "value" and 0 < found.start() - labelled < _NEAR):
             if not _LITERAL.match(text, at):
                 start, end = _value(text, at)
-                at = max(at, end)
+                # Behind a value without quotes that ends in some, these may be those of what follows it.
+                bare = _BARE.match(text, at)
+                at = max(at, min(end, bare.end()) if bare and bare[0] and text[at] not in _PAIRS else end)
                 yield start, end
         elif name.lower() in _LABELS and (label := _LABEL.match(text, at)) and is_secret(_decoded(label[1])):
             labelled = label.end()
@@ -113,7 +127,7 @@ def _value(text: str, at: int) -> _Span:
         return quoted.end(), _quote_end(text, quoted)[0]
     if text[at : at + 1] in _PAIRS:
         return at, max(_balanced(text, at, quotes=True), _balanced(text, at, quotes=False))
-    if found := _BLOCK.match(text, at) or _BARE_NUMBER.match(text, at):
+    if found := _BLOCK.match(text, at) or _SEQUENCE.match(text, at) or _BARE_NUMBER.match(text, at):
         return at, at + len(found[0].rstrip())
     found = _BARE.match(text, at)
     assert found is not None
@@ -145,8 +159,8 @@ def _balanced(text: str, at: int, *, quotes: bool) -> int:
 
 
 def _enclosed(text: str) -> Iterator[_Span]:
-    """The values in an element, or in a part of a multipart form."""
-    for pattern in (_PART, _ELEMENT):
+    """The values in an element, in a part of a multipart form, or in a pair."""
+    for pattern in (_PART, _ELEMENT, _PAIR):
         for found in pattern.finditer(text):
             if is_secret(_decoded(found[1])):
                 yield found.span(2)

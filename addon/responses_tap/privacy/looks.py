@@ -50,7 +50,8 @@ _NAMES_IN_TEXT = (
     "auth-token", "auth_token", "authorization", "passwd", "password", "secret", "sharedaccesskey",
     "sharedaccesssignature",
 )  # fmt: skip
-_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]{64}")
+_SHORTEST = len("://:x@")
+"""Characters of the shortest text that has a secret."""
 
 
 def _one_of(words: Iterable[str]) -> str:
@@ -96,6 +97,11 @@ _LOOKS = tuple(
         ("Terraform token", (".atlasv1.",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{32,}+"),
         ("Airtable token", ("pat",), r"(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
         ("MaxMind key", ("_mmk",), r"(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),
+        (
+            "environment variable",
+            ("KEY=", "TOKEN=", "SECRET=", "PASSWORD=", "PASSWD="),
+            r"""(?<![A-Za-z0-9_])[A-Z][A-Z0-9_]{0,60}(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)=["']?([^\s"'&;$<>{}*`\\]{6,}+)""",
+        ),
         ("password in a URL", ("://",), r"""://[^\s:/@"'\\]{0,256}+:([^\s:/@"'\\]{1,1024}+)@"""),
         ("token in a URL", ("=",), rf"""(?i)[?&]{_one_of(_PARAMETERS)}=([^\s&"'\\]{{8,}}+)"""),
         (
@@ -123,6 +129,8 @@ def find_secrets(text: str, *, masks: bool = False) -> list[Secret]:
     What is masked already is not found, unless `masks` asks for it. The one scanner: requests are masked by it,
     responses and exports flagged. RecordingError if the patterns of one's own cannot be read.
     """
+    if len(text) < _SHORTEST and not own_patterns():
+        return []
     separate: list[Secret] = []
     for secret in sorted(_matches(text), key=lambda secret: (secret.start, -secret.end)):
         if not masks and is_mask(text[secret.start : secret.end]):

@@ -65,7 +65,7 @@ class Masker:
     def url(self, url: str) -> str:
         """The URL: user information, fragment and unknown parameters masked, in its path what looks like a secret."""
         parts = cut(url)
-        path = "/".join(map(self._segment, parts.path.split("/")))
+        path = "/".join(map(self._segment, parts.path.split("/"))) if self._is_suspect(parts.path) else parts.path
         query = "" if parts.query is None else f"?{self.query(parts.query)}"
         fragment = "" if parts.fragment is None else f"#{self.secret(parts.fragment)}"
         user = parts.user and f"{self.secret(parts.user)}@"
@@ -73,7 +73,8 @@ class Masker:
 
     def query(self, query: str) -> str:
         """A query, or a form that is written as one: all but harmless values masked."""
-        return "".join(map(self._parameter, re.split("([&;?])", query)))
+        looks = self._is_suspect(query)
+        return "".join(self._parameter(pair, looks=looks) for pair in re.split("([&;?])", query))
 
     def urls(self, text: str) -> str:
         """The text with every URL in it masked."""
@@ -93,15 +94,33 @@ class Masker:
             return self.secret(value)
         return self.urls(self.text(value))
 
-    def _parameter(self, pair: str) -> str:
+    def _is_suspect(self, text: str) -> bool:
+        """Whether a part of a URL may hold a credential by its look: its pieces, one by one, would take long."""
+        plain = unquote_plus(text)
+        if ";" in text or "@" in text or find_secrets(text, masks=not self._written):
+            return True
+        return plain != text and bool(find_secrets(plain, masks=not self._written))
+
+    def _parameter(self, pair: str, *, looks: bool = True) -> str:
+        """A parameter; where nothing `looks` like a credential, only its name counts."""
         name, equals, value = pair.partition("=")
+        plain = unquote_plus(name)
         if not equals:
-            return pair if pair in "&;?" or is_harmless(unquote_plus(name), self._keep) else self.secret(pair)
+            return pair if pair in "&;?" or is_harmless(plain, self._keep) else self.secret(pair)
+        if not looks:
+            return pair if is_harmless(plain, self._keep) else f"{name}={self.secret(unquote_plus(value))}"
         shown = unquote_plus(value)
-        masked = self._named(unquote_plus(name), shown)
+        masked = self._named(plain, shown)
         return f"{self.text(name)}={value if masked == shown else masked}"
 
     def _segment(self, segment: str) -> str:
+        segment, *parameters = segment.split(";")
+        return ";".join((self._plain_segment(segment), *map(self._parameter, parameters)))
+
+    def _plain_segment(self, segment: str) -> str:
+        user, at, host = segment.rpartition("@")
+        if at and ":" in user:  # the beginning of a URL within a path
+            return f"{self.secret(user)}@{host}"
         # Percent-encoded, a key is as good as it is plain.
         plain = unquote(segment)
         if plain != segment and find_secrets(plain, masks=not self._written):

@@ -40,7 +40,8 @@ _HARMLESS_LEADS = (
 _SECRET_WORDS = frozenset(
     (
         "auth", "authentication", "authz", "cred", "creds", "csrf", "hmac", "jwe", "jws", "jwt", "mfa", "mnemonic",
-        "oauth", "otp", "pass", "passcode", "pat", "pin", "pwd", "sas", "sig", "signature", "totp", "xsrf",
+        "netrc", "oauth", "otp", "pass", "passcode", "passkey", "pat", "pgpass", "pin", "pw", "pwd", "sas", "sig",
+        "signature", "totp", "userpass", "xsrf",
     )
 )  # fmt: skip
 """A name with one of these words is a credential's."""
@@ -52,7 +53,11 @@ _SECRET_STEMS = (
 _KEY_OWNERS = (
     "access", "account", "admin", "api", "app", "application", "auth", "client", "consumer", "decryption", "deploy",
     "encryption", "function", "functions", "gpg", "hmac", "host", "license", "master", "pgp", "private", "root", "rsa",
-    "service", "session", "shared", "signing", "ssh", "storage", "subscription", "tenant", "webhook",
+    "service", "session", "shared", "signing", "ssh", "storage", "subscription", "tenant", "user", "webhook",
+    # whose it is
+    "anthropic", "aws", "azure", "bot", "brave", "cohere", "deepseek", "exa", "gcp", "gemini", "github", "gitlab",
+    "google", "groq", "hf", "huggingface", "mistral", "openai", "openrouter", "perplexity", "pinecone", "sendgrid",
+    "serp", "serpapi", "slack", "stripe", "tavily", "together", "twilio", "xai",
 )  # fmt: skip
 """…or one of these before `key`."""
 _HARMLESS_PHRASES = (
@@ -83,7 +88,11 @@ def normalised(name: str) -> str:
 def is_harmless(name: str, kept: frozenset[str] = frozenset()) -> bool:
     """Whether the value of a request's header or query parameter may be kept; `kept` are further `normalised` names."""
     plain = normalised(name)
-    return plain in _HARMLESS or plain in kept or (plain.startswith(_HARMLESS_LEADS) and not is_secret(plain))
+    return (
+        plain in _HARMLESS
+        or plain in kept
+        or (plain.startswith(_HARMLESS_LEADS) and not is_secret(plain) and not plain.endswith("key"))
+    )
 
 
 @lru_cache(4096)

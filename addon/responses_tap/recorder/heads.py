@@ -25,7 +25,7 @@ def field(headers: list[tuple[str, str]], name: str) -> str | None:
 def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
     """What a new stream's row says of the request."""
     coding = ContentDecoder(field(request.headers, "content-encoding"))
-    body = as_text(coding.decode(request.body))
+    body = masker.body(as_text(coding.decode(request.body)))
     return {
         "method": request.method,
         "url": masker.url(request.url),
@@ -34,7 +34,7 @@ def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
         "http_version": request.http_version,
         "model": model_of(body),
         "request_headers": json.dumps(masker.request_headers(request.headers)),
-        "request_body": masker.body(body) if body else None,
+        "request_body": body or None,
         "started_at": request.started_at,
         "state": "open",
         "attempt": count_of(field(request.headers, RETRY_COUNT)) or 0,
@@ -69,6 +69,6 @@ def answer_state(answer: dict[str, Any]) -> str:
 
 
 def model_of(body: str) -> str | None:
-    """The model that a request body names."""
+    """The model that a masked request body names."""
     model = json_object(body).get("model")
     return short_text(model) if isinstance(model, str) else None

@@ -176,7 +176,8 @@ class LiveSocket:
 
     def _begin(self, turn: Turn, request: bytes | None, at_ns: int) -> TurnStream:
         started_at = self._started_at + timedelta(microseconds=at_ns // 1000)
-        model = model_of(request.decode(errors="replace")) if request is not None else None
+        body = None if request is None else self._masked(request)
+        model = None if body is None else model_of(body)
         columns: dict[str, Value] = self._shared | {
             "method": "GET",
             "route": "websocket",
@@ -184,7 +185,7 @@ class LiveSocket:
             "socket_ns": at_ns,
             "started_at": started_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "model": model,
-            "request_body": None if request is None else self._masked(request),
+            "request_body": body,
             "state": "open",
         }
         stream = TurnStream(self._writer.add_stream(columns), at_ns, str(self._shared["url"]), self._writer, turn)

@@ -48,8 +48,8 @@ class Upload:
 
     def columns(self) -> dict[str, Value]:
         """What the stream's row says of the body, which is whole now: secrets masked, marks for its large parts."""
-        text = as_text(bytes(self._text + self._rest))
-        return {"model": model_of(text), "request_body": self._writer.masker.body(text)}
+        body = self._writer.masker.body(as_text(bytes(self._text + self._rest)))
+        return {"model": model_of(body), "request_body": body}
 
     def _sort(self, piece: bytes) -> None:
         is_part = not piece.translate(None, _BASE64)

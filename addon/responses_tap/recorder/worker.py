@@ -4,6 +4,7 @@ import json
 import os
 import select
 import signal
+import sqlite3
 import sys
 import time
 from collections import deque
@@ -76,7 +77,7 @@ def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: st
         writer = Writer(latest(db) if max_size else db, _PATIENCE_SECONDS, masker)
         if max_size:
             finish_move(db)
-    except RecordingError as error:
+    except (RecordingError, sqlite3.Error, OSError) as error:
         out.send(Trouble(str(error)))
         return 1
     os.nice(_NICENESS)
@@ -322,7 +323,7 @@ class Worker:
             socket.answer(Answer.decode(message.payload))
             return
         else:
-            changed = socket.end(End.decode(message.payload), at_ns)
+            changed = socket.end(self._ending(message), at_ns)
             self._writer.set_meta(self._meta_key(message.flow, "socket"), None)
             self._forget(message.flow)
         self._dirty.update((stream.id, stream) for stream in changed)
@@ -340,10 +341,19 @@ class Worker:
             if digest is not None and request is not None:
                 self._note_attempt(message.flow, stream, request, digest)
         elif message.kind is Kind.END:
-            stream.end(End.decode(message.payload), at_ns)
+            stream.end(self._ending(message), at_ns)
             self._attempts.end(stream.id, stream.state, message.at_ns)
             self._writer.set_meta(self._meta_key(message.flow), None)
             self._forget(message.flow)
+
+    def _ending(self, message: Message) -> End:
+        """How a flow ended; a peer may have given any text as its reason."""
+        end = End.decode(message.payload)
+        close_reason = end.close_reason and self._writer.masker.body(end.close_reason)
+        reason = end.reason
+        if end.close_reason:
+            reason = reason.replace(end.close_reason, close_reason or "")
+        return replace(end, reason=self._writer.masker.text(reason), close_reason=close_reason)
 
     def _quarantine(self, message: Message, fault: str) -> None:
         """Keep what is left of a flow after a message of it that cannot be handled; the others go on."""
