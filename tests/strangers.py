@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.conftest import RECORDINGS
 
-from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, find_stream
 
 GOOD = RECORDINGS / "clean/text.sse"

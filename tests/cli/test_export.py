@@ -20,8 +20,8 @@ from responses_tap import RULES_VERSION
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.exporting.export import export as write_export
-from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.recording.demo import record_samples
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
 
 SEED = str(RECORDINGS / "broken/llamastack-before-pr5308.sse")

@@ -18,7 +18,7 @@ from responses_tap.formats.imported import ENDED_BY, STATES, Imported
 from responses_tap.formats.recognition import recognise
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.exporting.export import export
-from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"

@@ -16,8 +16,8 @@ from websockets.sync.server import ServerConnection
 
 from responses_tap.proxy import Proxy
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.exporting.redaction import Content, redacted
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
 
 

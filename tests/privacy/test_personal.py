@@ -9,7 +9,7 @@ from tests.conftest import BROKEN, CLEAN, body
 
 from responses_tap.privacy.personal import find_personal
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.reports.export_formats import FORMATS
 
 KEY = "sk-proj-abc0123456789abcdefghij"
 SAID = "Bob, bob@acme.test, pays with 4111 1111 1111 1111"

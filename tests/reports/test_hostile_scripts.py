@@ -18,7 +18,7 @@ from tests.strangers import GOOD, LIVE, asked, reproduction, run, written
 
 from responses_tap.escaping import printable
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import UnusableInput
 
 SHELLS = [pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell), reason=f"needs {shell}"))

@@ -12,13 +12,13 @@ from tests.browser import CHROMIUM, Browser
 from tests.conftest import BROKEN, CLEAN, RECORDINGS
 
 from responses_tap_viewer.exporting.export import export
-from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.recording.demo import record_samples
-from responses_tap_viewer.reports import html
+from responses_tap_viewer.reports import html_page
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, find_stream
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
-STYLE = (Path(html.__file__).with_name("page") / "page.css").read_text()
+STYLE = (Path(html_page.__file__).with_name("page") / "page.css").read_text()
 
 
 class Page(HTMLParser):
@@ -123,7 +123,7 @@ def test_what_a_server_sent_cannot_act_on_the_page(recording: Path, tmp_path: Pa
 
 
 def test_a_page_of_a_huge_stream_leaves_json_out_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "_MOST_JSON", 3000)
+    monkeypatch.setattr(html_page, "_MOST_JSON", 3000)
     content = page(find_stream(str(CLEAN[0])))
     assert "Left out: the page would be too large." in content
     assert '"sequence_number": 0' in Page(content).text

@@ -8,7 +8,7 @@ from tests.conftest import body
 from tests.tui.conftest import CUT, MEDIUM, NARROW, WIDE, Recorder, Screen, browsing
 from textual.widgets import Input, Label
 
-from responses_tap_viewer.exporting.formats import FORMATS
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.tui.screens.export import AMOUNTS, ExportScreen
 from responses_tap_viewer.tui.widgets.lines import Lines
 

@@ -73,7 +73,7 @@ def diff(
 
 
 def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: bool) -> int:
-    from responses_tap_viewer.comparing.compare import compare_streams
+    from responses_tap_viewer.compare.compare import compare_streams
     from responses_tap_viewer.reports import difference
     from responses_tap_viewer.streams import find_stream
 
@@ -90,8 +90,8 @@ def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: 
 
 
 def _taps(a: str, b: str, format_: str) -> int:
-    from responses_tap_viewer.comparing.taps import Passage, passages
-    from responses_tap_viewer.reports import taps as reports
+    from responses_tap_viewer.compare.gateway import Passage, passages
+    from responses_tap_viewer.reports import gateway_report as reports
 
     found = list(passages(a, b))
     if format_ == "json":
@@ -102,8 +102,8 @@ def _taps(a: str, b: str, format_: str) -> int:
 
 
 def _by_shape(name: str | None, format_: str) -> int:
-    from responses_tap_viewer.comparing.shape_groups import groups
-    from responses_tap_viewer.reports import shape_groups as reports
+    from responses_tap_viewer.compare.shape_groups import groups
+    from responses_tap_viewer.reports import shape_report as reports
     from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
 
     path = default_recording() if name is None else Path(name)

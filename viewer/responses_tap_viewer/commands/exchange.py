@@ -9,8 +9,8 @@ import click
 from responses_tap.filters import Filter
 from responses_tap_viewer.commands import completion
 from responses_tap_viewer.commands.parameters import DB, address, read_filter
-from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.printing import complain, print_document, print_lines
+from responses_tap_viewer.reports.export_formats import FORMATS
 
 if TYPE_CHECKING:
     from responses_tap_viewer.streams import Stream

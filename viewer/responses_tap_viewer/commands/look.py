@@ -49,13 +49,13 @@ def list_(db: Path | None, wanted: Filter | None, format_: str) -> None:
       responses-tap list mine.db --format json
       responses-tap list --filter 'errors>0 -code:MD*'
     """
-    from responses_tap_viewer.reports import json, text
+    from responses_tap_viewer.reports import json_report, text
     from responses_tap_viewer.streams import default_recording, open_existing
 
     with open_existing(db or default_recording()) as recording:
         rows = recording.matching(wanted) if wanted else recording.streams()
         if format_ == "json":
-            print_document(json.stream_list(rows))
+            print_document(json_report.stream_list(rows))
         else:
             print_lines(text.list_lines(rows))
         recording.require_whole()
@@ -78,14 +78,14 @@ def show(stream: str, full: bool, format_: str) -> None:
     """
     from responses_tap.timeline import timeline
     from responses_tap_viewer.exporting.leaks import leak_line
-    from responses_tap_viewer.reports import text, trace
+    from responses_tap_viewer.reports import text, trace_writer
     from responses_tap_viewer.streams import find_stream
 
     found = find_stream(stream)
     if found.remark:
         complain(f"{found.source} {found.remark}")
     if format_ == "json":
-        print_document(trace.trace([found]))
+        print_document(trace_writer.trace([found]))
     else:
         print_lines(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
         print_lines(leak_line(found))

@@ -7,7 +7,7 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked, Options, check_paths
 from responses_tap_viewer.printing import complain, print_document, print_lines
-from responses_tap_viewer.reports import github, json, junit, sarif, text
+from responses_tap_viewer.reports import github, json_report, junit, sarif, text
 from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput
 
 FOUND = 1
@@ -28,7 +28,7 @@ def run_check(paths: Sequence[str], options: Options, fail_on: Severity | None, 
     if format_ == "text":
         print_lines([text.summary_line(checked, options.profile)])
     elif format_ == "json":
-        print_document(json.check_report(results, options.profile))
+        print_document(json_report.check_report(results, options.profile))
     elif format_ == "junit":
         print_document(junit.junit(results, fail_on))
     elif format_ == "sarif":

@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from responses_tap.escaping import printable, shorten
-from responses_tap_viewer.comparing.compare import GLYPHS, Comparison, Difference, Kind, described
-from responses_tap_viewer.comparing.outline import Step
-from responses_tap_viewer.comparing.shape import Field
-from responses_tap_viewer.reports.json import VERSION, dumps
+from responses_tap_viewer.compare.compare import GLYPHS, Comparison, Difference, Kind, described
+from responses_tap_viewer.compare.outline import Step
+from responses_tap_viewer.compare.shape import Field
+from responses_tap_viewer.reports.json_report import VERSION, dumps
 
 _FIELDS = 6
 """How many fields of a shape are named before the rest is counted."""

@@ -11,10 +11,10 @@ from responses_tap.escaping import code_block, code_span, printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.timeline import GLYPHS, Row, render, timeline
-from responses_tap_viewer.reports.again import again
-from responses_tap_viewer.reports.curl import command
+from responses_tap_viewer.reports.curl_script import command
 from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name
 from responses_tap_viewer.reports.links import linked
+from responses_tap_viewer.reports.resend import again
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.streams import Stream, UnusableInput
 

@@ -12,7 +12,7 @@ from responses_tap.escaping import header_value, printable, python_literal
 from responses_tap.formats.trace import compact
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap_viewer.reports.again import Again, again
+from responses_tap_viewer.reports.resend import Again, again
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 _HEAD = '''\

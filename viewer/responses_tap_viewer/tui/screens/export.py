@@ -17,9 +17,9 @@ from responses_tap.store import RecordingError
 from responses_tap.timeline import MISSING
 from responses_tap_viewer.exporting.departure import PersonalFound
 from responses_tap_viewer.exporting.export import Departure, depart, write_whole
-from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.exporting.leaks import SecretFound
 from responses_tap_viewer.exporting.redaction import Content
+from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, UnusableInput
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines

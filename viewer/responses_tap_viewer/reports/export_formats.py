@@ -32,31 +32,31 @@ def _markdown(streams: "Sequence[Stream]") -> str:
 
 
 def _html(streams: "Sequence[Stream]") -> str:
-    from responses_tap_viewer.reports.html import page
+    from responses_tap_viewer.reports.html_page import page
 
     return page(streams)
 
 
 def _json(streams: "Sequence[Stream]") -> str:
-    from responses_tap_viewer.reports.trace import trace
+    from responses_tap_viewer.reports.trace_writer import trace
 
     return trace(streams)
 
 
 def _sse(streams: "Sequence[Stream]") -> bytes:
-    from responses_tap_viewer.reports.bodies import body
+    from responses_tap_viewer.reports.sse_body import body
 
     return body(streams)
 
 
 def _har(streams: "Sequence[Stream]") -> str:
-    from responses_tap_viewer.reports.har import har
+    from responses_tap_viewer.reports.har_writer import har
 
     return har(streams)
 
 
 def _curl(streams: "Sequence[Stream]") -> str:
-    from responses_tap_viewer.reports.curl import script
+    from responses_tap_viewer.reports.curl_script import script
 
     return script(streams)
 

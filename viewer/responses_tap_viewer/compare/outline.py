@@ -13,7 +13,7 @@ from responses_tap.escaping import printable
 from responses_tap.protocol.events import Event, parse, today
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, PART, ROWS, SUMMARY, Role, Row
 from responses_tap.timeline import Entry
-from responses_tap_viewer.comparing.shape import Path, Shape, add_shape
+from responses_tap_viewer.compare.shape import Path, Shape, add_shape
 
 _INDEXES = ("content_index", "summary_index", "command_index")
 

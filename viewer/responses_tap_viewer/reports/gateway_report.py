@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from responses_tap_viewer.comparing.compare import GLYPHS
-from responses_tap_viewer.comparing.taps import Alone, Delay, Passage
+from responses_tap_viewer.compare.compare import GLYPHS
+from responses_tap_viewer.compare.gateway import Alone, Delay, Passage
 from responses_tap_viewer.reports.difference import Voice, difference_object, sentence
-from responses_tap_viewer.reports.json import VERSION, dumps
+from responses_tap_viewer.reports.json_report import VERSION, dumps
 from responses_tap_viewer.reports.text import counted
 
 _PASSING = Voice("drops {thing} ({events}{where}){rest}", "adds {thing} ({events}{where}){rest}", "A", "B")

@@ -8,7 +8,7 @@ shells drop a NUL in it.
 from collections.abc import Iterator, Sequence
 
 from responses_tap.escaping import header_value, printable, shell_printed, shell_word
-from responses_tap_viewer.reports.again import Again, again
+from responses_tap_viewer.reports.resend import Again, again
 from responses_tap_viewer.streams import Stream
 
 _CURL = "curl -gsSN --path-as-is --proto '=http,https'"

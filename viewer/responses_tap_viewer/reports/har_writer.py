@@ -15,7 +15,7 @@ from responses_tap.formats.har import CUSTOM, CUSTOM_VERSION
 from responses_tap.urls import split
 from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.reports.json import dumps
+from responses_tap_viewer.reports.json_report import dumps
 from responses_tap_viewer.streams import Stream
 
 if TYPE_CHECKING:

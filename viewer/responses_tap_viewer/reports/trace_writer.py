@@ -10,7 +10,7 @@ from responses_tap.formats.trace import VERSION, compact
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.timeline import Entry
 from responses_tap_viewer.file_facts import CAPTURED
-from responses_tap_viewer.reports.json import dumps, finding_object
+from responses_tap_viewer.reports.json_report import dumps, finding_object
 from responses_tap_viewer.streams import Stream
 
 if TYPE_CHECKING:

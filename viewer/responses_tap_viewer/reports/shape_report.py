@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from responses_tap.escaping import printable
-from responses_tap_viewer.comparing.shape_groups import Group
-from responses_tap_viewer.reports.json import VERSION, dumps
+from responses_tap_viewer.compare.shape_groups import Group
+from responses_tap_viewer.reports.json_report import VERSION, dumps
 from responses_tap_viewer.reports.text import counted
 
 _TYPES = 12
