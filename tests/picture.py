@@ -10,7 +10,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from responses_tap_viewer.recording.demo import record_samples
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.tui.app import TapApp
 
 FOLDER = Path(__file__).parents[1] / "viewer"

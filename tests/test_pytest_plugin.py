@@ -4,8 +4,8 @@ import openai
 import pytest
 from tests.conftest import RECORDINGS, events_of
 
-from responses_tap_viewer.replay import playback
-from responses_tap_viewer.serving import ReplayServer
+from responses_tap_viewer.actions.playback import playback
+from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
 pytest_plugins = ["pytester"]

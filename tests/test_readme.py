@@ -11,8 +11,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.recording.demo import record_samples
 
 TOP = Path(__file__).parents[1]
 _README = (TOP / "README.md").read_text()

@@ -174,7 +174,7 @@ class Terminal:
 
 def child(db: str, told: int) -> None:
     """Run the application, and tell when its modules were imported."""
-    from responses_tap_viewer.tui import TapApp
+    from responses_tap_viewer.tui.app import TapApp
 
     os.write(told, str(time.monotonic()).encode())
     os.close(told)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.shell_completion import get_completion_class
 
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.recording.demo import record_samples
 
 PROGRAM = Path(sys.executable).with_name("responses-tap")
 SHELLS = ["bash", "zsh", "fish"]

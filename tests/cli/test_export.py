@@ -18,9 +18,9 @@ from tests.conftest import RECORDINGS
 
 from responses_tap import RULES_VERSION
 from responses_tap.protocol.rules import RULES
+from responses_tap_viewer.actions.exporting import export as write_export
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.export import export as write_export
-from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
 

@@ -12,8 +12,8 @@ from tests.upstream import eventually
 
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
-from responses_tap_viewer.replay import playback
-from responses_tap_viewer.serving import ReplayServer
+from responses_tap_viewer.actions.playback import playback
+from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
 SEED = playback(find_stream(str(RECORDINGS / "broken" / "llamastack-before-pr5308.sse")))

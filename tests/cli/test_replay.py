@@ -11,8 +11,8 @@ import openai
 import pytest
 from tests.conftest import RECORDINGS
 
-from responses_tap_viewer.replay import CHUNKINGS, Playback, playback
-from responses_tap_viewer.serving import ReplayServer
+from responses_tap_viewer.actions.playback import CHUNKINGS, Playback, playback
+from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.streams import UnusableInput, find_stream
 
 TEXT = RECORDINGS / "clean/text.sse"
@@ -157,7 +157,7 @@ def test_a_request_that_breaks_off_is_let_go(capfd: pytest.CaptureFixture[str]) 
 
 
 def test_a_silent_client_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("responses_tap_viewer.serving._REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr("responses_tap_viewer.actions.replay_server._REQUEST_SECONDS", 0.2)
     with ReplayServer({"": ONE}) as server:
         assert exchange(server, HEAD) == b""
         assert exchange(server, HEAD + b"Content-Length: 10\r\n\r\n{") == b""

@@ -16,9 +16,9 @@ from tests.mutations import MUTATIONS
 
 from responses_tap.protocol.sse import decode
 from responses_tap.timeline import Entry
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.compare.compare import Difference, Kind, compare
-from responses_tap_viewer.recording.demo import record_samples
 
 type Event = dict[str, Any]
 

@@ -17,8 +17,8 @@ from responses_tap.formats.imported import Imported, Skipped
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.recording.demo import record_samples
 
 TEXT = RECORDINGS / "clean/text.sse"
 SEED = RECORDINGS / "broken/llamastack-before-pr5308.sse"

@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 from responses_tap.formats import Foreign
 from responses_tap.formats.imported import ENDED_BY, STATES, Imported
 from responses_tap.formats.recognition import recognise
+from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
 

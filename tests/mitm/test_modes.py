@@ -18,7 +18,7 @@ from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, fr
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import Hint, Notice
 from responses_tap.store import open_recording
-from responses_tap_viewer.recording.environment import TRUST
+from responses_tap_viewer.actions.recording.environment import TRUST
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 EVENTS = [frame + b"\n\n" for frame in CLEAN.split(b"\n\n")[:-1]]

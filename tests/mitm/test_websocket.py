@@ -31,9 +31,9 @@ from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMe
 from responses_tap.recorder.sockets import LiveSocket
 from responses_tap.store import StreamRow, open_recording
 from responses_tap.store.writer import Writer
+from responses_tap_viewer.actions.playback import playback
+from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.replay import playback
-from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
 SECRET = "sk-planted0123456789abcdefghijklmnop"

@@ -16,11 +16,11 @@ from tests.mutations import MUTATIONS, Event, Mutation, plant
 from responses_tap import check
 from responses_tap.protocol.sse import decode
 from responses_tap.timeline import Entry
+from responses_tap_viewer.actions.exporting import export
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.exporting.rewriting import Kind, rewrite
-from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, find_stream
 

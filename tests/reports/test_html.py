@@ -11,8 +11,8 @@ import pytest
 from tests.browser import CHROMIUM, Browser
 from tests.conftest import BROKEN, CLEAN, RECORDINGS
 
-from responses_tap_viewer.exporting.export import export
-from responses_tap_viewer.recording.demo import record_samples
+from responses_tap_viewer.actions.exporting import export
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.reports import html_page
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, find_stream

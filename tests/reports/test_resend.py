@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import RECORDINGS
 
+from responses_tap_viewer.actions.exporting import export
+from responses_tap_viewer.actions.playback import Playback, playback
+from responses_tap_viewer.actions.recording.samples import record_samples
+from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.export import export
-from responses_tap_viewer.recording.demo import record_samples
-from responses_tap_viewer.replay import Playback, playback
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import Stream, UnusableInput, find_stream
 
 pytest_plugins = ["pytester"]

@@ -25,8 +25,8 @@ from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.migrations import migrations
 from responses_tap.store.moving import following, latest
 from responses_tap.store.writer import Writer
+from responses_tap_viewer.actions.exporting import write_whole
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.export import write_whole
 from responses_tap_viewer.streams import UnusableInput
 
 TEXT = RECORDINGS / "clean/text.sse"

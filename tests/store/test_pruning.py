@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
+from responses_tap_viewer.actions.recording.known_clients import CLIENTS
+from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.recording.clients import CLIENTS
-from responses_tap_viewer.recording.demo import record_samples
 
 _TABLES = ("streams", "chunks", "events", "tails", "findings", "verdicts")
 

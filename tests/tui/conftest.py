@@ -20,7 +20,7 @@ from responses_tap.protocol.transport import Head
 from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
-from responses_tap_viewer.tui import TapApp
+from responses_tap_viewer.tui.app import TapApp
 from responses_tap_viewer.tui.screens.browser import Browser
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane

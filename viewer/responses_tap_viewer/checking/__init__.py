@@ -1,1 +1,1 @@
-"""Verdicts on what a person points at: once, again at every change, and renewed in a recording."""
+"""Checks what a user names, and the streams of recordings."""

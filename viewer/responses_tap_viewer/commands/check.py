@@ -78,7 +78,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap check stream.sse --watch
       responses-tap check mine.db --format json
     """  # fmt: skip
-    from responses_tap_viewer.checking import watching
+    from responses_tap_viewer.actions import watching
     from responses_tap_viewer.checking.paths import Options, known_codes
     from responses_tap_viewer.commands.verdicts import run_check
 

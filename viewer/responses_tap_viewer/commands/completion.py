@@ -85,7 +85,7 @@ def terms(incomplete: str) -> list[CompletionItem]:
 @_at_tab
 def clients(incomplete: str) -> list[CompletionItem]:
     """The names of clients."""
-    from responses_tap_viewer.recording.clients import CLIENTS
+    from responses_tap_viewer.actions.recording.known_clients import CLIENTS
 
     return [CompletionItem(name, help=client.title) for name, client in CLIENTS.items() if name.startswith(incomplete)]
 

@@ -78,7 +78,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap export 3 --format html --structure-only -o report.html
       responses-tap export --filter 'code:MD301 model:gpt*'
     """  # fmt: skip
-    from responses_tap_viewer.exporting.export import depart, write_whole
+    from responses_tap_viewer.actions.exporting import depart, write_whole
     from responses_tap_viewer.exporting.redaction import Content
     from responses_tap_viewer.streams import UNUSABLE, matching_streams
 
@@ -190,8 +190,8 @@ def _replay(name: str, listen: tuple[str, int], speed: float, chunks: str) -> No
     import signal
     import threading
 
-    from responses_tap_viewer.replay import playback
-    from responses_tap_viewer.serving import ReplayServer
+    from responses_tap_viewer.actions.playback import playback
+    from responses_tap_viewer.actions.replay_server import ReplayServer
     from responses_tap_viewer.streams import UnusableInput, find_stream
 
     playing = playback(find_stream(name), chunks)

@@ -24,7 +24,7 @@ def view(paths: tuple[str, ...]) -> None:
       responses-tap view stream.sse captures/
       curl -sN … | responses-tap view -
     """
-    from responses_tap_viewer.viewing.view import view
+    from responses_tap_viewer.tui.launch import view
 
     view(paths)
 

@@ -19,7 +19,7 @@ def read_filter(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 def read_age(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
     """The seconds in a length of time like 7d, 12h or 30m; wrong usage where it is none."""
-    from responses_tap_viewer.removing import seconds
+    from responses_tap_viewer.actions.removing import seconds
 
     try:
         return None if value is None else seconds(value)

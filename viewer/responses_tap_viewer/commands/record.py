@@ -19,7 +19,7 @@ def demo(no_ui: bool) -> None:
       responses-tap demo
       responses-tap demo --no-ui
     """
-    from responses_tap_viewer.recording.demo import demo, has_terminal
+    from responses_tap_viewer.actions.recording.samples import demo, has_terminal
 
     demo(None if no_ui or not has_terminal() else _look)
 
@@ -30,7 +30,7 @@ def _joined(_ctx: click.Context, _option: click.Parameter, names: tuple[str, ...
 
 
 def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> None:
-    from responses_tap_viewer.recording.run import end_with_input
+    from responses_tap_viewer.actions.recording.run import end_with_input
 
     if is_wanted:
         end_with_input()
@@ -117,12 +117,12 @@ def record(
       responses-tap record --mode regular -- codex exec "say hello"
       responses-tap record --mode reverse --mode regular@8091
     """  # fmt: skip
-    from responses_tap_viewer.recording.run import DEFAULT_UPSTREAM, current, record
+    from responses_tap_viewer.actions.recording.run import DEFAULT_UPSTREAM, current, record
     from responses_tap_viewer.streams import default_recording
 
     where, upstream, db = address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
     if ui:
-        from responses_tap_viewer.viewing.recording import record_and_look
+        from responses_tap_viewer.tui.recorder_process import record_and_look
 
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
         options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
@@ -141,7 +141,7 @@ def clients(name: str | None) -> None:
       responses-tap clients
       responses-tap clients codex
     """
-    from responses_tap_viewer.recording.clients import client_list, client_page, find_client
+    from responses_tap_viewer.actions.recording.known_clients import client_list, client_page, find_client
 
     if name is None:
         print_lines(client_list())
@@ -153,6 +153,6 @@ def clients(name: str | None) -> None:
 
 
 def _look(db: Path) -> None:
-    from responses_tap_viewer.viewing.view import look
+    from responses_tap_viewer.tui.launch import look
 
     look(db)

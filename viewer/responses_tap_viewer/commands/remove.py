@@ -21,7 +21,7 @@ def rm(streams: tuple[str, ...]) -> None:
       responses-tap rm 3 4
       responses-tap rm mine.db#3
     """
-    from responses_tap_viewer.removing import remove_named
+    from responses_tap_viewer.actions.removing import remove_named
 
     print_lines(remove_named(streams))
 
@@ -41,7 +41,7 @@ def prune(db: Path | None, older: float | None, keep: int | None, dry_run: bool)
       responses-tap prune --older 7d
       responses-tap prune mine.db --keep 1000 --dry-run
     """
-    from responses_tap_viewer.removing import remove_old
+    from responses_tap_viewer.actions.removing import remove_old
     from responses_tap_viewer.streams import default_recording
 
     if older is None and keep is None:

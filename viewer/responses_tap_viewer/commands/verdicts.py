@@ -53,7 +53,7 @@ def _fails(checked: Checked, fail_on: Severity) -> bool:
 
 def run_recheck(db: Path, profile: str | None) -> int:
     """Renew the findings of a recording, print a line for each stream whose findings changed, and return the status."""
-    from responses_tap_viewer.checking.rechecking import Rechecked, recheck
+    from responses_tap_viewer.actions.rechecking import Rechecked, recheck
     from responses_tap_viewer.streams import open_existing
 
     open_existing(db).close()

@@ -1,1 +1,1 @@
-"""Streams on their way out: in which format, without which content, and without secrets."""
+"""What keeps content from leaving with a stream: redaction, and the search for secrets."""

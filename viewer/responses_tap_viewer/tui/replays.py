@@ -2,8 +2,8 @@
 
 import asyncio
 
-from responses_tap_viewer.replay import playback
-from responses_tap_viewer.serving import ReplayServer
+from responses_tap_viewer.actions.playback import playback
+from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 

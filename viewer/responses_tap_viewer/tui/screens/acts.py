@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from responses_tap.escaping import printable
 from responses_tap.store import Recording, RecordingError
-from responses_tap_viewer.exporting.export import Departure, depart
+from responses_tap_viewer.actions.exporting import Departure, depart
 from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream

@@ -15,8 +15,8 @@ from textual.widgets import Input, Label
 from responses_tap.escaping import printable
 from responses_tap.store import RecordingError
 from responses_tap.timeline import MISSING
-from responses_tap_viewer.exporting.departure import PersonalFound
-from responses_tap_viewer.exporting.export import Departure, depart, write_whole
+from responses_tap_viewer.actions.departure import PersonalFound
+from responses_tap_viewer.actions.exporting import Departure, depart, write_whole
 from responses_tap_viewer.exporting.leaks import SecretFound
 from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.reports.export_formats import FORMATS

@@ -20,7 +20,7 @@ from typing import Self
 import h11
 
 from responses_tap.urls import split
-from responses_tap_viewer.replay import Playback
+from responses_tap_viewer.actions.playback import Playback
 
 _POLL = 0.02
 """Seconds until a closed server is noticed."""

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.timeline import timeline
+from responses_tap_viewer.actions.playback import playback
+from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.printing import print_lines, say
-from responses_tap_viewer.replay import playback
 from responses_tap_viewer.reports.text import counted, list_lines, stream_lines
-from responses_tap_viewer.serving import ReplayServer
 from responses_tap_viewer.streams import SAMPLES, UnusableInput, find_stream, open_existing, recorded_stream
 
 PROGRAM = (

@@ -10,7 +10,7 @@ from typing import IO
 
 from responses_tap_viewer.printing import print_document
 from responses_tap_viewer.reports.text import WARNING
-from responses_tap_viewer.viewing.view import look, need_terminal
+from responses_tap_viewer.tui.launch import look, need_terminal
 
 _POLL = 0.05
 _READY = b"Recording "

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from responses_tap_viewer.exporting.departure import PersonalFound, personal_data, words
+from responses_tap_viewer.actions.departure import PersonalFound, personal_data, words
 from responses_tap_viewer.exporting.leaks import SecretFound, find_leaks, masked, secrets_in
 from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.reports.export_formats import Format

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from responses_tap_viewer.actions.recording.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.importing import import_paths
 from responses_tap_viewer.printing import complain
-from responses_tap_viewer.recording.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, is_there
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> No
 
     `recorder` is who writes it, where that is to be shown.
     """
-    from responses_tap_viewer.recording.demo import demo
+    from responses_tap_viewer.actions.recording.samples import demo
     from responses_tap_viewer.tui.app import TapApp
     from responses_tap_viewer.tui.screens.browser import DEMO
 

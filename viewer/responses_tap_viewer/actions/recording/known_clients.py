@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from responses_tap_viewer.recording.environment import TRUST
+from responses_tap_viewer.actions.recording.environment import TRUST
 
 BASE_URL = "http://127.0.0.1:8090/v1"
 """What `record` prints where nothing else was asked for."""
