@@ -63,7 +63,7 @@ def taps(tmp_path: Path, before: str, behind: str) -> Any:
     for name, text in (("a", before), ("b", behind)):
         (tmp_path / f"{name}.json").write_text(text)
         assert run("import", tmp_path / f"{name}.json", "--db", tmp_path / f"{name}.db").exit_code == 0
-    result = run("diff", "--taps", tmp_path / "a.db", tmp_path / "b.db", "--format", "json")
+    result = run("diff", "--gateway", tmp_path / "a.db", tmp_path / "b.db", "--format", "json")
     report = json.loads(result.stdout)
     assert result.exit_code == (0 if report["same"] else 1)
     return report
@@ -82,7 +82,7 @@ def test_what_passes_as_it_is_is_no_change(tmp_path: Path) -> None:
     report = taps(tmp_path, trace(events), trace(events))
     (passage,) = report["passages"]
     assert (passage["joined_by"], passage["changed"], passage["identical"]) == ("response id", False, True)
-    text = run("diff", "--taps", tmp_path / "a.db", tmp_path / "b.db").stdout
+    text = run("diff", "--gateway", tmp_path / "a.db", tmp_path / "b.db").stdout
     assert "  passes it as it is\n" in text
     assert "1 answer on both sides, 0 changed" in text
 
@@ -103,7 +103,7 @@ def test_delays_are_relative_to_the_quickest_event(tmp_path: Path) -> None:
         "position": held,
         "first_ns": [0, 5_000_000_000],
     }
-    text = run("diff", "--taps", tmp_path / "a.db", tmp_path / "b.db").stdout
+    text = run("diff", "--gateway", tmp_path / "a.db", tmp_path / "b.db").stdout
     assert f"# delays by up to 250 ms at {events[held]['type']} (event {held})" in text
 
 
@@ -122,7 +122,7 @@ def test_what_the_gateway_did_is_told(tmp_path: Path) -> None:
     assert passage["deltas"] == [len(deltas), len(deltas) - 1]
     assert passage["texts"][0]["type"] == "response.output_text.delta"
     assert passage["texts"][0]["at"] == len(events[deltas[0]]["delta"] + events[deltas[1]]["delta"])
-    text = run("diff", "--taps", tmp_path / "a.db", tmp_path / "b.db").stdout
+    text = run("diff", "--gateway", tmp_path / "a.db", tmp_path / "b.db").stdout
     for words in (
         f"< drops response.output_text.done (event {done}; before B's event {done - 1})",
         "≠ changes the text of response.output_text.delta: ",
@@ -150,12 +150,12 @@ def test_streams_are_joined_by_id_then_content_then_request(tmp_path: Path) -> N
 
 def test_two_streams_are_taps_too_and_a_mixture_is_unusable(tmp_path: Path) -> None:
     (tmp_path / "b.sse").write_bytes(b": ping\n\n" + TEXT.read_bytes() + b"data: [DONE]\n\n")
-    result = run("diff", "--taps", TEXT, tmp_path / "b.sse")
+    result = run("diff", "--gateway", TEXT, tmp_path / "b.sse")
     assert result.exit_code == 1
     assert "> adds 1 × comment" in result.stdout
     assert "> adds 1 × [DONE]" in result.stdout
     taps(tmp_path, trace(events_of(TEXT)), trace(events_of(TEXT)))
-    result = run("diff", "--taps", tmp_path / "a.db", TEXT)
+    result = run("diff", "--gateway", tmp_path / "a.db", TEXT)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
 
 
@@ -185,7 +185,7 @@ def test_a_real_gateway_between_two_recorders(tmp_path: Path) -> None:
         client = [sys.executable, "-c", CLIENT]
         subprocess.run([*tap, "--upstream", f"{middle.url}/v1", "--", *client], check=True, capture_output=True)
         ended(dbs[0])
-    result = run("diff", "--taps", *dbs)
+    result = run("diff", "--gateway", *dbs)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[0] == f"{dbs[0]}#1 → {dbs[1]}#1 (joined by response id)"
@@ -215,7 +215,7 @@ def test_a_recording_is_grouped_by_shape(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["a"], ["a", "b", "c"], ["--by-shape", "a", "b"], ["--taps", "a"], ["--taps", "--by-shape", "a"],
+    [["a"], ["a", "b", "c"], ["--by-shape", "a", "b"], ["--gateway", "a"], ["--taps", "--by-shape", "a"],
      ["--ground-truth", "a", "b", "--format", "json"], []],
 )  # fmt: skip
 def test_wrong_usage_is_told(arguments: list[str]) -> None:

@@ -1,17 +1,24 @@
-"""The commands that judge: `check`, and `recheck` for what is in a recording."""
+"""`check`: findings and exit status for streams of any source."""
 
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
-from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB
+from responses_tap_viewer.cli import completion
+from responses_tap_viewer.printing import complain, print_document, print_lines
+
+if TYPE_CHECKING:
+    from responses_tap_viewer.checking.paths import Checked, Options
+    from responses_tap_viewer.streams import UnusableInput
 
 _FORMATS = ("text", "json", "junit", "sarif", "github")
 _SEVERITIES = [str(severity) for severity in Severity]
+_FOUND = 1
+"""The exit status for findings at or above --fail-on."""
 
 
 @click.command()
@@ -80,7 +87,6 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     """  # fmt: skip
     from responses_tap_viewer.actions import watching
     from responses_tap_viewer.checking.paths import Options, known_codes
-    from responses_tap_viewer.commands.verdicts import run_check
 
     try:
         options = Options(profile, known_codes(select), known_codes(ignore), resume, join, excerpt)
@@ -88,25 +94,58 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise click.UsageError(str(error)) from error
     if watch and (format_ != "text" or "-" in paths):
         raise click.UsageError("--watch prints text, and watches files and folders: without --format and -")
-    run = partial(run_check, paths, options, None if fail_on == "never" else Severity(fail_on), format_)
+    run = partial(_run, paths, options, None if fail_on == "never" else Severity(fail_on), format_)
     ctx.exit(watching.watch(paths, run) if watch else run())
 
 
-@click.command()
-@click.argument("db", type=DB, required=False)
-@click.option("--profile", type=click.Choice(list(PROFILES)), help="Whose rules.  [default: as recorded]")
-@click.pass_context
-def recheck(ctx: click.Context, db: Path | None, profile: str | None) -> None:
-    """Renew the findings of a recording by today's rules.
+def _run(paths: Sequence[str], options: "Options", fail_on: Severity | None, format_: str) -> int:
+    """Check `paths`, print what is found, and return the exit status."""
+    from responses_tap_viewer.checking.paths import Checked, check_paths
+    from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput
 
-    What was recorded is not touched: only findings and verdicts are made anew.
+    results: list[Checked | UnusableInput] = []
+    for result in check_paths(paths, options):
+        if isinstance(result, UnusableInput):
+            complain(result)
+        if not isinstance(result, PassedOver):
+            results.append(result)
+            _print_result(result, format_)
+    checked = [result for result in results if isinstance(result, Checked)]
+    if format_ == "text":
+        from responses_tap_viewer.reports.text import summary_line
 
-    \b
-    Examples:
-      responses-tap recheck
-      responses-tap recheck mine.db --profile azure
-    """
-    from responses_tap_viewer.commands.verdicts import run_recheck
-    from responses_tap_viewer.streams import default_recording
+        print_lines([summary_line(checked, options.profile)])
+    else:
+        _print_report(results, options.profile, fail_on, format_)
+    if len(checked) < len(results) or not results:
+        return UNUSABLE
+    return _FOUND if fail_on and any(_fails(result, fail_on) for result in checked) else 0
 
-    ctx.exit(run_recheck(db or default_recording(), profile))
+
+def _print_result(result: "Checked | UnusableInput", format_: str) -> None:
+    """Print the lines for one response, if the format has them, before the next response is checked."""
+    from responses_tap_viewer.checking.paths import Checked
+    from responses_tap_viewer.reports import github, text
+
+    if format_ == "github":
+        print_lines(github.annotations(result))
+    elif format_ == "text" and isinstance(result, Checked):
+        print_lines(text.checked_lines(result))
+
+
+def _print_report(
+    results: "Sequence[Checked | UnusableInput]", profile: str, fail_on: Severity | None, format_: str
+) -> None:
+    """Print the document that a format makes of all results, if it makes one."""
+    from responses_tap_viewer.reports import json_report, junit, sarif
+
+    if format_ == "json":
+        print_document(json_report.check_report(results, profile))
+    elif format_ == "junit":
+        print_document(junit.junit(results, fail_on))
+    elif format_ == "sarif":
+        print_document(sarif.sarif(results))
+
+
+def _fails(checked: "Checked", fail_on: Severity) -> bool:
+    return any(finding.severity.rank <= fail_on.rank for finding in checked.findings)

@@ -1,4 +1,4 @@
-"""The commands by which streams leave and come: `export`, `import`, and `replay`."""
+"""`export`: streams as files for others."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from responses_tap.filters import Filter
-from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB, address, read_filter
+from responses_tap_viewer.cli import completion
+from responses_tap_viewer.cli.parameters import read_filter
 from responses_tap_viewer.printing import complain, print_document, print_lines
 from responses_tap_viewer.reports.export_formats import FORMATS
 
@@ -112,97 +112,3 @@ def _find(names: Sequence[str]) -> "tuple[list[Stream], int]":
                 raise
             complain(error)
     return found, len(names) - len(found)
-
-
-@click.command("import")
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True, shell_complete=completion.paths)
-@click.option(
-    "--db",
-    type=DB,
-    envvar="RESPONSES_TAP_DB",
-    help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
-)
-@click.pass_context
-def import_(ctx: click.Context, paths: tuple[str, ...], db: Path | None) -> None:
-    """Put the streams of files into a recording, secrets masked.
-
-    PATH is a saved body, what `curl -i` or `-v` printed, JSON lines or an array of events (the AI SDK's chunk files),
-    a HAR, a flow file of mitmproxy, a VCR cassette (YAML or JSON), a JSON trace of `export`, any of these gzipped, a
-    paste (what Python or node printed, a log, a list of event names), or a folder of them. What a file is, its content
-    tells. Exit status: 0 fine, 2 unusable input.
-
-    \b
-    Examples:
-      responses-tap import devtools.har --db mine.db
-      responses-tap import trace.json captures/
-    """  # fmt: skip
-    from responses_tap_viewer.streams import default_recording
-
-    ctx.exit(_import(paths, db or default_recording()))
-
-
-@click.command()
-@click.argument("stream", shell_complete=completion.streams)
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="Where to listen.  [default: a free port]")
-@click.option(
-    "--speed",
-    type=click.FloatRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="2 plays twice as fast, 0 without waiting.",
-)
-@click.option(
-    "--chunks",
-    type=click.Choice(["exact", "event", "byte"]),
-    default="exact",
-    show_default=True,
-    help="In which pieces: as they arrived, an event each, a byte each.",
-)
-def replay(stream: str, listen: str, speed: float, chunks: str) -> None:
-    """Serve a recorded stream again, to any client, until Ctrl-C.
-
-    \b
-    Examples:
-      responses-tap replay 3
-      responses-tap replay stream.sse --listen 127.0.0.1:9000 --speed 0
-    """  # fmt: skip
-    _replay(stream, address(listen), speed, chunks)
-
-
-def _import(paths: Sequence[str], db: Path) -> int:
-    """Put the streams of files into a recording, say what each file was, and return the exit status."""
-    from responses_tap_viewer.importing import import_paths
-    from responses_tap_viewer.streams import UNUSABLE, PassedOver
-
-    imported = failed = 0
-    for result in import_paths(paths, db):
-        if isinstance(result, str):
-            imported += 1
-            print_lines([result])
-        else:
-            failed += not isinstance(result, PassedOver)
-            complain(result)
-    return UNUSABLE if failed or not imported else 0
-
-
-def _replay(name: str, listen: tuple[str, int], speed: float, chunks: str) -> None:
-    """Serve a stream until SIGINT or SIGTERM."""
-    import signal
-    import threading
-
-    from responses_tap_viewer.actions.playback import playback
-    from responses_tap_viewer.actions.replay_server import ReplayServer
-    from responses_tap_viewer.streams import UnusableInput, find_stream
-
-    playing = playback(find_stream(name), chunks)
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: ended.set())
-    try:
-        server = ReplayServer({"": playing}, listen, speed)
-    except OSError as error:
-        raise UnusableInput(f"{listen[0]}:{listen[1]}", f"cannot be listened on ({error.strerror})") from error
-    with server:
-        way_in = f"  export OPENAI_BASE_URL={server.url}/v1"
-        print_lines([f"Replaying {name}. In another terminal:", "", way_in, "", "Ctrl-C ends."])
-        ended.wait()

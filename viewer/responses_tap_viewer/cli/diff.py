@@ -1,4 +1,4 @@
-"""The command that compares: `diff`."""
+"""`diff`: what two streams, two sides of a gateway or the streams of a recording differ in."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from responses_tap_viewer.commands import completion
+from responses_tap_viewer.cli import completion
 from responses_tap_viewer.printing import print_document, print_lines
 
 if TYPE_CHECKING:
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 @click.argument("names", metavar="A B", nargs=-1, shell_complete=completion.streams)
 @click.option("--ground-truth", is_flag=True, help="A is right: say what B, a server being mended, does otherwise.")
 @click.option("--side-by-side", is_flag=True, help="Two columns, as wide as the terminal (or COLUMNS).")
-@click.option("--taps", is_flag=True, help="A and B are recordings before and behind a gateway: say what it did.")
+@click.option(
+    "--taps",
+    "--gateway",
+    "gateway",
+    is_flag=True,
+    help="A and B are recordings before and behind a gateway: say what it did.",
+)
 @click.option("--by-shape", is_flag=True, help="Group the streams of one recording by their sequence of events.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
@@ -26,7 +32,7 @@ def diff(
     names: tuple[str, ...],
     ground_truth: bool,
     side_by_side: bool,
-    taps: bool,
+    gateway: bool,
     by_shape: bool,
     format_: str,
 ) -> None:
@@ -41,7 +47,7 @@ def diff(
     and before (the positions around the gap where it is missing), detail, events, fields (field, and its JSON
     types in a and b, null where it is absent).
 
-    --taps joins the streams of two recordings (A nearer the server, B nearer the client) by response id, content or
+    --gateway joins the streams of two recordings (A nearer the server, B nearer the client) by response id, content or
     request; A and B may be two streams, too. It says what the gateway drops, adds, changes and rewrites, which make
     the status 1, and what it delays and re-chunks (#), which do not. JSON: version, a, b, same, only_a, only_b, and
     passages, each with a, b, joined_by, changed, identical, differences, texts (type, a and b in characters, at),
@@ -56,19 +62,19 @@ def diff(
       responses-tap diff openai.sse mine.sse --ground-truth
       responses-tap diff mine.db#3 mine.db#4 --side-by-side
       responses-tap diff before.sse after.sse --format json
-      responses-tap diff --taps upstream.db client.db
+      responses-tap diff --gateway upstream.db client.db
       responses-tap diff --by-shape mine.db
     """
-    if taps + by_shape + side_by_side + ground_truth > 1:
-        raise click.UsageError("--ground-truth, --side-by-side, --taps and --by-shape are one or the other")
+    if gateway + by_shape + side_by_side + ground_truth > 1:
+        raise click.UsageError("--ground-truth, --side-by-side, --gateway and --by-shape are one or the other")
     if format_ == "json" and (ground_truth or side_by_side):
         raise click.UsageError("--ground-truth and --side-by-side are about the text: not with --format json")
     if by_shape and len(names) <= 1:
         ctx.exit(_by_shape(names[0] if names else None, format_))
     if len(names) != 2:  # noqa: PLR2004 - A and B
         raise click.UsageError("name two: A and B" if not by_shape else "--by-shape takes one recording")
-    if taps:
-        ctx.exit(_taps(names[0], names[1], format_))
+    if gateway:
+        ctx.exit(_gateway(names[0], names[1], format_))
     ctx.exit(_streams(names[0], names[1], format_, ground_truth=ground_truth, side_by_side=side_by_side))
 
 
@@ -89,21 +95,21 @@ def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: 
     return 1 if compared.differences else 0
 
 
-def _taps(a: str, b: str, format_: str) -> int:
+def _gateway(a: str, b: str, format_: str) -> int:
     from responses_tap_viewer.compare.gateway import Passage, passages
-    from responses_tap_viewer.reports import gateway_report as reports
+    from responses_tap_viewer.reports import gateway_report
 
     found = list(passages(a, b))
     if format_ == "json":
-        print_document(reports.report((a, b), found))
+        print_document(gateway_report.report((a, b), found))
     else:
-        print_lines(reports.lines(found))
+        print_lines(gateway_report.lines(found))
     return 1 if any(not isinstance(passage, Passage) or passage.changed for passage in found) else 0
 
 
 def _by_shape(name: str | None, format_: str) -> int:
     from responses_tap_viewer.compare.shape_groups import groups
-    from responses_tap_viewer.reports import shape_report as reports
+    from responses_tap_viewer.reports import shape_report
     from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
 
     path = default_recording() if name is None else Path(name)
@@ -111,9 +117,9 @@ def _by_shape(name: str | None, format_: str) -> int:
         found, bare = groups(recording)
         left_out = recording.left_out
     if format_ == "json":
-        print_document(reports.report(str(path), found, bare))
+        print_document(shape_report.report(str(path), found, bare))
     else:
-        print_lines(reports.lines(found, bare))
+        print_lines(shape_report.lines(found, bare))
     if left_out:
         raise UnusableInput("", left_out)
     return 1 if len(found) > 1 else 0

@@ -1,27 +1,10 @@
-"""The commands that fill a recording: `demo` and `record`; and `clients`, which tells how clients come to it."""
+"""`record`: a recording proxy, alone or around a command."""
 
 from pathlib import Path
 
 import click
 
-from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB, address
-from responses_tap_viewer.printing import print_lines
-
-
-@click.command()
-@click.option("--no-ui", is_flag=True, help="Print what was recorded instead of opening the terminal UI.")
-def demo(no_ui: bool) -> None:
-    """Play sample streams through the real proxy and look at them.
-
-    \b
-    Examples:
-      responses-tap demo
-      responses-tap demo --no-ui
-    """
-    from responses_tap_viewer.actions.recording.samples import demo, has_terminal
-
-    demo(None if no_ui or not has_terminal() else _look)
+from responses_tap_viewer.cli.parameters import DB, address
 
 
 def _joined(_ctx: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> str:
@@ -129,30 +112,3 @@ def record(
         options += [f"--keep={name}" for name in settings["tap_keep"].split(",") if name]
         ctx.exit(record_and_look(current(db, settings["tap_max_size"]), options, command))
     ctx.exit(record(db, where, upstream, modes, command, settings))
-
-
-@click.command()
-@click.argument("name", required=False, shell_complete=completion.clients)
-def clients(name: str | None) -> None:
-    """List the known clients, or print how to point one at the recorder.
-
-    \b
-    Examples:
-      responses-tap clients
-      responses-tap clients codex
-    """
-    from responses_tap_viewer.actions.recording.known_clients import client_list, client_page, find_client
-
-    if name is None:
-        print_lines(client_list())
-        return
-    found = find_client(name)
-    if found is None:
-        raise click.UsageError(f"no one client is called {name}; `responses-tap clients` lists them")
-    print_lines(client_page(found))
-
-
-def _look(db: Path) -> None:
-    from responses_tap_viewer.tui.launch import look
-
-    look(db)

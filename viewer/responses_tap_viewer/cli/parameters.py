@@ -1,4 +1,4 @@
-"""What several commands take and print."""
+"""The parameters that several commands take, and how they are read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The group of all commands."""
+"""The group of all commands: its help, and how unusable input ends."""
 
 import errno
 import os
@@ -10,7 +10,21 @@ from typing import Any
 import click
 
 from responses_tap.escaping import printable
-from responses_tap_viewer.commands import check, diff, exchange, look, record, remove
+from responses_tap_viewer.cli.check import check
+from responses_tap_viewer.cli.clients import clients
+from responses_tap_viewer.cli.demo import demo
+from responses_tap_viewer.cli.diff import diff
+from responses_tap_viewer.cli.export import export
+from responses_tap_viewer.cli.import_ import import_
+from responses_tap_viewer.cli.list import list_
+from responses_tap_viewer.cli.prune import prune
+from responses_tap_viewer.cli.recheck import recheck
+from responses_tap_viewer.cli.record import record
+from responses_tap_viewer.cli.replay import replay
+from responses_tap_viewer.cli.rm import rm
+from responses_tap_viewer.cli.rules import rules
+from responses_tap_viewer.cli.show import show
+from responses_tap_viewer.cli.view import view
 from responses_tap_viewer.printing import complain
 
 
@@ -90,20 +104,20 @@ def main(ctx: click.Context) -> None:
 
 
 for _command in (
-    check.check,
-    check.recheck,
-    diff.diff,
-    exchange.export,
-    exchange.import_,
-    exchange.replay,
-    look.list_,
-    look.rules,
-    look.show,
-    look.view,
-    record.clients,
-    record.demo,
-    record.record,
-    remove.prune,
-    remove.rm,
+    check,
+    clients,
+    demo,
+    diff,
+    export,
+    import_,
+    list_,
+    prune,
+    recheck,
+    record,
+    replay,
+    rm,
+    rules,
+    show,
+    view,
 ):
     main.add_command(_command)

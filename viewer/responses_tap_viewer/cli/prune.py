@@ -1,29 +1,11 @@
-"""The commands that take streams out of a recording: `rm` and `prune`."""
+"""`prune`: old streams out of a recording."""
 
 from pathlib import Path
 
 import click
 
-from responses_tap_viewer.commands import completion
-from responses_tap_viewer.commands.parameters import DB, read_age
+from responses_tap_viewer.cli.parameters import DB, read_age
 from responses_tap_viewer.printing import print_lines
-
-
-@click.command()
-@click.argument("streams", metavar="STREAM…", nargs=-1, required=True, shell_complete=completion.streams)
-def rm(streams: tuple[str, ...]) -> None:
-    """Take streams out of their recording, with their findings, and give the space back.
-
-    STREAM is an id in the default recording, or FILE.db#ID. Not while a recorder writes the file.
-
-    \b
-    Examples:
-      responses-tap rm 3 4
-      responses-tap rm mine.db#3
-    """
-    from responses_tap_viewer.actions.removing import remove_named
-
-    print_lines(remove_named(streams))
 
 
 @click.command()

@@ -1,0 +1,51 @@
+"""`recheck`: findings of a recording, by today's rules."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.profiles import PROFILES
+from responses_tap_viewer.cli.parameters import DB
+from responses_tap_viewer.printing import complain, print_lines
+
+
+@click.command()
+@click.argument("db", type=DB, required=False)
+@click.option("--profile", type=click.Choice(list(PROFILES)), help="Whose rules.  [default: as recorded]")
+@click.pass_context
+def recheck(ctx: click.Context, db: Path | None, profile: str | None) -> None:
+    """Renew the findings of a recording by today's rules.
+
+    What was recorded is not touched: only findings and verdicts are made anew.
+
+    \b
+    Examples:
+      responses-tap recheck
+      responses-tap recheck mine.db --profile azure
+    """
+    from responses_tap.protocol.checker import RULES_VERSION
+    from responses_tap_viewer.actions.rechecking import Rechecked, recheck
+    from responses_tap_viewer.reports.text import counted
+    from responses_tap_viewer.streams import UNUSABLE, default_recording, open_existing
+
+    path = db or default_recording()
+    open_existing(path).close()
+    streams = changed = failed = 0
+    for result in recheck(path, profile):
+        if not isinstance(result, Rechecked):
+            failed += 1
+            complain(result)
+            continue
+        streams += 1
+        before, after = _codes(result.before), _codes(result.after)
+        if before != after:
+            changed += 1
+            print_lines([f"stream {result.id}: {before or 'nothing'} → {after or 'nothing'}"])
+    print_lines([f"{counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed"])
+    ctx.exit(UNUSABLE if failed else 0)
+
+
+def _codes(findings: Iterable[Finding]) -> str:
+    return ", ".join(sorted(finding.code for finding in findings))

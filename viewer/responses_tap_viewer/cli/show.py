@@ -1,0 +1,36 @@
+"""`show`: the timeline of one stream."""
+
+import click
+
+from responses_tap_viewer.cli import completion
+from responses_tap_viewer.printing import complain, print_document, print_lines
+
+
+@click.command()
+@click.argument("stream", shell_complete=completion.streams)
+@click.option("--full", is_flag=True, help="Show each delta and whole texts.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def show(stream: str, full: bool, format_: str) -> None:
+    """Print the timeline of one stream, with each finding at its event.
+
+    STREAM is an id in the default recording, FILE.db#ID, a file with one stream, or FILE#INDEX.
+
+    \b
+    Examples:
+      responses-tap show 3
+      responses-tap show mine.db#3 --full
+      responses-tap show stream.sse
+    """
+    from responses_tap.timeline import timeline
+    from responses_tap_viewer.exporting.leaks import leak_line
+    from responses_tap_viewer.reports import text, trace_writer
+    from responses_tap_viewer.streams import find_stream
+
+    found = find_stream(stream)
+    if found.remark:
+        complain(f"{found.source} {found.remark}")
+    if format_ == "json":
+        print_document(trace_writer.trace([found]))
+    else:
+        print_lines(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
+        print_lines(leak_line(found))
