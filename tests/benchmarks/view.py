@@ -184,7 +184,7 @@ def child(db: str, told: int) -> None:
 def open_long(db: Path) -> Iterator[str]:
     """Open the long stream as the timeline does, folded and unfolded."""
     from responses_tap.store import open_recording
-    from responses_tap_viewer.tui.follower import Follower
+    from responses_tap_viewer.tui.timeline.follower import Follower
 
     for full in (False, True):
         with open_recording(db) as recording:

@@ -21,10 +21,10 @@ from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.tui.app import TapApp
-from responses_tap_viewer.tui.screens.browser import Browser
+from responses_tap_viewer.tui.screens.main_screen import Browser
+from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
+from responses_tap_viewer.tui.timeline.timeline_pane import TimelinePane
 from responses_tap_viewer.tui.widgets.lines import Lines
-from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
-from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
 
 SCREENS = Path(__file__).parents[1] / "screens"
 WIDE, MEDIUM, NARROW = (160, 45), (100, 30), (60, 16)

@@ -10,9 +10,9 @@ from tests.tui.conftest import GOOD, NARROW, WIDE, Recorder, Screen, browsing
 
 from responses_tap import Checker
 from responses_tap.protocol.sse import decode
+from responses_tap_viewer.tui.detail.marks import marks
+from responses_tap_viewer.tui.detail.pages import TABS
 from responses_tap_viewer.tui.json_lines import json_lines
-from responses_tap_viewer.tui.marks import marks
-from responses_tap_viewer.tui.pages import TABS
 
 OGX = (RECORDINGS / "broken" / "ogx-1.5.0-reasoning.sse").read_bytes()
 

@@ -4,8 +4,8 @@ import pytest
 from tests.tui.conftest import MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 from textual.widgets import Input
 
-from responses_tap_viewer.tui.completion import completions
-from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
+from responses_tap_viewer.tui.streams.filter_completion import completions
+from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
 
 
 def ids(screen: Screen) -> list[int]:

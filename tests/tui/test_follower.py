@@ -7,7 +7,7 @@ from tests.tui.conftest import Recorder
 from responses_tap.store import open_recording
 from responses_tap.timeline import render, timeline
 from responses_tap_viewer.streams import recorded_stream
-from responses_tap_viewer.tui.follower import Follower
+from responses_tap_viewer.tui.timeline.follower import Follower
 
 SAMPLES = sorted(RECORDINGS.glob("*/*.sse"))[::4]
 COMMANDS = body(

@@ -101,7 +101,7 @@ async def test_events_that_come_out_of_sight_are_counted(recorder: Recorder) -> 
 async def test_a_finding_that_comes_late_moves_no_cursor(
     recorder: Recorder, moment: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("responses_tap_viewer.tui.follower._MOMENT", moment)
+    monkeypatch.setattr("responses_tap_viewer.tui.timeline.follower._MOMENT", moment)
     stream = recorder.start()
     n = recorder.feed(stream, SEED[: SEED.index(b"event: response.output_item.done")])
     found = recorder.checkers[stream].findings

@@ -13,7 +13,7 @@ from responses_tap_viewer.printing import complain
 from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, is_there
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.tui.screens.acts import Recorder
+    from responses_tap_viewer.tui.screens.stream_actions import Recorder
 
 _STDIN = "-"
 _RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
@@ -41,7 +41,7 @@ def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> No
     """
     from responses_tap_viewer.actions.recording.samples import demo
     from responses_tap_viewer.tui.app import TapApp
-    from responses_tap_viewer.tui.screens.browser import DEMO
+    from responses_tap_viewer.tui.screens.main_screen import DEMO
 
     need_terminal()
     if TapApp(db, title=title, recorder=recorder).run() == DEMO:

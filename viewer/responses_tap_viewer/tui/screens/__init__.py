@@ -1,1 +1,1 @@
-"""The screens: the browser, and the dialogs over it."""
+"""The screens and dialogs, and what belongs to one of them alone."""

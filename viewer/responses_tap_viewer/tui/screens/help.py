@@ -13,9 +13,9 @@ from textual.widgets import Static
 from responses_tap.filters import FIELDS
 from responses_tap.protocol.findings import Severity
 from responses_tap.timeline import CUT, GLYPHS, OK
-from responses_tap_viewer.tui.columns import OPEN
-from responses_tap_viewer.tui.row_lines import STALL
-from responses_tap_viewer.tui.widgets.streams_pane import MARKED
+from responses_tap_viewer.tui.streams.stream_columns import OPEN
+from responses_tap_viewer.tui.streams.streams_pane import MARKED
+from responses_tap_viewer.tui.timeline.row_lines import STALL
 
 _NAMES_WIDTH = 18
 _FILTER = "Terms side by side must all hold; - before one turns it round; * is any text, a comma means or:"

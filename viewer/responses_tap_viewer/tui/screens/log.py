@@ -8,9 +8,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from responses_tap_viewer.tui.spans import Line
-from responses_tap_viewer.tui.widgets.detail_pane import WrappedText
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
+from responses_tap_viewer.tui.widgets.wrapped_text import WrappedText
 
 _BETWEEN_READS = 0.5
 _MOST_BYTES = 1 << 18

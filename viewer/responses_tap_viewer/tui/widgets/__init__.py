@@ -1,1 +1,1 @@
-"""The widgets, one a file."""
+"""Widgets that several rooms share, one a file."""

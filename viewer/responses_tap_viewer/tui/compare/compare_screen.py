@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from responses_tap_viewer.reports.difference import in_words, lines
 from responses_tap_viewer.streams import Stream
-from responses_tap_viewer.tui.comparison import Compared, JsonPairLines, PairLines
+from responses_tap_viewer.tui.compare.comparison import Compared, JsonPairLines, PairLines
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane

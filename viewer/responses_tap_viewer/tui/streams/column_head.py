@@ -4,9 +4,9 @@ from textual import events
 from textual.message import Message
 from textual.widgets import Static
 
-from responses_tap_viewer.tui.catalogue import Order
-from responses_tap_viewer.tui.columns import Column, columns
 from responses_tap_viewer.tui.spans import fit
+from responses_tap_viewer.tui.streams.catalogue import Order
+from responses_tap_viewer.tui.streams.stream_columns import Column, columns
 
 _UP, _DOWN = "▴", "▾"
 

@@ -9,7 +9,7 @@ from tests.tui.conftest import CUT, MEDIUM, NARROW, WIDE, Recorder, Screen, brow
 from textual.widgets import Input, Label
 
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.tui.screens.export import AMOUNTS, ExportScreen
+from responses_tap_viewer.tui.screens.export_dialog import AMOUNTS, ExportScreen
 from responses_tap_viewer.tui.widgets.lines import Lines
 
 SECRET = "sk-proj-abcdefghij0123456789abcdefghij"

@@ -8,10 +8,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from responses_tap.escaping import printable
-from responses_tap_viewer.tui.pages import TABS
-from responses_tap_viewer.tui.spans import Line, wrap
+from responses_tap_viewer.tui.detail.pages import TABS
+from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
+from responses_tap_viewer.tui.widgets.wrapped_text import WrappedText
 
 
 class DetailPane(Pane):
@@ -63,18 +64,3 @@ class DetailPane(Pane):
             self.lines.renew(text, 0)
         else:
             self.lines.open(text)
-
-
-class WrappedText:
-    """The lines of a page, wrapped at a width."""
-
-    def __init__(self, page: list[Line], width: int) -> None:
-        # A hidden pane has no width yet; it gets one when it is shown.
-        self._lines = [wrapped for line in page for wrapped in wrap(line, width)] if width else []
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def line(self, index: int, width: int) -> Line:
-        """One of them."""
-        return self._lines[index]

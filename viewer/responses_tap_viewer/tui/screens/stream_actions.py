@@ -17,14 +17,14 @@ from responses_tap_viewer.actions.exporting import Departure, depart
 from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
-from responses_tap_viewer.tui.comparison import Compared
-from responses_tap_viewer.tui.replays import Replays
-from responses_tap_viewer.tui.screens.compare import CompareScreen
-from responses_tap_viewer.tui.screens.export import ExportScreen
+from responses_tap_viewer.tui.compare.compare_screen import CompareScreen
+from responses_tap_viewer.tui.compare.comparison import Compared
+from responses_tap_viewer.tui.detail.detail_pane import DetailPane
+from responses_tap_viewer.tui.screens.export_dialog import ExportScreen
 from responses_tap_viewer.tui.screens.log import LogScreen
-from responses_tap_viewer.tui.source import Source
-from responses_tap_viewer.tui.widgets.detail_pane import DetailPane
-from responses_tap_viewer.tui.widgets.streams_pane import StreamsPane
+from responses_tap_viewer.tui.screens.replays import Replays
+from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
+from responses_tap_viewer.tui.watched_recording import Source
 
 _REPORT = FORMATS["md"]
 

@@ -37,7 +37,7 @@ async def test_what_cannot_be_copied_is_told(recorder: Recorder, monkeypatch: py
     def depart(*_: object, **__: object) -> bytes:
         raise UnusableInput("stream 1", "has no [b]report")
 
-    monkeypatch.setattr("responses_tap_viewer.tui.screens.acts.depart", depart)
+    monkeypatch.setattr("responses_tap_viewer.tui.screens.stream_actions.depart", depart)
     recorder.add(b"data: \xed\xa0\x80\n\n" + GOOD)
     async with opened(recorder.writer.path) as screen:
         await screen.is_at(1)

@@ -16,18 +16,18 @@ from textual.widgets import Static
 from responses_tap.escaping import printable
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING
-from responses_tap_viewer.tui.messages import RowSelected, StreamSelected
-from responses_tap_viewer.tui.pages import TABS, Subject, page
-from responses_tap_viewer.tui.screens.acts import Acts, Recorder
-from responses_tap_viewer.tui.source import Change
+from responses_tap_viewer.tui.detail.pages import TABS, Subject, page
+from responses_tap_viewer.tui.screens.stream_actions import Acts, Recorder
+from responses_tap_viewer.tui.screens.title_bar import TitleBar
+from responses_tap_viewer.tui.screens.welcome import Welcome
+from responses_tap_viewer.tui.selection_messages import RowSelected, StreamSelected
+from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.summary import read_each, read_page
-from responses_tap_viewer.tui.widgets.filter_line import FilterLine
+from responses_tap_viewer.tui.timeline.timeline_pane import TimelinePane
+from responses_tap_viewer.tui.watched_recording import Change
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.lines import Chosen, SightChanged
 from responses_tap_viewer.tui.widgets.pane import Pane
-from responses_tap_viewer.tui.widgets.timeline_pane import TimelinePane
-from responses_tap_viewer.tui.widgets.title_bar import TitleBar
-from responses_tap_viewer.tui.widgets.welcome import Welcome
 
 _BETWEEN_REFRESHES = 0.1
 """Seconds: the screen follows a recording ten times a second at the most."""

@@ -10,12 +10,12 @@ from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording, StreamRow
 from responses_tap.store.rows import Headers
 from responses_tap.timeline import GLYPHS, MISSING, Row
-from responses_tap_viewer.tui.bytes_page import hex_page, raw_lines, raw_page
+from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
+from responses_tap_viewer.tui.detail.marks import marks
+from responses_tap_viewer.tui.detail.stats_page import stats_page
+from responses_tap_viewer.tui.detail.text_page import text_page
 from responses_tap_viewer.tui.json_lines import json_lines
-from responses_tap_viewer.tui.marks import marks
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line
-from responses_tap_viewer.tui.stats_page import stats_page
-from responses_tap_viewer.tui.text_page import text_page
 
 TABS = ("event", "text", "request", "answer", "raw", "hex", "stats")
 

@@ -5,12 +5,12 @@ from textual.content import Content
 from textual.widgets import Static
 
 from responses_tap.timeline import Row
-from responses_tap_viewer.tui.follower import Follower, lacks_frames
-from responses_tap_viewer.tui.messages import RowSelected
-from responses_tap_viewer.tui.row_lines import RowLines, Times
-from responses_tap_viewer.tui.source import Source
+from responses_tap_viewer.tui.selection_messages import RowSelected
 from responses_tap_viewer.tui.summary import Summary
-from responses_tap_viewer.tui.time_axis import axis_line
+from responses_tap_viewer.tui.timeline.follower import Follower, lacks_frames
+from responses_tap_viewer.tui.timeline.row_lines import RowLines, Times
+from responses_tap_viewer.tui.timeline.time_axis import axis_line
+from responses_tap_viewer.tui.watched_recording import Source
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 

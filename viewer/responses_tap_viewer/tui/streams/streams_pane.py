@@ -4,16 +4,16 @@ from textual.app import ComposeResult
 
 from responses_tap.escaping import shorten
 from responses_tap.filters import Filter
-from responses_tap_viewer.tui.catalogue import Catalogue, Mark, Order
-from responses_tap_viewer.tui.columns import ARRIVALS, ID_WIDTH, OPEN, Column, columns
-from responses_tap_viewer.tui.groups import Group, group_line
-from responses_tap_viewer.tui.messages import StreamSelected
-from responses_tap_viewer.tui.sight import Sight
-from responses_tap_viewer.tui.source import Source
+from responses_tap_viewer.tui.selection_messages import StreamSelected
 from responses_tap_viewer.tui.spans import Line, fit
+from responses_tap_viewer.tui.streams.catalogue import Catalogue, Mark, Order
+from responses_tap_viewer.tui.streams.column_head import ColumnHead
+from responses_tap_viewer.tui.streams.filter_line import FilterLine
+from responses_tap_viewer.tui.streams.groups import Group, group_line
+from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS, ID_WIDTH, OPEN, Column, columns
+from responses_tap_viewer.tui.streams.visible_rows import Sight
 from responses_tap_viewer.tui.summary import Summary
-from responses_tap_viewer.tui.widgets.column_head import ColumnHead
-from responses_tap_viewer.tui.widgets.filter_line import FilterLine
+from responses_tap_viewer.tui.watched_recording import Source
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines, SightChanged
 from responses_tap_viewer.tui.widgets.pane import Pane
 

@@ -5,7 +5,7 @@ from rich.cells import cell_len
 from tests.conftest import RECORDINGS, body
 from tests.tui.conftest import GOOD, MEDIUM, NARROW, WIDE, Recorder, Screen, browsing
 
-from responses_tap_viewer.tui.screens.compare import CompareScreen
+from responses_tap_viewer.tui.compare.compare_screen import CompareScreen
 from responses_tap_viewer.tui.widgets.lines import Lines
 
 OGX = (RECORDINGS / "broken" / "ogx-1.5.0-reasoning.sse").read_bytes()

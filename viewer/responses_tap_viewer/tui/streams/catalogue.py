@@ -6,8 +6,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from responses_tap.filters import Filter
-from responses_tap_viewer.tui.columns import SORT_KEYS
-from responses_tap_viewer.tui.groups import Group, grouped
+from responses_tap_viewer.tui.streams.groups import Group, grouped
+from responses_tap_viewer.tui.streams.stream_columns import SORT_KEYS
 from responses_tap_viewer.tui.summary import Summary
 
 type Listed = int | Group

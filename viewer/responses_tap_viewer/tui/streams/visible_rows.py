@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from responses_tap.store import Recording
-from responses_tap_viewer.tui.catalogue import Catalogue
-from responses_tap_viewer.tui.columns import ARRIVALS_WIDTH
-from responses_tap_viewer.tui.groups import Group, Skeleton
 from responses_tap_viewer.tui.sparkline import sparkline
+from responses_tap_viewer.tui.streams.catalogue import Catalogue
+from responses_tap_viewer.tui.streams.groups import Group, Skeleton
+from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS_WIDTH
 from responses_tap_viewer.tui.summary import Summary
 
 _GROWN = 1.02

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
 from responses_tap.timeline import FOLDABLE, Row, Timeline, tail_row, take_frame
-from responses_tap_viewer.tui.time_axis import Arrivals
+from responses_tap_viewer.tui.timeline.time_axis import Arrivals
 
 _PAGE = 1000
 """Events read in one statement: some 10 ms of work."""

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from responses_tap.escaping import printable
 from responses_tap.filters import Filter, FilterError, parse
 from responses_tap.timeline import MISSING
-from responses_tap_viewer.tui.completion import completions, last_term
+from responses_tap_viewer.tui.streams.filter_completion import completions, last_term
 from responses_tap_viewer.tui.summary import Summary
 
 type Listed = Callable[[], Iterable[Summary]]

@@ -1,0 +1,1 @@
+"""Two streams side by side."""

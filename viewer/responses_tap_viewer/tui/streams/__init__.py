@@ -1,0 +1,1 @@
+"""The list of streams: its rows, columns, groups and filter."""
