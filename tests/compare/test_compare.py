@@ -18,7 +18,7 @@ from responses_tap.protocol.sse import decode
 from responses_tap.timeline import Entry
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.compare.compare import Difference, Kind, compare
+from responses_tap_viewer.compare.compare import Difference, DifferenceKind, compare
 
 type Event = dict[str, Any]
 
@@ -86,10 +86,10 @@ def test_what_b_lacks_of_a_is_what_b_has_more_the_other_way(
     if broken is None:
         return
     there, back = differences(events, broken), differences(broken, events)
-    missing = [d.a for d in there if d.kind is Kind.MISSING]
-    extra = [d.b for d in there if d.kind is Kind.EXTRA]
-    assert missing == [d.b for d in back if d.kind is Kind.EXTRA]
-    assert extra == [d.a for d in back if d.kind is Kind.MISSING]
+    missing = [d.a for d in there if d.kind is DifferenceKind.MISSING]
+    extra = [d.b for d in there if d.kind is DifferenceKind.EXTRA]
+    assert missing == [d.b for d in back if d.kind is DifferenceKind.EXTRA]
+    assert extra == [d.a for d in back if d.kind is DifferenceKind.MISSING]
 
 
 @settings(max_examples=100, deadline=None)

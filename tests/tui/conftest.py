@@ -21,7 +21,7 @@ from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.tui.app import TapApp
-from responses_tap_viewer.tui.screens.main_screen import Browser
+from responses_tap_viewer.tui.screens.main_screen import MainScreen
 from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
 from responses_tap_viewer.tui.timeline.timeline_pane import TimelinePane
 from responses_tap_viewer.tui.widgets.lines import Lines
@@ -144,9 +144,9 @@ class Screen:
         self.app = pilot.app
 
     @property
-    def browser(self) -> Browser:
+    def browser(self) -> MainScreen:
         screen = self.app.screen_stack[0]
-        assert isinstance(screen, Browser)
+        assert isinstance(screen, MainScreen)
         return screen
 
     @property

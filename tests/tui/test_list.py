@@ -95,7 +95,7 @@ async def test_groups_are_told_apart_where_the_list_does_not_scroll(recorder: Re
     for body in (GOOD, SEED, GOOD):
         recorder.add(body)
     async with browsing(recorder) as screen:
-        await screen.until(lambda: screen.streams.lines.in_sight == range(3))
+        await screen.until(lambda: screen.streams.lines.visible_range == range(3))
         await screen.press("b")
         await screen.shows("the usual: created", "− output_text.done")
 
@@ -172,4 +172,4 @@ async def test_a_list_that_changes_while_it_is_opened_keeps_its_cursor_in_sight(
         lines.open(Hundred(), 80)
         lines.renew(Hundred(), 85)  # before anything has been drawn
         assert lines.cursor == 85
-        assert lines.cursor in lines.in_sight
+        assert lines.cursor in lines.visible_range

@@ -144,7 +144,7 @@ async def test_a_recheck_is_seen_out_of_sight_and_beside_a_stream_that_nobody_en
     async with browsing(recorder, NARROW) as screen:
         await screen.shows("1 with errors")
         await screen.until(lambda: screen.streams.catalogue.before_unread() is None)
-        await screen.until(lambda: screen.streams.catalogue.index_of(faulty) not in screen.streams.lines.in_sight)
+        await screen.until(lambda: screen.streams.catalogue.index_of(faulty) not in screen.streams.lines.visible_range)
         recorder.writer.set_findings(faulty, [], rules="2099-01", profile="openai")
         recorder.writer.commit()
         await screen.until(lambda: "with errors" not in screen.text)

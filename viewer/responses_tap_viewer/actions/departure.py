@@ -31,7 +31,7 @@ _TEXTS = {
 }
 
 
-type _Text = tuple[str, Path, str]
+type _PlacedText = tuple[str, Path, str]
 """Where a text stands in words, where in its JSON, and the text."""
 
 
@@ -94,7 +94,7 @@ def _masked(stream: Stream) -> int:
     return len({mark for _, _, text in _row_texts(stream.row) for mark in MASK.findall(text)})
 
 
-def _event_texts(stream: Stream) -> Iterator[_Text]:
+def _event_texts(stream: Stream) -> Iterator[_PlacedText]:
     for entry in stream.entries:
         event = parse(entry.frame.data or b"")
         place = named(entry)
@@ -107,7 +107,7 @@ def _event_texts(stream: Stream) -> Iterator[_Text]:
         yield f"the text of the {text.type} events", text.path, whole
 
 
-def _row_texts(row: "StreamRow | None") -> Iterator[_Text]:
+def _row_texts(row: "StreamRow | None") -> Iterator[_PlacedText]:
     if row is None:
         return
     for place, text in (

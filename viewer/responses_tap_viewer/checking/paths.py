@@ -168,7 +168,7 @@ class Recorded:
         """The frames of a stream, with their times."""
         return (Taken(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
 
-    def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "Lines"]:
+    def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "EventLines"]:
         """Check a stream; the finished checker, and where its events stand."""
         frames = self.frames(row)
         checker: Checker | Turn
@@ -210,7 +210,7 @@ def was_cut(row: "StreamRow") -> bool:
     return is_ours or not can_decode(row.content_encoding)
 
 
-class Lines:
+class EventLines:
     """In which line of a body, from 1, each event stands; of a socket, each message is a line."""
 
     def __init__(self) -> None:
@@ -233,9 +233,9 @@ class Lines:
         return places | {-1: self._line}
 
 
-def _feed(checker: Checker, frames: Iterable[Taken], body: bytes | None = None) -> Lines:
+def _feed(checker: Checker, frames: Iterable[Taken], body: bytes | None = None) -> EventLines:
     """Have the frames checked, or the `body` that isn't an event stream; where the events stand."""
-    lines = Lines()
+    lines = EventLines()
     for taken in frames:
         lines.add(taken, checker.feed(taken.frame, taken.at_ns))
     if body is not None:
@@ -243,8 +243,8 @@ def _feed(checker: Checker, frames: Iterable[Taken], body: bytes | None = None) 
     return lines
 
 
-def _lines_of_messages(messages: Iterable[Taken]) -> Lines:
-    lines = Lines()
+def _lines_of_messages(messages: Iterable[Taken]) -> EventLines:
+    lines = EventLines()
     for n, taken in enumerate(messages):
         lines.add(taken._replace(line=n + 1), None if taken.frame.data is None else parse(b"{}"))
     return lines
@@ -323,7 +323,7 @@ def _check_row(source: str, recorded: Recorded, row: "StreamRow", options: Optio
     yield from _results(eventless, checker, lines, options)
 
 
-def _results(eventless: Checked, checker: Checker | Turn, lines: Lines, options: Options) -> Iterator[Checked]:
+def _results(eventless: Checked, checker: Checker | Turn, lines: EventLines, options: Options) -> Iterator[Checked]:
     """The verdict on each response of a body; `eventless` is what is known of one that has no event."""
     findings = [finding for finding in checker.findings if options.keeps(finding)]
     for response in checker.responses:

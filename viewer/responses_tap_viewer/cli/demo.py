@@ -14,6 +14,6 @@ def demo(no_ui: bool) -> None:
       responses-tap demo --no-ui
     """
     from responses_tap_viewer.actions.recording.samples import demo, has_terminal
-    from responses_tap_viewer.tui.launch import look
+    from responses_tap_viewer.tui.launch import browse
 
-    demo(None if no_ui or not has_terminal() else look)
+    demo(None if no_ui or not has_terminal() else browse)

@@ -96,15 +96,15 @@ def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: 
 
 
 def _gateway(a: str, b: str, format_: str) -> int:
-    from responses_tap_viewer.compare.gateway import Passage, passages
+    from responses_tap_viewer.compare.gateway import GatewayDiff, gateway_diffs
     from responses_tap_viewer.reports import gateway_report
 
-    found = list(passages(a, b))
+    found = list(gateway_diffs(a, b))
     if format_ == "json":
         print_document(gateway_report.report((a, b), found))
     else:
         print_lines(gateway_report.lines(found))
-    return 1 if any(not isinstance(passage, Passage) or passage.changed for passage in found) else 0
+    return 1 if any(not isinstance(diff, GatewayDiff) or diff.changed for diff in found) else 0
 
 
 def _by_shape(name: str | None, format_: str) -> int:

@@ -105,10 +105,10 @@ def record(
 
     where, upstream, db = address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
     if ui:
-        from responses_tap_viewer.tui.recorder_process import record_and_look
+        from responses_tap_viewer.tui.recorder_process import record_and_browse
 
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
         options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
         options += [f"--keep={name}" for name in settings["tap_keep"].split(",") if name]
-        ctx.exit(record_and_look(current(db, settings["tap_max_size"]), options, command))
+        ctx.exit(record_and_browse(current(db, settings["tap_max_size"]), options, command))
     ctx.exit(record(db, where, upstream, modes, command, settings))

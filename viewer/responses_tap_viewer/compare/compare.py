@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from responses_tap.timeline import Entry
-from responses_tap_viewer.compare.outline import Scope, Step, outline
-from responses_tap_viewer.compare.shape import Field, differing
+from responses_tap_viewer.compare.outline import ScopeNode, Step, outline
+from responses_tap_viewer.compare.shape import FieldDifference, differing
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """The ways to differ."""
 
     MISSING = "missing"
@@ -29,7 +29,13 @@ class Kind(StrEnum):
     SHAPE = "shape"
 
 
-GLYPHS = {Kind.MISSING: "<", Kind.EXTRA: ">", Kind.MOVED: "~", Kind.REORDERED: "~", Kind.SHAPE: "≠"}
+GLYPHS = {
+    DifferenceKind.MISSING: "<",
+    DifferenceKind.EXTRA: ">",
+    DifferenceKind.MOVED: "~",
+    DifferenceKind.REORDERED: "~",
+    DifferenceKind.SHAPE: "≠",
+}
 SAME = "="
 
 
@@ -37,7 +43,7 @@ SAME = "="
 class Difference:
     """One difference. Positions are the numbers of events in their response, 0-based."""
 
-    kind: Kind
+    kind: DifferenceKind
     what: str
     """event, item or part: what is missing, extra, moved or reordered."""
     type: str
@@ -55,7 +61,7 @@ class Difference:
     """More words on the place."""
     events: tuple[str, ...] = ()
     """The events of a whole item or part, runs of deltas as `type × n`."""
-    fields: tuple[Field, ...] = ()
+    fields: tuple[FieldDifference, ...] = ()
     """What is different in a shape."""
 
 
@@ -99,7 +105,7 @@ def described(step: Step) -> str:
 
 
 type _Key = tuple[str, int]
-type _Matched = tuple[Scope, Scope]
+type _Matched = tuple[ScopeNode, ScopeNode]
 
 
 class _Token(NamedTuple):
@@ -124,26 +130,26 @@ class _Aligner:
         self._unmatched: set[str] = set()
         """The types of items and parts that one side lacks: snapshots that lack them too say nothing new."""
 
-    def scope(self, a: Scope, b: Scope) -> None:
+    def scope(self, a: ScopeNode, b: ScopeNode) -> None:
         """Align two scopes that belong together, and all that is in them."""
         pairs = _children(a.children, b.children)
         stable = self._reordered(a, pairs)
-        self._whole(Kind.MISSING, a, [pair[0] for pair in pairs])
-        self._whole(Kind.EXTRA, b, [pair[1] for pair in pairs])
+        self._whole(DifferenceKind.MISSING, a, [pair[0] for pair in pairs])
+        self._whole(DifferenceKind.EXTRA, b, [pair[1] for pair in pairs])
         self._sequence(a, b, stable)
         for pair in pairs:
             self.scope(*pair)
 
     def shapes(self) -> list[Difference]:
         """The differences in shape: the fields that the same event types have differently are one."""
-        places: dict[tuple[object, ...], list[tuple[Field, Step, Step]]] = defaultdict(list)
+        places: dict[tuple[object, ...], list[tuple[FieldDifference, Step, Step]]] = defaultdict(list)
         for a, b in self._matched:
             for found in differing(a.shape, b.shape):
                 if found.path[-1].strip("[]") not in self._unmatched:
                     # A field that one side lacks is one difference, whatever the other has there.
                     key = found if found.a and found.b else (found.path, found.a is None)
                     places[key].append((found, a, b))
-        groups: dict[tuple[str, ...], list[list[tuple[Field, Step, Step]]]] = defaultdict(list)
+        groups: dict[tuple[str, ...], list[list[tuple[FieldDifference, Step, Step]]]] = defaultdict(list)
         for place in places.values():
             groups[tuple(dict.fromkeys(a.type for _, a, _ in place))].append(place)
         return [_shape_difference(types, found) for types, found in groups.items()]
@@ -164,28 +170,28 @@ class _Aligner:
             rows.append(Pair("≠" if glyph == SAME and id(step) in different else glyph, step, partner))
         return rows + alone
 
-    def _reordered(self, parent: Scope, pairs: Sequence[_Matched]) -> list[_Matched]:
+    def _reordered(self, parent: ScopeNode, pairs: Sequence[_Matched]) -> list[_Matched]:
         """The pairs that stand in the same order on both sides; the others become differences."""
         stable = _in_order(pairs)
         kept = {id(a) for a, _ in stable}
         for a, b in pairs:
             if id(a) not in kept:
-                self._add(Kind.REORDERED, a.kind, a.type, parent, a.all_steps, b.all_steps)
+                self._add(DifferenceKind.REORDERED, a.kind, a.type, parent, a.all_steps, b.all_steps)
         return stable
 
-    def _whole(self, kind: Kind, parent: Scope, matched: Iterable[Scope]) -> None:
+    def _whole(self, kind: DifferenceKind, parent: ScopeNode, matched: Iterable[ScopeNode]) -> None:
         """The children of one side that the other has none for, each with all that is in it."""
         known = set(map(id, matched))
         for scope in parent.children:
             if id(scope) not in known:
                 steps = scope.all_steps
-                sides: tuple[list[Step], list[Step]] = (steps, []) if kind is Kind.MISSING else ([], steps)
+                sides: tuple[list[Step], list[Step]] = (steps, []) if kind is DifferenceKind.MISSING else ([], steps)
                 self._unmatched.add(scope.type)
                 where = _standing(scope, parent.children, parent.opener)
                 events = tuple(map(described, steps))
                 self._add(kind, scope.kind, scope.type, parent, *sides, detail=where, events=events)
 
-    def _sequence(self, a: Scope, b: Scope, children: Sequence[_Matched]) -> None:
+    def _sequence(self, a: ScopeNode, b: ScopeNode, children: Sequence[_Matched]) -> None:
         """Align the events of two scopes, together with where their children begin and end."""
         left, right = _tokens(a, children, 0), _tokens(b, children, 1)
         matches = _matches([token.key for token in left], [token.key for token in right])
@@ -195,13 +201,13 @@ class _Aligner:
         rest_a = sorted(set(range(len(left))).difference(in_a))
         rest_b = sorted(set(range(len(right))).difference(in_b))
         for i, j in _moved(left, right, rest_a, rest_b):
-            self._match(GLYPHS[Kind.MOVED], left[i], right[j])
+            self._match(GLYPHS[DifferenceKind.MOVED], left[i], right[j])
             detail = f"{_behind(left, i)} in A, {_behind(right, j)} in B"
-            self._add(Kind.MOVED, "event", left[i].label, a, [left[i].at], [right[j].at], detail=detail)
+            self._add(DifferenceKind.MOVED, "event", left[i].label, a, [left[i].at], [right[j].at], detail=detail)
         for i in rest_a:
-            self._lone(Kind.MISSING, left[i], a, right, in_b, bisect_left(in_a, i))
+            self._lone(DifferenceKind.MISSING, left[i], a, right, in_b, bisect_left(in_a, i))
         for j in rest_b:
-            self._lone(Kind.EXTRA, right[j], b, left, in_a, bisect_left(in_b, j))
+            self._lone(DifferenceKind.EXTRA, right[j], b, left, in_a, bisect_left(in_b, j))
 
     def _match(self, glyph: str, a: _Token, b: _Token) -> None:
         if not (a.bound or b.bound):
@@ -209,27 +215,42 @@ class _Aligner:
             self._matched.append((a.at, b.at))
 
     def _lone(
-        self, kind: Kind, token: _Token, scope: Scope, other: Sequence[_Token], anchors: Sequence[int], at: int
+        self,
+        kind: DifferenceKind,
+        token: _Token,
+        scope: ScopeNode,
+        other: Sequence[_Token],
+        anchors: Sequence[int],
+        at: int,
     ) -> None:
         """An event that one side lacks; it would stand between the anchors `at - 1` and `at` of the other."""
         if token.bound:
             return
         after = other[anchors[at - 1]].at.position if at else None
         before = other[anchors[at]].at.position if at < len(anchors) else None
-        sides: tuple[list[Step], list[Step]] = ([token.at], []) if kind is Kind.MISSING else ([], [token.at])
+        sides: tuple[list[Step], list[Step]] = ([token.at], []) if kind is DifferenceKind.MISSING else ([], [token.at])
         self._add(kind, "event", token.at.type, scope, *sides, after=after, before=before)
 
     def _add(
-        self, kind: Kind, what: str, type_: str, scope: Scope, a: Sequence[Step], b: Sequence[Step], **more: Any
+        self,
+        kind: DifferenceKind,
+        what: str,
+        type_: str,
+        scope: ScopeNode,
+        a: Sequence[Step],
+        b: Sequence[Step],
+        **more: Any,
     ) -> None:
         in_a, in_b = (tuple(sorted(n for step in side for n in step.positions)) for side in (a, b))
         self.differences.append(Difference(kind, what, type_, scope.label, in_a, in_b, **more))
 
 
-def _shape_difference(types: Iterable[str], found: Sequence[Sequence[tuple[Field, Step, Step]]]) -> Difference:
+def _shape_difference(
+    types: Iterable[str], found: Sequence[Sequence[tuple[FieldDifference, Step, Step]]]
+) -> Difference:
     pairs = [(a, b) for place in found for _, a, b in place]
     return Difference(
-        Kind.SHAPE,
+        DifferenceKind.SHAPE,
         "event",
         ", ".join(types),
         "",
@@ -239,12 +260,12 @@ def _shape_difference(types: Iterable[str], found: Sequence[Sequence[tuple[Field
     )
 
 
-def _children(a: Sequence[Scope], b: Sequence[Scope]) -> list[_Matched]:
+def _children(a: Sequence[ScopeNode], b: Sequence[ScopeNode]) -> list[_Matched]:
     """The scopes that belong together, in A's order: of one type and name first, then of one type, each by order."""
-    partners: dict[int, Scope] = {}
+    partners: dict[int, ScopeNode] = {}
     taken: set[int] = set()
     for by_name in (True, False):
-        waiting: dict[tuple[str, str], deque[Scope]] = defaultdict(deque)
+        waiting: dict[tuple[str, str], deque[ScopeNode]] = defaultdict(deque)
         for scope in b:
             if id(scope) not in taken:
                 waiting[scope.type, scope.name if by_name else ""].append(scope)
@@ -272,7 +293,7 @@ def _in_order(pairs: Sequence[_Matched]) -> list[_Matched]:
     return kept[::-1]
 
 
-def _tokens(scope: Scope, children: Sequence[_Matched], side: int) -> list[_Token]:
+def _tokens(scope: ScopeNode, children: Sequence[_Matched], side: int) -> list[_Token]:
     tokens = [_Token((step.type, -1), step) for step in scope.steps]
     for n, pair in enumerate(children):
         # A child that begins or ends with another event says so itself.
@@ -320,7 +341,7 @@ def _behind(tokens: Sequence[_Token], index: int) -> str:
     return f"after {tokens[index - 1].label}" if index else "first"
 
 
-def _standing(scope: Scope, siblings: Iterable[Scope], opener: Step | None) -> str:
+def _standing(scope: ScopeNode, siblings: Iterable[ScopeNode], opener: Step | None) -> str:
     """Where a scope without a partner stands, if that is not where a scope stands."""
     words = []
     if opener is not None and scope.begin.serial < opener.serial:
@@ -334,4 +355,4 @@ def _standing(scope: Scope, siblings: Iterable[Scope], opener: Step | None) -> s
 def _place(difference: Difference) -> tuple[bool, float]:
     """By A's positions; what A lacks, where it would stand; the shapes last."""
     lacked = difference.b[:1] if difference.after is None else (difference.after + 0.5,)
-    return difference.kind is Kind.SHAPE, (difference.a[:1] or lacked or (0,))[0]
+    return difference.kind is DifferenceKind.SHAPE, (difference.a[:1] or lacked or (0,))[0]

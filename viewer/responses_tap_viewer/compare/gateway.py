@@ -33,7 +33,7 @@ _NAMED = {"response id": ("response", "id"), "model": ("response", "model"), "it
 """What a gateway may put other values in, as where they stand."""
 
 
-class Text(NamedTuple):
+class TextChange(NamedTuple):
     """The text of all deltas of one type, where the gateway changed it."""
 
     type: str
@@ -57,7 +57,7 @@ class Delay(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class GatewayDiff:
     """One answer on both sides of the gateway."""
 
     a: str
@@ -66,7 +66,7 @@ class Passage:
     by: str
     """What joined them: response id, content, request, or that both were named."""
     comparison: Comparison
-    texts: tuple[Text, ...]
+    texts: tuple[TextChange, ...]
     rewritten: tuple[str, ...]
     """What has other values behind the gateway: response id, item ids, model."""
     other: dict[str, tuple[int, int]]
@@ -92,7 +92,7 @@ class Alone(NamedTuple):
     name: str
 
 
-def passages(a: str, b: str) -> Iterator[Passage | Alone]:
+def gateway_diffs(a: str, b: str) -> Iterator[GatewayDiff | Alone]:
     """Every answer that both taps have, in A's order, then what only one has; of two streams, these.
 
     A and B are two recordings, or two streams. UnusableInput where they are one of each.
@@ -100,7 +100,7 @@ def passages(a: str, b: str) -> Iterator[Passage | Alone]:
     paths = Path(a), Path(b)
     whole = [path.is_file() and is_recording(path) for path in paths]
     if not any(whole):
-        yield _passage(find_stream(a), find_stream(b), "name")
+        yield _diff(find_stream(a), find_stream(b), "name")
         return
     if not all(whole):
         raise UnusableInput(f"{a} and {b}", "are a recording and something else; name two recordings, or two streams")
@@ -108,7 +108,7 @@ def passages(a: str, b: str) -> Iterator[Passage | Alone]:
         yield from _joined(before, behind)
 
 
-def _joined(a: Recording, b: Recording) -> Iterator[Passage | Alone]:
+def _joined(a: Recording, b: Recording) -> Iterator[GatewayDiff | Alone]:
     left, right = {row.id: row for row in a.streams()}, {row.id: row for row in b.streams()}
     pairs: dict[int, tuple[int, str]] = {}
     for by, key in _KEYS.items():
@@ -121,7 +121,7 @@ def _joined(a: Recording, b: Recording) -> Iterator[Passage | Alone]:
                 pairs[row.id] = waiting[found].popleft(), by
                 del left[row.id], right[pairs[row.id][0]]
     for id_, (partner, by) in sorted(pairs.items()):
-        yield _passage(_load(a, id_), _load(b, partner), by)
+        yield _diff(_load(a, id_), _load(b, partner), by)
     yield from (Alone("A", f"{a.path}#{id_}") for id_ in left)
     yield from (Alone("B", f"{b.path}#{id_}") for id_ in right)
 
@@ -163,11 +163,11 @@ _KEYS: dict[str, Callable[[Recording, StreamRow], str | None]] = {
 """What joins two streams, the surest first; of several with the same, the first are joined first."""
 
 
-def _passage(a: Stream, b: Stream, by: str) -> Passage:
+def _diff(a: Stream, b: Stream, by: str) -> GatewayDiff:
     comparison = compare(a.entries, b.entries)
     events = _events(a), _events(b)
     kinds = _other_frames(a), _other_frames(b)
-    return Passage(
+    return GatewayDiff(
         a.name,
         b.name,
         by,
@@ -190,14 +190,14 @@ def _deltas(events: Iterable[Event]) -> int:
     return sum((event.type or "").endswith(".delta") for event in events)
 
 
-def _texts(a: Iterable[Event], b: Iterable[Event]) -> Iterator[Text]:
+def _texts(a: Iterable[Event], b: Iterable[Event]) -> Iterator[TextChange]:
     """The texts that both sides have, and differently."""
     texts = _joined_texts(a), _joined_texts(b)
     for type_, text in texts[0].items():
         other = texts[1].get(type_)
         if other is not None and other != text:
             same = next((n for n, (x, y) in enumerate(zip(text, other, strict=False)) if x != y), None)
-            yield Text(type_, len(text), len(other), min(len(text), len(other)) if same is None else same)
+            yield TextChange(type_, len(text), len(other), min(len(text), len(other)) if same is None else same)
 
 
 def _joined_texts(events: Iterable[Event]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from responses_tap.escaping import printable
 from responses_tap.protocol.events import Event, parse, today
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, PART, ROWS, SUMMARY, Role, Row
 from responses_tap.timeline import Entry
-from responses_tap_viewer.compare.shape import Path, Shape, add_shape
+from responses_tap_viewer.compare.shape import FieldPath, Shape, add_shape
 
 _INDEXES = ("content_index", "summary_index", "command_index")
 
@@ -47,7 +47,7 @@ class Step:
 
 
 @dataclass(slots=True, eq=False)
-class Scope:
+class ScopeNode:
     """A response, an item or a part."""
 
     kind: str
@@ -65,13 +65,13 @@ class Scope:
     index: int | None = None
     opened: bool = False
     closed: bool = False
-    parent: "Scope | None" = None
+    parent: "ScopeNode | None" = None
     begin: Step = field(init=False)
     """Its first step, or the first one in it."""
     end: Step = field(init=False)
     """The step of the last event in it."""
     steps: list[Step] = field(default_factory=list)
-    children: "list[Scope]" = field(default_factory=list)
+    children: "list[ScopeNode]" = field(default_factory=list)
     guess: str = ""
     """The type that its inner events make likely, for an item that none has told."""
     runs: dict[str, Step] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Scope:
         return sorted((*self.steps, *inner), key=lambda step: step.serial)
 
 
-def outline(entries: Iterable[Entry]) -> Scope:
+def outline(entries: Iterable[Entry]) -> ScopeNode:
     """The scopes of a stream, from its frames."""
     outliner = _Outliner()
     for serial, (entry, event) in enumerate(events_of(entries)):
@@ -130,10 +130,10 @@ def events_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Event]]:
 
 class _Outliner:
     def __init__(self) -> None:
-        self.root = Scope("response")
-        self._by_id: dict[tuple[int, str], Scope] = {}
-        self._by_index: dict[tuple[int, int | None], Scope] = {}
-        self._parts: dict[tuple[int, str, int], Scope] = {}
+        self.root = ScopeNode("response")
+        self._by_id: dict[tuple[int, str], ScopeNode] = {}
+        self._by_index: dict[tuple[int, int | None], ScopeNode] = {}
+        self._parts: dict[tuple[int, str, int], ScopeNode] = {}
 
     def feed(self, serial: int, entry: Entry, event: Event) -> None:
         """Put one event into its scope."""
@@ -152,7 +152,7 @@ class _Outliner:
                     around.begin = step
         add_shape(step.shape, event.data, _keys(item) if item else {})
 
-    def _item(self, response: int, event: Event, row: Row | None) -> Scope | None:
+    def _item(self, response: int, event: Event, row: Row | None) -> ScopeNode | None:
         """The item that an event belongs to: by its id, where an item is known by it, else by its index."""
         item = event.object("item")
         id_, index = event.item_id or _text(item, "id"), event.output_index
@@ -176,7 +176,7 @@ class _Outliner:
             scope.guess = scope.guess or min(row.items)
         return scope
 
-    def _part(self, item: Scope, event: Event, row: Row | None) -> Scope | None:
+    def _part(self, item: ScopeNode, event: Event, row: Row | None) -> ScopeNode | None:
         index = next(((name, i) for name in _INDEXES if (i := event.index(name)) is not None), None)
         if index is None or (row is not None and row.kind not in (PART, SUMMARY, COMMAND, OUTPUT)):
             return None
@@ -191,13 +191,13 @@ class _Outliner:
         return scope
 
 
-def _child(parent: Scope, kind: str) -> Scope:
-    scope = Scope(kind, parent=parent)
+def _child(parent: ScopeNode, kind: str) -> ScopeNode:
+    scope = ScopeNode(kind, parent=parent)
     parent.children.append(scope)
     return scope
 
 
-def _keys(item: Scope) -> dict[Path, str | int | None]:
+def _keys(item: ScopeNode) -> dict[FieldPath, str | int | None]:
     return {("item_id",): item.id, ("item", "id"): item.id, ("output_index",): item.index}
 
 
@@ -206,7 +206,7 @@ def _text(data: dict[str, Any], key: str) -> str:
     return printable(value) if isinstance(value, str) else ""
 
 
-def _step(scope: Scope, step: Step, row: Row | None) -> Step:
+def _step(scope: ScopeNode, step: Step, row: Row | None) -> Step:
     """Add a step to its scope, or to the run that it goes on; notes between deltas (annotations) end no run."""
     is_delta = row.role is Role.DELTA if row else step.type.endswith(".delta")
     if not is_delta:
@@ -220,7 +220,7 @@ def _step(scope: Scope, step: Step, row: Row | None) -> Step:
     return step
 
 
-def _settle(scope: Scope) -> None:
+def _settle(scope: ScopeNode) -> None:
     """Give the types that only later events told, and the ordinals."""
     counts: Counter[str] = Counter()
     for child in scope.children:

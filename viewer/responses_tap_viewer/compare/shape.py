@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import json_type
 
-type Path = tuple[str, ...]
+type FieldPath = tuple[str, ...]
 """Where a field is: its names from the outside in; `[message]` stands for the elements of that type of an array."""
-type Shape = dict[Path, set[str]]
+type Shape = dict[FieldPath, set[str]]
 """What is found at each path: JSON types, or the word itself where the protocol has a vocabulary."""
 
 _VOCABULARY = frozenset({"status", "role", "object"})
@@ -24,10 +24,10 @@ _STRUCTURE = frozenset({"output", "content", "summary"})
 """Arrays whose elements are items and parts; what others hold depends on the texts."""
 
 
-class Field(NamedTuple):
+class FieldDifference(NamedTuple):
     """A field that two events have differently."""
 
-    path: Path
+    path: FieldPath
     a: str | None
     """What A has there (`an array`, `"completed"`), None where it has nothing."""
     b: str | None
@@ -38,7 +38,7 @@ class Field(NamedTuple):
         return ".".join(self.path).replace(".[", "[")
 
 
-def add_shape(shape: Shape, data: dict[str, Any], keys: Mapping[Path, str | int | None]) -> None:
+def add_shape(shape: Shape, data: dict[str, Any], keys: Mapping[FieldPath, str | int | None]) -> None:
     """Add the fields of one event to the shape of its run; `keys` are the id and the index of its item."""
     before = {path for path in shape if len(path) == 1}
     _object(shape, (), data)
@@ -54,25 +54,25 @@ def add_shape(shape: Shape, data: dict[str, Any], keys: Mapping[Path, str | int 
             shape[path] = {"another than its item's"}
 
 
-def differing(a: Shape, b: Shape) -> Iterator[Field]:
+def differing(a: Shape, b: Shape) -> Iterator[FieldDifference]:
     """The fields in which two shapes differ; below a field that one of them lacks, nothing is said."""
     for path in (*a, *(path for path in b if path not in a)):
         have, want = b.get(path), a.get(path)
         if have is None or want is None:
             other = b if have is None else a
             if _counts(path) and (len(path) == 1 or path[:-1] in other):
-                yield Field(path, _words(want), _words(have))
+                yield FieldDifference(path, _words(want), _words(have))
         elif _unlike(path, want, have):
-            yield Field(path, _words(want), _words(have))
+            yield FieldDifference(path, _words(want), _words(have))
 
 
-def _object(shape: Shape, path: Path, value: dict[str, Any]) -> None:
+def _object(shape: Shape, path: FieldPath, value: dict[str, Any]) -> None:
     for key, inner in value.items():
         if key not in _ASIDE:
             _value(shape, (*path, key), inner)
 
 
-def _value(shape: Shape, path: Path, value: object) -> None:
+def _value(shape: Shape, path: FieldPath, value: object) -> None:
     name = path[-1]
     word = f'"{value}"' if name in _VOCABULARY and isinstance(value, str) else json_type(value)
     # JSON knows one kind of number: 1.0 and 1 are one.
@@ -86,7 +86,7 @@ def _value(shape: Shape, path: Path, value: object) -> None:
             _element(shape, (*path, f"[{_type(element) or ''}]"), element)
 
 
-def _element(shape: Shape, path: Path, value: object) -> None:
+def _element(shape: Shape, path: FieldPath, value: object) -> None:
     shape.setdefault(path, set()).add(json_type(value))
     if isinstance(value, dict):
         _object(shape, path, value)
@@ -97,11 +97,11 @@ def _type(value: object) -> str | None:
     return type_ if isinstance(type_, str) else None
 
 
-def _counts(path: Path) -> bool:
+def _counts(path: FieldPath) -> bool:
     return not path[-1].startswith("[") or path[-2] in _STRUCTURE
 
 
-def _unlike(path: Path, a: set[str], b: set[str]) -> bool:
+def _unlike(path: FieldPath, a: set[str], b: set[str]) -> bool:
     if path[0] == "response" and len(path) > 1 and path[1] not in _FILLED:
         return path[1] not in _ANY_TYPE and a - {"null"} != b - {"null"} and "null" not in (a | b)
     return a != b

@@ -8,7 +8,7 @@ from responses_tap.store import Recording, StreamRow
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ShapeGroup:
     """The streams of one shape."""
 
     shape: str
@@ -28,7 +28,7 @@ class Group:
     """And what stands there in the other."""
 
 
-def groups(recording: Recording) -> tuple[list[Group], int]:
+def groups(recording: Recording) -> tuple[list[ShapeGroup], int]:
     """The groups, largest first, and how many streams have no events."""
     rows: dict[str, list[StreamRow]] = defaultdict(list)
     bare = 0
@@ -37,14 +37,14 @@ def groups(recording: Recording) -> tuple[list[Group], int]:
             bare += 1
         else:
             rows[row.shape].append(row)
-    found: list[Group] = []
+    found: list[ShapeGroup] = []
     starts: dict[int, list[int]] = {}
     for shape, members in sorted(rows.items(), key=lambda item: (-len(item[1]), item[1][0].id)):
         first = members[0].id
         types, starts[first] = _folded(recording, first)
         states = dict(Counter(row.state for row in members))
         ids = tuple(row.id for row in members)
-        found.append(Group(shape, ids, states, types, *_differing(types, starts[first], found)))
+        found.append(ShapeGroup(shape, ids, states, types, *_differing(types, starts[first], found)))
     return found, bare
 
 
@@ -56,7 +56,7 @@ def _folded(recording: Recording, id_: int) -> tuple[tuple[str, ...], list[int]]
 
 
 def _differing(
-    types: tuple[str, ...], positions: list[int], larger: list[Group]
+    types: tuple[str, ...], positions: list[int], larger: list[ShapeGroup]
 ) -> tuple[int | None, int, str | None, str | None]:
     """The larger group that it is like for longest, and where the two part."""
     if not larger:

@@ -8,7 +8,7 @@ shells drop a NUL in it.
 from collections.abc import Iterator, Sequence
 
 from responses_tap.escaping import header_value, printable, shell_printed, shell_word
-from responses_tap_viewer.reports.resend import Again, again
+from responses_tap_viewer.reports.resend import ResendRequest, resend_request
 from responses_tap_viewer.streams import Stream
 
 _CURL = "curl -gsSN --path-as-is --proto '=http,https'"
@@ -17,7 +17,7 @@ _CURL = "curl -gsSN --path-as-is --proto '=http,https'"
 
 def script(streams: Sequence[Stream]) -> str:
     """A shell script that sends the requests of the streams again, one after the other."""
-    requests = [again(stream) for stream in streams]
+    requests = [resend_request(stream) for stream in streams]
     lines = ["#!/bin/sh"]
     names = dict.fromkeys(name for request in requests for name in request.variables.values())
     if names:
@@ -29,7 +29,7 @@ def script(streams: Sequence[Stream]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def command(request: Again, body_file: str = "") -> Iterator[str]:
+def command(request: ResendRequest, body_file: str = "") -> Iterator[str]:
     """The lines of one command; with a `body_file`, which the shell takes as it is, the body comes from there."""
     pieces = [_CURL]
     if request.method != ("GET" if request.body is None else "POST"):
@@ -43,18 +43,18 @@ def command(request: Again, body_file: str = "") -> Iterator[str]:
     yield from (f"{'  ' * (n > 0)}{piece}{' \\' * (n < len(pieces) - 1)}" for n, piece in enumerate(pieces))
 
 
-def _header(request: Again, name: str, value: str) -> str:
+def _header(request: ResendRequest, name: str, value: str) -> str:
     # As curl has it: `Name:` would take the header out, `Name;` sends it without a value.
     sent = header_value(value).encode("latin-1").decode(errors="surrogateescape")
     return _word(request, f"{name}: {sent}" if sent.strip() else f"{name};")
 
 
-def _word(request: Again, text: str) -> str:
+def _word(request: ResendRequest, text: str) -> str:
     """A text as one word, with the variables of its secrets in it."""
     return "".join(f'"${name}"' if name else shell_word(plain) for plain, name in request.parts(text)) or "''"
 
 
-def _printed(request: Again, text: str) -> str:
+def _printed(request: ResendRequest, text: str) -> str:
     """The command that writes a text with its secrets."""
     pieces = [("%s", f'"${name}"') if name else shell_printed(plain) for plain, name in request.parts(text)]
     conversions = "".join(conversion for conversion, _ in pieces) or "%s"

@@ -5,9 +5,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from responses_tap.escaping import printable, shorten
-from responses_tap_viewer.compare.compare import GLYPHS, Comparison, Difference, Kind, described
+from responses_tap_viewer.compare.compare import GLYPHS, Comparison, Difference, DifferenceKind, described
 from responses_tap_viewer.compare.outline import Step
-from responses_tap_viewer.compare.shape import Field
+from responses_tap_viewer.compare.shape import FieldDifference
 from responses_tap_viewer.reports.json_report import VERSION, dumps
 
 _FIELDS = 6
@@ -98,9 +98,9 @@ def difference_object(difference: Difference) -> dict[str, Any]:
 
 def sentence(difference: Difference, voice: Voice) -> str:
     """A difference in words."""
-    if difference.kind not in (Kind.MISSING, Kind.EXTRA):
+    if difference.kind not in (DifferenceKind.MISSING, DifferenceKind.EXTRA):
         return _both(difference, voice.a, voice.b)
-    words, other = (voice.missing, "B") if difference.kind is Kind.MISSING else (voice.extra, "A")
+    words, other = (voice.missing, "B") if difference.kind is DifferenceKind.MISSING else (voice.extra, "A")
     where, its = _place(difference, f"{other}'s"), _place(difference, "its")
     return words.format(
         thing=_thing(difference),
@@ -113,10 +113,10 @@ def sentence(difference: Difference, voice: Voice) -> str:
 
 def _both(difference: Difference, a: str, b: str) -> str:
     places = f"(A {_ranges(difference.a)}; B {_ranges(difference.b)})"
-    if difference.kind is Kind.SHAPE:
+    if difference.kind is DifferenceKind.SHAPE:
         return f"{difference.type} {places}: {_fields(difference.fields, a, b)}"
     what = f"{difference.type or 'untyped'} {difference.what}"
-    if difference.kind is Kind.REORDERED:
+    if difference.kind is DifferenceKind.REORDERED:
         return f"{what} of the {difference.scope} stands elsewhere among its siblings {places}"
     return f"{difference.type} stands elsewhere in the {difference.scope} {places}: {difference.detail}"
 
@@ -153,7 +153,7 @@ def _rest(difference: Difference) -> str:
     return f"; it {difference.detail}" if difference.detail else ""
 
 
-def _fields(fields: Sequence[Field], a: str, b: str) -> str:
+def _fields(fields: Sequence[FieldDifference], a: str, b: str) -> str:
     lacks = [f.name for f in fields if f.b is None]
     extra = [f.name for f in fields if f.a is None]
     other = [f"{f.name}: {a} has {f.a}, {b} {f.b}" for f in fields if f.a is not None and f.b is not None]

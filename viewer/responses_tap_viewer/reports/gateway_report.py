@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from responses_tap_viewer.compare.compare import GLYPHS
-from responses_tap_viewer.compare.gateway import Alone, Delay, Passage
+from responses_tap_viewer.compare.gateway import Alone, Delay, GatewayDiff
 from responses_tap_viewer.reports.difference import Voice, difference_object, sentence
 from responses_tap_viewer.reports.json_report import VERSION, dumps
 from responses_tap_viewer.reports.text import counted
@@ -14,10 +14,10 @@ _WORTH_NS = 1_000_000
 """A shorter delay is not told."""
 
 
-def lines(passages: Iterable[Passage | Alone]) -> Iterator[str]:
+def lines(diffs: Iterable[GatewayDiff | Alone]) -> Iterator[str]:
     """What was done to each answer, as it is found, and how many there were."""
     joined = changed = 0
-    for found in passages:
+    for found in diffs:
         if isinstance(found, Alone):
             yield f"{found.name}: only {found.side} has it"
             changed += 1
@@ -30,41 +30,41 @@ def lines(passages: Iterable[Passage | Alone]) -> Iterator[str]:
     yield f"{counted(joined, 'answer')} on both sides, {changed} changed or on one side only"
 
 
-def report(names: tuple[str, str], passages: Sequence[Passage | Alone]) -> str:
+def report(names: tuple[str, str], diffs: Sequence[GatewayDiff | Alone]) -> str:
     """The same as JSON; the command's help documents its shape."""
-    joined = [passage for passage in passages if isinstance(passage, Passage)]
-    alone = [passage for passage in passages if isinstance(passage, Alone)]
+    joined = [diff for diff in diffs if isinstance(diff, GatewayDiff)]
+    alone = [diff for diff in diffs if isinstance(diff, Alone)]
     return dumps(
         {
             "version": VERSION,
             "a": names[0],
             "b": names[1],
-            "same": not alone and not any(passage.changed for passage in joined),
-            "passages": [_object(passage) for passage in joined],
+            "same": not alone and not any(diff.changed for diff in joined),
+            "passages": [_object(diff) for diff in joined],
             "only_a": [stream.name for stream in alone if stream.side == "A"],
             "only_b": [stream.name for stream in alone if stream.side == "B"],
         }
     )
 
 
-def _told(passage: Passage) -> Iterator[str]:
-    for difference in passage.comparison.differences:
+def _told(diff: GatewayDiff) -> Iterator[str]:
+    for difference in diff.comparison.differences:
         yield f"{GLYPHS[difference.kind]} {sentence(difference, _PASSING)}"
-    for text in passage.texts:
+    for text in diff.texts:
         size = f"{text.a} characters become {text.b}" if text.a != text.b else f"{text.a} characters"
         yield f"≠ changes the text of {text.type}: {size}, others from character {text.at} on"
-    if passage.rewritten:
-        yield f"≠ rewrites {', '.join(passage.rewritten)}"
-    for kind, (before, behind) in passage.other.items():
+    if diff.rewritten:
+        yield f"≠ rewrites {', '.join(diff.rewritten)}"
+    for kind, (before, behind) in diff.other.items():
         verb, n = ("drops", before - behind) if before > behind else ("adds", behind - before)
         yield f"{'<' if before > behind else '>'} {verb} {n} × {kind}"
-    if passage.deltas[0] != passage.deltas[1]:
-        yield f"# splits texts otherwise: {passage.deltas[0]} deltas become {passage.deltas[1]}"
-    if all(passage.pieces) and passage.pieces[0] != passage.pieces[1]:
-        yield f"# re-chunks: {counted(passage.pieces[0], 'piece')} became {passage.pieces[1]}"
-    if passage.delay is not None and passage.delay.most >= _WORTH_NS:
-        yield f"# delays {_delayed(passage.delay)}"
-    if not passage.identical and not passage.changed and passage.deltas[0] == passage.deltas[1]:
+    if diff.deltas[0] != diff.deltas[1]:
+        yield f"# splits texts otherwise: {diff.deltas[0]} deltas become {diff.deltas[1]}"
+    if all(diff.pieces) and diff.pieces[0] != diff.pieces[1]:
+        yield f"# re-chunks: {counted(diff.pieces[0], 'piece')} became {diff.pieces[1]}"
+    if diff.delay is not None and diff.delay.most >= _WORTH_NS:
+        yield f"# delays {_delayed(diff.delay)}"
+    if not diff.identical and not diff.changed and diff.deltas[0] == diff.deltas[1]:
         yield "# writes the same events in other bytes"
 
 
@@ -77,20 +77,20 @@ def _delayed(delay: Delay) -> str:
     )
 
 
-def _object(passage: Passage) -> dict[str, Any]:
+def _object(diff: GatewayDiff) -> dict[str, Any]:
     return {
-        "a": passage.a,
-        "b": passage.b,
-        "joined_by": passage.by,
-        "changed": passage.changed,
-        "identical": passage.identical,
-        "differences": [difference_object(difference) for difference in passage.comparison.differences],
-        "texts": [text._asdict() for text in passage.texts],
-        "rewritten": list(passage.rewritten),
-        "other_frames": {kind: list(counts) for kind, counts in passage.other.items()},
-        "deltas": list(passage.deltas),
-        "pieces": list(passage.pieces),
-        "delay": None if passage.delay is None else _delay_object(passage.delay),
+        "a": diff.a,
+        "b": diff.b,
+        "joined_by": diff.by,
+        "changed": diff.changed,
+        "identical": diff.identical,
+        "differences": [difference_object(difference) for difference in diff.comparison.differences],
+        "texts": [text._asdict() for text in diff.texts],
+        "rewritten": list(diff.rewritten),
+        "other_frames": {kind: list(counts) for kind, counts in diff.other.items()},
+        "deltas": list(diff.deltas),
+        "pieces": list(diff.pieces),
+        "delay": None if diff.delay is None else _delay_object(diff.delay),
     }
 
 

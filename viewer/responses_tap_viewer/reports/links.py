@@ -19,23 +19,23 @@ _SOURCE = re.compile(
 _PARAGRAPHS = {"6": "event-stream-interpretation", "7": "authoring-notes"}
 
 
-class Piece(NamedTuple):
+class LinkedText(NamedTuple):
     """A piece of a text, with the address that it names, if it names one."""
 
     text: str
     url: str = ""
 
 
-def linked(text: str) -> Iterator[Piece]:
+def linked(text: str) -> Iterator[LinkedText]:
     """The text in pieces, in order."""
     at = 0
     for match in _SOURCE.finditer(text):
         if match.start() > at:
-            yield Piece(text[at : match.start()])
-        yield Piece(match[0], _url(match))
+            yield LinkedText(text[at : match.start()])
+        yield LinkedText(match[0], _url(match))
         at = match.end()
     if at < len(text):
-        yield Piece(text[at:])
+        yield LinkedText(text[at:])
 
 
 def _url(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from responses_tap.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.curl_script import command
 from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name
 from responses_tap_viewer.reports.links import linked
-from responses_tap_viewer.reports.resend import again
+from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.streams import Stream, UnusableInput
 
@@ -172,7 +172,7 @@ def _reproduce(stream: Stream, most: int) -> Iterator[str]:
     yield ""
     check = "uvx responses-tap check stream.sse"
     try:
-        request = again(stream)
+        request = resend_request(stream)
     except UnusableInput:
         yield "Check the attached stream:"
         yield ""

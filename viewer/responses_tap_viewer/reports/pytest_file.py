@@ -12,7 +12,7 @@ from responses_tap.escaping import header_value, printable, python_literal
 from responses_tap.formats.trace import compact
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap_viewer.reports.resend import Again, again
+from responses_tap_viewer.reports.resend import ResendRequest, resend_request
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 _HEAD = '''\
@@ -35,7 +35,7 @@ _WIDTH = 100
 
 def tests(streams: Sequence[Stream]) -> str:
     """A file for pytest with a test for each stream; UnusableInput for one that a test cannot judge."""
-    requests = [again(_testable(stream)) for stream in streams]
+    requests = [resend_request(_testable(stream)) for stream in streams]
     names = dict.fromkeys(name for request in requests for name in request.variables.values())
     exports = "".join(f"\n    export {name}=…" for name in names)
     parts = [_HEAD.format(base_url=python_literal(_split(requests[0].url)[0]), exports=exports)]
@@ -52,7 +52,7 @@ def _testable(stream: Stream) -> Stream:
     return stream
 
 
-def _test(n: int, stream: Stream, request: Again) -> Iterator[str]:
+def _test(n: int, stream: Stream, request: ResendRequest) -> Iterator[str]:
     serious = [finding for finding in stream.findings if finding.severity is not Severity.NOTE]
     name = f"{serious[0].code}_{serious[0].name}" if serious else "keeps_to_the_protocol"
     row = stream.row
@@ -78,7 +78,7 @@ def _test(n: int, stream: Stream, request: Again) -> Iterator[str]:
     yield f"        responses_tap.check(answer{more})"
 
 
-def _body(request: Again, body: str) -> Iterator[str]:
+def _body(request: ResendRequest, body: str) -> Iterator[str]:
     try:
         value = json.loads(body)
         compact(value).encode()
@@ -96,7 +96,7 @@ def _body(request: Again, body: str) -> Iterator[str]:
         yield f"    body = body.replace({python_literal(mask)}, os.environ[{python_literal(name)}])"
 
 
-def _expression(request: Again, text: str) -> str:
+def _expression(request: ResendRequest, text: str) -> str:
     pieces = [
         f"os.environ[{python_literal(name)}]" if name else python_literal(plain) for plain, name in request.parts(text)
     ]

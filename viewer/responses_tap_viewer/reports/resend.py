@@ -23,7 +23,7 @@ PREFIX = "TAP_SECRET_"
 what the user's environment has by that name to the host that the stranger chose."""
 
 
-class Again(NamedTuple):
+class ResendRequest(NamedTuple):
     """A request to send again. Its secrets stand masked in it, as the recording has them."""
 
     method: str
@@ -49,7 +49,7 @@ class Again(NamedTuple):
         return [(found[0], self.variables[found[1]]) for found in {m[0]: m for m in _MASKED.finditer(text)}.values()]
 
 
-def again(stream: Stream) -> Again:
+def resend_request(stream: Stream) -> ResendRequest:
     """The request of a stream; UnusableInput where it is not known whole, or cannot be one."""
     row = stream.row
     if row is None or not row.url or not row.method or (row.method == "POST" and row.request_body is None):
@@ -65,7 +65,7 @@ def again(stream: Stream) -> Again:
     body = None if row.request_body is None else _ascii_masks(encodable(row.request_body))
     if body is not None and not any(name.lower() == "content-type" for name, _ in headers):
         headers = (*headers, ("Content-Type", "application/json"))
-    return Again(row.method, url, headers, body, _variables(headers, f"{url} {body}"))
+    return ResendRequest(row.method, url, headers, body, _variables(headers, f"{url} {body}"))
 
 
 def _headers(recorded: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from responses_tap.escaping import printable
-from responses_tap_viewer.compare.shape_groups import Group
+from responses_tap_viewer.compare.shape_groups import ShapeGroup
 from responses_tap_viewer.reports.json_report import VERSION, dumps
 from responses_tap_viewer.reports.text import counted
 
@@ -11,7 +11,7 @@ _TYPES = 12
 """How many event types of the largest group are named before the rest is counted."""
 
 
-def lines(groups: Sequence[Group], bare: int) -> Iterator[str]:
+def lines(groups: Sequence[ShapeGroup], bare: int) -> Iterator[str]:
     """A line a group: how often, an example, how they ended, and the first event that is another one."""
     for group in groups:
         states = ", ".join(f"{n} {state}" for state, n in sorted(group.states.items()))
@@ -21,7 +21,7 @@ def lines(groups: Sequence[Group], bare: int) -> Iterator[str]:
     yield f"{counted(streams, 'stream')} of {counted(len(groups), 'shape')}{without}"
 
 
-def _difference(group: Group) -> str:
+def _difference(group: ShapeGroup) -> str:
     if group.like is None:
         types = [printable(type_).removeprefix("response.") for type_ in group.types]
         more = f" and {len(types) - _TYPES} more" if len(types) > _TYPES else ""
@@ -30,7 +30,7 @@ def _difference(group: Group) -> str:
     return f"as #{group.like} up to event {group.at}: {has} where that has {there}"
 
 
-def report(recording: str, groups: Sequence[Group], bare: int) -> str:
+def report(recording: str, groups: Sequence[ShapeGroup], bare: int) -> str:
     """The same as JSON; the command's help documents its shape."""
     return dumps(
         {

@@ -14,8 +14,8 @@ from textual.screen import Screen
 from responses_tap_viewer.tui.escape import hasten_escape
 from responses_tap_viewer.tui.legible import legible
 from responses_tap_viewer.tui.screens.help import HelpScreen
-from responses_tap_viewer.tui.screens.main_screen import Browser
-from responses_tap_viewer.tui.screens.stream_actions import Recorder
+from responses_tap_viewer.tui.screens.main_screen import MainScreen
+from responses_tap_viewer.tui.screens.stream_actions import RecorderStatus
 
 _TEXTUALS_OWN = ("command_palette", "quit", "app.quit")
 """The palette itself, and what Textual puts into it."""
@@ -31,7 +31,7 @@ class TapApp(App[str]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, path: Path, *, title: str = "", recorder: Recorder | None = None) -> None:
+    def __init__(self, path: Path, *, title: str = "", recorder: RecorderStatus | None = None) -> None:
         """`title` is shown in place of the file's name, where nobody knows the file; `recorder` is who writes it."""
         hasten_escape()
         super().__init__()
@@ -41,7 +41,7 @@ class TapApp(App[str]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The browser."""
-        return Browser(self._path, self._title, self._recorder)
+        return MainScreen(self._path, self._title, self._recorder)
 
     def on_mount(self) -> None:
         """Leave in good order, the terminal restored, also when a signal says so."""

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from responses_tap_viewer.tui.spans import Line, Role
 
-type Path = tuple[str | int, ...]
+type JsonPath = tuple[str | int, ...]
 """Where a value is: keys and indexes from the outside in."""
 
 _TOKEN = re.compile(r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")(?P<colon>:)?|(?P<number>-?\d[\d.eE+-]*)|(?P<word>[a-zA-Z]+)')
 _KEY = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"):')
 _INDENT = 2
-_NO_MARKS: Mapping[Path, str] = {}
+_NO_MARKS: Mapping[JsonPath, str] = {}
 
 
-def json_lines(value: object, marks: Mapping[Path, str] = _NO_MARKS) -> list[Line]:
+def json_lines(value: object, marks: Mapping[JsonPath, str] = _NO_MARKS) -> list[Line]:
     """`value` as JSON; the values at the paths in `marks` are pointed at with what is said of them there."""
     texts = json.dumps(value, indent=_INDENT, ensure_ascii=False).split("\n")
     lines = [_tokens(text) for text in texts]
@@ -26,7 +26,7 @@ def json_lines(value: object, marks: Mapping[Path, str] = _NO_MARKS) -> list[Lin
     return lines
 
 
-def _paths(texts: Iterable[str]) -> Iterator[Path | None]:
+def _paths(texts: Iterable[str]) -> Iterator[JsonPath | None]:
     """Which value begins in each of the lines; None where one ends."""
     path: list[str | int] = []
     counts = [0]

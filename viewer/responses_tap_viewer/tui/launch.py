@@ -13,7 +13,7 @@ from responses_tap_viewer.printing import complain
 from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, is_there
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.tui.screens.stream_actions import Recorder
+    from responses_tap_viewer.tui.screens.stream_actions import RecorderStatus
 
 _STDIN = "-"
 _RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
@@ -24,17 +24,17 @@ _PIECE = 1 << 20
 def view(paths: Sequence[str]) -> None:
     """Open the terminal UI on these paths; UnusableInput where there is nothing in them to look at."""
     if not paths:
-        look(default_recording())
+        browse(default_recording())
     elif len(paths) == 1 and _is_database(Path(paths[0])):
-        look(Path(paths[0]))
+        browse(Path(paths[0]))
     else:
         with tempfile.TemporaryDirectory(prefix="responses-tap-view-", ignore_cleanup_errors=True) as folder:
             db = Path(folder) / "view.db"
             _fill(db, paths)
-            look(db, title=(NAME if paths[0] == _STDIN else paths[0]) if len(paths) == 1 else f"{len(paths)} paths")
+            browse(db, title=(NAME if paths[0] == _STDIN else paths[0]) if len(paths) == 1 else f"{len(paths)} paths")
 
 
-def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> None:
+def browse(db: Path, *, title: str = "", recorder: "RecorderStatus | None" = None) -> None:
     """Open the terminal UI on a recording that is there or will be, under another title than the file's name.
 
     `recorder` is who writes it, where that is to be shown.
@@ -45,7 +45,7 @@ def look(db: Path, *, title: str = "", recorder: "Recorder | None" = None) -> No
 
     need_terminal()
     if TapApp(db, title=title, recorder=recorder).run() == DEMO:
-        demo(look)
+        demo(browse)
 
 
 def need_terminal() -> None:

@@ -10,7 +10,7 @@ from typing import IO
 
 from responses_tap_viewer.printing import print_document
 from responses_tap_viewer.reports.text import WARNING
-from responses_tap_viewer.tui.launch import look, need_terminal
+from responses_tap_viewer.tui.launch import browse, need_terminal
 
 _POLL = 0.05
 _READY = b"Recording "
@@ -18,7 +18,7 @@ _READY = b"Recording "
 _EXPORT = "export "
 
 
-class Recorder:
+class RecorderProcess:
     """A running `record`. What it and its command print goes to a log: the screen belongs to the UI."""
 
     def __init__(self, arguments: Sequence[str], command: Sequence[str], log: IO[bytes]) -> None:
@@ -72,14 +72,14 @@ class Recorder:
         return self._process.wait()
 
 
-def record_and_look(db: Path, arguments: Sequence[str], command: Sequence[str]) -> int:
+def record_and_browse(db: Path, arguments: Sequence[str], command: Sequence[str]) -> int:
     """Record, and show `db` until the person leaves; what was printed comes then. The recorder's exit status."""
     need_terminal()
     with tempfile.NamedTemporaryFile(prefix="responses-tap-", suffix=".log") as log:
-        recorder = Recorder(arguments, command, log)
+        recorder = RecorderProcess(arguments, command, log)
         try:
             if recorder.wait_until_ready():
-                look(db, recorder=recorder)
+                browse(db, recorder=recorder)
         finally:
             status = recorder.end()
             print_document(recorder.log.read_bytes(), err=True)

@@ -21,10 +21,10 @@ class Change(Enum):
     OPENED = "opened"
     """There is one now, or another one than before."""
     LOST = "lost"
-    """It has gone or cannot be read; `Source.trouble` says why."""
+    """It has gone or cannot be read; `WatchedRecording.trouble` says why."""
 
 
-class Source:
+class WatchedRecording:
     """Reads the recording at `path`, whatever becomes of the file.
 
     Where the recorder goes on in another file while this one is looked at, that is read as soon as there is a stream.

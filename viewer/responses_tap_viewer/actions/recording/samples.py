@@ -27,13 +27,13 @@ PROGRAM = (
 """The samples played, in order, and what each shows."""
 
 
-def demo(look: Callable[[Path], None] | None) -> None:
-    """Record the samples, then `look` at the recording, or print it where that is None."""
+def demo(browse: Callable[[Path], None] | None) -> None:
+    """Record the samples, then `browse` the recording, or print it where that is None."""
     with tempfile.TemporaryDirectory(prefix="responses-tap-demo-") as folder:
         db = Path(folder) / "demo.db"
         record_samples(db)
-        if look is not None:
-            look(db)
+        if browse is not None:
+            browse(db)
         else:
             _print(db)
 

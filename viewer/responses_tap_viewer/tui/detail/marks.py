@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding
 from responses_tap.timeline import GLYPHS
-from responses_tap_viewer.tui.json_lines import Path
+from responses_tap_viewer.tui.json_lines import JsonPath
 
 _PATH = re.compile(r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*")
 _STEP = re.compile(r"[a-z_]+|\d+")
@@ -14,7 +14,7 @@ _LACKS = re.compile(r" lacks ([\w, ]+)")
 _NOTHING = object()
 _OBJECTS = ("item", "part", "response")
 """The objects that events carry; a message may leave their names out."""
-_ABOUT: dict[str, Sequence[Path]] = {
+_ABOUT: dict[str, Sequence[JsonPath]] = {
     "AG601": [("text",), ("refusal",)],
     "AG602": [("part", "text"), ("part", "refusal")],
     "AG604": [("arguments",), ("input",), ("code",)],
@@ -33,16 +33,16 @@ _ABOUT: dict[str, Sequence[Path]] = {
     "SC809": [("error",)],
 }
 """The fields that rules are about whose messages do not name them in full."""
-_WHOLE: Path = ("type",)
+_WHOLE: JsonPath = ("type",)
 """Where an event is pointed at that is wrong as a whole."""
 
 
-def marks(event: Event, about: Sequence[Finding]) -> dict[Path, str]:
+def marks(event: Event, about: Sequence[Finding]) -> dict[JsonPath, str]:
     """The event's fields that a finding about it names, or that are not as its type demands, and what to say there."""
-    found: dict[Path, str] = {(problem.field,): f"{problem.have}, not {problem.want}" for problem in event.problems}
+    found: dict[JsonPath, str] = {(problem.field,): f"{problem.have}, not {problem.want}" for problem in event.problems}
     for finding in about:
         head = f"{GLYPHS[finding.severity]} {finding.code}"
-        places: dict[Path, str] = dict.fromkeys(_named(event, finding.message), head)
+        places: dict[JsonPath, str] = dict.fromkeys(_named(event, finding.message), head)
         if not places:
             places = {path: head for path in _ABOUT.get(finding.code, ()) if _exists(event.data, path)}
         if lacks := _LACKS.search(finding.message):
@@ -53,16 +53,16 @@ def marks(event: Event, about: Sequence[Finding]) -> dict[Path, str]:
     return found
 
 
-def _named(event: Event, message: str) -> Iterator[Path]:
+def _named(event: Event, message: str) -> Iterator[JsonPath]:
     """The fields that a message names by their path, or by a name that is no word of the language."""
     for match in _PATH.finditer(message):
-        path: Path = tuple(int(step) if step.isdecimal() else step for step in _STEP.findall(match[0]))
+        path: JsonPath = tuple(int(step) if step.isdecimal() else step for step in _STEP.findall(match[0]))
         if len(path) > 1 or "_" in match[0]:
-            roots: list[Path] = [(), *((name,) for name in _OBJECTS)]
+            roots: list[JsonPath] = [(), *((name,) for name in _OBJECTS)]
             yield from (root + path for root in roots if _exists(event.data, root + path))
 
 
-def _exists(value: object, path: Path) -> bool:
+def _exists(value: object, path: JsonPath) -> bool:
     for step in path:
         if isinstance(value, dict):
             value = value.get(step, _NOTHING)

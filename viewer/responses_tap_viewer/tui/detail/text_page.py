@@ -17,7 +17,7 @@ _MOST_EVENTS = 20_000
 
 
 @dataclass(slots=True)
-class _Value:
+class _StreamedText:
     """A text that comes in deltas, and the done event that repeats it."""
 
     name: str
@@ -31,7 +31,7 @@ class _Value:
 class _Item:
     words: str = ""
     """Its type, name and id."""
-    values: dict[tuple[object, ...], _Value] = field(default_factory=dict)
+    values: dict[tuple[object, ...], _StreamedText] = field(default_factory=dict)
 
 
 def text_page(recording: Recording, stream_id: int, n: int | None) -> list[Line]:
@@ -68,11 +68,11 @@ def _take(item: _Item, recorded: EventRow) -> None:
         _value(item, event, row).done = done
 
 
-def _value(item: _Item, event: Event, row: Row) -> _Value:
+def _value(item: _Item, event: Event, row: Row) -> _StreamedText:
     key = row.part, event.index(row.kind.key) if row.kind.key else None
     if key not in item.values:
         number = "" if key[1] is None else f" {key[1]}"
-        item.values[key] = _Value(f"{row.part}{number}", f"{row.type.rpartition('.')[0]}.done")
+        item.values[key] = _StreamedText(f"{row.part}{number}", f"{row.type.rpartition('.')[0]}.done")
     return item.values[key]
 
 
@@ -86,7 +86,7 @@ def _item_lines(index: int | None, item: _Item) -> Iterator[Line]:
     yield []
 
 
-def _value_lines(value: _Value) -> Iterator[Line]:
+def _value_lines(value: _StreamedText) -> Iterator[Line]:
     text = "".join(value.deltas)
     said = value.done
     counted = f"{len(text)} characters in {len(value.deltas)} delta{'' if len(value.deltas) == 1 else 's'}"

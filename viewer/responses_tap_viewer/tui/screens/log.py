@@ -48,7 +48,7 @@ class LogScreen(ModalScreen[None]):
         lines = self._pane.lines
         text = content[-_MOST_BYTES:].decode(errors="backslashreplace").rstrip("\n")
         page: list[Line] = [[(line, "plain")] for line in text.split("\n")]
-        at_end = lines.in_sight.stop >= len(lines.source)
+        at_end = lines.visible_range.stop >= len(lines.source)
         lines.renew(WrappedText(page, lines.text_width), 0)
         if at_end:
             self.call_after_refresh(lines.action_jump, -1)

@@ -17,7 +17,7 @@ from responses_tap.escaping import printable
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING
 from responses_tap_viewer.tui.detail.pages import TABS, Subject, page
-from responses_tap_viewer.tui.screens.stream_actions import Acts, Recorder
+from responses_tap_viewer.tui.screens.stream_actions import Acts, RecorderStatus
 from responses_tap_viewer.tui.screens.title_bar import TitleBar
 from responses_tap_viewer.tui.screens.welcome import Welcome
 from responses_tap_viewer.tui.selection_messages import RowSelected, StreamSelected
@@ -26,7 +26,7 @@ from responses_tap_viewer.tui.summary import read_each, read_page
 from responses_tap_viewer.tui.timeline.timeline_pane import TimelinePane
 from responses_tap_viewer.tui.watched_recording import Change
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
-from responses_tap_viewer.tui.widgets.lines import Chosen, SightChanged
+from responses_tap_viewer.tui.widgets.lines import Chosen, VisibleRangeChanged
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 _BETWEEN_REFRESHES = 0.1
@@ -39,7 +39,7 @@ DEMO = "demo"
 _TABS_TOLD = f"Detail: {', '.join(TABS)}"
 
 
-class Browser(Acts):
+class MainScreen(Acts):
     """Streams, timeline and detail; as many of them at a time as the terminal is wide for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,7 +69,7 @@ class Browser(Acts):
         Binding("z", "replay", "Replay", tooltip="Serve the stream to any client, or stop that"),
     ]
 
-    def __init__(self, path: Path, name: str, recorder: Recorder | None) -> None:
+    def __init__(self, path: Path, name: str, recorder: RecorderStatus | None) -> None:
         super().__init__(path, recorder)
         self._file, self._recording_name = path, name
         self._timeline = TimelinePane()
@@ -111,7 +111,7 @@ class Browser(Acts):
     @work(group="recording")
     async def _follow(self) -> None:
         while True:
-            change = await self._source.check()
+            change = await self._watched.check()
             if change is Change.OPENED:
                 self._streams.catalogue = self._streams.catalogue.anew()
                 self._timeline.open(None)
@@ -129,23 +129,23 @@ class Browser(Acts):
 
     def _tell_file(self) -> None:
         """Say which file it is now, and where the recording goes on if not in it."""
-        source = self._source
-        if source.path != self._file:
-            self._file = source.path
-            self._recording_name = source.path.name
-            self.notify(printable(f"The recorder goes on in {source.path.name}"), markup=False)
-        elif source.next_file is not None:
-            self.notify(printable(f"This recording goes on in {source.next_file}"), markup=False)
+        watched = self._watched
+        if watched.path != self._file:
+            self._file = watched.path
+            self._recording_name = watched.path.name
+            self.notify(printable(f"The recorder goes on in {watched.path.name}"), markup=False)
+        elif watched.next_file is not None:
+            self.notify(printable(f"This recording goes on in {watched.next_file}"), markup=False)
 
     async def _read_streams(self) -> None:
         streams = self._streams
         catalogue = streams.catalogue
-        ids = await self._source.read(Recording.stream_ids)
+        ids = await self._watched.read(Recording.stream_ids)
         if ids is None:
             return
         is_new = catalogue.set_ids(ids)
-        stale = catalogue.stale(streams.lines.in_sight)
-        fresh = await self._source.read(lambda recording: read_each(recording, stale)) or []
+        stale = catalogue.stale(streams.lines.visible_range)
+        fresh = await self._watched.read(lambda recording: read_each(recording, stale)) or []
         known = [catalogue.get(summary.id) for summary in fresh]
         is_recorded = is_new or any(
             old is not None and old.state == "open" and old != new for old, new in zip(known, fresh, strict=True)
@@ -155,22 +155,22 @@ class Browser(Acts):
             catalogue.reread()  # something else was written: the verdicts were made anew, or streams were marked
         shown = 0.0
         while (before := catalogue.before_unread()) is not None:
-            more = await self._source.read(partial(read_page, before_id=before))
+            more = await self._watched.read(partial(read_page, before_id=before))
             catalogue.passed(before, more or [])
             if time.monotonic() - shown > _BETWEEN_REFRESHES:
                 self._show_state()
                 shown = time.monotonic()
 
     def _show_state(self) -> None:
-        streams, trouble = self._streams, self._source.trouble
+        streams, trouble = self._streams, self._watched.trouble
         totals = streams.catalogue.totals()
         is_empty = not totals.streams
         streams.renew()
-        self._read_sight()
+        self._read_visible_streams()
         self._clear_unless_selected()
         self._title.show(self._recording_name, totals)
         if is_empty:
-            self._welcome.show(self._source.path, trouble)
+            self._welcome.show(self._watched.path, trouble)
         elif not self._lists.display:
             self._go(self._pane)
         self._welcome.display, self._lists.display = is_empty, not is_empty
@@ -181,20 +181,20 @@ class Browser(Acts):
         if self._streams.selected is None and self._timeline.follower is not None:
             self._timeline.open(None)
 
-    def on_sight_changed(self, message: SightChanged) -> None:
-        """Other streams or rows are in sight."""
+    def on_visible_range_changed(self, message: VisibleRangeChanged) -> None:
+        """Other streams or rows are visible."""
         if message.lines is self._streams.lines:
-            self._read_sight()
+            self._read_visible_streams()
         elif message.lines is self._timeline.lines:
-            self._read_timeline_sight()
+            self._read_visible_rows()
 
-    @work(exclusive=True, group="sight")
-    async def _read_sight(self) -> None:
-        await self._streams.read_sight(self._source)
+    @work(exclusive=True, group="visible streams")
+    async def _read_visible_streams(self) -> None:
+        await self._streams.read_visible(self._watched)
 
-    @work(exclusive=True, group="timeline sight")
-    async def _read_timeline_sight(self) -> None:
-        await self._timeline.read_sight(self._source)
+    @work(exclusive=True, group="visible rows")
+    async def _read_visible_rows(self) -> None:
+        await self._timeline.read_visible(self._watched)
 
     def on_stream_selected(self, message: StreamSelected) -> None:
         """Another stream is under the cursor, or the same one has changed."""
@@ -211,10 +211,10 @@ class Browser(Acts):
         shown = 0.0
         more = timeline.follower is not None
         while more:
-            more = await timeline.advance(self._source)
+            more = await timeline.advance(self._watched)
             if not more or time.monotonic() - shown > _BETWEEN_REFRESHES:
                 timeline.renew()
-                self._read_timeline_sight()
+                self._read_visible_rows()
                 shown = time.monotonic()
         if self._find_in is not None and timeline.follower is not None:
             stream_id, step = self._find_in
@@ -231,7 +231,7 @@ class Browser(Acts):
     @work(exclusive=True, group="detail")
     async def _read_detail(self) -> None:
         subject, tab = self._subject, self._detail.tab
-        lines = await self._source.read(lambda recording: page(recording, subject, tab)) if subject else []
+        lines = await self._watched.read(lambda recording: page(recording, subject, tab)) if subject else []
         if lines is not None:
             shown = (tab, *subject.names(tab)) if subject else ()
             self._detail.show(lines, is_same=shown == self._shown)
@@ -291,7 +291,7 @@ class Browser(Acts):
         self._streams.choose(message.wanted)
         self._clear_unless_selected()
 
-    def on_filter_line_left(self) -> None:
+    def on_filter_line_closed(self) -> None:
         """Back to the list."""
         self._go(self._streams)
 

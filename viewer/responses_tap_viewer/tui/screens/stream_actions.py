@@ -24,12 +24,12 @@ from responses_tap_viewer.tui.screens.export_dialog import ExportScreen
 from responses_tap_viewer.tui.screens.log import LogScreen
 from responses_tap_viewer.tui.screens.replays import Replays
 from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
-from responses_tap_viewer.tui.watched_recording import Source
+from responses_tap_viewer.tui.watched_recording import WatchedRecording
 
 _REPORT = FORMATS["md"]
 
 
-class Recorder(Protocol):
+class RecorderStatus(Protocol):
     """Who writes the recording."""
 
     @property
@@ -46,10 +46,10 @@ class Recorder(Protocol):
 class Acts(Screen[None]):
     """The actions behind the keys; the screen that has the streams and the detail pane is a subclass."""
 
-    def __init__(self, path: Path, recorder: Recorder | None) -> None:
+    def __init__(self, path: Path, recorder: RecorderStatus | None) -> None:
         super().__init__()
         self._recorder = recorder
-        self._source = Source(path)
+        self._watched = WatchedRecording(path)
         self._streams, self._detail = StreamsPane(), DetailPane()
         self._replays = Replays()
         self._active = ""
@@ -59,7 +59,7 @@ class Acts(Screen[None]):
         """End what goes on, and close the recording when nobody reads it any more."""
         self.workers.cancel_node(self)
         await self._replays.stop()
-        await self._source.close()
+        await self._watched.close()
 
     def _show_activity(self) -> None:
         """Say in a line of its own what goes on."""
@@ -91,7 +91,7 @@ class Acts(Screen[None]):
             return
         self.notify(f"Comparing with stream {a} …", timeout=1)
         with self._told():
-            streams = await self._source.read(lambda recording: (_whole(recording, a), _whole(recording, b.id)))
+            streams = await self._watched.read(lambda recording: (_whole(recording, a), _whole(recording, b.id)))
             if streams is not None:
                 self.app.push_screen(CompareScreen(streams, await asyncio.to_thread(Compared, *streams)))
 
@@ -147,7 +147,7 @@ class Acts(Screen[None]):
         selected = self._streams.selected
         if selected is None:
             return None
-        return await self._source.read(partial(_whole, stream_id=selected.id))
+        return await self._watched.read(partial(_whole, stream_id=selected.id))
 
 
 def _report(stream: Stream) -> Departure:

@@ -12,7 +12,7 @@ from responses_tap_viewer.tui.summary import Summary
 
 type Listed = int | Group
 """What stands in a line: a stream's id, or a group."""
-type Mark = int | str
+type LineKey = int | str
 """What stays the same of a line when others come and go: a stream's id, or a group's shape."""
 
 
@@ -57,8 +57,8 @@ class Catalogue:
         self._unread: set[int] = set()
         self._passing: list[int] = []
         self._lines: Sequence[Listed] = []
-        self._line_of: dict[Mark, int] = {}
-        """The lines by mark, where they do not ascend."""
+        self._line_of: dict[LineKey, int] = {}
+        """The lines by key, where they do not ascend."""
         self.groups = 0
         """How many groups there are, 0 while they are not grouped."""
         self._usual: Group | None = None
@@ -167,21 +167,21 @@ class Catalogue:
         line = self.lines[index]
         return line.example if isinstance(line, Group) else line
 
-    def mark_at(self, index: int) -> Mark:
+    def key_at(self, index: int) -> LineKey:
         """What to find that line by when the list has changed."""
         line = self.lines[index]
         return line.shape if isinstance(line, Group) else line
 
-    def index_of(self, mark: Mark) -> int | None:
-        """The line of that mark; of a stream that is folded away its group's, of one that has gone None.
+    def index_of(self, key: LineKey) -> int | None:
+        """The line with that key; of a stream that is folded away its group's, of one that has gone None.
 
         In a list that ascends, it is then the line of the stream that came after it.
         """
         if not self._is_arranged:
             self._arrange()
-        if self.order == Order() and isinstance(mark, int):
-            return bisect_left(self._passing, mark)
-        return self._line_of.get(mark)
+        if self.order == Order() and isinstance(key, int):
+            return bisect_left(self._passing, key)
+        return self._line_of.get(key)
 
     def set_ids(self, ids: list[int]) -> bool:
         """Take the ids that there are now, ascending; whether they are others than before."""
@@ -213,9 +213,9 @@ class Catalogue:
         if self.wanted or self.order != Order():
             self._is_arranged = False
 
-    def stale(self, in_sight: Iterable[int]) -> list[int]:
-        """The ids of what may have changed and matters: open streams, and those in the lines in sight."""
-        seen = {self.id_at(index) for index in in_sight if index < len(self)}
+    def stale(self, visible_range: Iterable[int]) -> list[int]:
+        """The ids of what may have changed and matters: open streams, and those in the visible lines."""
+        seen = {self.id_at(index) for index in visible_range if index < len(self)}
         return sorted(seen | {summary.id for summary in self._summaries.values() if summary.state == "open"})
 
     def before_unread(self) -> int | None:

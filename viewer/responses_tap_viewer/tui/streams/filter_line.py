@@ -17,7 +17,7 @@ from responses_tap.timeline import MISSING
 from responses_tap_viewer.tui.streams.filter_completion import completions, last_term
 from responses_tap_viewer.tui.summary import Summary
 
-type Listed = Callable[[], Iterable[Summary]]
+type KnownSummaries = Callable[[], Iterable[Summary]]
 """What gives the streams whose values a filter may name."""
 
 
@@ -38,14 +38,16 @@ class FilterLine(Vertical):
             super().__init__()
             self.wanted = wanted
 
-    class Left(Message):
+    class Closed(Message):
         """The person is done with it."""
 
-    def __init__(self, listed: Listed) -> None:
+    def __init__(self, summaries: KnownSummaries) -> None:
         super().__init__(id="filter")
-        self._listed = listed
+        self._summaries = summaries
         self._input = Input(
-            placeholder="model:gpt* errors>0 code:MD* -state:completed word", compact=True, suggester=_Suggester(listed)
+            placeholder="model:gpt* errors>0 code:MD* -state:completed word",
+            compact=True,
+            suggester=_Suggester(summaries),
         )
         self._hint = Static(id="filter-hint")
         self._is_wrong = False
@@ -72,7 +74,7 @@ class FilterLine(Vertical):
     def action_clear(self) -> None:
         """Take the filter away, and go."""
         self.clear()
-        self.post_message(self.Left())
+        self.post_message(self.Closed())
 
     def clear(self) -> None:
         """Take the filter away."""
@@ -81,7 +83,7 @@ class FilterLine(Vertical):
 
     def action_complete(self) -> None:
         """Write what is proposed."""
-        if proposed := completions(self._input.value, self._listed()):
+        if proposed := completions(self._input.value, self._summaries()):
             self._write(proposed[0])
 
     def action_recall(self, step: int) -> None:
@@ -104,7 +106,7 @@ class FilterLine(Vertical):
         else:
             self.post_message(self.Changed(wanted))
         self._is_wrong = bool(trouble)
-        proposed = completions(message.value, self._listed())
+        proposed = completions(message.value, self._summaries())
         terms = "  ".join(printable(text[last_term(message.value) :]) for text in proposed)
         parts = [(f" {trouble} ", "$text-error")] if trouble else []
         self._hint.update(Content.assemble(*parts, (f" {terms}", "$text-muted")))
@@ -117,17 +119,17 @@ class FilterLine(Vertical):
             if message.value:
                 self._history = [*(text for text in self._history if text != message.value), message.value]
             self.display = False
-            self.post_message(self.Left())
+            self.post_message(self.Closed())
 
 
 class _Suggester(Suggester):
     """Proposes the first completion behind the cursor; the right arrow takes it."""
 
-    def __init__(self, listed: Listed) -> None:
+    def __init__(self, summaries: KnownSummaries) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._listed = listed
+        self._summaries = summaries
 
     async def get_suggestion(self, value: str) -> str | None:
         """How the text may go on."""
-        fitting = (text for text in completions(value, self._listed()) if text.startswith(value))
+        fitting = (text for text in completions(value, self._summaries()) if text.startswith(value))
         return next(fitting, None)

@@ -12,7 +12,7 @@ from responses_tap_viewer.tui.summary import Summary
 
 OPEN = "…"
 ARRIVALS = "arrivals"
-"""The column that is not in a summary: it is read for the streams in sight alone."""
+"""The column that is not in a summary: it is read for the visible streams alone."""
 ARRIVALS_WIDTH = 8
 ID_WIDTH = 5
 _NS = 1e9

@@ -6,15 +6,15 @@ from responses_tap.escaping import shorten
 from responses_tap.filters import Filter
 from responses_tap_viewer.tui.selection_messages import StreamSelected
 from responses_tap_viewer.tui.spans import Line, fit
-from responses_tap_viewer.tui.streams.catalogue import Catalogue, Mark, Order
+from responses_tap_viewer.tui.streams.catalogue import Catalogue, LineKey, Order
 from responses_tap_viewer.tui.streams.column_head import ColumnHead
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.streams.groups import Group, group_line
 from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS, ID_WIDTH, OPEN, Column, columns
-from responses_tap_viewer.tui.streams.visible_rows import Sight
+from responses_tap_viewer.tui.streams.visible_rows import VisibleRows
 from responses_tap_viewer.tui.summary import Summary
-from responses_tap_viewer.tui.watched_recording import Source
-from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines, SightChanged
+from responses_tap_viewer.tui.watched_recording import WatchedRecording
+from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines, VisibleRangeChanged
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 MARKED = "◆"
@@ -27,17 +27,17 @@ class StreamsPane(Pane):
         super().__init__(Lines(id="streams"), id="streams-pane")
         self._head = ColumnHead()
         self.catalogue = Catalogue()
-        self._sight = Sight()
+        self._visible = VisibleRows()
         self.marked: int | None = None
         """The id of the stream that others are compared with."""
         self._selected: Summary | None = None
-        self._mark: Mark | None = None
+        self._key: LineKey | None = None
         """That of the line under the cursor."""
         self._shown: list[int] = []
         self._known: set[int] = set()
         """The ids in `_shown`: those that the list had when it was looked at last."""
         self._unseen: set[int] = set()
-        """Streams that are new and have not been in sight."""
+        """Streams that are new and have not been visible."""
         self._filter = FilterLine(lambda: self.catalogue.known)
 
     def compose(self) -> ComposeResult:
@@ -110,15 +110,15 @@ class StreamsPane(Pane):
         """Arrange the list otherwise; the cursor stays on its stream, wherever that is then."""
         selected = self.selected
         self.catalogue.arrange(order)
-        self._mark = selected.id if selected is not None else None
+        self._key = selected.id if selected is not None else None
         self.renew(may_follow=False)
         self.lines.jump_to(self.lines.cursor)
 
-    async def read_sight(self, source: Source) -> None:
-        """Read what only the lines in sight show."""
-        missing = self._sight.missing(self.catalogue, self.lines.in_sight)
+    async def read_visible(self, watched: WatchedRecording) -> None:
+        """Read what only the visible lines show."""
+        missing = self._visible.missing(self.catalogue, self.lines.visible_range)
         if missing.streams or missing.examples:
-            await source.read(lambda recording: self._sight.read(recording, missing))
+            await watched.read(lambda recording: self._visible.read(recording, missing))
         self.lines.refresh()  # also for what was read for a call before this one, which may have been cancelled
 
     def on_resize(self) -> None:
@@ -138,21 +138,21 @@ class StreamsPane(Pane):
         """
         lines, last = self.lines, len(self.catalogue) - 1
         shown = lines.source
-        source = StreamLines(self.catalogue, self._sight, self.marked)
+        source = StreamLines(self.catalogue, self._visible, self.marked)
         if not isinstance(shown, StreamLines) or shown.catalogue is not self.catalogue:
-            self._selected = self._mark = None
-            self._sight = Sight()
-            lines.open(StreamLines(self.catalogue, self._sight, self.marked), last)
+            self._selected = self._key = None
+            self._visible = VisibleRows()
+            lines.open(StreamLines(self.catalogue, self._visible, self.marked), last)
             self._see_all()
         else:
             follows = may_follow and lines.at_end and lines.has_focus and self.catalogue.order == Order()
-            at = None if self._mark is None else self.catalogue.index_of(self._mark)
-            cursor = last if self._mark is None else lines.cursor if at is None else at
+            at = None if self._key is None else self.catalogue.index_of(self._key)
+            cursor = last if self._key is None else lines.cursor if at is None else at
             lines.renew(source, max(0, min(cursor, last)))
             if follows:
                 lines.move_to(last)
-            if shown.listed is not source.listed:  # other lines may be in sight at the same place
-                lines.post_message(SightChanged(lines))
+            if shown.listed is not source.listed:  # other lines may be visible at the same place
+                lines.post_message(VisibleRangeChanged(lines))
         self._select()
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
@@ -170,9 +170,9 @@ class StreamsPane(Pane):
         self.entitle("Streams", filtered, shown, shapes, marked, *self._new())
         self._draw_head()
         if not len(catalogue):
-            self._selected = self._mark = None
+            self._selected = self._key = None
             return
-        self._mark = catalogue.mark_at(self.lines.cursor)
+        self._key = catalogue.key_at(self.lines.cursor)
         summary = catalogue[self.lines.cursor]
         if summary is not None and summary != self._selected:
             self._selected = summary
@@ -185,16 +185,16 @@ class StreamsPane(Pane):
         self._unseen = set()
 
     def _new(self) -> list[str]:
-        """How many new streams there are above and below what is in sight."""
-        catalogue, in_sight = self.catalogue, self.lines.in_sight
+        """How many new streams there are above and below the visible lines."""
+        catalogue, visible_range = self.catalogue, self.lines.visible_range
         if catalogue.shown is not self._shown:
             self._shown = catalogue.shown
             ids = set(self._shown)
             self._unseen = (self._unseen | ids - self._known) & ids
             self._known = ids
         places = {new: line for new in self._unseen if (line := catalogue.index_of(new)) is not None}
-        first = 0 if catalogue.order == Order() else in_sight.start  # in that order, none has been passed over
-        self._unseen = {new for new, line in places.items() if not first <= line < in_sight.stop}
+        first = 0 if catalogue.order == Order() else visible_range.start  # in that order, none has been passed over
+        self._unseen = {new for new, line in places.items() if not first <= line < visible_range.stop}
         above = sum(places[new] < first for new in self._unseen)
         below = len(self._unseen) - above
         return [f"{glyph} {number} new" for glyph, number in (("▲", above), ("▼", below)) if number]
@@ -206,9 +206,9 @@ class StreamsPane(Pane):
 class StreamLines:
     """The lines of the list."""
 
-    def __init__(self, catalogue: Catalogue, sight: Sight, marked: int | None) -> None:
+    def __init__(self, catalogue: Catalogue, visible: VisibleRows, marked: int | None) -> None:
         self.catalogue = catalogue
-        self._sight = sight
+        self._visible = visible
         self._marked = marked
         self.listed = catalogue.lines
         """Another object whenever other lines are listed."""
@@ -221,7 +221,7 @@ class StreamLines:
         listed = self.listed[index]
         if isinstance(listed, Group):
             usual = self.catalogue.usual
-            skeletons = self._sight.skeletons
+            skeletons = self._visible.skeletons
             common = None if usual is None else skeletons.get(usual.shape)
             is_open = listed.shape in self.catalogue.unfolded
             return group_line(listed, skeletons.get(listed.shape), common, is_open=is_open)
@@ -235,7 +235,7 @@ class StreamLines:
         for column, cells in columns(width):
             text, role = column.cell(summary)
             if column.title == ARRIVALS:
-                text = self._sight.bars(summary.id)
+                text = self._visible.bars(summary.id)
             line += [(fit(text, cells, right=column.right), role), (" ", "plain")]
         if summary.id == self._marked:
             line[1] = (MARKED, "label")  # behind the id

@@ -1,4 +1,4 @@
-"""What is read for the lines in sight alone: when the events of a stream came, and what a shape stands for."""
+"""What is read for the visible lines alone: when the events of a stream came, and what a shape stands for."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class Missing(NamedTuple):
     """Of shapes: a stream of each."""
 
 
-class Sight:
+class VisibleRows:
     """What has been read so far."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ _MOMENT = 0.02
 class Follower:
     """Reads a stream into rows: `advance` and `read_frames` in the recording's thread, the rest for the screen.
 
-    The frames of deltas, which most are, are read only for the rows in sight.
+    The frames of deltas, which most are, are read only for the visible rows.
     """
 
     def __init__(self, stream_id: int, *, full: bool = False) -> None:

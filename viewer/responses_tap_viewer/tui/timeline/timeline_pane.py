@@ -10,11 +10,11 @@ from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.timeline.follower import Follower, lacks_frames
 from responses_tap_viewer.tui.timeline.row_lines import RowLines, Times
 from responses_tap_viewer.tui.timeline.time_axis import axis_line
-from responses_tap_viewer.tui.watched_recording import Source
+from responses_tap_viewer.tui.watched_recording import WatchedRecording
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
-type Mark = int | tuple[object, ...]
+type RowKey = int | tuple[object, ...]
 """What stays the same of a row when the rows are made anew: an event's number, or what names a finding."""
 
 _AXIS_STYLES = {"dim": "$text-muted", "label": "$text-primary bold", "key": "$text-primary"}
@@ -30,7 +30,7 @@ class TimelinePane(Pane):
         self.follower: Follower | None = None
         self._stream: Summary | None = None
         self._times = Times.START
-        self._mark: Mark | None = None
+        self._key: RowKey | None = None
         """That of the row under the cursor."""
         self._told: tuple[object, ...] = ()
         """What the last RowSelected was about: while a long stream is read, there is no need to repeat it."""
@@ -53,7 +53,7 @@ class TimelinePane(Pane):
         self._stream = stream
         full = self.follower is not None and self.follower.full
         self.follower = Follower(stream.id, full=full) if stream is not None else None
-        self._mark = None
+        self._key = None
         self._is_read = False
         self.lines.open(self._row_lines([]))
         self._select()
@@ -80,18 +80,18 @@ class TimelinePane(Pane):
         """Draw the axis anew."""
         self._draw_axis()
 
-    async def advance(self, source: Source) -> bool:
-        """Read on for a moment, in the thread of `source`; whether there is still more to read."""
+    async def advance(self, watched: WatchedRecording) -> bool:
+        """Read on for a moment, in the thread of `watched`; whether there is still more to read."""
         follower = self.follower
-        return follower is not None and bool(await source.read(follower.advance))
+        return follower is not None and bool(await watched.read(follower.advance))
 
-    async def read_sight(self, source: Source) -> None:
-        """Read what only the frames of the rows in sight, and of the one under the cursor, tell."""
+    async def read_visible(self, watched: WatchedRecording) -> None:
+        """Read what only the frames of the visible rows, and of the one under the cursor, tell."""
         follower, lines = self.follower, self.lines
-        rows = [row for line in (lines.cursor, *lines.in_sight) for row in self.rows[line : line + 1]]
+        rows = [row for line in (lines.cursor, *lines.visible_range) for row in self.rows[line : line + 1]]
         more = any(map(lacks_frames, rows))
         while follower is not None and more:
-            more = bool(await source.read(lambda recording: follower.read_frames(recording, rows)))
+            more = bool(await watched.read(lambda recording: follower.read_frames(recording, rows)))
         lines.refresh()  # also for what was read for a call before this one, which may have been cancelled
         self._select()
 
@@ -130,24 +130,24 @@ class TimelinePane(Pane):
 
     def _is_reached(self, follower: Follower) -> bool:
         """Whether the row under the cursor has been read again; until then the old rows are left standing."""
-        rows, mark = follower.rows, self._mark
-        if follower.caught_up or mark is None or self._is_at_cursor(rows):
+        rows, key = follower.rows, self._key
+        if follower.caught_up or key is None or self._is_at_cursor(rows):
             return True
         last = _event_of(rows, len(rows) - 1)
-        return isinstance(mark, int) and last is not None and last.n is not None and last.n >= mark
+        return isinstance(key, int) and last is not None and last.n is not None and last.n >= key
 
     def _is_at_cursor(self, rows: list[Row]) -> bool:
         cursor = self.lines.cursor
-        return cursor < len(rows) and _mark(rows[cursor]) == self._mark
+        return cursor < len(rows) and _key(rows[cursor]) == self._key
 
     def _find(self, rows: list[Row]) -> int:
         """Where the row under the cursor is now: the same finding, the same event or the run that it is in."""
-        if self._mark is None or self._is_at_cursor(rows):
-            return self.lines.cursor if self._mark is not None else 0
-        mark = self._mark
-        if isinstance(mark, int):
-            return max((line for line, row in enumerate(rows) if row.n is not None and row.n <= mark), default=0)
-        same = (line for line, row in enumerate(rows) if _mark(row) == mark)
+        if self._key is None or self._is_at_cursor(rows):
+            return self.lines.cursor if self._key is not None else 0
+        key = self._key
+        if isinstance(key, int):
+            return max((line for line, row in enumerate(rows) if row.n is not None and row.n <= key), default=0)
+        same = (line for line, row in enumerate(rows) if _key(row) == key)
         return next(same, max(0, min(self.lines.cursor, len(rows) - 1)))
 
     def _select(self) -> None:
@@ -155,8 +155,8 @@ class TimelinePane(Pane):
         self._entitle()
         self._draw_axis()
         row = rows[cursor] if cursor < len(rows) else None
-        self._mark = None if row is None else _mark(row)
-        told = (self._stream, self._mark, row and (row.kind, row.count, row.subject, lacks_frames(row)))
+        self._key = None if row is None else _key(row)
+        told = (self._stream, self._key, row and (row.kind, row.count, row.subject, lacks_frames(row)))
         if told != self._told:
             self._told = told
             self.post_message(RowSelected(row, _event_of(rows, cursor)))
@@ -189,7 +189,7 @@ class TimelinePane(Pane):
         return RowLines(rows, self._times, started_at, chunks=self._shows_chunks)
 
 
-def _mark(row: Row) -> Mark:
+def _key(row: Row) -> RowKey:
     if row.n is not None:
         return row.n
     scope = row.finding.scope.items() if row.finding is not None else ()

@@ -1,4 +1,4 @@
-"""A list of any length: only the lines in sight are asked for and drawn."""
+"""A list of any length: only the visible lines are asked for and drawn."""
 
 from typing import ClassVar, Protocol
 
@@ -16,7 +16,7 @@ from responses_tap_viewer.tui.spans import ROLES, Line, Role, clip
 _CURSOR = "▌"
 """Stands before the cursor's line, which is so seen without colour, too."""
 _CONTEXT = 3
-"""Lines kept in sight around a place that was jumped to."""
+"""Lines kept visible around a place that was jumped to."""
 
 
 class CursorMoved(Message):
@@ -44,8 +44,8 @@ class Chosen(Message):
         self.lines = lines
 
 
-class SightChanged(Message):
-    """Other lines of a list are in sight."""
+class VisibleRangeChanged(Message):
+    """Other lines of a list are visible."""
 
     def __init__(self, lines: "Lines") -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class SightChanged(Message):
 
     def can_replace(self, message: Message) -> bool:
         """Whether an older message is of no more interest."""
-        return isinstance(message, SightChanged) and message.lines is self.lines
+        return isinstance(message, VisibleRangeChanged) and message.lines is self.lines
 
 
 class LineSource(Protocol):
@@ -103,7 +103,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def height(self) -> int:
-        """How many lines are in sight."""
+        """How many lines are visible."""
         return self.scrollable_content_region.height
 
     @property
@@ -112,8 +112,8 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         return max(0, self.scrollable_content_region.width - 1)
 
     @property
-    def in_sight(self) -> range:
-        """The numbers of the lines in sight."""
+    def visible_range(self) -> range:
+        """The numbers of the visible lines."""
         top = self.scroll_offset.y
         return range(top, min(len(self.source), top + self.height))
 
@@ -155,7 +155,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(CursorMoved(self))
 
     def jump_to(self, index: int) -> None:
-        """Put the cursor on a line somewhere else, with some lines around it in sight."""
+        """Put the cursor on a line somewhere else, with some lines around it visible."""
         self.move_to(index, context=_CONTEXT)
 
     def render_line(self, y: int) -> Strip:
@@ -193,7 +193,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_relative(y=lines, animate=False)
 
     def action_page(self, pages: int) -> None:
-        """Up or down by what is in sight."""
+        """Up or down by the visible lines."""
         self.action_move(pages * max(1, self.height - 1))
 
     def action_jump(self, index: int) -> None:
@@ -219,15 +219,15 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
                 self.action_choose()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Tell what has come into sight."""
+        """Report which lines are visible now."""
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
-            self.post_message(SightChanged(self))
+            self.post_message(VisibleRangeChanged(self))
 
     def on_resize(self) -> None:
-        """Keep the cursor in sight."""
+        """Keep the cursor visible."""
         self._reveal(0)
-        self.post_message(SightChanged(self))
+        self.post_message(VisibleRangeChanged(self))
 
     def _scroll(self, top: int) -> None:
         # By force: Textual allows it only once it has drawn the scrollbar, and a list may have grown since.

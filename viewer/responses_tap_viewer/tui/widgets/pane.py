@@ -19,9 +19,9 @@ class Pane(Vertical):
         self._seen = len(self.lines.source)
 
     def count_new(self) -> int:
-        """How many lines there are below those that have been in sight, or that were there at first."""
+        """How many lines there are below those that have been visible, or that were there at first."""
         lines = self.lines
-        self._seen = min(max(self._seen, lines.in_sight.stop), len(lines.source))
+        self._seen = min(max(self._seen, lines.visible_range.stop), len(lines.source))
         return len(lines.source) - self._seen
 
     def entitle(self, *words: str) -> None:
