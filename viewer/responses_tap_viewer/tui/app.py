@@ -13,9 +13,9 @@ from textual.screen import Screen
 
 from responses_tap_viewer.tui.escape import hasten_escape
 from responses_tap_viewer.tui.legible import legible
+from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
 from responses_tap_viewer.tui.screens.help import HelpScreen
 from responses_tap_viewer.tui.screens.main_screen import MainScreen
-from responses_tap_viewer.tui.screens.stream_actions import RecorderStatus
 
 _TEXTUALS_OWN = ("command_palette", "quit", "app.quit")
 """The palette itself, and what Textual puts into it."""

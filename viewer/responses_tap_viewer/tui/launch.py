@@ -13,7 +13,7 @@ from responses_tap_viewer.printing import complain
 from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, is_there
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.tui.screens.stream_actions import RecorderStatus
+    from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
 
 _STDIN = "-"
 _RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")

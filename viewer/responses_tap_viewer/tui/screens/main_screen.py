@@ -7,79 +7,57 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, work
+from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Container
+from textual.binding import BindingType
+from textual.screen import Screen
 from textual.widgets import Static
 
 from responses_tap.escaping import printable
 from responses_tap.store import Recording
 from responses_tap.timeline import MISSING
-from responses_tap_viewer.tui.detail.pages import TABS, Subject, page
-from responses_tap_viewer.tui.screens.stream_actions import Acts, RecorderStatus
+from responses_tap_viewer.tui.detail.detail_pane import DetailPane
+from responses_tap_viewer.tui.detail.pages import Subject, page
+from responses_tap_viewer.tui.screens.activity_line import ActivityLine, RecorderStatus
+from responses_tap_viewer.tui.screens.keys import MAIN_KEYS
+from responses_tap_viewer.tui.screens.log import LogScreen
+from responses_tap_viewer.tui.screens.panes import Panes
+from responses_tap_viewer.tui.screens.replays import Replays
+from responses_tap_viewer.tui.screens.stream_actions import compare, copy, copy_report, export, failures_shown, replay
 from responses_tap_viewer.tui.screens.title_bar import TitleBar
 from responses_tap_viewer.tui.screens.welcome import Welcome
 from responses_tap_viewer.tui.selection_messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
+from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
 from responses_tap_viewer.tui.summary import read_each, read_page
 from responses_tap_viewer.tui.timeline.timeline_pane import TimelinePane
-from responses_tap_viewer.tui.watched_recording import Change
+from responses_tap_viewer.tui.watched_recording import Change, WatchedRecording
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.lines import Chosen, VisibleRangeChanged
-from responses_tap_viewer.tui.widgets.pane import Pane
 
 _BETWEEN_REFRESHES = 0.1
 """Seconds: the screen follows a recording ten times a second at the most."""
-_THREE_PANES, _TWO_PANES = 140, 90
-"""Columns from which on there are so many panes."""
 
 DEMO = "demo"
 """What the application returns when the person asked for the demo."""
-_TABS_TOLD = f"Detail: {', '.join(TABS)}"
 
 
-class MainScreen(Acts):
+class MainScreen(Screen[None]):
     """Streams, timeline and detail; as many of them at a time as the terminal is wide for."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "turn_pane(1)", "Next pane", show=False),
-        Binding("shift+tab", "turn_pane(-1)", "Previous pane", show=False),
-        Binding("escape", "back", "Back to the pane before", show=False),
-        Binding("n", "find(1)", "Finding", tooltip="Next finding, on into later streams"),
-        Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the streams"),
-        Binding("N", "find(-1)", "Finding before", show=False, tooltip="Previous finding, back into earlier streams"),
-        Binding("s", "sort", "Sort", show=False, tooltip="Sort the streams by the next column, as a click on it does"),
-        Binding("S", "reverse", "Reverse", show=False, tooltip="Turn the order of the streams round"),
-        Binding("b", "group", "Shapes", tooltip="Put streams with the same sequence of events together"),
-        Binding("d", "turn_fold", "Unfold", tooltip="Unfold the runs of deltas, or fold them"),
-        Binding("c", "turn_chunks", "Chunks", show=False, tooltip="Show in which chunks the events came"),
-        Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
-        *(
-            Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False, tooltip=_TABS_TOLD)
-            for i, tab in enumerate(TABS, 1)
-        ),
-        Binding("m", "mark", "Mark", tooltip="Mark the stream, to compare others with it"),
-        Binding("equals_sign", "compare", "Compare", key_display="=", tooltip="Compare with the marked stream"),
-        Binding("x", "export", "Export", tooltip="Write the stream to a file"),
-        Binding("y", "copy_page", "Copy", tooltip="Copy what the detail pane shows"),
-        Binding("Y", "copy_report", "Copy report", show=False, tooltip="Copy the stream's bug report, as Markdown"),
-        Binding("L", "log", "Output", tooltip="What the recorder and its command have printed"),
-        Binding("D", "demo", "Demo", show=False, tooltip="Play the demo, while there is no stream to look at"),
-        Binding("z", "replay", "Replay", tooltip="Serve the stream to any client, or stop that"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = MAIN_KEYS
 
     def __init__(self, path: Path, name: str, recorder: RecorderStatus | None) -> None:
-        super().__init__(path, recorder)
+        super().__init__()
         self._file, self._recording_name = path, name
-        self._timeline = TimelinePane()
-        self._panes: tuple[Pane, ...] = (self._streams, self._timeline, self._detail)
-        self._pane: Pane = self._streams
-        """The one that the person is in."""
-        self._below = Container(self._timeline, self._detail, id="below")
-        self._lists = Container(self._streams, self._below, id="panes")
+        self._watched = WatchedRecording(path)
+        self._recorder = recorder
+        self._replays = Replays()
+        self._streams, self._timeline, self._detail = StreamsPane(), TimelinePane(), DetailPane()
+        self._panes = Panes(self._streams, self._timeline, self._detail)
         self._title, self._welcome = TitleBar(id="title"), Welcome(id="welcome")
         self._status = Static(id="status", markup=False)
+        self._activity = ActivityLine()
         self._subject: Subject | None = None
         self._shown: tuple[object, ...] = ()
         """What the detail pane shows."""
@@ -87,24 +65,27 @@ class MainScreen(Acts):
         """The stream in which to look for a finding as soon as it has been read, and which way."""
 
     def compose(self) -> ComposeResult:
-        """All panes; `_arrange` chooses among them."""
+        """The title, the panes or the welcome, and the lines below."""
         yield self._title
         yield self._welcome
-        yield self._lists
+        yield self._panes
         yield self._status
         yield self._activity
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         """Begin to follow the recording."""
-        for widget in (self._welcome, self._lists, self._status, self._activity):
+        for widget in (self._welcome, self._panes, self._status, self._activity):
             widget.display = False
         self._title.show(self._recording_name, self._streams.catalogue.totals())
         self._follow()
 
     async def on_unmount(self) -> None:
-        """Leave nothing out of later collections; Textual also calls what Acts does here."""
-        gc.unfreeze()
+        """End what goes on, and close the recording when nobody reads it any more."""
+        self.workers.cancel_node(self)
+        await self._replays.stop()
+        await self._watched.close()
+        gc.unfreeze()  # leave nothing out of later collections
 
     # Following the recording
 
@@ -126,6 +107,9 @@ class MainScreen(Acts):
                 self._show_state()
             self._show_activity()
             await asyncio.sleep(_BETWEEN_REFRESHES)
+
+    def _show_activity(self) -> None:
+        self._activity.show(self._replays.words, self._recorder.words if self._recorder else "")
 
     def _tell_file(self) -> None:
         """Say which file it is now, and where the recording goes on if not in it."""
@@ -171,9 +155,9 @@ class MainScreen(Acts):
         self._title.show(self._recording_name, totals)
         if is_empty:
             self._welcome.show(self._watched.path, trouble)
-        elif not self._lists.display:
-            self._go(self._pane)
-        self._welcome.display, self._lists.display = is_empty, not is_empty
+        elif not self._panes.display:
+            self._panes.go(self._panes.current)
+        self._welcome.display, self._panes.display = is_empty, not is_empty
         self._status.update(f" {MISSING} {printable(trouble)}")
         self._status.display = bool(trouble) and not is_empty
 
@@ -238,52 +222,30 @@ class MainScreen(Acts):
             self._shown = shown
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The demo is for those who have nothing to look at."""
+        """Whether an action can be done: the demo is for an empty recording, the log is a recorder's."""
         if action == "demo":
             return self._welcome.display
-        return super().check_action(action, parameters)
+        return action != "log" or self._recorder is not None
 
     # The panes
 
     def on_resize(self) -> None:
         """Show as many panes as there is room for."""
-        self._arrange()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Remember the pane that the person is in, however they got there."""
-        for pane in self._panes:
-            if pane in event.widget.ancestors:
-                self._pane = pane
-                self._arrange()
-
-    def _arrange(self) -> None:
-        width, panes = self.size.width, self._panes
-        count = 3 if width >= _THREE_PANES else 2 if width >= _TWO_PANES else 1
-        first = min(panes.index(self._pane), len(panes) - count)
-        for pane in panes:
-            pane.display = pane in panes[first : first + count]
-        self._below.display = self._timeline.display or self._detail.display
-        self._below.set_class(count == len(panes), "-side-by-side")
-
-    def _go(self, pane: Pane) -> None:
-        self._pane = pane
-        self._arrange()
-        pane.lines.focus()
+        self._panes.fit()
 
     def action_turn_pane(self, step: int) -> None:
         """To the next pane."""
-        self._go(self._panes[(self._panes.index(self._pane) + step) % len(self._panes)])
+        self._panes.turn(step)
 
     def action_back(self) -> None:
         """To the pane that one came from."""
-        if self._pane is not self._streams or not self._streams.clear_filter():
-            self._go(self._panes[max(0, self._panes.index(self._pane) - 1)])
+        if self._panes.current is not self._streams or not self._streams.clear_filter():
+            self._panes.back()
 
     def action_filter(self) -> None:
         """Choose among the streams."""
-        if self._lists.display:
-            self._pane = self._streams
-            self._arrange()
+        if self._panes.display:
+            self._panes.enter(self._streams)
             self._streams.ask_filter()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
@@ -293,12 +255,13 @@ class MainScreen(Acts):
 
     def on_filter_line_closed(self) -> None:
         """Back to the list."""
-        self._go(self._streams)
+        self._panes.go(self._streams)
 
     def on_chosen(self, message: Chosen) -> None:
         """Into a group, from a stream to its timeline, from a row to what is behind it."""
-        if self._pane is not self._streams or not self._streams.turn_group_fold():
-            self._go(self._timeline if self._pane is self._streams else self._detail)
+        in_streams = self._panes.current is self._streams
+        if not in_streams or not self._streams.turn_group_fold():
+            self._panes.go(self._timeline if in_streams else self._detail)
 
     # What the keys do
 
@@ -316,7 +279,7 @@ class MainScreen(Acts):
             return
         if (line := timeline.find_finding(step, from_end=from_end)) is not None:
             timeline.lines.jump_to(line)
-            self._go(timeline)
+            self._panes.go(timeline)
         elif (index := streams.catalogue.next_faulty(streams.lines.cursor, step)) is not None:
             self._find_in = (streams.catalogue.id_at(index), step)
             streams.lines.jump_to(index)
@@ -353,4 +316,44 @@ class MainScreen(Acts):
         self._detail.turn_to(tab)
         self._read_detail()
         if not self._detail.display:
-            self._go(self._detail)
+            self._panes.go(self._detail)
+
+    # What can be done with a stream
+
+    def action_mark(self) -> None:
+        """Mark the stream under the cursor, or take the mark from it."""
+        self._streams.turn_mark()
+
+    @work(exclusive=True, group="act")
+    async def action_compare(self) -> None:
+        """Compare the stream under the cursor with the marked one."""
+        with failures_shown(self):
+            await compare(self, self._watched, self._streams.marked, self._streams.selected)
+
+    @work
+    async def action_export(self) -> None:
+        """Write the stream under the cursor to a file."""
+        with failures_shown(self):
+            await export(self, self._watched, self._streams.selected)
+
+    def action_copy_page(self) -> None:
+        """Copy what the detail pane shows."""
+        copy(self, self._detail.text, f"the {self._detail.tab} page")
+
+    @work(exclusive=True, group="act")
+    async def action_copy_report(self) -> None:
+        """Copy the bug report of the stream under the cursor."""
+        with failures_shown(self):
+            await copy_report(self, self._watched, self._streams.selected)
+
+    def action_log(self) -> None:
+        """Show what the recorder and its command have printed."""
+        if self._recorder is not None:
+            self.app.push_screen(LogScreen(self._recorder.log))
+
+    @work(exclusive=True, group="act")
+    async def action_replay(self) -> None:
+        """Serve the stream under the cursor to any client, or stop that."""
+        with failures_shown(self):
+            await replay(self._replays, self._watched, self._streams.selected)
+        self._show_activity()
