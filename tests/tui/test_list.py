@@ -173,3 +173,12 @@ async def test_a_list_that_changes_while_it_is_opened_keeps_its_cursor_in_sight(
         lines.renew(Hundred(), 85)  # before anything has been drawn
         assert lines.cursor == 85
         assert lines.cursor in lines.visible_range
+
+
+async def test_a_list_that_has_shrunk_and_is_not_drawn_yet_is_read_as_it_is_shown(recorder: Recorder) -> None:
+    for _ in range(40):
+        recorder.add(GOOD)
+    async with browsing(recorder, NARROW) as screen:
+        screen.streams.catalogue.set_ids([1, 2])
+        await screen.streams.read_visible(screen.browser._watched)
+        assert screen.selected == 40

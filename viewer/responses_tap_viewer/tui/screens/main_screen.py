@@ -39,7 +39,7 @@ _BETWEEN_REFRESHES = 0.1
 """Seconds: the screen follows a recording ten times a second at the most."""
 
 DEMO = "demo"
-"""What the application returns when the person asked for the demo."""
+"""What the application returns when the user asked for the demo."""
 
 
 class MainScreen(Screen[None]):
@@ -94,7 +94,7 @@ class MainScreen(Screen[None]):
         while True:
             change = await self._watched.check()
             if change is Change.OPENED:
-                self._streams.catalogue = self._streams.catalogue.anew()
+                self._streams.catalogue = self._streams.catalogue.emptied()
                 self._timeline.open(None)
                 self._tell_file()
             if change in (Change.OPENED, Change.WRITTEN):
@@ -136,7 +136,7 @@ class MainScreen(Screen[None]):
         )
         catalogue.put(fresh)
         if not is_recorded:
-            catalogue.reread()  # something else was written: the verdicts were made anew, or streams were marked
+            catalogue.reread()  # something else was written: a recheck, or streams were marked
         shown = 0.0
         while (before := catalogue.before_unread()) is not None:
             more = await self._watched.read(partial(read_page, before_id=before))

@@ -13,7 +13,7 @@ from responses_tap_viewer.tui.summary import Summary
 type Listed = int | Group
 """What stands in a line: a stream's id, or a group."""
 type LineKey = int | str
-"""What stays the same of a line when others come and go: a stream's id, or a group's shape."""
+"""What identifies a line when others come and go: a stream's id, or a group's shape."""
 
 
 class Totals(NamedTuple):
@@ -64,7 +64,7 @@ class Catalogue:
         self._usual: Group | None = None
         self._is_arranged = True
 
-    def anew(self) -> "Catalogue":
+    def emptied(self) -> "Catalogue":
         """An empty one with the same filter and order."""
         return Catalogue(self.wanted, self.order)
 
@@ -168,7 +168,7 @@ class Catalogue:
         return line.example if isinstance(line, Group) else line
 
     def key_at(self, index: int) -> LineKey:
-        """What to find that line by when the list has changed."""
+        """What identifies that line when the list has changed."""
         line = self.lines[index]
         return line.shape if isinstance(line, Group) else line
 

@@ -39,7 +39,7 @@ class FilterLine(Vertical):
             self.wanted = wanted
 
     class Closed(Message):
-        """The person is done with it."""
+        """The user is done with the filter."""
 
     def __init__(self, summaries: KnownSummaries) -> None:
         super().__init__(id="filter")
@@ -66,7 +66,7 @@ class FilterLine(Vertical):
         self.display = self._hint.display = False
 
     def open(self) -> None:
-        """Let the person write."""
+        """Let the user write."""
         self.display = True
         self._recalled = len(self._history)
         self._input.focus()

@@ -32,7 +32,7 @@ class StreamsPane(Pane):
         """The id of the stream that others are compared with."""
         self._selected: Summary | None = None
         self._key: LineKey | None = None
-        """That of the line under the cursor."""
+        """The key of the line under the cursor."""
         self._shown: list[int] = []
         self._known: set[int] = set()
         """The ids in `_shown`: those that the list had when it was looked at last."""
@@ -47,7 +47,7 @@ class StreamsPane(Pane):
         yield self._filter
 
     def ask_filter(self) -> None:
-        """Let the person write a filter."""
+        """Let the user write a filter."""
         self._filter.open()
 
     def clear_filter(self) -> bool:
@@ -88,7 +88,7 @@ class StreamsPane(Pane):
 
     def turn_group_fold(self) -> bool:
         """Unfold the group under the cursor, or fold it; whether there is one."""
-        listed = self.catalogue.lines[self.lines.cursor] if len(self.catalogue) else None
+        listed = self.catalogue.lines[self.lines.cursor] if self.lines.cursor < len(self.catalogue) else None
         if not isinstance(listed, Group):
             return False
         self.catalogue.turn_fold(listed)
@@ -116,13 +116,18 @@ class StreamsPane(Pane):
 
     async def read_visible(self, watched: WatchedRecording) -> None:
         """Read what only the visible lines show."""
-        missing = self._visible.missing(self.catalogue, self.lines.visible_range)
+        source = self.lines.source
+        if not isinstance(source, StreamLines):
+            return
+        # Not the catalogue's lines: it may have got others since these were drawn.
+        listed = [source.listed[line] for line in self.lines.visible_range]
+        missing = self._visible.missing(self.catalogue, listed)
         if missing.streams or missing.examples:
             await watched.read(lambda recording: self._visible.read(recording, missing))
         self.lines.refresh()  # also for what was read for a call before this one, which may have been cancelled
 
     def on_resize(self) -> None:
-        """Choose the columns anew."""
+        """Choose the columns for the new width."""
         self._draw_head()
 
     @property
@@ -134,7 +139,7 @@ class StreamsPane(Pane):
     def renew(self, *, may_follow: bool = True) -> None:
         """Show the catalogue as it is now: at first its newest stream.
 
-        The cursor stays on its stream, and follows new ones only while the person is at the last line of the list.
+        The cursor stays on its stream, and follows new ones only while the user is at the last line of the list.
         """
         lines, last = self.lines, len(self.catalogue) - 1
         shown = lines.source
@@ -172,6 +177,8 @@ class StreamsPane(Pane):
         if not len(catalogue):
             self._selected = self._key = None
             return
+        if self.lines.cursor >= len(catalogue):
+            return  # it has fewer lines than are shown; they are renewed soon
         self._key = catalogue.key_at(self.lines.cursor)
         summary = catalogue[self.lines.cursor]
         if summary is not None and summary != self._selected:

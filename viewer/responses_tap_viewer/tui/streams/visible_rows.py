@@ -1,21 +1,21 @@
-"""What is read for the visible lines alone: when the events of a stream came, and what a shape stands for."""
+"""What is read for visible rows alone: when the events of a stream came, and which events a shape stands for."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from responses_tap.store import Recording
 from responses_tap_viewer.tui.sparkline import sparkline
-from responses_tap_viewer.tui.streams.catalogue import Catalogue
+from responses_tap_viewer.tui.streams.catalogue import Catalogue, Listed
 from responses_tap_viewer.tui.streams.groups import Group, Skeleton
 from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS_WIDTH
 from responses_tap_viewer.tui.summary import Summary
 
 _GROWN = 1.02
-"""By how much an open stream has grown when its sparkline is worth to be drawn anew."""
+"""By how much an open stream has grown when its sparkline is drawn again."""
 
 
 class Drawn(NamedTuple):
-    """The sparkline of a stream, and as what it was drawn."""
+    """The sparkline of a stream, and the state that it was drawn from."""
 
     bars: str
     events: int
@@ -31,7 +31,7 @@ class Missing(NamedTuple):
 
 
 class VisibleRows:
-    """What has been read so far."""
+    """What has been read for the visible rows so far."""
 
     def __init__(self) -> None:
         self.arrivals: dict[int, Drawn] = {}
@@ -44,11 +44,10 @@ class VisibleRows:
         drawn = self.arrivals.get(stream_id)
         return drawn.bars if drawn is not None else ""
 
-    def missing(self, catalogue: Catalogue, lines: Iterable[int]) -> Missing:
+    def missing(self, catalogue: Catalogue, lines: Iterable[Listed]) -> Missing:
         """What these lines show, and is not known yet."""
         streams, groups = [], []
-        for line in lines:
-            listed = catalogue.lines[line]
+        for listed in lines:
             if isinstance(listed, Group):
                 groups.append(listed)
             elif (summary := catalogue.get(listed)) is not None and self._is_stale(summary):
