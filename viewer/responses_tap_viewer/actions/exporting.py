@@ -1,4 +1,4 @@
-"""Takes streams out of a recording, as a file for somebody else."""
+"""Writes streams to a file for others."""
 
 import os
 import stat
@@ -60,13 +60,13 @@ def depart(
     for stream, found in zip(leaving, data, strict=True):
         if found and not allow_text:
             raise PersonalFound(stream, found, told)
-    # Where a file lies on this machine is nobody's business.
+    # The path of a file on this machine must not leave.
     written = format_.write([replace(stream, source=Path(stream.source).name) for stream in leaving])
     return Departure(written if isinstance(written, bytes) else written.encode(), told)
 
 
 def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:
-    """Write a file at once: it is there whole, or not at all. UnusableInput where it cannot be written.
+    """Write a file atomically: it is there whole, or not at all. UnusableInput where it cannot be written.
 
     A file that is there already stays, and UnusableInput says so, unless this is to be written `over` it. What a pipe
     or a terminal is named for goes into it; nothing is put in its place, and a disk is never written to.

@@ -1,4 +1,4 @@
-"""How a stream is served again over HTTP: the same bytes in the same pieces at the same times."""
+"""A stream as a response to send: the same bytes in the same pieces at the same times."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FINAL = range(200, 600)
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """What is sent in answer to a request."""
+    """The response to a request."""
 
     status: int
     headers: tuple[tuple[str, str], ...]

@@ -1,4 +1,4 @@
-"""`recheck`: renews the findings of a recording by today's rules. Findings are opinions; no fact is touched."""
+"""`recheck`: checks a recording by today's rules. Only findings are written; no fact is touched."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ class Rechecked(NamedTuple):
 
 
 def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInput | RecordingError]:
-    """Check every stream again, and write its present findings into the file; of one that cannot be checked, why.
+    """Check every stream again and write its findings to the file; yields the error of one that cannot be checked.
 
     Without `profile`, each stream keeps the one it was checked with. RecordingError where the file cannot be written,
     or while a recorder writes it.

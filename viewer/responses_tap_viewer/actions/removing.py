@@ -1,4 +1,4 @@
-"""Takes streams out of a recording: those that a person names, or the old ones."""
+"""Removes streams from a recording: those that a user names, or old ones."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ _SHOWN = 10
 
 
 def seconds(age: str) -> float:
-    """The seconds in a length of time like 7d, 12h or 30m; ValueError where it is none."""
+    """The seconds in a duration like 7d, 12h or 30m; ValueError for anything else."""
     found = re.fullmatch(rf"([0-9]+)([{''.join(_UNITS)}])", age.strip())
     if found is None:
         raise ValueError(f"{age!r} is no length of time, like 7d, 12h or 30m")
@@ -24,7 +24,7 @@ def seconds(age: str) -> float:
 
 
 def remove_named(names: Sequence[str]) -> Iterator[str]:
-    """Take out the streams with these names (ID or FILE.db#ID), all or none; a line for each recording."""
+    """Remove the streams with these names (ID or FILE.db#ID), all or none; a line for each recording."""
     wanted: dict[Path, set[int]] = {}
     for name in names:
         path, stream_id = _parse(name)
@@ -39,7 +39,7 @@ def remove_named(names: Sequence[str]) -> Iterator[str]:
 
 
 def remove_old(path: Path, older: float | None, keep: int, *, dry_run: bool) -> Iterator[str]:
-    """Take out the streams that began more than `older` seconds ago, except the newest `keep`; a line says which."""
+    """Remove the streams that began more than `older` seconds ago, except the newest `keep`; a line says which."""
     with open_existing(path) as recording:
         rows = recording.streams()
         left_out = recording.left_out
@@ -67,7 +67,7 @@ def _is_older(row: StreamRow, older: float) -> bool:
         began = datetime.fromisoformat(row.started_at)
         return datetime.now(UTC) - began > timedelta(seconds=older)
     except (ValueError, TypeError, OverflowError):
-        return False  # nobody knows when it began, or no stream can be that old
+        return False  # its start is unknown, or no stream can be that old
 
 
 def _remove(path: Path, ids: list[int]) -> str:

@@ -1,6 +1,6 @@
-"""A small HTTP/1.1 server that plays streams to any client. What it gets may come from anybody who reaches the port.
+"""A small HTTP/1.1 server that plays streams to any client. Requests may come from anyone who reaches the port.
 
-h11 reads the requests and frames the answers, as RFC 9112 has it; here stand the limits, and who is answered.
+h11 parses requests and frames responses (RFC 9112); this module sets the limits and decides who is answered.
 """
 
 import ipaddress

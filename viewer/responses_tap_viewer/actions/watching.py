@@ -1,4 +1,4 @@
-"""`check --watch`: the verdicts again whenever a file changes, for whoever is mending a server."""
+"""`check --watch`: checks again whenever a file changes, while a server is being fixed."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from responses_tap_viewer.printing import say
 from responses_tap_viewer.streams import UnusableInput, files_below, is_there
 
 _SECONDS = 0.2
-"""Between two looks. Looking is one `stat` a file, and works on every file system; being told of changes does not."""
+"""Between two looks. A look is one `stat` a file and works on every file system; notifications of changes do not."""
 
 type _State = dict[Path, tuple[int, int, int] | None]
 
@@ -31,7 +31,7 @@ def watch(paths: Sequence[str], run: Callable[[], int]) -> int:
 
 
 def _state(paths: Sequence[str]) -> _State:
-    """What tells that a file is another one or has other content; None for one that is not there."""
+    """By file, what changes when it is replaced or written to; None for a file that does not exist."""
     return {file: _stamp(file) for path in paths for file in _files(path)}
 
 
@@ -39,9 +39,9 @@ def _files(name: str) -> list[Path]:
     path = Path(name) if is_there(Path(name)) else Path(name.rpartition("#")[0] or name)
     try:
         found = files_below(path) if path.is_dir() else [path]
-    except UnusableInput:  # nothing is in it yet
+    except UnusableInput:  # it is still empty
         found = []
-    # What a recorder has just written stands beside the recording.
+    # A recorder's latest writes are in the file beside the recording.
     return [*found, *(file.with_name(f"{file.name}-wal") for file in found)]
 
 

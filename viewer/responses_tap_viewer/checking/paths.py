@@ -1,4 +1,4 @@
-"""Checks everything that a person points at: files, recordings, folders, standard input."""
+"""Checks what a user names: files, recordings, folders, standard input."""
 
 import itertools
 import sys

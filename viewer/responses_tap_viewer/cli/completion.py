@@ -1,6 +1,6 @@
 """What the shell completes at a Tab, beside what click knows itself: streams, rule codes, filter fields, clients.
 
-Asked while a person types: what cannot be read completes to nothing, without a word.
+Asked while a user types: what cannot be read completes to nothing, without a word.
 """
 
 from collections.abc import Callable

@@ -83,7 +83,7 @@ class Comparison:
 
 
 def compare_streams(a: Stream, b: Stream) -> Comparison:
-    """Compare two streams that a person named; UnusableInput where one holds no event."""
+    """Compare two streams; UnusableInput where one has no event."""
     for stream in (a, b):
         if all(entry.position is None for entry in stream.entries):
             raise UnusableInput(stream.name, "holds no event to compare")

@@ -1,4 +1,4 @@
-"""Two taps of the same requests, on both sides of a gateway: what it did to each answer.
+"""Recordings of the same requests on both sides of a gateway: what it did to each response.
 
 A was recorded before the gateway (nearer the server), B behind it. Their clocks are not compared: a delay is how much
 later than its quickest event an event came through.
@@ -58,10 +58,10 @@ class Delay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GatewayDiff:
-    """One answer on both sides of the gateway."""
+    """One response on both sides of the gateway."""
 
     a: str
-    """What a person calls the stream: `FILE.db#ID`."""
+    """The name of the stream: `FILE.db#ID`."""
     b: str
     by: str
     """What joined them: response id, content, request, or that both were named."""
@@ -93,7 +93,7 @@ class Alone(NamedTuple):
 
 
 def gateway_diffs(a: str, b: str) -> Iterator[GatewayDiff | Alone]:
-    """Every answer that both taps have, in A's order, then what only one has; of two streams, these.
+    """Every response that both recordings have, in A's order, then what only one has; of two streams, these.
 
     A and B are two recordings, or two streams. UnusableInput where they are one of each.
     """
@@ -211,7 +211,7 @@ def _joined_texts(events: Iterable[Event]) -> dict[str, str]:
 def _rewritten(path: tuple[str, str], a: Iterable[Event], b: Iterable[Event]) -> bool:
     """Whether both sides have values there, and not the same ones."""
     values = [{str(value) for event in events if (value := event.object(path[0]).get(path[1]))} for events in (a, b)]
-    # What one side lacks with its item is told already.
+    # What one side lacks with its item is a difference already.
     return all(values) and not (values[0] <= values[1] or values[1] <= values[0])
 
 

@@ -26,7 +26,7 @@ class Step:
     serial: int
     """The 0-based number of its (first) event among all events of the stream."""
     position: int
-    """The number of that event in its response: what a person is told."""
+    """The number of that event in its response, as users see it."""
     depth: int
     """0 for events of the response, 1 of an item, 2 of a part."""
     last: int = 0
@@ -61,7 +61,7 @@ class ScopeNode:
     siblings: int = 1
     """How many of its type its parent has."""
     id: str = ""
-    """An item's id as first given, and its index likewise: what others are held against."""
+    """An item's id as first given, and its index likewise: later ones are compared with these."""
     index: int | None = None
     opened: bool = False
     closed: bool = False

@@ -34,7 +34,7 @@ class FieldDifference(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The path as a person writes it: `response.output[reasoning].id`."""
+        """The path as it is written: `response.output[reasoning].id`."""
         return ".".join(self.path).replace(".[", "[")
 
 

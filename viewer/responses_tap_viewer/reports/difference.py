@@ -33,7 +33,7 @@ NEUTRAL = Voice("only in A: {thing} ({events}{where}){rest}", "only in B: {thing
 
 
 def _judging(right: str) -> Voice:
-    """With A, which `right` sends, as what is right, and B as what a server sends that is being mended."""
+    """A, which `right` sends, is right; B comes from a server that is being fixed."""
     return Voice(
         f"{right} sends {{thing}} here ({{events}}); this server does not{{its}}{{rest}}",
         f"this server sends {{thing}} ({{events}}); {right} does not{{its}}{{rest}}",

@@ -1,6 +1,6 @@
-"""The shapes in which streams leave, one table that the command line and the TUI share.
+"""The formats of `export`, one table that the command line and the TUI share.
 
-A writer's module is imported when it writes: `--help` names the formats and needs none of them.
+A writer's module is imported when it writes: `--help` names the formats and needs no writer.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """A shape in which streams leave."""
+    """A format of `export`."""
 
     name: str
     """What `--format` takes."""
     suffix: str
-    """How a file of it is called behind its stem."""
+    """The end of a file's name, behind the stem."""
     about: str
     """What is in it, in a few words."""
     bundles: bool

@@ -1,4 +1,4 @@
-"""What a gateway did to the answers that passed it: as lines to read, and as JSON."""
+"""What a gateway did to the responses that passed it: as lines to read, and as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -11,11 +11,11 @@ from responses_tap_viewer.reports.text import counted
 
 _PASSING = Voice("drops {thing} ({events}{where}){rest}", "adds {thing} ({events}{where}){rest}", "A", "B")
 _WORTH_NS = 1_000_000
-"""A shorter delay is not told."""
+"""A shorter delay is not reported."""
 
 
 def lines(diffs: Iterable[GatewayDiff | Alone]) -> Iterator[str]:
-    """What was done to each answer, as it is found, and how many there were."""
+    """What was done to each response, as it is found, and how many there were."""
     joined = changed = 0
     for found in diffs:
         if isinstance(found, Alone):

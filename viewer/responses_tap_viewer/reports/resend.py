@@ -1,4 +1,4 @@
-"""The request of a stream, sent again: what of it to send, and which variables stand for its secrets."""
+"""The request of a stream, to send again: what of it to send, and which variables hold its secrets."""
 
 import re
 from collections.abc import Iterator, Sequence

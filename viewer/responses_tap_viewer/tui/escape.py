@@ -23,7 +23,7 @@ class _Selector(selectors.SelectSelector):
 
 
 def hasten_escape() -> None:
-    """Have Textual wait less and look more often, unless the person has set ESCDELAY.
+    """Have Textual wait less and look more often, unless the user has set ESCDELAY.
 
     It offers no way to do that. Where it comes to read its keys otherwise, this changes nothing.
     """

@@ -37,7 +37,7 @@ def view(paths: Sequence[str]) -> None:
 def browse(db: Path, *, title: str = "", recorder: "RecorderStatus | None" = None) -> None:
     """Open the terminal UI on a recording that is there or will be, under another title than the file's name.
 
-    `recorder` is who writes it, where that is to be shown.
+    `recorder` is what writes it, if its status is to be shown.
     """
     from responses_tap_viewer.actions.recording.samples import demo
     from responses_tap_viewer.tui.app import TapApp
@@ -62,7 +62,7 @@ def _is_database(path: Path) -> bool:
 
 
 def _fill(db: Path, paths: Sequence[str]) -> None:
-    """Put what the paths hold into a new recording; what cannot be used is told, and all of it raises."""
+    """Put what the paths hold into a new recording; complains about what cannot be used, and raises if nothing can."""
     if _STDIN in paths:
         if len(paths) > 1:
             raise UnusableInput(_STDIN, "stands for standard input and cannot stand beside other paths")

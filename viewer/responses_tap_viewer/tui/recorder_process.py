@@ -25,7 +25,7 @@ class RecorderProcess:
         self.log = Path(log.name)
         """Where the output goes."""
         self._command = " ".join(command)
-        self._process = subprocess.Popen(  # noqa: S603 (ourselves, with what the person gave)
+        self._process = subprocess.Popen(  # noqa: S603 (ourselves, with what the user gave)
             [sys.executable, "-m", "responses_tap_viewer", "record", "--until-eof", *arguments, "--", *command],
             stdin=subprocess.PIPE,  # it ends with this process, however that comes; the keyboard belongs to the UI
             stdout=log if sys.stdout.isatty() else None,
@@ -73,7 +73,7 @@ class RecorderProcess:
 
 
 def record_and_browse(db: Path, arguments: Sequence[str], command: Sequence[str]) -> int:
-    """Record, and show `db` until the person leaves; what was printed comes then. The recorder's exit status."""
+    """Record, and show `db` until the user leaves; then print the recorder's output. Its exit status."""
     need_terminal()
     with tempfile.NamedTemporaryFile(prefix="responses-tap-", suffix=".log") as log:
         recorder = RecorderProcess(arguments, command, log)

@@ -1,4 +1,4 @@
-"""What the widgets tell their screen. Of a flood of the same, only the last one counts."""
+"""Messages of the panes to their screen. Of a flood of one kind, only the last one counts."""
 
 from textual.message import Message
 

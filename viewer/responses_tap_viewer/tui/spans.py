@@ -81,7 +81,7 @@ def wrap(line: Line, width: int) -> Iterator[Line]:
     for text, role in spans:
         start = 0
         while start < len(text):
-            # A window of the text, so that a megabyte is not measured anew for each of its lines.
+            # A window of the text, so that a megabyte is not measured again for each of its lines.
             window = text[start : start + left + 1]
             cells = cell_len(window)
             head = window if cells <= left else _head(window, left, cells, fresh=left == width - hang)

@@ -1,4 +1,4 @@
-"""The recording behind the screens: watched, read in one thread of its own, opened again when it was replaced."""
+"""The recording behind the screens: watched, read on a thread of its own, opened again when it was replaced."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _PATIENCE_SECONDS = 0.5
 
 
 class Change(Enum):
-    """What has become of the recording since one looked last."""
+    """What happened to the recording since the last check."""
 
     NOTHING = "nothing"
     WRITTEN = "written"
@@ -88,7 +88,7 @@ class WatchedRecording:
         return change
 
     def _open(self, identity: tuple[int, int] | None) -> Change:
-        """Open the file anew; what was open before stays readable until that succeeds."""
+        """Open the file again; what was open before stays readable until that succeeds."""
         before = self.trouble
         if identity is None and self._recording is not None:
             self.trouble = f"{self.path} has gone; this goes on when it is back"

@@ -1,4 +1,4 @@
-"""The environment variables that lead a client to the recorder, for its command or to be set by a person."""
+"""The environment variables that point a client at the recorder, for a command or for a user to set."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -22,9 +22,9 @@ _PROXY_MODES = ("regular", "upstream")
 
 
 def variables(proxy: "Proxy", listener: "Listener", folder: Path) -> dict[str, str]:
-    """What leads a client to the listener. A file that they name is put into `folder`.
+    """The variables that point a client at the listener. A file that they name is put into `folder`.
 
-    Of modes that no variable leads to, only the CA.
+    For modes that no variable selects, only the CA.
     """
     if listener.mode == "reverse":
         return {"OPENAI_BASE_URL": listener.url}

@@ -1,4 +1,4 @@
-"""Records an event stream that comes through a pipe (`curl -sN … |`), while it comes."""
+"""Records an event stream from a pipe (`curl -sN … |`) while it arrives."""
 
 import os
 import threading
@@ -45,7 +45,7 @@ def _record(pipe: int, start: bytes, db: Path, ready: threading.Event) -> None:
     began = time.monotonic_ns()
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     live = LiveStream.begin(0, Request("", NAME, "", "", [], now, expected=True, body=b""), writer, DEFAULT_PROFILE)
-    # Its checker must take it for an answer; but what the head of that was, nobody knows.
+    # The checker needs a response, although its status and headers are unknown.
     live.answer(Answer(HTTPStatus.OK, [("Content-Type", "text/event-stream")]))
     live.publish()
     writer.set_stream(live.id, {"status": None, "response_headers": "[]", "source": NAME})

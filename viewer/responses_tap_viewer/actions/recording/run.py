@@ -1,4 +1,4 @@
-"""`record`: runs the proxy, alone or around a command, and tells what is found while it is found."""
+"""`record`: runs the proxy, alone or around a command, and reports findings as they are made."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ _ADVICE = (
 
 
 class Narrator:
-    """Prints what the recorder tells, to standard error: the command owns standard output."""
+    """Prints notices of the recorder to standard error: the command owns standard output."""
 
     def __init__(self, db: Path) -> None:
         self._streams: dict[int, StreamFinished] = {}
@@ -86,14 +86,14 @@ class Narrator:
         yield f"Look at them: responses-tap view {self._files[-1]}"
 
     def _recorded(self) -> list[StreamFinished]:
-        """The streams of this run. What was told at their end may be less than the files have: findings come late."""
+        """The streams of this run, read from the files: findings may come after the notice of a stream's end."""
         streams = dict(self._streams)
         for path in self._files:
             try:
                 with open_recording(path) as recording:
                     rows = recording.streams()
             except RecordingError:
-                continue  # what was told is all there is
+                continue  # the notices are all there is
             streams |= {row.id: _finished(row) for row in rows if row.id > self._last_id or row.id in self._begun}
         return [streams[id_] for id_ in sorted(streams)]
 

@@ -1,4 +1,4 @@
-"""The demo: sample recordings, played by an upstream on loopback to a real client through the real proxy."""
+"""The demo: sample streams, sent by a server on loopback through the real proxy to a real client."""
 
 import http.client
 import json
@@ -81,5 +81,5 @@ def _print(db: Path) -> None:
 
 
 def has_terminal() -> bool:
-    """Whether a person sits in front of this process."""
+    """Whether this process reads from and writes to a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()

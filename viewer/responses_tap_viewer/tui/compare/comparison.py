@@ -210,6 +210,6 @@ def _text(line: Line) -> str:
 
 
 def _key(text: str) -> str:
-    """What a line is held against: its depth and key, or what it is where it has none."""
+    """What lines are aligned by: depth and key, or the whole line where it has no key."""
     found = _KEY.match(text)
     return found[0].rstrip(":").replace('"', "") if found else text.rstrip(",")

@@ -54,7 +54,7 @@ class DetailPane(Pane):
         self._wrap(is_same=is_same)
 
     def on_resize(self) -> None:
-        """Wrap the page anew."""
+        """Wrap the page for the new width."""
         self._wrap(is_same=True)
 
     @work(exclusive=True)

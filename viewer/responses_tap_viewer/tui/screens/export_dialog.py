@@ -87,7 +87,7 @@ class ExportScreen(ModalScreen[Path | None]):
         self.set_class(event.size.height < _LOW, "-low")
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
-        """Show what it will be; propose a name for that format, unless the person has given one of their own."""
+        """Show what it will be; propose a name for that format, unless the user has given one of their own."""
         entry = self.query_one(Input)
         was_proposed = entry.value == self._proposal()
         self._format = list(FORMATS.values())[self._formats.cursor]

@@ -15,7 +15,7 @@ from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 type RowKey = int | tuple[object, ...]
-"""What stays the same of a row when the rows are made anew: an event's number, or what names a finding."""
+"""What identifies a row when the rows are rebuilt: an event's number, or what names a finding."""
 
 _AXIS_STYLES = {"dim": "$text-muted", "label": "$text-primary bold", "key": "$text-primary"}
 
@@ -31,7 +31,7 @@ class TimelinePane(Pane):
         self._stream: Summary | None = None
         self._times = Times.START
         self._key: RowKey | None = None
-        """That of the row under the cursor."""
+        """The key of the row under the cursor."""
         self._told: tuple[object, ...] = ()
         """What the last RowSelected was about: while a long stream is read, there is no need to repeat it."""
         self._is_read = False
@@ -77,7 +77,7 @@ class TimelinePane(Pane):
         self._entitle()
 
     def on_resize(self) -> None:
-        """Draw the axis anew."""
+        """Draw the axis for the new width."""
         self._draw_axis()
 
     async def advance(self, watched: WatchedRecording) -> bool:

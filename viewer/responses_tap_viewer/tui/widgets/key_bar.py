@@ -13,7 +13,7 @@ _BETWEEN = "  "
 class KeyBar(Static):
     """The bindings that are to be shown, as far as there is room; a click does what the key does.
 
-    Textual's Footer makes its widgets anew whenever the focus moves, which takes longer than a key may.
+    Textual's Footer rebuilds its widgets whenever the focus moves, which takes longer than a key may.
     """
 
     def on_resize(self) -> None:

@@ -37,7 +37,7 @@ class CursorMoved(Message):
 
 
 class Chosen(Message):
-    """The person wants to go on into the line under the cursor."""
+    """The user opens the line under the cursor."""
 
     def __init__(self, lines: "Lines") -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         return Strip(segments).adjust_cell_length(width + 1, self._style(None, at_cursor=at_cursor))
 
     def notify_style_update(self) -> None:
-        """Find the styles anew: the theme is another one, or the focus is elsewhere."""
+        """Look the styles up again: theme or focus has changed."""
         super().notify_style_update()
         self._styles.clear()
 
@@ -205,7 +205,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             self._scroll(0 if index == 0 else last)
 
     def action_choose(self) -> None:
-        """Tell that the person wants to go on into this line."""
+        """Report that the user opens this line."""
         self.post_message(Chosen(self))
 
     def on_click(self, event: events.Click) -> None:
