@@ -8,11 +8,11 @@ import pytest
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SMALL = {
-    "check.py": ["--events", "3000", "--rounds", "1"],
-    "record.py": ["--pairs", "1", "--events", "80", "--seconds", "1"],
-    "view.py": ["--streams", "40", "--events", "1000", "--long", "100"],
+    "bench_check.py": ["--events", "3000", "--rounds", "1"],
+    "bench_record.py": ["--pairs", "1", "--events", "80", "--seconds", "1"],
+    "bench_view.py": ["--streams", "40", "--events", "1000", "--long", "100"],
 }
-SAID = {"check.py": "json.loads", "record.py": "p99 latency", "view.py": "slowest key"}
+SAID = {"bench_check.py": "json.loads", "bench_record.py": "p99 latency", "bench_view.py": "slowest key"}
 
 
 @pytest.mark.parametrize("name", SMALL)

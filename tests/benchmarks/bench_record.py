@@ -1,6 +1,6 @@
 """What recording costs the traffic: bare mitmproxy with streaming on against ours, in alternating pairs.
 
-    python tests/benchmarks/record.py [--pairs 9] [--events 20000] [--seconds 5]
+    python tests/benchmarks/bench_record.py [--pairs 9] [--events 20000] [--seconds 5]
 
 Prints, as medians with their spread: events/s through the proxy (ours : bare, and bare : bare for the noise), the
 p99 of the relay latency of 50 streams at 50 events/s, and the time to the first event. Everything runs here, each

@@ -1,6 +1,6 @@
 """How long checking takes, as ratios in one run: beside plain json.loads, and beside the SDK's own event union.
 
-uv run python tests/benchmarks/check.py [--events 100000] [--rounds 9]
+uv run python tests/benchmarks/bench_check.py [--events 100000] [--rounds 9]
 """
 
 import argparse
