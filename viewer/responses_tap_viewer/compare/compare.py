@@ -6,14 +6,14 @@ sides has moved; on one side, it is missing or extra. A scope without a partner 
 """
 
 from bisect import bisect_left
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from responses_tap.timeline import Entry
+from responses_tap_viewer.compare.matching import Matched, Token, in_order, matched_children, matching, moved, tokens_of
 from responses_tap_viewer.compare.outline import ScopeNode, Step, outline
 from responses_tap_viewer.compare.shape import FieldDifference, differing
 from responses_tap_viewer.streams import Stream, UnusableInput
@@ -104,23 +104,6 @@ def described(step: Step) -> str:
     return step.type if step.count == 1 else f"{step.type} × {step.count}"
 
 
-type _Key = tuple[str, int]
-type _Matched = tuple[ScopeNode, ScopeNode]
-
-
-class _Token(NamedTuple):
-    """An element of a scope's sequence: an event of its own, or where one of its children begins or ends."""
-
-    key: _Key
-    at: Step
-    bound: str = ""
-    """In words, which child begins or ends here; empty for an event."""
-
-    @property
-    def label(self) -> str:
-        return self.bound or self.at.type
-
-
 class _Aligner:
     def __init__(self) -> None:
         self.differences: list[Difference] = []
@@ -132,7 +115,7 @@ class _Aligner:
 
     def scope(self, a: ScopeNode, b: ScopeNode) -> None:
         """Align two scopes that belong together, and all that is in them."""
-        pairs = _children(a.children, b.children)
+        pairs = matched_children(a.children, b.children)
         stable = self._reordered(a, pairs)
         self._whole(DifferenceKind.MISSING, a, [pair[0] for pair in pairs])
         self._whole(DifferenceKind.EXTRA, b, [pair[1] for pair in pairs])
@@ -170,9 +153,9 @@ class _Aligner:
             rows.append(Pair("≠" if glyph == SAME and id(step) in different else glyph, step, partner))
         return rows + alone
 
-    def _reordered(self, parent: ScopeNode, pairs: Sequence[_Matched]) -> list[_Matched]:
+    def _reordered(self, parent: ScopeNode, pairs: Sequence[Matched]) -> list[Matched]:
         """The pairs that stand in the same order on both sides; the others become differences."""
-        stable = _in_order(pairs)
+        stable = in_order(pairs)
         kept = {id(a) for a, _ in stable}
         for a, b in pairs:
             if id(a) not in kept:
@@ -191,16 +174,16 @@ class _Aligner:
                 events = tuple(map(described, steps))
                 self._add(kind, scope.kind, scope.type, parent, *sides, detail=where, events=events)
 
-    def _sequence(self, a: ScopeNode, b: ScopeNode, children: Sequence[_Matched]) -> None:
+    def _sequence(self, a: ScopeNode, b: ScopeNode, children: Sequence[Matched]) -> None:
         """Align the events of two scopes, together with where their children begin and end."""
-        left, right = _tokens(a, children, 0), _tokens(b, children, 1)
-        matches = _matches([token.key for token in left], [token.key for token in right])
+        left, right = tokens_of(a, children, 0), tokens_of(b, children, 1)
+        matches = matching([token.key for token in left], [token.key for token in right])
         for i, j in matches:
             self._match(SAME, left[i], right[j])
         in_a, in_b = [i for i, _ in matches], [j for _, j in matches]
         rest_a = sorted(set(range(len(left))).difference(in_a))
         rest_b = sorted(set(range(len(right))).difference(in_b))
-        for i, j in _moved(left, right, rest_a, rest_b):
+        for i, j in moved(left, right, rest_a, rest_b):
             self._match(GLYPHS[DifferenceKind.MOVED], left[i], right[j])
             detail = f"{_behind(left, i)} in A, {_behind(right, j)} in B"
             self._add(DifferenceKind.MOVED, "event", left[i].label, a, [left[i].at], [right[j].at], detail=detail)
@@ -209,7 +192,7 @@ class _Aligner:
         for j in rest_b:
             self._lone(DifferenceKind.EXTRA, right[j], b, left, in_a, bisect_left(in_b, j))
 
-    def _match(self, glyph: str, a: _Token, b: _Token) -> None:
+    def _match(self, glyph: str, a: Token, b: Token) -> None:
         if not (a.bound or b.bound):
             self._partners[a.at.serial] = (glyph, b.at)
             self._matched.append((a.at, b.at))
@@ -217,9 +200,9 @@ class _Aligner:
     def _lone(
         self,
         kind: DifferenceKind,
-        token: _Token,
+        token: Token,
         scope: ScopeNode,
-        other: Sequence[_Token],
+        other: Sequence[Token],
         anchors: Sequence[int],
         at: int,
     ) -> None:
@@ -260,84 +243,7 @@ def _shape_difference(
     )
 
 
-def _children(a: Sequence[ScopeNode], b: Sequence[ScopeNode]) -> list[_Matched]:
-    """The scopes that belong together, in A's order: of one type and name first, then of one type, each by order."""
-    partners: dict[int, ScopeNode] = {}
-    taken: set[int] = set()
-    for by_name in (True, False):
-        waiting: dict[tuple[str, str], deque[ScopeNode]] = defaultdict(deque)
-        for scope in b:
-            if id(scope) not in taken:
-                waiting[scope.type, scope.name if by_name else ""].append(scope)
-        for scope in a:
-            found = waiting[scope.type, scope.name if by_name else ""]
-            if id(scope) not in partners and found:
-                partners[id(scope)] = found.popleft()
-                taken.add(id(partners[id(scope)]))
-    return [(scope, partners[id(scope)]) for scope in a if id(scope) in partners]
-
-
-def _in_order(pairs: Sequence[_Matched]) -> list[_Matched]:
-    """The longest run of pairs whose second scopes stand in the order of the first ones."""
-    longest: list[tuple[int, int | None]] = []
-    tails: list[int] = []
-    for index, (_, b) in enumerate(pairs):
-        at = bisect_left([pairs[tail][1].begin.serial for tail in tails], b.begin.serial)
-        longest.append((index, tails[at - 1] if at else None))
-        tails[at:] = [index, *tails[at + 1 :]]
-    kept = []
-    last = tails[-1] if tails else None
-    while last is not None:
-        kept.append(pairs[last])
-        last = longest[last][1]
-    return kept[::-1]
-
-
-def _tokens(scope: ScopeNode, children: Sequence[_Matched], side: int) -> list[_Token]:
-    tokens = [_Token((step.type, -1), step) for step in scope.steps]
-    for n, pair in enumerate(children):
-        # A child that begins or ends with another event says so itself.
-        if pair[0].begin.type == pair[1].begin.type:
-            tokens.append(_Token(("begins", n), pair[side].begin, f"{pair[side].short} begins"))
-        if pair[0].end.type == pair[1].end.type:
-            tokens.append(_Token(("ends", n), pair[side].end, f"{pair[side].short} ends"))
-    return sorted(tokens, key=lambda token: token.at.last if token.key[0] == "ends" else token.at.serial)
-
-
-def _matches(a: Sequence[_Key], b: Sequence[_Key]) -> list[tuple[int, int]]:
-    """The indexes of the elements that both sequences have, in order."""
-    start = 0
-    while start < min(len(a), len(b)) and a[start] == b[start]:
-        start += 1
-    end = 0
-    while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
-        end += 1
-    middle = SequenceMatcher(None, a[start : len(a) - end], b[start : len(b) - end], autojunk=False)
-    inner = [
-        (start + block.a + n, start + block.b + n) for block in middle.get_matching_blocks() for n in range(block.size)
-    ]
-    return [
-        *((n, n) for n in range(start)),
-        *inner,
-        *((len(a) - n, len(b) - n) for n in range(end, 0, -1)),
-    ]
-
-
-def _moved(
-    left: Sequence[_Token], right: Sequence[_Token], rest_a: list[int], rest_b: list[int]
-) -> list[tuple[int, int]]:
-    """The elements that both sides have, in other places; they are taken out of the rests."""
-    waiting: dict[_Key, deque[int]] = defaultdict(deque)
-    for j in rest_b:
-        waiting[right[j].key].append(j)
-    pairs = [(i, waiting[left[i].key].popleft()) for i in rest_a if waiting[left[i].key]]
-    moved_a, moved_b = {i for i, _ in pairs}, {j for _, j in pairs}
-    rest_a[:] = [i for i in rest_a if i not in moved_a]
-    rest_b[:] = [j for j in rest_b if j not in moved_b]
-    return pairs
-
-
-def _behind(tokens: Sequence[_Token], index: int) -> str:
+def _behind(tokens: Sequence[Token], index: int) -> str:
     return f"after {tokens[index - 1].label}" if index else "first"
 
 
