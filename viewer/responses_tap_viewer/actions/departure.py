@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAMED = 3
 """Places that are named beside the first."""
 _OPAQUE = frozenset(("obfuscation", "encrypted_content", "partial_image_b64", "logprobs"))
-"""Members whose strings nobody has said."""
+"""Members whose strings are neither user nor model text."""
 _TEXTS = {
     Content.WHOLE: "user and model text is exported as it is: {size:,} character{s}",
     Content.NO_TEXT: (
@@ -44,7 +44,7 @@ class Datum(NamedTuple):
 
 
 class PersonalFound(UnusableInput):
-    """Streams that must not leave as they are, for the personal data in them; `words` say all that would leave."""
+    """Streams that must not be exported as they are: they have personal data. `words` is the summary of the export."""
 
     def __init__(self, stream: Stream, data: Sequence[Datum], words: str) -> None:
         places = list(dict.fromkeys(datum.place for datum in data))

@@ -22,7 +22,7 @@ class Departure(NamedTuple):
     content: bytes
     """The content of a file."""
     words: str
-    """What is in it, for who decides whether it may leave."""
+    """A summary of what is in it, for the user who decides whether to share it."""
 
 
 def export(

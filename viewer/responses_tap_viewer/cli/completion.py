@@ -1,6 +1,6 @@
 """What the shell completes at a Tab, beside what click knows itself: streams, rule codes, filter fields, clients.
 
-Asked while a user types: what cannot be read completes to nothing, without a word.
+Runs while a user types: what cannot be read completes to nothing, silently.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 type _ShellComplete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 _STREAMS = 50
-"""The newest that are offered."""
+"""How many of the newest streams are offered."""
 
 
 def _at_tab(offer: Callable[[str], list[CompletionItem]]) -> _ShellComplete:
-    """As click calls it: what is typed decides alone."""
+    """A completion as click calls it; only the word being typed matters."""
     return lambda _ctx, _param, incomplete: offer(incomplete)
 
 

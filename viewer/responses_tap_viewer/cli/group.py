@@ -32,7 +32,7 @@ class _Commands(click.Group):
     """The group of commands: examples keep their lines, and unusable input is one line and status 2."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Wrong usage of the group itself is told in printable text."""
+        """Print wrong usage of the group itself as printable text."""
         with _printable_errors():
             return super().make_context(*args, **extra)
 
@@ -59,14 +59,14 @@ class _Commands(click.Group):
             _print_no_more()
             complain(f"the output cannot be written ({error.strerror})")
             ctx.exit(UNUSABLE)
-        except Exception as error:  # noqa: BLE001 (a traceback helps nobody who only has a file that causes it)
+        except Exception as error:  # noqa: BLE001 (a traceback is no help to the owner of the file that causes it)
             complain(internal(error))
             ctx.exit(UNUSABLE)
 
 
 @contextmanager
 def _printable_errors() -> Iterator[None]:
-    """Have wrong usage told in printable text: its words may be an argument's, which may be a file's name."""
+    """Make messages about wrong usage printable: they may quote an argument, which may be a file name."""
     try:
         yield
     except click.MissingParameter:  # its words are all our own, on lines of their own
@@ -76,7 +76,7 @@ def _printable_errors() -> Iterator[None]:
 
 
 def _print_no_more() -> None:
-    """Send what is still in standard output's buffer nowhere: writing it at the end would fail again."""
+    """Discard what is left in standard output's buffer: writing it at exit would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -10,7 +10,7 @@ DB = click.Path(path_type=Path, dir_okay=False)
 
 
 def read_filter(ctx: click.Context, param: click.Parameter, value: str | None) -> Filter | None:
-    """The filter that an option names; wrong usage where it cannot be read."""
+    """The filter in an option; BadParameter where it cannot be parsed."""
     try:
         return None if value is None else parse(value)
     except FilterError as error:
@@ -18,7 +18,7 @@ def read_filter(ctx: click.Context, param: click.Parameter, value: str | None) -
 
 
 def read_age(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    """The seconds in a length of time like 7d, 12h or 30m; wrong usage where it is none."""
+    """The seconds in a duration like 7d, 12h or 30m; BadParameter for anything else."""
     from responses_tap_viewer.actions.removing import seconds
 
     try:
@@ -28,7 +28,7 @@ def read_age(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 
 
 def address(listen: str) -> tuple[str, int]:
-    """The host and the port of a --listen; wrong usage where it is none."""
+    """Host and port of a --listen; BadParameter for anything else."""
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port
         raise click.BadParameter(f"{listen!r} is no HOST:PORT, like 127.0.0.1:8090", param_hint="--listen")

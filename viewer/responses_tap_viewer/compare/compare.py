@@ -75,7 +75,7 @@ class Pair(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """What came out."""
+    """The differences of two streams, and their events side by side."""
 
     differences: list[Difference] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)

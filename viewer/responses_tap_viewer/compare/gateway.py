@@ -45,15 +45,15 @@ class TextChange(NamedTuple):
 
 
 class Delay(NamedTuple):
-    """How much later than the quickest event the others came through, nanoseconds."""
+    """How much later than the quickest event the others passed the gateway, nanoseconds."""
 
     median: int
     most: int
     type: str
-    """The event that came latest, and its position in A."""
+    """The type of the most delayed event, and its position in A."""
     position: int
     first: tuple[int, int]
-    """When the first event came, on each side since its own request."""
+    """When the first event arrived on each side, since its own request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class GatewayDiff:
     """How many comments, `[DONE]` markers and cut tails there are, before and behind it, where that differs."""
     deltas: tuple[int, int]
     pieces: tuple[int, int]
-    """In how many pieces the body came; 0 where that is not known."""
+    """In how many chunks the body arrived; 0 where unknown."""
     delay: Delay | None
     """None where one side has no times."""
     identical: bool
@@ -134,7 +134,7 @@ def _load(recording: Recording, id_: int) -> Stream:
 
 
 def _content(recording: Recording, row: StreamRow) -> str | None:
-    """The texts of a stream, whoever wrote it down; None where it has none."""
+    """A digest of the texts of a stream; None where it has none."""
     digest = hashlib.sha256()
     some = False
     for frame, _, _ in recording.frames(row.id):

@@ -92,7 +92,7 @@ def matching(a: Sequence[_Key], b: Sequence[_Key]) -> list[tuple[int, int]]:
 
 
 def moved(left: Sequence[Token], right: Sequence[Token], rest_a: list[int], rest_b: list[int]) -> list[tuple[int, int]]:
-    """The elements that both sides have, in other places; they are taken out of the rests."""
+    """The elements that both sides have in different places; removes them from the rests."""
     waiting: dict[_Key, deque[int]] = defaultdict(deque)
     for j in rest_b:
         waiting[right[j].key].append(j)

@@ -53,7 +53,7 @@ class ScopeNode:
     kind: str
     """response, item or part."""
     type: str = ""
-    """The type of item or content, empty while no event has told it."""
+    """The type of item or content, empty while no event has named it."""
     name: str = ""
     """The name of the tool that an item calls."""
     ordinal: int = 1
@@ -73,9 +73,9 @@ class ScopeNode:
     steps: list[Step] = field(default_factory=list)
     children: "list[ScopeNode]" = field(default_factory=list)
     guess: str = ""
-    """The type that its inner events make likely, for an item that none has told."""
+    """The type that its inner events make likely, for an item whose type no event names."""
     runs: dict[str, Step] = field(default_factory=dict)
-    """The runs of deltas, by type, that the next delta goes on."""
+    """The runs of deltas, by type, that the next delta extends."""
 
     @property
     def label(self) -> str:
@@ -207,7 +207,7 @@ def _text(data: dict[str, Any], key: str) -> str:
 
 
 def _step(scope: ScopeNode, step: Step, row: Row | None) -> Step:
-    """Add a step to its scope, or to the run that it goes on; notes between deltas (annotations) end no run."""
+    """Add a step to its scope, or to the run that it extends; notes between deltas (annotations) do not end a run."""
     is_delta = row.role is Role.DELTA if row else step.type.endswith(".delta")
     if not is_delta:
         if row is None or row.role is not Role.NOTE:
@@ -221,7 +221,7 @@ def _step(scope: ScopeNode, step: Step, row: Row | None) -> Step:
 
 
 def _settle(scope: ScopeNode) -> None:
-    """Give the types that only later events told, and the ordinals."""
+    """Set the types that only later events name, and the ordinals."""
     counts: Counter[str] = Counter()
     for child in scope.children:
         inner = next((CONTENTS[part.type] for part in child.children if part.type in CONTENTS), None)

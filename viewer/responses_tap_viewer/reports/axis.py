@@ -1,4 +1,4 @@
-"""The time axis of a stream as an SVG figure: how many events came when, and where the findings are."""
+"""The time axis of a stream as an SVG figure: how many events arrived when, and where the findings are."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -18,7 +18,7 @@ _MOST_TICKS = 8
 def axis(entries: Sequence[Entry], findings: Sequence[Finding], span_ns: int) -> Iterator[str]:
     """The lines of the figure, `span_ns` long, from the request on; its caption says in words what it shows.
 
-    Without an event there is none.
+    No lines where there is no event.
     """
     times = [entry.at_ns for entry in entries if entry.at_ns is not None and entry.position is not None]
     if not times:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _UNKNOWN = -1
 """HAR's number for what is not known."""
 _NO_URL = "https://unknown.invalid/v1/responses"
-"""HAR demands a URL, also of a stream whose file told none."""
+"""HAR requires a URL, even for a stream whose file has none."""
 
 
 def har(streams: Sequence[Stream]) -> str:

@@ -69,7 +69,7 @@ def resend_request(stream: Stream) -> ResendRequest:
 
 
 def _headers(recorded: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Those to send. What has no header's name is none: browsers' HARs hold `:path` and the like."""
+    """Those to send. Names that HTTP/1.1 doesn't allow are left out: browsers' HARs have `:path` and the like."""
     return tuple(
         (name, _ascii_masks(value))
         for name, value in recorded

@@ -32,7 +32,7 @@ class TapApp(App[str]):
     ]
 
     def __init__(self, path: Path, *, title: str = "", recorder: RecorderStatus | None = None) -> None:
-        """`title` is shown in place of the file's name, where nobody knows the file; `recorder` is who writes it."""
+        """`title` is shown in place of the file's name; `recorder` is what writes the file."""
         hasten_escape()
         super().__init__()
         self._path = path
@@ -44,7 +44,7 @@ class TapApp(App[str]):
         return MainScreen(self._path, self._title, self._recorder)
 
     def on_mount(self) -> None:
-        """Leave in good order, the terminal restored, also when a signal says so."""
+        """Exit properly, with the terminal restored, on signals too."""
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
 

@@ -16,7 +16,7 @@ _SECONDS = 0.025
 
 
 class _Selector(selectors.SelectSelector):
-    """Returns in time to see that nothing more came."""
+    """Returns in time to see that nothing more arrived."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         return super().select(_SECONDS if timeout is None else min(timeout, _SECONDS))

@@ -67,7 +67,7 @@ class RecorderProcess:
                     self._warning = line.decode(errors="replace").strip()
 
     def end(self) -> int:
-        """End it, with everything that came through written; its exit status."""
+        """End it once everything recorded is written; its exit status."""
         self._process.terminate()
         return self._process.wait()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from responses_tap.store import Recording, RecordingError, open_recording
 
 _PATIENCE_SECONDS = 0.5
-"""How long another program may keep the file to itself before that is told; it is tried again and again."""
+"""How long another program may lock the file before that is shown; reading is retried all the time."""
 
 
 class Change(Enum):
@@ -27,7 +27,7 @@ class Change(Enum):
 class WatchedRecording:
     """Reads the recording at `path`, whatever becomes of the file.
 
-    Where the recorder goes on in another file while this one is looked at, that is read as soon as there is a stream.
+    Where the recorder continues in another file meanwhile, that file is read as soon as it has a stream.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,12 +35,12 @@ class WatchedRecording:
         self.trouble = ""
         """Why the file cannot be read now, empty while it can."""
         self.next_file: str | None = None
-        """The file that the recorder had gone on in before this one was opened."""
+        """The file that the recorder had continued in before this one was opened."""
         self._recording: Recording | None = None
         self._identity: tuple[int, int] | None = None
         self._version = 0
         self._is_left = False
-        """Whether the recorder has gone on in another file, in which there is no stream yet."""
+        """Whether the recorder has continued in another file, which has no stream yet."""
         # One thread: a statement at a time, and none on the event loop.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recording")
 
@@ -73,7 +73,7 @@ class WatchedRecording:
         return self._go_on() or (Change.NOTHING if version == before else Change.WRITTEN)
 
     def _go_on(self) -> Change | None:
-        """Open the file that the recorder has gone on in since this one was opened, if it has."""
+        """Open the file that the recorder has continued in since this one was opened, if any."""
         change = None
         while (name := self._read(Recording.next_file)) is not None and name != self.next_file:
             path = self.path.with_name(name)
@@ -124,7 +124,7 @@ class WatchedRecording:
 
 
 def _leads_to_streams(path: Path) -> bool:
-    """Whether a recording has streams, or has gone on in a further file."""
+    """Whether a recording has streams, or continues in a further file."""
     try:
         with open_recording(path, _PATIENCE_SECONDS) as recording:
             return bool(recording.streams(limit=1)) or recording.next_file() is not None

@@ -98,7 +98,7 @@ CLIENTS = {
 
 
 def find_client(name: str) -> Client | None:
-    """The client of that name, or the only one whose name holds it; None where there is none or more than one."""
+    """The client of that name, or the only one whose name contains it; None for none or several."""
     name = name.lower()
     if name in CLIENTS:
         return CLIENTS[name]

@@ -16,7 +16,7 @@ from responses_tap.store.writer import Writer
 NAME = "standard input"
 _PIECE = 1 << 16
 _SHORTEST = len(b"\xef\xbb\xbf:")
-"""Bytes that are needed to tell what comes."""
+"""Bytes needed to recognise an event stream."""
 
 
 def read_start(pipe: int) -> tuple[bytes, bool]:

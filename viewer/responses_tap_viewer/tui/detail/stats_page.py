@@ -1,4 +1,4 @@
-"""The figures of a stream: how much came, how fast, in which pieces, and where it stalled."""
+"""The figures of a stream: how much arrived, how fast, in which chunks, and where it stalled."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -19,7 +19,7 @@ _GAPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000)
 _SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536)
 """Where the classes of chunks begin, bytes."""
 _LONGEST = 3
-"""How many of the longest gaps are told."""
+"""How many of the longest gaps are listed."""
 _PERCENTILE = 0.95
 
 

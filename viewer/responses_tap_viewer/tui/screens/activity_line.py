@@ -1,4 +1,4 @@
-"""The line below the panes that says what goes on: a recorder at work, a stream being replayed."""
+"""The line below the panes for what is running: a recorder, a replay."""
 
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,7 @@ class RecorderStatus(Protocol):
 
 
 class ActivityLine(Static):
-    """Says what goes on; hidden while nothing does."""
+    """Says what is running; hidden while nothing is."""
 
     def __init__(self) -> None:
         super().__init__(id="activity", markup=False)

@@ -81,7 +81,7 @@ class MainScreen(Screen[None]):
         self._follow()
 
     async def on_unmount(self) -> None:
-        """End what goes on, and close the recording when nobody reads it any more."""
+        """End what is running, and close the recording once nothing reads it."""
         self.workers.cancel_node(self)
         await self._replays.stop()
         await self._watched.close()
@@ -112,7 +112,7 @@ class MainScreen(Screen[None]):
         self._activity.show(self._replays.words, self._recorder.words if self._recorder else "")
 
     def _tell_file(self) -> None:
-        """Say which file it is now, and where the recording goes on if not in it."""
+        """Say which file is shown now, or in which one the recording continues."""
         watched = self._watched
         if watched.path != self._file:
             self._file = watched.path
@@ -238,7 +238,7 @@ class MainScreen(Screen[None]):
         self._panes.turn(step)
 
     def action_back(self) -> None:
-        """To the pane that one came from."""
+        """To the pane before; in the streams, clear the filter first."""
         if self._panes.current is not self._streams or not self._streams.clear_filter():
             self._panes.back()
 
@@ -258,7 +258,7 @@ class MainScreen(Screen[None]):
         self._panes.go(self._streams)
 
     def on_chosen(self, message: Chosen) -> None:
-        """Into a group, from a stream to its timeline, from a row to what is behind it."""
+        """Open a group, a stream's timeline, or the detail of a row."""
         in_streams = self._panes.current is self._streams
         if not in_streams or not self._streams.turn_group_fold():
             self._panes.go(self._timeline if in_streams else self._detail)

@@ -1,4 +1,4 @@
-"""How a filter that is being written may go on: fields by their names, values by what the recording has."""
+"""Completions of a filter: fields by name, values by what the recording has."""
 
 from collections.abc import Iterable
 

@@ -22,7 +22,7 @@ type KnownSummaries = Callable[[], Iterable[Summary]]
 
 
 class FilterLine(Vertical):
-    """Tells at each key which filter there is, and shows why there is none; enter keeps it, escape clears it."""
+    """Reports the filter at each key, or shows what is wrong with it; enter keeps it, escape clears it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "Clear the filter", show=False),
@@ -57,7 +57,7 @@ class FilterLine(Vertical):
         """Which of them is shown; their number where none is."""
 
     def compose(self) -> ComposeResult:
-        """The line, and one for how it may go on, or for what is wrong with it."""
+        """The line, and one for completions or for what is wrong."""
         yield self._input
         yield self._hint
 
@@ -130,6 +130,6 @@ class _Suggester(Suggester):
         self._summaries = summaries
 
     async def get_suggestion(self, value: str) -> str | None:
-        """How the text may go on."""
+        """The first completion of the text."""
         fitting = (text for text in completions(value, self._summaries()) if text.startswith(value))
         return next(fitting, None)

@@ -26,9 +26,9 @@ class Follower:
         self.rows: list[Row] = []
         """The rows so far. The list is replaced, never changed; but a run in it may grow."""
         self.caught_up = False
-        """Whether these are the rows of all that there was when one looked last."""
+        """Whether these are the rows of all that there was at the last reading."""
         self.arrivals = Arrivals()
-        """When the frames came that have been read so far."""
+        """When the frames that have been read arrived."""
         self._timeline = Timeline(full=full)
         self._next_n = 0
         self._version: int | None = None
@@ -43,7 +43,7 @@ class Follower:
         return more
 
     def read_frames(self, recording: Recording, rows: Iterable[Row]) -> bool:
-        """Read on for a moment what only the frames of these rows tell; whether there is still more to read."""
+        """Read the frames that these rows lack, for a moment; whether there is still more to read."""
         until = time.monotonic() + _MOMENT
         for row in rows:
             while lacks_frames(row):

@@ -41,7 +41,7 @@ class Times(Enum):
 
 
 class RowLines:
-    """The lines of a timeline; with `chunks`, each tells in which pieces its bytes came."""
+    """The lines of a timeline; with `chunks`, each says in which chunks its bytes arrived."""
 
     def __init__(self, rows: list[Row], times: Times, started_at: str, *, chunks: bool = False) -> None:
         self.rows = rows
@@ -129,7 +129,7 @@ def _event_spans(row: Row, pause_ns: int, *, full: bool) -> Line:
 
 
 def _branch(row: Row) -> str:
-    """The lines of the tree before a row: a scope opens, goes on, or closes with it."""
+    """The lines of the tree before a row: a scope opens, continues or closes with it."""
     known = ROWS.get(row.type)
     if known is None:
         return _OTHER

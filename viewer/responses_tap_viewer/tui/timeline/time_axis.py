@@ -12,7 +12,7 @@ _NS = 1e9
 
 
 class Arrivals:
-    """How many events came when, in buckets that grow with the stream: a few kilobytes, however long it is."""
+    """How many events arrived when, in buckets that grow with the stream: a few kilobytes, however long it is."""
 
     def __init__(self) -> None:
         self._counts = [0] * _BUCKETS
@@ -30,7 +30,7 @@ class Arrivals:
             self._counts[max(0, at_ns) // self._bucket_ns] += 1
 
     def in_parts(self, parts: int) -> list[int]:
-        """How many came in each of so many equal parts of the time until the last one."""
+        """How many arrived in each of so many equal parts of the time until the last one."""
         counts = [0] * parts
         for bucket, count in enumerate(self._counts[: self.last_ns // self._bucket_ns + 1]):
             counts[self.part(bucket * self._bucket_ns, parts)] += count

@@ -86,7 +86,7 @@ class TimelinePane(Pane):
         return follower is not None and bool(await watched.read(follower.advance))
 
     async def read_visible(self, watched: WatchedRecording) -> None:
-        """Read what only the frames of the visible rows, and of the one under the cursor, tell."""
+        """Read the frames of the visible rows and of the one under the cursor, as far as a row lacks them."""
         follower, lines = self.follower, self.lines
         rows = [row for line in (lines.cursor, *lines.visible_range) for row in self.rows[line : line + 1]]
         more = any(map(lacks_frames, rows))

@@ -209,7 +209,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self.post_message(Chosen(self))
 
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the mouse is; a second click goes on into the line."""
+        """Put the cursor where the mouse is; a second click opens the line."""
         if (offset := event.get_content_offset(self)) is None:
             return
         index = offset.y + self.scroll_offset.y
