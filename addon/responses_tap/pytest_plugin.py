@@ -77,7 +77,7 @@ def _head(stream: Any) -> Head:  # noqa: ANN401
     headers = getattr(stream, "headers", None)
     if not isinstance(status, int) or not isinstance(headers, Mapping | Message):
         return Head()
-    return Head(status, headers.get("content-type"))
+    return Head(status, headers.get("content-type", ""))
 
 
 def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401

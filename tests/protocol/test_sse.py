@@ -17,8 +17,7 @@ _BODIES = st.lists(_PIECES, max_size=40).map(b"".join)
 def decode(*chunks: bytes) -> list[Frame]:
     decoder = Decoder()
     frames = [frame for chunk in chunks for frame in decoder.feed(chunk)]
-    tail = decoder.finish()
-    return frames + ([tail] if tail else [])
+    return frames + decoder.finish()
 
 
 @given(_BODIES, st.lists(st.integers(0, 200), max_size=8))

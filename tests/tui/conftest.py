@@ -70,7 +70,7 @@ class Recorder:
         """Add frames, the first of them number `first`; the number after the last one."""
         decoder = Decoder()
         frames = decoder.feed(data)
-        frames += [tail] if (tail := decoder.finish()) else []
+        frames += decoder.finish()
         for n, frame in enumerate(frames, start=first):
             event = self.checkers[stream].feed(frame)
             at_ns, chunk = 180_000_000 + 20_000_000 * n + late_ns, n // per_chunk

@@ -222,7 +222,8 @@ def as_excerpt(imported: Imported) -> Imported:
 def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Checker:
     """The checker for a stream out of a file, by what the file tells of its request and answer."""
     resumed = resumed or is_resumption(imported.request.url)
-    head = Head(imported.answer.status, imported.answer.field("content-type"))
+    content_type = imported.answer.field("content-type") or ("" if imported.answer.headers else None)
+    head = Head(imported.answer.status, content_type)
     streamed = imported.answer.body is None or asks_for_stream(imported.request.url, imported.request.body)
     return Checker(
         profile,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from responses_tap.formats import Foreign
 from responses_tap.formats.imported import Imported, Taken
 from responses_tap.protocol.events import parse
+from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.sse import Frame, decode
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -82,8 +83,8 @@ def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
     events = [parse(frame.data or b"") for frame in with_data]
     if any(event.type is not None for event in events):
         return
-    if any(event.data.get("object") == "chat.completion.chunk" for event in events):
-        raise Foreign('is a Chat Completions stream; expected events of the Responses API (`"type": "response.…"`)')
+    if any(api_of(event.data, frame.event) for event, frame in zip(events, with_data, strict=True)):
+        return  # for the rules to say, too: whoever was sent this expected another API
     if not any(event.data for event in events) and all(event.fault for event in events):
         return  # every event is damaged: that is for the rules to say
     raise Foreign('has events without a type; expected events of the Responses API (`"type": "response.…"`)')

@@ -2,14 +2,13 @@
 
 import base64
 import json
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from responses_tap.formats import Foreign, values
 from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
 from responses_tap.protocol.events import parse
-from responses_tap.protocol.sse import Decoder, Frame, enframe, message_frame
+from responses_tap.protocol.sse import Frame, enframe, framed, message_frame
 
 VERSION = 1
 _NAME = "responses-tap trace"
@@ -67,16 +66,8 @@ def _enframed(frame: dict[str, Any]) -> bytes:
 
 
 def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:
-    decoder = Decoder()
-    waiting: deque[dict[str, Any]] = deque()
-    # A frame that ends in a lone CR comes out one later: what goes in and out is paired by its order.
-    for entry in frames:
-        waiting.append(entry)
-        for frame in decoder.feed(_raw(entry)):
-            origin = waiting.popleft()
-            yield _taken(frame, origin)
-    if waiting and (last := decoder.finish()) is not None:
-        yield _taken(last, waiting[0])
+    for frame, origin in framed((_raw(entry), entry) for entry in frames):
+        yield _taken(frame, origin)
 
 
 def _taken(frame: Frame, origin: dict[str, Any]) -> Taken:

@@ -4,6 +4,7 @@ After a mismatch both values may still be right, so a later one that equals eith
 value is a new finding: one wrong `output_text.done` is one finding, not three.
 """
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -13,16 +14,19 @@ from responses_tap.protocol.findings import Report
 from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
 from responses_tap.protocol.scopes import Response, Scope
 
+_HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
 
 def hold(scope: Scope, value: str) -> dict[str, Any] | None:
     """Take `value` as the next stated value of `scope`; the facts of the mismatch if it is a new one."""
     if scope.unsure:
         scope.pieces.clear()
     if scope.pieces:
-        joined = "".join(scope.pieces)
+        joined = _whole("".join(scope.pieces))
         scope.pieces.clear()
         if joined not in scope.accepted:
             scope.accepted.append(joined)
+    value = _whole(value)
     known = scope.accepted
     if not known:
         known.append(value)
@@ -33,6 +37,13 @@ def hold(scope: Scope, value: str) -> dict[str, Any] | None:
     known.append(value)
     where = common_length(latest, value)
     return {"difference": f"from character {where} on; {len(latest)} against {len(value)} characters"}
+
+
+def _whole(text: str) -> str:
+    """The text with the halves of characters joined that two deltas brought: rule AG613 tells of the cut."""
+    if text.isascii() or not _HALVES.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def common_length(a: str, b: str) -> int:
@@ -137,8 +148,10 @@ def differing_field(item: Scope, entry: dict[str, Any]) -> str | None:
     final = item.final or {}
     for field in _FIELDS:
         before, after = final.get(field), entry.get(field)
-        if field not in final or field not in entry or before == after:
+        if before == after:
             continue
+        if before is None or after is None:
+            return field
         if field in ("content", "summary"):
             if _same_texts(item, PART if field == "content" else SUMMARY, before, after):
                 continue

@@ -22,6 +22,8 @@ _MESSAGE_PATHS = (("error", "message"), ("error",), ("message",), ("detail",), (
 _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _FIELDS = ("event:", "data:", "id:", "retry:", ":")
+_MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How compressed bodies begin (RFC 1952, RFC 8878)."""
 _NO_JSON = object()
 
 
@@ -53,8 +55,14 @@ def judge_eventless(report: Report, head: Head, body: bytes, *, streamed: bool, 
     document = _json(text)
     if head.is_error:
         report("TR907", None, status=head.status, what=_error(text, document))
+    elif head.status is not None and (coding := _coding(body)) is not None:
+        report("TR915", None, coding=coding)
     elif not cut and (streamed or head.is_event_stream or not is_response(document)):
         report("LC110", None, what=_what(text, document))
+
+
+def _coding(body: bytes) -> str | None:
+    return next((name for magic, name in _MAGICS.items() if body.startswith(magic)), None)
 
 
 def _error(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from responses_tap.protocol.bodies import judge_eventless
-from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.events import Event, parse, string
 from responses_tap.protocol.findings import Finding, Severity, order
 from responses_tap.protocol.judge import Judge, Ledger
+from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, decode
@@ -64,6 +65,9 @@ class Checker:
         self._body = Ledger(self.profile, 0)
         self._transport = Transport(self._body, head, live=live, framed=framed)
         self._finished = False
+        self._other_api: Finding | None = None
+        """Says that these are events of another API; as long as none is this one's, that is all there is to say."""
+        self._has_ours = False
 
     @property
     def responses(self) -> list[Response]:
@@ -73,6 +77,8 @@ class Checker:
     @property
     def findings(self) -> list[Finding]:
         """The findings so far, in order of response and position; those about the end come last."""
+        if self._other_api is not None and not self._has_ours:
+            return [self._other_api]
         found = [*self._body.findings]
         for judge in self._judges:
             found += judge.ledger.findings
@@ -96,14 +102,28 @@ class Checker:
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
         judge.response.events += 1
+        self._look_for_other_api(frame, event)
         self._transport.event(frame, event)
         if self._transport.marked and judge.response.terminal is not None:
             return event  # no client reads on behind [DONE]; TR910 tells it
-        if event.type is None:
+        if event.type is None and event.data.get("error"):
+            judge.untyped_error(event)
+        elif event.type is None:
             judge.skip()
         else:
             judge.apply(event, at_ns)
         return event
+
+    def _look_for_other_api(self, frame: Frame, event: Event) -> None:
+        if self._has_ours:
+            return
+        self._has_ours = (event.type or "").startswith("response.")
+        if (api := api_of(event.data, frame.event)) is None:
+            return
+        if self._other_api is None:
+            self._other_api = Ledger(self.profile, 0)("SC815", event.position, api=api)
+        else:
+            self._other_api.add(event.position)
 
     def feed_whole(self, body: bytes) -> None:
         """Take a whole body that isn't an event stream, such as a response in JSON."""
@@ -128,6 +148,7 @@ class Checker:
             self._finished = True
             if self._judges:
                 is_cut = cut or self._is_excerpt
+                self._count_responses()
                 self._judges[-1].finish(cut=is_cut)
                 self._explain_losses()
                 if not is_cut:
@@ -137,19 +158,25 @@ class Checker:
                 judge_eventless(self._body, self._head, bytes(self._begin), streamed=self._streamed, cut=cut)
         return self.findings
 
+    def _count_responses(self) -> None:
+        ids = [judge.response.id for judge in self._judges]
+        if len(set(ids)) > 1:
+            self._body.response = 0
+            self._body("TR917", None, n=len(ids), ids=", ".join(str(id_) for id_ in ids[:4]))
+
     def _explain_losses(self) -> None:
         """An event that could not be read may be the one that the grammar misses: then that is no second defect."""
         for lost in self._body.findings:
             if lost.code not in _LOSSES:
                 continue
-            at = lost.position if lost.position is not None else lost.evidence[0] + 1
             ledger = self._judges[lost.response].ledger
-            for follow_up in (_MISSED, ("ID511",)):
-                missed = [f for f in ledger.findings if f.code.startswith(follow_up) and _at(f) >= at]
-                if missed:
-                    nearest = min(missed, key=_at)
-                    lost.remark(f"hence, perhaps, {nearest.code}: {nearest.text}")
-                    ledger.withdraw(nearest)
+            for at in _places(lost):
+                for follow_up in (_MISSED, ("ID511",)):
+                    missed = [f for f in ledger.findings if f.code.startswith(follow_up) and _at(f) >= at]
+                    if missed:
+                        nearest = min(missed, key=_at)
+                        lost.remark(f"hence, perhaps, {nearest.code}: {nearest.text}")
+                        ledger.withdraw(nearest)
 
     def _next(self) -> Judge:
         resumed = self._resumed and not self._judges
@@ -169,7 +196,15 @@ class Checker:
             if id_ != response.id:
                 judge.finish()
                 return self._next()
+        elif self._begins_another(event, response):
+            judge.finish(cut=True)
+            return self._next()
         return judge
+
+    def _begins_another(self, event: Event, response: Response) -> bool:
+        """Whether a response with an id of its own begins while another one runs."""
+        id_ = string(event.object("response"), "id")
+        return event.type == "response.created" and None not in (id_, response.id) and id_ != response.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +260,13 @@ def _frame_of(event: Mapping[str, Any]) -> Frame:
     data = json.dumps(dict(event) if isinstance(event, Mapping) else event).encode()
     name = event.get("type") if isinstance(event, Mapping) else None
     return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)
+
+
+def _places(lost: Finding) -> list[int]:
+    """Where the events should have stood that were lost."""
+    if lost.position is None:
+        return [after + 1 for after in lost.evidence]
+    return [lost.position, *lost.evidence]
 
 
 def _at(finding: Finding) -> float:

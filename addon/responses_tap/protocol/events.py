@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
-from responses_tap.protocol.grammar import ALIASES, OLD_NAMES, ROWS, Row
+from responses_tap.protocol.grammar import ALIASES, OLD_NAMES, ROWS, TERMINALS, Row
 
+_TERMINAL_ALIAS = "response.done"
+"""What the Realtime API, and servers that were made after it, call every terminal event; the status says which."""
 _LARGEST = 2**63
 """Numbers from here on are no index: SQLite could not store them either."""
 _DEEPEST = 200
@@ -135,8 +137,11 @@ def read(data: bytes) -> Event:
     return _event(parsed, None)
 
 
-def today(type_: str | None) -> str | None:
-    """Today's spelling of an old or wrong event name, None where the name is not one."""
+def today(type_: str | None, status: str | None = None) -> str | None:
+    """Today's spelling of an old or wrong event name, None where the name is not one; `status`: of its response."""
+    if type_ == _TERMINAL_ALIAS:
+        name = f"response.{status}"
+        return name if name in TERMINALS else "response.completed"
     return OLD_NAMES.get(type_) if type_ else None
 
 

@@ -255,6 +255,8 @@ def _others() -> list[Row]:
         Row("response.steer.accepted", STREAM, Role.NOTE, known=False),
         Row("response.steer.pending", STREAM, Role.NOTE, known=False),
         Row("response.steer.failed", STREAM, Role.NOTE, known=False),
+        Row("response.inject.created", STREAM, Role.NOTE, known=False),
+        Row("response.inject.failed", STREAM, Role.NOTE, known=False),
     ]
 
 

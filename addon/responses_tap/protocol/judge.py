@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from responses_tap.protocol.events import Event, today
+from responses_tap.protocol.events import Event, string, today
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.lifecycle import Lifecycle
@@ -87,7 +87,7 @@ class Judge:
             self._sequence.skip()
         else:
             self._sequence.apply(event)
-        if row is None and (name := today(event.type)):
+        if row is None and (name := today(event.type, string(event.object("response"), "status"))):
             row = ROWS[name]
         if not self._lifecycle.apply(event, row) or row is None:
             return
@@ -98,6 +98,11 @@ class Judge:
             if rule not in self._rules:
                 self._rules[rule] = rule(self.response, self.ledger)
             self._rules[rule].check(event, scope)
+
+    def untyped_error(self, event: Event) -> None:
+        """An error came without a type: whatever the stream lacks from here on is explained by it."""
+        self._sequence.skip()
+        self._lifecycle.untyped_error(event)
 
     def skip(self) -> None:
         """An event came that could not be read."""

@@ -18,10 +18,13 @@ class Lifecycle:
         self._latest: Row | None = None
         self._items_began = False
         self._found: dict[str, Finding] = {}
+        self._has_untyped_error = False
+        self._missing_created: Finding | None = None
 
     def apply(self, event: Event, row: Row | None) -> bool:
         """Move the lifecycle on; whether the event may still change the tree of scopes."""
-        if not self._begun:
+        # OpenAI keeps a connection alive with events of its own before the response is created.
+        if not self._begun and event.type != "keepalive":
             self._begin(event, row)
         if row is None:
             return False
@@ -37,12 +40,20 @@ class Lifecycle:
             return False  # a keepalive in disguise: TR913
         self._order(event, row)
         self._snapshot(event)
-        self._status(event)
+        self._status(event, row)
         if row.role is Role.TERMINAL:
             self._response.terminal = event.position
-            self._response.terminal_type = event.type
+            self._response.terminal_type = row.type
             self._response.state = row.type.removeprefix("response.")
         return True
+
+    def untyped_error(self, event: Event) -> None:
+        """Take an error that has no type, as an error event."""
+        error = event.data["error"]
+        message = error.get("message") if isinstance(error, dict) else error
+        self._has_untyped_error = True
+        self._response.error = event.position
+        self._report("SC814", event.position, message=message or error)
 
     def finish(self, *, cut: bool) -> None:
         """No more events will come; with `cut`, because the reader stopped."""
@@ -50,9 +61,11 @@ class Lifecycle:
         if response.terminal is not None:
             return
         response.state = "truncated"
-        if cut:
+        if cut or self._has_untyped_error:
             return
         if response.error is not None:
+            if response.events == 1:
+                self._report.withdraw(self._missing_created)
             self._report("LC104", response.error)
         else:
             self._report("LC103", None, missing="response.completed", events=response.events)
@@ -64,6 +77,7 @@ class Lifecycle:
         if event.sequence_number:
             self._response.tentative = []
         found = self._report("LC101", event.position, missing=RESPONSE.opener, type=event.type)
+        self._missing_created = found
         self._response.doubt(found)
 
     def _after_terminal(self, event: Event, row: Row) -> None:
@@ -101,13 +115,15 @@ class Lifecycle:
         created_at = snapshot.get("created_at")
         if response.created_at is None and isinstance(created_at, int | float):
             response.created_at = created_at
+        if snapshot:
+            response.snapshot = snapshot
         usage = snapshot.get("usage")
         if isinstance(usage, dict):
             response.usage = usage
 
-    def _status(self, event: Event) -> None:
+    def _status(self, event: Event, row: Row) -> None:
         status = string(event.object("response"), "status")
-        allowed = STATUS[event.type or ""]
+        allowed = STATUS[row.type]
         if status is not None and status not in allowed:
             self._report("ST701", event.position, type=event.type, have=status, want=" or ".join(allowed))
 

@@ -61,7 +61,7 @@ STATUSES = {
     "custom_tool_call": _ENDS,
     "computer_call": _ENDS,
     "local_shell_call": _ENDS,
-    "web_search_call": ("in_progress", "searching", "completed", "failed"),
+    "web_search_call": ("in_progress", "searching", "completed", "incomplete", "failed"),
     "file_search_call": ("in_progress", "searching", "completed", "incomplete", "failed"),
     "code_interpreter_call": ("in_progress", "interpreting", "completed", "incomplete", "failed"),
     "image_generation_call": ("in_progress", "generating", "completed", "failed"),
@@ -72,4 +72,5 @@ KNOWN_ITEMS = frozenset(ITEM_FIELDS) | {
     "compaction", "computer_call_output", "custom_tool_call_output", "function_call_output",
     "local_shell_call_output", "mcp_approval_response", "program", "program_output", "shell_call_output",
     "apply_patch_call_output", "tool_search_call", "tool_search_output", "additional_tools",
+    "multi_agent_call", "multi_agent_call_output", "agent_message", "configuration_update",
 }  # fmt: skip

@@ -211,7 +211,11 @@ class Parts:
 
     def _part(self, item: Scope, event: Event, row: Row) -> tuple[Scope, bool]:
         key = self._key(item, event, row)
-        part = item.children.get((row.kind.name, key)) or self._misnumbered(item, key, row)
+        part = (
+            item.children.get((row.kind.name, key))
+            or self._misnumbered(item, key, row)
+            or self._only_open(item, key, event, row)
+        )
         if part is not None:
             return part, False
         part = Scope(row.kind, key, item, first=event.position)
@@ -230,6 +234,24 @@ class Parts:
         part = item.children.pop((row.kind.name, wrong[0].key))
         item.children[row.kind.name, key] = part
         part.key = key
+        return part
+
+    def _only_open(self, item: Scope, key: int | str | None, event: Event, row: Row) -> Scope | None:
+        """The one open part that an event must be about whose number no part has; told once."""
+        if row.role is Role.OPEN or row.kind.key is None or not isinstance(key, int):
+            return None
+        parts = [part for part in item.inside(row.kind) if part.closed is None]
+        if len(parts) != 1 or parts[0].excused or parts[0].type not in (None, row.part or parts[0].type):
+            return None
+        (part,) = parts
+        if known := part.findings.get("NS202"):
+            known.add(event.position)
+        else:
+            facts = {"type": event.type, "kind": row.kind.name, "open": row.kind.opener}
+            place = {**item.place, row.kind.key: key}
+            found = self._report(row.kind.not_opened, event.position, place, missing=row.kind.opener, **facts)
+            found.remark(f"part {part.label} is open")
+            part.findings["NS202"] = found
         return part
 
     def _orphan(self, part: Scope, event: Event, row: Row) -> None:

@@ -108,6 +108,8 @@ class Response:
     error: int | None = None
     """The position of its `error` event."""
     usage: dict[str, Any] | None = None
+    snapshot: dict[str, Any] = field(default_factory=dict)
+    """The response object of the last lifecycle event that had one."""
     numbered: bool = False
     """Whether any event carries a sequence_number."""
     resumed: bool = False

@@ -4,14 +4,17 @@ One finding for each event type, with a count: a server that leaves a field out 
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from responses_tap.protocol.events import Event, Problem, json_type, today
+from responses_tap.protocol.events import Event, Problem, json_type, string, today
 from responses_tap.protocol.findings import Finding, Report, Severity
 from responses_tap.protocol.grammar import RESPONSE
 from responses_tap.protocol.scopes import Response
 
 _WITH_LOGPROBS = frozenset({"response.output_text.delta", "response.output_text.done"})
+_PART_INDICES = frozenset(("content_index", "summary_index", "command_index", "annotation_index"))
+_WITH_ERROR = frozenset(("error", "response.steer.failed", "response.inject.failed"))
+"""Events that have an `error` of their own (openai-python 3.57)."""
 _KEEPALIVE = "response.in_progress"
 """What some gateways send to keep a connection alive, without its response."""
 _NO_DATE_BEFORE = datetime(2025, 3, 1, tzinfo=UTC).timestamp()
@@ -26,6 +29,27 @@ def applies(response: Response, since: float) -> bool:
     return created is None or created < _NO_DATE_BEFORE or created >= since
 
 
+def _is_absent(problem: Problem) -> bool:
+    return problem.absent and problem.field != "item"  # SC805's
+
+
+class _Lack(NamedTuple):
+    """Fields that are missing, and where."""
+
+    finding: Finding
+    types: set[str]
+    fields: list[str]
+
+    def add(self, position: int, type_: str, fields: list[str]) -> None:
+        """Count one more event."""
+        self.finding.add(position)
+        self.fields.extend(field for field in fields if field not in self.fields)
+        self.types.add(type_)
+        names = ", ".join(self.fields)
+        one = next(iter(self.types))
+        self.finding.text = f"{one} lacks {names}" if len(self.types) == 1 else f"{len(self.types)} types lack {names}"
+
+
 class Shapes:
     """The shape of the events of one response."""
 
@@ -33,6 +57,8 @@ class Shapes:
         self._response = response
         self._report = report
         self._found: dict[tuple[str, str, str], Finding] = {}
+        self._lacks: dict[str, _Lack] = {}
+        """What fields are missing: by the type of the events, and by the fields."""
 
     def apply(self, event: Event) -> None:
         """Judge one event by itself."""
@@ -46,9 +72,11 @@ class Shapes:
             self._created_at(event)
         for problem in event.problems:
             self._problem(event, problem)
+        if absent := [problem.field for problem in event.problems if _is_absent(problem)]:
+            self._lacking(event, absent)
         if type_ in _WITH_LOGPROBS and event.data.get("logprobs") is None:
             self._logprobs(event)
-        if event.data.get("error") and type_ != "error":
+        if event.data.get("error") and type_ not in _WITH_ERROR:
             self._count("SC809", event)
 
     def _created_at(self, event: Event) -> None:
@@ -58,7 +86,7 @@ class Shapes:
             self._count("SC804", event, have)
 
     def _unknown(self, event: Event) -> None:
-        if name := today(event.type):
+        if name := today(event.type, string(event.object("response"), "status")):
             # A family of names (`….added`, `….done`) is wrong together.
             self._count("SC806", event, family=(event.type or "").rpartition(".")[0], today=name)
         else:
@@ -69,9 +97,22 @@ class Shapes:
         if problem.field == "item" and problem.have in ("", "null"):
             self._count("SC805", event)
         elif problem.absent:
-            self._count("SC801", event, problem)
+            return
+        elif problem.field in _PART_INDICES and isinstance(index := event.data.get(problem.field), int) and index < 0:
+            item = event.output_index or 0
+            self._count("ID508", event, key=problem.field, index=index, expected="0 or more", output_index=item)
         else:
             self._count("SC804", event, problem)
+
+    def _lacking(self, event: Event, fields: list[str]) -> None:
+        """Count an event without these fields: all that one type lacks, and what several types lack, has one cause."""
+        type_, names = event.type or "", ", ".join(fields)
+        lack = self._lacks.get(type_) or self._lacks.get(names)
+        if lack is None:
+            lack = _Lack(self._report("SC801", event.position, type=type_, field=names), {type_}, fields)
+        else:
+            lack.add(event.position, type_, fields)
+        self._lacks[type_] = self._lacks[names] = lack
 
     def _logprobs(self, event: Event) -> None:
         if applies(self._response, LOGPROBS_SINCE):
@@ -81,13 +122,11 @@ class Shapes:
         type_ = event.type or ""
         if problem is not None:
             facts |= problem._asdict()
-        # All missing fields of one type are one finding: they have one cause.
-        key = (code, family or type_, problem.field if problem and not problem.absent else "")
+        # A field that is wrong in one type of event is wrong in each of them.
+        key = (code, family or type_, problem.field if problem else "")
         known = self._found.get(key)
         if known is None:
             self._found[key] = self._report(code, event.position, **{**facts, "type": type_})
             return
         if event.position not in (known.position, *known.evidence[-1:]):
             known.add(event.position)
-        if problem is not None and problem.absent and problem.field not in known.text:
-            known.text += f", {problem.field}"

@@ -5,7 +5,9 @@ event stream"). Unlike a browser, the decoder drops nothing: comments, unknown f
 stay in `Frame.raw`, so that the frames of a body, joined, are that body byte for byte.
 """
 
+import itertools
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ DONE_MARKER = b"[DONE]"
 """The data of the marker that Chat Completions ends with. OpenAI's Responses API never sends it."""
 
 _BOM = b"\xef\xbb\xbf"
+_LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 # The first group is atomic: without that, the two halves of one CRLF would pass for two line ends.
 _FRAME_END = re.compile(rb"(?>\r\n|\r|\n)(?:\r\n|\r|\n)")
@@ -30,6 +33,8 @@ class Frame(NamedTuple):
     """The `data:` lines joined with LF, None where there is none (a comment, a lone `event:`)."""
     complete: bool = True
     """False for a tail that no blank line ended."""
+    run_together: bool = False
+    """Whether the blank line between the frame before and this one is missing."""
 
     @property
     def is_done_marker(self) -> bool:
@@ -91,7 +96,7 @@ class Decoder:
         self._has_cr = self._has_cr or b"\r" in chunk
         # Nearly every chunk is a frame.
         if not buffer and not self._has_cr and 0 <= chunk.find(b"\n\n") == len(chunk) - 2:
-            return [self._frame(chunk, complete=True)]
+            return self._cut(chunk, complete=True)
         buffer += chunk
         frames = []
         start = 0
@@ -102,17 +107,17 @@ class Decoder:
             if start == len(buffer):  # a huge frame is not to be there twice while it is parsed
                 buffer.clear()
                 start = 0
-            frames.append(self._frame(raw, complete=True))
+            frames += self._cut(raw, complete=True)
         del buffer[:start]
         self._searched = max(0, len(buffer) - _LONGEST_FRAME_END + 1)
         return frames
 
-    def finish(self) -> Frame | None:
-        """The unfinished tail of the body, None where the body ends with a blank line."""
+    def finish(self) -> list[Frame]:
+        """The unfinished tail of the body, nothing where the body ends with a blank line."""
         # A frame whose last line end is a lone CR was held back for the LF that might have followed.
         tail = bytes(self._buffer)
         self._buffer.clear()
-        return self._frame(tail, complete=_FRAME_END.search(tail) is not None) if tail else None
+        return self._cut(tail, complete=_FRAME_END.search(tail) is not None) if tail else []
 
     def _frame_end(self, start: int) -> int:
         """Where the first frame end at or after `start` stops, -1 if none is certain yet."""
@@ -125,12 +130,13 @@ class Decoder:
             return -1
         return match.end()
 
-    def _frame(self, raw: bytes, *, complete: bool) -> Frame:
+    def _cut(self, raw: bytes, *, complete: bool) -> list[Frame]:
         text = raw
         if self._first:
             self._first = False
             text = raw.removeprefix(_BOM)
-        return _parse(raw, text, complete=complete)
+        frame = _parse(raw, text, complete=complete)
+        return [frame] if frame.data is None or b"\n" not in frame.data else list(_apart(raw, frame))
 
 
 def message_frame(raw: bytes, *, is_text: bool = True) -> Frame:
@@ -143,8 +149,52 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Frame]:
     decoder = Decoder()
     for chunk in chunks:
         yield from decoder.feed(chunk)
-    if (tail := decoder.finish()) is not None:
-        yield tail
+    yield from decoder.finish()
+
+
+def framed[Origin](kept: Iterable[tuple[bytes, Origin]]) -> Iterator[tuple[Frame, Origin]]:
+    """The frames of a body that was kept frame by frame, each with what was kept of its origin.
+
+    A frame that ends in a lone CR, or without its blank line, comes out later: they are paired by their order.
+    """
+    decoder = Decoder()
+    waiting: deque[tuple[bytes, Origin]] = deque()
+    for raw, origin in kept:
+        waiting.append((raw, origin))
+        yield from _paired(decoder.feed(raw), waiting)
+    yield from _paired(decoder.finish(), waiting)
+
+
+def _paired[Origin](frames: list[Frame], waiting: deque[tuple[bytes, Origin]]) -> Iterator[tuple[Frame, Origin]]:
+    if len(frames) > len(waiting):  # events without blank lines, which 0.1.0 kept as one frame
+        frames = [Frame.whole(raw) for raw, _ in waiting]
+    for frame in frames:
+        yield frame, waiting.popleft()[1]
+
+
+def _apart(raw: bytes, frame: Frame) -> Iterator[Frame]:
+    """The frame, or the events in it where the blank lines between them are missing.
+
+    Data that is a whole JSON object ends an event: behind it, another one begins with its `event:` line or its data.
+    """
+    begins = [0]
+    data: list[bytes] = []
+    for line in _LINES.finditer(raw):
+        field, _, value = line[0].strip().partition(b":")
+        is_whole = bool(data) and data[0][:1] == b"{" and data[-1][-1:] == b"}"
+        if is_whole and (field == b"event" or (field == b"data" and value.lstrip()[:1] == b"{")):
+            begins.append(line.start())
+            data = []
+        if field == b"data":
+            data.append(value.strip())
+    if len(begins) == 1:
+        yield frame
+        return
+    for n, (begin, end) in enumerate(itertools.pairwise([*begins, len(raw)])):
+        part = raw[begin:end]
+        is_last = end == len(raw)
+        cut = _parse_fields(part, part.removeprefix(_BOM), complete=frame.complete or not is_last)
+        yield cut._replace(run_together=n > 0)
 
 
 def _parse(raw: bytes, text: bytes, *, complete: bool) -> Frame:

@@ -15,6 +15,7 @@ class Head(NamedTuple):
 
     status: int | None = None
     content_type: str | None = None
+    """Empty where the response has headers, and none of them is this."""
 
     @property
     def is_error(self) -> bool:
@@ -45,12 +46,16 @@ class Transport:
         position = event.position
         if position == event.response == 0:
             self._judge_head()
+        if event.type is None and event.data.get("error"):
+            return  # SC814 tells it
         if event.fault is not None:
-            self._report(_FAULTS[event.fault.kind], position, detail=event.fault.detail)
+            self._count(_FAULTS[event.fault.kind], position, detail=event.fault.detail)
         if frame.event is None:
             self._count("TR902", position)
         elif event.type is not None and frame.event != event.type:
             self._count("TR901", position, event=frame.event, type=event.type)
+        if frame.run_together and position:
+            self._count("TR914", position, before=position - 1)
         if self.marked:
             self._count("TR910", position)
 
@@ -59,13 +64,16 @@ class Transport:
         if head.is_error:
             self._report("TR907", None, status=head.status, what=" with an event stream")
         if head.content_type is not None and not head.is_event_stream:
-            self._report("TR906", None, have=head.content_type)
+            self._report("TR906", None, have=head.content_type or "missing")
 
     def nothing(self, frame: Frame, response: Response | None) -> None:
         """A frame without data: a comment, or an `event:` line alone."""
         if frame.event is not None and frame.complete:
             after = response.events - 1 if response else -1
-            found = self._report("TR912", None, event=frame.event, after=after)
+            if known := self._found.get("TR912"):
+                known.add(after)
+                return
+            found = self._found["TR912"] = self._report("TR912", None, event=frame.event, after=after)
             found.response = response.index if response else 0
             found.evidence.append(after)
 
@@ -84,6 +92,7 @@ class Transport:
     def finish(self, response: Response) -> None:
         """The body has ended; `response` is its last."""
         if response.terminal is None:
+            self._report.withdraw(self._found.get("TR908"))
             return  # LC103 tells it
         if self._tail:
             # Editors trim the end of files; on the wire it makes clients lose the last event.

@@ -109,10 +109,11 @@ class EventBody:
 
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
-        if (tail := self._decoder.finish()) is not None:
+        if tail := self._decoder.finish():
             if self._tail_written:
                 self._tail_written = None
-            self.take(tail, at_ns, chunk)
+            for frame in tail:
+                self.take(frame, at_ns, chunk)
         if self._is_unchecked:
             return
         try:

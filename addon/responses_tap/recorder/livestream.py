@@ -306,7 +306,7 @@ class LiveStream:
 
     def _event_body(self, *, streamed: bool = True) -> EventBody:
         resumed = is_resumption(self._url)
-        head = Head(self._status, self._content_type)
+        head = Head(self._status, self._content_type if self._status is None else self._content_type or "")
         checker = Checker(self._profile, live=True, resumed=resumed, head=head, streamed=streamed)
         return EventBody(self.id, self._writer, checker)
 

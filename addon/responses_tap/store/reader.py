@@ -3,7 +3,6 @@
 import heapq
 import json
 import sqlite3
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
@@ -17,7 +16,7 @@ from sqlite_utils import Database
 from responses_tap.errors import RecordingError
 from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
+from responses_tap.protocol.sse import Frame, Passed, framed, message_frame
 from responses_tap.store.columns import Columns, Misfit, Row
 from responses_tap.store.migrations import LATER, check_schema, damaged
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
@@ -152,16 +151,8 @@ class Recording:
         if self.route(stream_id) == "websocket":
             yield from ((_message(row.raw, row.position), row.at_ns, row.chunk) for row in self.events(stream_id))
             return
-        decoder = Decoder()
-        waiting: deque[EventRow] = deque()
-        # A frame that ends in a lone CR comes out one row later: rows and frames are paired by their order.
-        for row in self.events(stream_id):
-            waiting.append(row)
-            for frame in decoder.feed(row.raw):
-                origin = waiting.popleft()
-                yield frame, origin.at_ns, origin.chunk
-        if waiting and (last := decoder.finish()) is not None:
-            yield last, waiting[0].at_ns, waiting[0].chunk
+        for frame, row in framed((row.raw, row) for row in self.events(stream_id)):
+            yield frame, row.at_ns, row.chunk
 
     def entries(self, stream_id: int) -> Iterator[Entry]:
         """The frames of a stream as a timeline takes them."""

@@ -7,6 +7,7 @@ from responses_tap.protocol.rules import (
     missing,
     nesting,
     order,
+    request,
     schema,
     status,
     timing,
@@ -15,7 +16,20 @@ from responses_tap.protocol.rules import (
 )
 from responses_tap.protocol.rules.rule import DISPATCH, RULES, Page, Rule
 
-GROUPS = (lifecycle, nesting, missing, order, identity, agreement, status, schema, transport, websocket, timing)
+GROUPS = (
+    lifecycle,
+    nesting,
+    missing,
+    order,
+    identity,
+    agreement,
+    status,
+    schema,
+    transport,
+    websocket,
+    timing,
+    request,
+)
 """The groups in the order of their numbers: LC1xx, NS2xx, MD3xx, …."""
 
 __all__ = ["DISPATCH", "GROUPS", "RULES", "Page", "Rule"]

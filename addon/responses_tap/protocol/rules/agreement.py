@@ -5,7 +5,7 @@ import json
 from responses_tap.protocol.agreement import differing_field, matched_output
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.grammar import PART, TERMINALS
+from responses_tap.protocol.grammar import PART, ROWS, TERMINALS, Role
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
 
@@ -277,3 +277,55 @@ def _is_json_object(text: str) -> bool:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
         return False
+
+
+_DELTAS = tuple(row.type for row in ROWS.values() if row.role is Role.DELTA and row.value == "delta")
+
+
+class ReplacementCharacters(Rule, code="AG612", severity=Severity.WARNING):
+    """Replacement characters (U+FFFD) are in the text, at the border of a delta.
+
+    Impact: What stood there is lost, in the client and in what is stored.
+    Bad: text~'caf\ufffd', text~'\ufffd!'
+    Good: text~'caf', text~'é!'
+    Fine: Only a note within a delta: a model may write one.
+    Source: farion1231/cc-switch#1923, wecode-ai/Wegent#2271; WHATWG Encoding, "decode with replacement".
+    Fix: decode UTF-8 incrementally, so that a character may be in two chunks.
+    """
+
+    message = "there are replacement characters, the first at {position}: something on the way decodes UTF-8 in pieces"
+    on = _DELTAS
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A delta: has it lost a character?"""
+        piece = event.data.get("delta")
+        if not isinstance(piece, str) or "\ufffd" not in piece or event.fault is not None:  # TR905's
+            return
+        severity = None if "\ufffd" in (piece[0], piece[-1]) else Severity.NOTE
+        if self._known is None:
+            self._known = self.found(event.position, severity=severity)
+            return
+        self._known.add(event.position)
+        if severity is None and self._known.severity is Severity.NOTE:
+            self._known.severity = self.severity
+
+
+class SplitCharacter(Rule, code="AG613", severity=Severity.WARNING):
+    """A delta ends within a character: with the first half of a surrogate pair, which the next delta completes.
+
+    Impact: Decoders in languages whose texts are UTF-8 (Python, Rust, Go) cannot hold the half, and replace or reject
+        it; JavaScript joins the halves again.
+    Bad: text~"\\ud83d", text~"\\ude00"
+    Good: text~"\\ud83d\\ude00"
+    Source: RFC 8259, section 8.2: the behaviour of software that receives unpaired surrogates is unpredictable.
+    Fix: cut deltas between characters.
+    """
+
+    message = "the delta at {position} ends within a character"
+    on = _DELTAS
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A delta: does it end where a character does?"""
+        piece = event.data.get("delta")
+        if isinstance(piece, str) and piece and "\ud800" <= piece[-1] <= "\udbff":
+            self.found_once(event.position)

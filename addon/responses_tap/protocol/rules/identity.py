@@ -337,3 +337,48 @@ class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
             after = snapshot.get(field)
             if before is not None and after is not None and after != before:
                 self.found_once(event.position, field=field, before=before, after=after)
+
+
+class IdEmpty(Rule, code="ID517", severity=Severity.WARNING):
+    """The id of a response, an item or a call is an empty string.
+
+    Impact: No tested client fails at once; what is found by its id is not: outputs of tools are sent back for nothing,
+        and OpenAI rejects an empty `call_id`.
+    Bad: item+0{function_call, call_id:""}
+    Good: item+0{function_call, call_id:"call_1"}
+    Source: OpenAI API reference (openai-openapi 2.3.0), `id` and `call_id` identify.
+    Fix: mint an id, or leave the field out where it is optional.
+    """
+
+    message = "{field} of {what} is an empty string at {position}"
+    on = ("response.created", "response.output_item.added", "response.output_item.done")
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A response or an item: do its ids say anything?"""
+        holder = event.object("response" if event.type == "response.created" else "item")
+        what = "the response" if event.type == "response.created" else f"item {event.output_index}"
+        for field in ("id", "call_id"):
+            if holder.get(field) == "" and not (field == "call_id" and holder.get("type") in CALL_ITEMS):  # ID513's
+                self.found_once(event.position, field=field, what=what)
+                return
+
+
+class CallIdTooLong(Rule, code="ID518", severity=Severity.WARNING):
+    """A `call_id` has more than 64 characters.
+
+    Impact: OpenAI rejects the next request, which sends it back with the call's output.
+    Bad: item+0{function_call, call_id:(80 characters)}
+    Good: item+0{function_call, call_id:(up to 64 characters)}
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema FunctionCallOutputItemParam, call_id: maxLength 64.
+    Fix: mint shorter ids.
+    """
+
+    message = "call_id of item {output_index} has {n} characters, at most 64 are taken back"
+    on = ("response.output_item.added", "response.output_item.done")
+    _most = 64
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A call: can its id be sent back?"""
+        call_id = string(event.object("item"), "call_id") or ""
+        if len(call_id) > self._most and scope is not None and self.code not in scope.findings:
+            scope.findings[self.code] = self.found(event.position, scope.place, n=len(call_id))

@@ -1,11 +1,12 @@
 """SC8xx: events have the fields, types and names that clients parse."""
 
 from responses_tap.protocol.events import Event, string
+from responses_tap.protocol.findings import Report as Reporter
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS
 from responses_tap.protocol.rules.rule import Rule
-from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.scopes import Response, Scope
 from responses_tap.protocol.shapes import LOGPROBS_SINCE, applies
 
 
@@ -173,13 +174,25 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
 
     message = "the response in {type} lacks {fields}"
     on = ("response.created", *TERMINALS)
+    _decoded = frozenset(("id", "object", "created_at", "model", "status", "output"))
+    """What typed clients decode; where only fields lack that may be null, no tested client fails."""
+
+    def __init__(self, response: Response, report: Reporter) -> None:
+        super().__init__(response, report)
+        self._told: set[str] = set()
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A first or last snapshot: is it whole?"""
         snapshot = event.object("response")
         missing = [field for field in self._response.required if field not in snapshot]
-        if missing and "response" in event.data:
-            self.found(event.position, type=event.type, fields=", ".join(missing))
+        if not missing or "response" not in event.data:
+            return
+        if self._known is not None and self._told.issuperset(missing):
+            self._known.add(event.position)
+            return
+        self._told |= set(missing)
+        severity = None if self._decoded.intersection(missing) else Severity.WARNING
+        self._known = self.found(event.position, severity=severity, type=event.type, fields=", ".join(missing))
 
 
 class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
@@ -268,3 +281,32 @@ class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
         """An error: does it say what happened?"""
         if not event.data.get("message") and not event.object("error").get("message"):
             self.found(event.position)
+
+
+class UntypedError(Rule, code="SC814", severity=Severity.ERROR):
+    """A frame holds an error and no type: `{"error": {…}}`.
+
+    Impact: openai-python and openai-node raise APIError with its message; clients that look at types, such as Codex,
+        ignore it and report a closed stream (router-for-me/CLIProxyAPI#3055).
+    Bad: …, text~, {"error":{message}}, EOF
+    Good: …, text~, error{message}, failed<error:{code, message}>
+    Source: Open Responses specification, section 'Streaming': each event has a type; openai-python 3.54.0,
+        openai/_streaming.py, Stream.__stream__.
+    Fix: send an `error` event with type, code and message, then response.failed.
+    """
+
+    message = "an error was sent without a type: {message}"
+
+
+class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
+    """The stream is one of another API.
+
+    Impact: Clients of the Responses API find no event that they know: an empty answer, or an error.
+    Bad: {"object":"chat.completion.chunk","choices":[…]}
+    Good: response.created, …
+    Fine: a stream that was meant for a client of that API.
+    Source: Chat Completions, Anthropic Messages, Gemini, Assistants, Managed Agents and AG-UI, as documented.
+    Fix: translate the upstream's events into those of the Responses API, or ask at the address of that API.
+    """
+
+    message = "these are events of {api}, not of the Responses API"

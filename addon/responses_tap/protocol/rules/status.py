@@ -1,10 +1,18 @@
 """ST7xx: each status says what happened."""
 
+import json
+from typing import Any
+
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.objects import STATUSES
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
+
+_GENERATED = frozenset(("message", "reasoning", "function_call", "custom_tool_call"))
+"""Items that the model writes: where one is incomplete, the response was cut. A tool's own end is another matter."""
+_TOTALS = ("input_tokens", "output_tokens", "total_tokens")
+_DETAILS = {"input_tokens_details": "cached_tokens", "output_tokens_details": "reasoning_tokens"}
 
 
 class ResponseStatusMismatch(Rule, code="ST701", severity=Severity.ERROR):
@@ -42,8 +50,10 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A completed response: did it reach its limit, or leave an item incomplete?"""
+        if string(event.object("response"), "status") == "incomplete":
+            return  # ST701 tells it
         for item in self._response.every_item:
-            if item.final and item.final.get("status") == "incomplete":
+            if item.type in _GENERATED and item.final and item.final.get("status") == "incomplete":
                 self.found(event.position, item.place, why=f"item {item.key} is incomplete")
                 return
         limit = event.object("response").get("max_output_tokens")
@@ -116,6 +126,8 @@ class CompletedWithError(Rule, code="ST705", severity=Severity.WARNING):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A completed response: does it say otherwise itself?"""
+        if string(event.object("response"), "status") == "incomplete":
+            return  # ST701 tells it
         for field in ("error", "incomplete_details"):
             if event.object("response").get(field):
                 self.found(event.position, field=field)
@@ -224,3 +236,72 @@ class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
         if not isinstance(event.object("response").get("usage"), dict):
             severity = Severity.NOTE if event.type == "response.incomplete" else None
             self.found(event.position, severity=severity, type=event.type)
+
+
+class UsageInvalid(Rule, code="ST710", severity=Severity.ERROR):
+    """The usage of a terminal event lacks an integer that clients decode, or has something else in its place.
+
+    Impact: Codex fails the whole turn ('missing field `input_tokens`'). Without details, openai-python raises
+        AttributeError at `usage.input_tokens_details.cached_tokens`. Reported in NousResearch/Gym#3313 and
+        bitrouter#453.
+    Bad: completed<usage:{prompt_tokens, completion_tokens, total_tokens}>
+    Good: completed<usage:{input_tokens, output_tokens, total_tokens, …}>
+    Fine: Only a warning where nothing but the details lacks. `usage: null` is rule ST709's.
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema ResponseUsage, required.
+    Fix: send the three totals as integers, and both details.
+    """
+
+    message = "response.usage.{path} is {value}; clients decode an integer{hint}"
+    on = ("response.completed", "response.incomplete")
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A finished response: can its tokens be decoded?"""
+        usage = event.object("response").get("usage")
+        if not isinstance(usage, dict):
+            return
+        wrong = [name for name in _TOTALS if not _is_count(usage.get(name))]
+        if wrong:
+            hint = " (these are the names of Chat Completions)" if "prompt_tokens" in usage else ""
+            self.found(event.position, path=wrong[0], value=_shown(usage, wrong[0]), hint=hint)
+            return
+        for name, detail in _DETAILS.items():
+            details = usage.get(name)
+            path = f"{name}.{detail}" if isinstance(details, dict) else name
+            if not isinstance(details, dict) or not _is_count(details.get(detail)):
+                value = _shown(details if isinstance(details, dict) else usage, path.rpartition(".")[2])
+                self.found(event.position, severity=Severity.WARNING, path=path, value=value, hint="")
+                return
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _shown(holder: dict[str, Any], name: str) -> str:
+    return json.dumps(holder[name])[:60] if name in holder else "missing"
+
+
+class CompletedItemInIncomplete(Rule, code="ST711", severity=Severity.NOTE):
+    """The last item of a response that was cut by max_output_tokens says that it is completed.
+
+    Impact: No tested client fails; who reads the item alone takes half an answer for whole.
+    Bad: …, item-0{status:completed}, incomplete<reason:max_output_tokens>
+    Good: …, item-0{status:incomplete}, incomplete<reason:max_output_tokens>
+    Source: Open Responses specification, section 'Items are state machines'.
+    Fix: mark the item that was cut `incomplete`.
+    """
+
+    message = "the response was cut by max_output_tokens, and its last item {output_index} is completed"
+    on = ("response.incomplete",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """An incomplete response: does the item say so that was cut?"""
+        details = event.object("response").get("incomplete_details")
+        reason = details.get("reason") if isinstance(details, dict) else None
+        items = self._response.every_item
+        last = items[-1] if items else None
+        if reason != "max_output_tokens" or last is None or last.type not in _GENERATED or not last.final:
+            return
+        cut = any(item.final and item.final.get("status") == "incomplete" for item in items)
+        if not cut and last.final.get("status") == "completed":
+            self.found(event.position, last.place)

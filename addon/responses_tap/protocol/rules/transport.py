@@ -194,3 +194,45 @@ class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
     """
 
     message = "keepalive {type} at {position} is a response event without its response"
+
+
+class BlankLineMissing(Rule, code="TR914", severity=Severity.ERROR):
+    """Events follow each other without the blank line that ends an event.
+
+    Impact: Parsers that keep to WHATWG HTML join the data of all of them into one, which is not JSON: openai-python
+        raises JSONDecodeError, openai-node an exception (rexxars/eventsource-parser#31).
+    Bad: event: a, data: {…}, event: b, data: {…}, blank line
+    Good: event: a, data: {…}, blank line, event: b, data: {…}, blank line
+    Source: WHATWG HTML 9.2.6, event stream interpretation: an event is dispatched at a blank line.
+    Fix: end every event with an empty line (two line feeds).
+    """
+
+    message = "the blank line between events {before} and {position} is missing"
+
+
+class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
+    """One answer carries several responses, with ids of their own.
+
+    Impact: Clients show the texts of both, or raise at the second `response.created`; which one is stored differs.
+        Gateways that fall back to another server do so in the middle of a stream.
+    Bad: created<id=a>, …, completed<id=a>, created<id=b>, …, completed<id=b>
+    Good: created<id=a>, …, completed<id=a>
+    Fine: a file that several streams were written into; a WebSocket, which carries many.
+    Source: OpenAI API reference (openai-openapi 2.3.0): a request has one response.
+    Fix: begin to send when it is certain which server's response it is, or go on under the first one's id.
+    """
+
+    message = "one answer carries {n} responses ({ids})"
+
+
+class ContentEncodingMismatch(Rule, code="TR915", severity=Severity.ERROR):
+    """The body is compressed, and no Content-Encoding header says so.
+
+    Impact: Every client reads garbage, and finds no event in it.
+    Bad: no Content-Encoding, a body that begins with the bytes of a zstd frame
+    Good: Content-Encoding: zstd
+    Source: RFC 9110, section 8.4: Content-Encoding lists the codings that were applied.
+    Fix: declare the coding, or have the proxy that took the header away decode the body, too.
+    """
+
+    message = "the body is {coding}, and the Content-Encoding header does not say so"

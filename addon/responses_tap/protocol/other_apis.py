@@ -1,0 +1,36 @@
+"""Recognises the events of other streaming APIs, whose names and members are not those of the Responses API."""
+
+from typing import Any
+
+_BY_TYPE = {
+    "Anthropic Messages": frozenset(
+        ("message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
+         "message_stop")
+    ),
+    "AG-UI": frozenset(
+        ("RUN_STARTED", "RUN_FINISHED", "RUN_ERROR", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END",
+         "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "STATE_SNAPSHOT", "STATE_DELTA")
+    ),
+}  # fmt: skip
+_BY_LEAD = {"thread.": "Assistants", "agent.session.": "Managed Agents"}
+_OBJECTS = {"chat.completion.chunk": "Chat Completions", "text_completion": "Completions"}
+
+
+def api_of(data: dict[str, Any], name: str | None) -> str | None:
+    """The API that an event is of, by its members and by the name in its `event:` line; None for any other."""
+    kind = data.get("type")
+    names = [given for given in (kind, name) if isinstance(given, str)]
+    for api, types in _BY_TYPE.items():
+        if not types.isdisjoint(names):
+            return api
+    for lead, api in _BY_LEAD.items():
+        if any(given.startswith(lead) for given in names):
+            return api
+    known = data.get("object")
+    if isinstance(known, str) and known in _OBJECTS:
+        return _OBJECTS[known]
+    if kind is None and isinstance(data.get("candidates"), list):
+        return "Gemini"
+    if kind is None and isinstance(data.get("choices"), list):
+        return "Chat Completions"
+    return None

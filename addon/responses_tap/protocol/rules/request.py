@@ -1,0 +1,162 @@
+"""RQ0xx: the response does what its request asked for, as far as the response itself repeats the request."""
+
+import json
+import re
+from typing import Any
+
+from responses_tap.protocol.events import Event, string
+from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.scopes import Scope
+
+_CALLS = {"function_call": "function", "custom_tool_call": "custom"}
+"""Items that call a tool of the client's, and how such a tool is declared."""
+_OPEN_ENDED = frozenset(("function", "custom"))
+"""The types of tools whose names are all that can be called; with others (MCP, namespaces) more may be."""
+_MARKUP = re.compile(r"<tool_call>|<function=|\[TOOL_CALLS\]|<\|tool|<\|python_tag\|>")
+_JSON_FORMATS = frozenset(("json_schema", "json_object"))
+
+
+def _tools(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
+    tools = snapshot.get("tools")
+    return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+
+
+def _is_call(item: Scope) -> bool:
+    return (item.type or "").endswith("_call")
+
+
+class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
+    """A tool is called as another type of item than it was declared for.
+
+    Impact: Codex aborts the call: a `custom` tool called as `function_call` has arguments where it expects an input.
+    Bad: tools:[{custom, name:a}], item+0{function_call, name:a}
+    Good: tools:[{custom, name:a}], item+0{custom_tool_call, name:a}
+    Source: OpenAI API reference (openai-openapi 2.3.0), schemas FunctionToolCall and CustomToolCall.
+    Fix: call a `function` tool by a function_call item, a `custom` tool by a custom_tool_call item.
+    """
+
+    message = "{name} is declared as a {want} tool and called by a {have} at {position}"
+    on = ("response.output_item.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A call: is it of the type that its tool was declared with?"""
+        item = event.object("item")
+        want, name = _CALLS.get(string(item, "type") or ""), string(item, "name")
+        declared = {tool.get("type") for tool in _tools(self._response.snapshot) if tool.get("name") == name}
+        if want is not None and name and len(declared & _OPEN_ENDED) == 1 and want not in declared:
+            self.found_once(event.position, name=name, want=declared.pop(), have=item["type"])
+
+
+class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
+    """A call names a tool that the request did not declare.
+
+    Impact: The client has nothing to run: openai-agents raises ModelBehaviorError, others answer with an error.
+    Bad: tools:[{function, name:a}], item+0{function_call, name:b}
+    Good: tools:[{function, name:a}], item+0{function_call, name:a}
+    Fine: where the response repeats no tools, or has tools of other types (MCP, namespaces), which bring names of
+        their own.
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema Response, `tools`.
+    Fix: call only tools of the request, by the names it has for them.
+    """
+
+    message = "the call at {position} names the tool {name}, which is not among the {n} declared"
+    on = ("response.output_item.added",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A call: is its tool one of the request's?"""
+        item, tools = event.object("item"), _tools(self._response.snapshot)
+        name = string(item, "name")
+        if string(item, "type") not in _CALLS or not name or not tools or item.get("namespace"):
+            return
+        if all(tool.get("type") in _OPEN_ENDED for tool in tools) and name not in {tool.get("name") for tool in tools}:
+            self.found_once(event.position, name=name, n=len(tools))
+
+
+class ToolChoiceIgnored(Rule, code="RQ003", severity=Severity.NOTE):
+    """The response calls a tool although `tool_choice` forbids it, or calls none although it demands one.
+
+    Impact: No tested client looks; the program that asked waits for a call, or gets one it cannot use.
+    Bad: tool_choice:required, item+0{message}, item-0, completed
+    Good: tool_choice:required, item+0{function_call}, item-0, completed
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema ToolChoiceOptions.
+    Fix: constrain decoding by `tool_choice`, or say in the documentation that it is ignored.
+    """
+
+    message = "tool_choice is {choice}, and the response has {what}"
+    on = ("response.completed",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A completed response: does it call what it has to?"""
+        choice = event.object("response").get("tool_choice")
+        calls = [item for item in self._response.every_item if _is_call(item)]
+        if choice == "none" and calls:
+            self.found(event.position, choice=choice, what=f"a {calls[0].type}")
+        named = isinstance(choice, dict) and choice.get("type") in _OPEN_ENDED
+        if (choice == "required" or named) and not calls:
+            name = choice.get("name") if isinstance(choice, dict) else choice
+            self.found(event.position, choice=name, what="no call")
+
+
+class ToolCallAsText(Rule, code="RQ004", severity=Severity.NOTE):
+    """The markup of a tool call is in the text of a message.
+
+    Impact: The call is shown to the user instead of being run.
+    Bad: tools:[{function, name:a}], text='<tool_call>{"name": "a"}</tool_call>'
+    Good: tools:[{function, name:a}], item+0{function_call, name:a}
+    Fine: a model that explains such markup; hence a note.
+    Source: the chat templates of Hermes, Qwen, Llama and Mistral models.
+    Fix: give the server the tool parser of this model.
+    """
+
+    message = "the text at {position} has {markup}: the server's tool parser did not match"
+    on = ("response.output_text.done",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A finished text: is there a call in it?"""
+        found = _MARKUP.search(event.string("text") or "")
+        if found and _tools(self._response.snapshot):
+            self.found_once(event.position, markup=found[0])
+
+
+class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
+    """`text.format` asks for JSON, and the text of a completed response is none.
+
+    Impact: Every client that parses it fails: `responses.parse()` of openai-python raises ValidationError.
+    Bad: text.format:{json_object}, text='Sure! {…}', completed
+    Good: text.format:{json_object}, text='{…}', completed
+    Fine: a refusal, or a response that is incomplete.
+    Source: OpenAI API reference (openai-openapi 2.3.0), schema TextResponseFormatConfiguration.
+    Fix: constrain decoding to JSON, or to the schema.
+    """
+
+    message = "text.format is {format}, and the text of item {output_index} is not JSON"
+    on = ("response.completed",)
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A completed response: is its text what was asked for?"""
+        text = event.object("response").get("text")
+        format_ = text.get("format") if isinstance(text, dict) else None
+        kind = format_.get("type") if isinstance(format_, dict) else None
+        if kind not in _JSON_FORMATS:
+            return
+        for item in self._response.every_item:
+            said = _text_of(item.final or {})
+            if said and not _is_json(said):
+                self.found(event.position, item.place, format=kind)
+                return
+
+
+def _text_of(item: dict[str, Any]) -> str:
+    content = item.get("content") if item.get("type") == "message" else None
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
