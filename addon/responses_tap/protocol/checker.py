@@ -68,6 +68,8 @@ class Checker:
         self._other_api: Finding | None = None
         """Says that these are events of another API; as long as none is this one's, that is all there is to say."""
         self._has_ours = False
+        self._is_interrupted = False
+        """Whether a response began while another one ran."""
 
     @property
     def responses(self) -> list[Response]:
@@ -160,7 +162,8 @@ class Checker:
 
     def _count_responses(self) -> None:
         ids = [judge.response.id for judge in self._judges]
-        if len(set(ids)) > 1:
+        # A file may hold what several requests were answered with, one behind the other.
+        if len(set(ids)) > 1 and (self._head.status is not None or self._is_interrupted):
             self._body.response = 0
             self._body("TR917", None, n=len(ids), ids=", ".join(str(id_) for id_ in ids[:4]))
 
@@ -198,6 +201,7 @@ class Checker:
                 return self._next()
         elif self._begins_another(event, response):
             judge.finish(cut=True)
+            self._is_interrupted = True
             return self._next()
         return judge
 

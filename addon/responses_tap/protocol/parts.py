@@ -247,9 +247,15 @@ class Parts:
         if known := part.findings.get("NS202"):
             known.add(event.position)
         else:
-            facts = {"type": event.type, "kind": row.kind.name, "open": row.kind.opener}
-            place = {**item.place, row.kind.key: key}
-            found = self._report(row.kind.not_opened, event.position, place, missing=row.kind.opener, **facts)
+            found = self._report(
+                row.kind.not_opened,
+                event.position,
+                {**item.place, row.kind.key: key},
+                missing=row.kind.opener,
+                type=event.type,
+                kind=row.kind.name,
+                open=row.kind.opener,
+            )
             found.remark(f"part {part.label} is open")
             part.findings["NS202"] = found
         return part

@@ -11,7 +11,7 @@ from responses_tap.protocol.scopes import Scope
 
 _CALLS = {"function_call": "function", "custom_tool_call": "custom"}
 """Items that call a tool of the client's, and how such a tool is declared."""
-_OPEN_ENDED = frozenset(("function", "custom"))
+_NAMED = frozenset(("function", "custom"))
 """The types of tools whose names are all that can be called; with others (MCP, namespaces) more may be."""
 _MARKUP = re.compile(r"<tool_call>|<function=|\[TOOL_CALLS\]|<\|tool|<\|python_tag\|>")
 _JSON_FORMATS = frozenset(("json_schema", "json_object"))
@@ -43,8 +43,8 @@ class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
         """A call: is it of the type that its tool was declared with?"""
         item = event.object("item")
         want, name = _CALLS.get(string(item, "type") or ""), string(item, "name")
-        declared = {tool.get("type") for tool in _tools(self._response.snapshot) if tool.get("name") == name}
-        if want is not None and name and len(declared & _OPEN_ENDED) == 1 and want not in declared:
+        declared = {string(tool, "type") for tool in _tools(self._response.snapshot) if tool.get("name") == name}
+        if want is not None and name and len(declared & _NAMED) == 1 and want not in declared:
             self.found_once(event.position, name=name, want=declared.pop(), have=item["type"])
 
 
@@ -69,7 +69,8 @@ class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
         name = string(item, "name")
         if string(item, "type") not in _CALLS or not name or not tools or item.get("namespace"):
             return
-        if all(tool.get("type") in _OPEN_ENDED for tool in tools) and name not in {tool.get("name") for tool in tools}:
+        names = {string(tool, "name") for tool in tools}
+        if all(string(tool, "type") in _NAMED for tool in tools) and name not in names:
             self.found_once(event.position, name=name, n=len(tools))
 
 
@@ -92,7 +93,7 @@ class ToolChoiceIgnored(Rule, code="RQ003", severity=Severity.NOTE):
         calls = [item for item in self._response.every_item if _is_call(item)]
         if choice == "none" and calls:
             self.found(event.position, choice=choice, what=f"a {calls[0].type}")
-        named = isinstance(choice, dict) and choice.get("type") in _OPEN_ENDED
+        named = isinstance(choice, dict) and string(choice, "type") in _NAMED
         if (choice == "required" or named) and not calls:
             name = choice.get("name") if isinstance(choice, dict) else choice
             self.found(event.position, choice=name, what="no call")
@@ -138,7 +139,7 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
         text = event.object("response").get("text")
         format_ = text.get("format") if isinstance(text, dict) else None
         kind = format_.get("type") if isinstance(format_, dict) else None
-        if kind not in _JSON_FORMATS:
+        if not isinstance(kind, str) or kind not in _JSON_FORMATS:
             return
         for item in self._response.every_item:
             said = _text_of(item.final or {})
