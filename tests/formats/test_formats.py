@@ -24,7 +24,7 @@ TEXT = RECORDINGS / "clean/text.sse"
 SEED = RECORDINGS / "broken/llamastack-before-pr5308.sse"
 SEED_CODES = ["NS201", "NS205", "MD301"]
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
-NOT_SSE = {"TR901", "TR902", "TR903", "TR904", "TR905", "TR906", "TR907", "TR910", "TR911", "TR912"}
+NOT_SSE = {"TR901", "TR902", "TR903", "TR904", "TR905", "TR906", "TR907", "TR910", "TR911", "TR912", "TR914"}
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Result:

@@ -69,9 +69,13 @@ def codes(result: Result) -> list[str]:
     return [finding["code"] for stream in json.loads(result.stdout)["streams"] for finding in stream["findings"]]
 
 
+# What no paste can show: no event, half a character, events of another API.
+_UNPASTED = ("LC110", "AG613", "SC815")
+
+
 @pytest.mark.parametrize("form", FORMS)
 @settings(max_examples=12, deadline=None)
-@given(sample=st.sampled_from([*CLEAN, *(sample for sample in BROKEN if not sample.name.startswith("LC110"))]))
+@given(sample=st.sampled_from([*CLEAN, *(sample for sample in BROKEN if not sample.name.startswith(_UNPASTED))]))
 def test_a_stream_in_any_form_gives_the_findings_of_the_stream(form: str, sample: Path) -> None:
     events = readable_events(sample)
     want, _ = findings(alone(events))
