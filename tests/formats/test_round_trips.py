@@ -22,7 +22,8 @@ from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import Stream, find_stream
 
-SAMPLES = [*CLEAN, *BROKEN]
+# A file of one response each: TR917's has two, and each is exported by itself.
+SAMPLES = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith("TR917")]
 READABLE = ("json", "har", "sse")
 WITH_TIMES = ("json", "har")
 
