@@ -294,10 +294,10 @@ def test_mitmproxy_reads_the_har(recording: Path, tmp_path: Path) -> None:
 
 def test_a_har_whose_body_was_changed_is_named(recording: Path, tmp_path: Path) -> None:
     har = tmp_path / "a.har"
-    har.write_text(export(f"{recording}#2", "--format", "har").replace("\\n\\nevent:", "\\nevent:", 1))
+    har.write_text(export(f"{recording}#2", "--format", "har").replace("\\n\\nevent:", "\\n\\n: x\\n\\nevent:", 1))
     result = CliRunner().invoke(main, ["check", str(har)])
     assert result.exit_code == 2
-    assert "entry 0 is damaged (ValueError: its body has 12 frames, _responses_tap times for 13)" in result.stderr
+    assert "entry 0 is damaged (ValueError: its body has 14 frames, _responses_tap times for 13)" in result.stderr
 
 
 def test_the_heads_in_a_file_are_shown_and_exported(tmp_path: Path) -> None:

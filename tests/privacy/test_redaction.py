@@ -51,8 +51,12 @@ def said(path: Path) -> set[str]:
     return {word for text in texts for word in re.findall(r"\w{5,}", text)}
 
 
+# A finding about characters or words goes with them, and a file of two responses is two streams (TR917).
+_SAMPLES = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith(("AG612", "AG613", "RQ004", "TR917"))]
+
+
 @pytest.mark.parametrize("content", REDUCED, ids=str)
-@pytest.mark.parametrize("sample", [*CLEAN, *BROKEN], ids=lambda sample: sample.stem)
+@pytest.mark.parametrize("sample", _SAMPLES, ids=lambda sample: sample.stem)
 def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Content, tmp_path: Path) -> None:
     stream = find_stream(str(sample))
     left = redacted(stream, content)

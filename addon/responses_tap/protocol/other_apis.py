@@ -13,7 +13,8 @@ _BY_TYPE = {
     ),
 }  # fmt: skip
 _BY_LEAD = {"thread.": "Assistants", "agent.session.": "Managed Agents"}
-_OBJECTS = {"chat.completion.chunk": "Chat Completions", "text_completion": "Completions"}
+OBJECTS = {"chat.completion.chunk": "Chat Completions", "text_completion": "Completions"}
+"""The `object` of a chunk, and the API that sends it."""
 
 
 def api_of(data: dict[str, Any], name: str | None) -> str | None:
@@ -27,8 +28,8 @@ def api_of(data: dict[str, Any], name: str | None) -> str | None:
         if any(given.startswith(lead) for given in names):
             return api
     known = data.get("object")
-    if isinstance(known, str) and known in _OBJECTS:
-        return _OBJECTS[known]
+    if isinstance(known, str) and known in OBJECTS:
+        return OBJECTS[known]
     if kind is None and isinstance(data.get("candidates"), list):
         return "Gemini"
     if kind is None and isinstance(data.get("choices"), list):

@@ -6,6 +6,7 @@ that the types, statuses and roles of objects can have. What the checker's own t
 
 from responses_tap.protocol.grammar import ALIASES, CONTENTS, FINAL_STATUS, OLD_NAMES, ROWS, STATUS
 from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS, RESPONSE_FIELDS, STATUSES
+from responses_tap.protocol.other_apis import OBJECTS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -21,8 +22,8 @@ MEMBERS = _words(
     allowed_tools always annotation annotation_index annotations approval_request_id approve arguments async
     attributes authorization background background_options button bytes cache_missed_tokens cache_write_tokens
     cache_write_tokens_details cached_image_tokens cached_text_tokens cached_tokens cached_tokens_details
-    call_id caller caller_id categories category_applied_input_types category_scores city code command
-    command_index commands compact_threshold comparison_response_id comparison_reusable_tokens completed_at
+    call_id caller caller_id candidates categories category_applied_input_types category_scores choices city code
+    command command_index commands compact_threshold comparison_response_id comparison_reusable_tokens completed_at
     completion_window complexity connector_id container container_id content content_index context
     context_compression context_management continuation_id conversation country created_at created_by cyber data
     defer_loading delta description detail detailed_explanation diff display_height display_width domain
@@ -88,9 +89,10 @@ VALUES = {
     "type": _TYPES,
     "status": frozenset(("queued", "cancelled", *FINAL_STATUS)).union(*STATUS.values(), *STATUSES.values()),
     "role": frozenset(("assistant", "critic", "developer", "discriminator", "system", "tool", "unknown", "user")),
-    "object": frozenset(("response", "list", "response.compaction")),
+    "object": frozenset(("response", "list", "response.compaction", *OBJECTS)),
     "reason": frozenset(("max_output_tokens", "content_filter")),
     "phase": frozenset(("commentary", "final_answer")),
+    "tool_choice": frozenset(("auto", "none", "required")),
 }
 """The members whose values are the protocol's, and those values."""
 
