@@ -202,6 +202,10 @@ _delay("in_progress", "output_item.added", "LC107")
 
 _change("another done text", "output_text.done reasoning_summary_text.done", "AG601 MD309 AG602",
         _field("text", lambda text: f"{text}x"))  # fmt: skip
+_change("usage of Chat Completions", "completed incomplete", "ST710",
+        lambda event: event["response"].get("usage") is not None
+        and event["response"].update(usage={"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}) is None,
+        )  # fmt: skip
 _change("another delta", "output_text.delta", "AG601", _field("delta", lambda text: f"{text}x"))
 _change("empty arguments", "function_call_arguments.done", "AG604", _field("arguments", lambda _: ""))
 _change("another part text", "content_part.done", "AG602", _inside("part", "text", lambda text: f"{text}x"))

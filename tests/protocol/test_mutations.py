@@ -70,6 +70,8 @@ def _frames(events: list[Event]) -> list[bytes]:
         ("TR902", lambda frames, n: frames[n].partition(b"\n")[2]),
         ("TR903", lambda frames, n: frames[n].rstrip()[:-5] + b"\n\n"),
         ("TR904", lambda frames, n: frames[n].partition(b"data: ")[0] + b"data: []\n\n"),
+        ("SC814", lambda frames, n: b'data: {"error": {"message": "gone"}}\n\n' + frames[n]),
+        ("TR914", lambda frames, n: frames[n].rstrip(b"\n") + b"\n"),
         ("TR908", lambda frames, n: b"data: [DONE]\n\n" + frames[n]),
         ("TR912", lambda frames, n: frames[n].partition(b"\n")[0] + b"\n\n"),
     ],

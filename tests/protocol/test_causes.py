@@ -1,0 +1,117 @@
+"""One cause is one finding: what servers, gateways and proxies were reported for, and what must not be added to it."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.conftest import RECORDINGS, body, events_of
+
+from responses_tap import Checker, check
+from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.sse import decode
+from responses_tap.protocol.transport import Head
+
+type Event = dict[str, Any]
+
+
+def sample(name: str) -> list[Event]:
+    return events_of(RECORDINGS / "clean" / f"{name}.sse")
+
+
+def told(stream: bytes | list[Event], **options: Any) -> list[tuple[str, int]]:
+    checker = Checker(**options)
+    for frame in decode([stream if isinstance(stream, bytes) else body(*stream)]):
+        checker.feed(frame)
+    return [(finding.code, finding.count) for finding in checker.finish()]
+
+
+@pytest.mark.parametrize("status", ["completed", "incomplete", "failed"])
+def test_a_terminal_event_called_done_is_the_one_that_its_status_names(status: str) -> None:
+    events = sample("incomplete" if status == "incomplete" else "failed" if status == "failed" else "text")
+    events[-1]["type"] = "response.done"
+    report = check(events)
+    assert [finding.code for finding in report.findings] == ["SC806"]
+    assert report.responses[0].state == status
+
+
+def test_keepalives_may_come_before_the_response() -> None:
+    events = sample("text")
+    waiting = [{"type": "keepalive", "sequence_number": n} for n in range(3)]
+    assert told([*waiting, *(event | {"sequence_number": n + 3} for n, event in enumerate(events))]) == []
+
+
+def test_what_lacks_a_type_and_has_an_error_explains_the_end() -> None:
+    cut = body(*sample("text")[:6])
+    assert told(cut + b'data: {"error": {"message": "reset"}}\n\ndata: [DONE]\n\n') == [("SC814", 1)]
+    assert told(body({"type": "error", "message": "no", "sequence_number": 0})) == [("LC104", 1)]
+
+
+def test_events_without_blank_lines_are_read_and_counted() -> None:
+    events = sample("text")
+    frames = [f"event: {event['type']}\ndata: {json.dumps(event)}\n" for event in events]
+    assert told("".join(frames).encode() + b"\n") == [("TR914", len(events) - 1)]
+    pretty = "".join(
+        "".join(f"data: {line}\n" for line in json.dumps(event, indent=1).splitlines()) + "\n" for event in events
+    )
+    assert told(f"event: x\n\n{pretty}".encode().removeprefix(b"event: x\n\n")) == [("TR902", len(events))]
+
+
+def test_halves_of_characters_are_no_other_text() -> None:
+    events = events_of(RECORDINGS / "broken/AG613-split-character.sse")
+    assert told(b"".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in events)) == [("AG613", 1)]
+
+
+def test_garbage_is_counted_not_repeated() -> None:
+    garbage = b"event: response.output_text.delta\ndata: {}\n\n" * 50
+    found = told(body(*sample("text")[:6]) + garbage)
+    assert ("TR904", 50) in found
+    assert len(found) <= 3
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [(Head(200, ""), "TR906"), (Head(200, "text/plain"), "TR906"), (Head(200, "text/event-stream"), None)],
+)
+def test_a_stream_must_be_declared_where_headers_are_known(head: Head, code: str | None) -> None:
+    assert [found for found, _ in told(sample("text"), head=head)] == ([code] if code else [])
+
+
+@pytest.mark.parametrize("magic", [b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd\x04"])
+def test_a_body_that_is_compressed_and_does_not_say_so(magic: bytes) -> None:
+    assert told(magic + bytes(40), head=Head(200, "text/event-stream")) == [("TR915", 1)]
+
+
+def test_fields_that_may_be_null_are_missed_less_than_those_that_are_decoded() -> None:
+    events = sample("text")
+    for event in (events[0], events[-1]):
+        del event["response"]["error"]
+    (finding,) = check(events).findings
+    assert (finding.code, finding.severity, finding.count) == ("SC810", Severity.WARNING, 2)
+    del events[-1]["response"]["id"]
+    assert [finding.severity for finding in check(events).findings] == [Severity.WARNING, Severity.ERROR]
+
+
+def test_one_field_that_several_types_lack_is_one_finding() -> None:
+    events = sample("reasoning-summary")
+    for event in events:
+        event.pop("summary_index", None)
+    (finding,) = check(events).findings
+    assert (finding.code, finding.message.partition(";")[0]) == ("SC801", "4 types lack summary_index")
+
+
+def test_a_response_that_begins_while_another_runs_is_said_once() -> None:
+    first = sample("text")
+    second = json.loads(json.dumps(first).replace("resp_1", "resp_2"))
+    assert told([*first[:5], *second]) == [("TR917", 1)]
+    assert told([*first, *second]) == []  # a file that two streams were written into
+    assert told([*first, *second], head=Head(200, "text/event-stream")) == [("TR917", 1)]
+
+
+@pytest.mark.parametrize("tools", [[], [{"type": "mcp", "server_label": "a"}], [{"type": "function", "name": 7}]])
+def test_tools_of_unknown_names_accuse_nobody(tools: list[Event]) -> None:
+    events = sample("tool-call")
+    for event in events:
+        if "response" in event:
+            event["response"]["tools"] = tools
+    assert [code for code, _ in told(events) if code != "RQ002"] == []
+    assert ("RQ002", 1) not in told(events) or tools[0]["type"] == "function"
