@@ -18,8 +18,8 @@ from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.frames import Head
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
-from responses_tap.protocol.transport import Head
 from responses_tap.timeline import Entry
 from responses_tap.urls import is_resumption
 

@@ -8,9 +8,9 @@ from operator import getitem
 from typing import Any
 from urllib.parse import parse_qs
 
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Reporter
+from responses_tap.protocol.frames import Head
 from responses_tap.protocol.sse import DONE_MARKER
-from responses_tap.protocol.transport import Head
 from responses_tap.urls import split
 
 _SHOWN = 80
@@ -43,7 +43,7 @@ def is_response(document: object) -> bool:
     return isinstance(document.get("id"), str) and not document.get("error")
 
 
-def judge_eventless(report: Report, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:
+def judge_eventless(report: Reporter, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:
     """Report what a whole body without events is: an HTTP error (TR907), or anything else that isn't a stream (LC110).
 
     `streamed` says that a stream was asked for; otherwise a whole response in JSON is right, too. `cut` says that the

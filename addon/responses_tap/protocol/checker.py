@@ -1,8 +1,9 @@
 """The checker: frames in, findings out, incrementally and in constant work an event.
 
-It cuts a body into its responses and hands each event on: to the frame rules (transport.py), its shape
-(shapes.py), its number (sequence.py), the lifecycle (lifecycle.py), the tree of scopes (nesting.py) and the rules
-with code of their own (rules/). The same object runs live in the recorder, on files and in a server's tests.
+It cuts a body into its responses. Each event passes the checks of its frame (frames.py), its fields (fields.py) and
+its number (sequence.py), moves the response (response_states.py) and its tree of scopes (scope_tree.py) on, and then
+meets the rules with a check of their own (rules/). The same object runs live in the recorder, on files and in a
+server's tests.
 """
 
 import json
@@ -13,11 +14,11 @@ from typing import Any
 from responses_tap.protocol.bodies import judge_eventless
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity, order
+from responses_tap.protocol.frames import FrameChecks, Head
 from responses_tap.protocol.judge import Judge, Ledger
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, decode
-from responses_tap.protocol.transport import Head, Transport
 
 RULES_VERSION = "2026-12"
 """Recorded with every verdict, so that `recheck` knows an old one."""
@@ -62,7 +63,7 @@ class Checker:
         self._begin = bytearray()
         self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
-        self._transport = Transport(self._body, head, live=live, framed=framed)
+        self._frames = FrameChecks(self._body, head, live=live, framed=framed)
         self._finished = False
 
     @property
@@ -88,7 +89,7 @@ class Checker:
             return None
         event = parse(frame.data)
         if not frame.complete:
-            self._transport.tail()
+            self._frames.tail()
             if event.fault is not None:
                 self._feed_no_event(frame)
                 return None
@@ -96,8 +97,8 @@ class Checker:
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
         judge.response.events += 1
-        self._transport.event(frame, event)
-        if self._transport.marked and judge.response.terminal is not None:
+        self._frames.event(frame, event)
+        if self._frames.marked and judge.response.terminal is not None:
             return event  # no client reads on behind [DONE]; TR910 tells it
         if event.type is None:
             judge.skip()
@@ -114,9 +115,9 @@ class Checker:
         if response is None and len(self._begin) < _MOST_KEPT:
             self._begin += frame.raw
         if frame.is_done_marker:
-            self._transport.marker(response)
+            self._frames.marker(response)
         elif not frame.data:
-            self._transport.nothing(frame, response)
+            self._frames.nothing(frame, response)
 
     def finish(self, *, cut: bool = False) -> list[Finding]:
         """The body has ended: settle what only its end can show. The findings, in order.
@@ -131,7 +132,7 @@ class Checker:
                 self._judges[-1].finish(cut=is_cut)
                 self._explain_losses()
                 if not is_cut:
-                    self._transport.finish(self._judges[-1].response)
+                    self._frames.finish(self._judges[-1].response)
             else:
                 self._body.findings.clear()  # one finding says it all
                 judge_eventless(self._body, self._head, bytes(self._begin), streamed=self._streamed, cut=cut)
@@ -148,7 +149,7 @@ class Checker:
                 missed = [f for f in ledger.findings if f.code.startswith(follow_up) and _at(f) >= at]
                 if missed:
                     nearest = min(missed, key=_at)
-                    lost.remark(f"hence, perhaps, {nearest.code}: {nearest.text}")
+                    lost.add_note(f"hence, perhaps, {nearest.code}: {nearest.text}")
                     ledger.withdraw(nearest)
 
     def _next(self) -> Judge:

@@ -31,7 +31,7 @@ class Finding:
     position: int | None
     """The 0-based number of the event in its response, None where no event shows it."""
     text: str
-    """The message without its remarks and its count."""
+    """The message without its notes and its count."""
     scope: dict[str, int] = field(default_factory=dict)
     """What it is about: output_index, content_index, summary_index, command_index, as far as they apply."""
     missing: str | None = None
@@ -39,14 +39,14 @@ class Finding:
     count: int = 1
     evidence: list[int] = field(default_factory=list)
     """Further positions: the first ones, and the last."""
-    remarks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     response: int = 0
     """Which response of the body it is in, 0-based."""
 
     @property
     def statement(self) -> str:
         """The message without its count: the text, and what became known after the finding was made."""
-        return "; ".join([self.text, *self.remarks])
+        return "; ".join([self.text, *self.notes])
 
     @property
     def message(self) -> str:
@@ -66,10 +66,10 @@ class Finding:
         else:
             self.evidence[-1] = position
 
-    def remark(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         """Add a later insight to the message, once."""
-        if text not in self.remarks:
-            self.remarks.append(text)
+        if text not in self.notes:
+            self.notes.append(text)
 
     def facts(self) -> dict[str, Any]:
         """The finding as `check --format json` prints it, without the words of its rule's page."""
@@ -89,7 +89,7 @@ def order(finding: Finding) -> tuple[int, float, str]:
     return finding.response, float("inf") if finding.position is None else finding.position, finding.code
 
 
-class Report(Protocol):
+class Reporter(Protocol):
     """How the parts of the checker report: the rule's code, the place, and the facts that its message names."""
 
     def __call__(

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from responses_tap.protocol.agreement import hold, text_of
 from responses_tap.protocol.events import Event, string
-from responses_tap.protocol.findings import Report, Severity
+from responses_tap.protocol.findings import Reporter, Severity
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, PART, SUMMARY, VALUE, Role, Row
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.routing import Router
 from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.stated_values import hold, text_of
 
 
 class Parts:
     """Parts, summary parts, commands and values of the items of one response."""
 
-    def __init__(self, response: Response, router: Router, items: Items, report: Report) -> None:
+    def __init__(self, response: Response, router: Router, items: Items, report: Reporter) -> None:
         self._response = response
         self._router = router
         self._items = items
@@ -34,12 +34,12 @@ class Parts:
             self._once(part, "NS208", event, open=event.type)
             return part
         part.opened, part.type = event.position, part.type or type_
-        if part.orphan is not None:
-            part.orphan.remark(f"opened late at {event.position}")
-            part.orphan = None
+        if part.unopened_finding is not None:
+            part.unopened_finding.add_note(f"opened late at {event.position}")
+            part.unopened_finding = None
         if content is not None and item.type is not None and item.type not in content.items:
-            if not item.tainted and not part.tainted:
-                self._items.misplaced(part, item, event.position)
+            if not item.misplaced and not part.misplaced:
+                self._items.misplace(part, item, event.position)
         elif is_new and not item.excused:
             self._check_place(item, part, event)
         if row.kind is COMMAND and (command := event.string("command")):
@@ -73,7 +73,7 @@ class Parts:
             return scope
         scope.done = event.position
         value = event.string(row.value) if row.value else None
-        if value is None or scope.tainted:
+        if value is None or scope.misplaced:
             return scope
         self._expect_deltas(scope, value, event.position)
         if facts := hold(scope, value):
@@ -106,7 +106,7 @@ class Parts:
         part, is_new = self._part(item, event, row)
         part.type = part.type or _part_type(event, row)
         if is_new:
-            self._orphan(part, event, row)
+            self._report_unopened(part, event, row)
         elif part.closed is not None:
             self._once(part, "OR403", event, close="its close")
             return part
@@ -116,9 +116,9 @@ class Parts:
 
     def _finish(self, part: Scope, event: Event, row: Row) -> None:
         content = CONTENTS.get(part.type or "")
-        if part.tainted:
+        if part.misplaced:
             return
-        if content is not None and part.done is None and not part.virtual:
+        if content is not None and part.done is None and not part.implicit:
             part.findings["done"] = self._report(
                 content.missing_done, event.position, part.place, missing=content.done, kind=part.kind.name
             )
@@ -140,9 +140,9 @@ class Parts:
             return self._in_wrong_item(item, event, row)
         part, is_new = self._part(item, event, row)
         if is_new and row.kind.opener is not None:
-            self._orphan(part, event, row)
-        elif part.orphan is not None:
-            part.orphan.add(event.position)
+            self._report_unopened(part, event, row)
+        elif part.unopened_finding is not None:
+            part.unopened_finding.add(event.position)
         if row.kind is PART and not self._fits(part, event, row):
             return None
         if part.closed is not None:
@@ -152,7 +152,7 @@ class Parts:
 
     def _in_wrong_item(self, item: Scope, event: Event, row: Row) -> Scope | None:
         part = item.children.get((row.kind.name, self._key(item, event, row)))
-        if part is None or not part.tainted:
+        if part is None or not part.misplaced:
             self._items.is_wrong_type(item, event, row)
             return None
         if row.role is Role.DONE:
@@ -162,10 +162,10 @@ class Parts:
     def _fits(self, part: Scope, event: Event, row: Row) -> bool:
         if part.type is None:
             part.type = row.part
-        if part.type == row.part or part.tainted:
+        if part.type == row.part or part.misplaced:
             return True
         self._once(part, "NS206", event, type=event.type, have=part.type)
-        part.tainted = True
+        part.misplaced = True
         return False
 
     def _late_in_item(self, item: Scope, event: Event, row: Row) -> None:
@@ -216,7 +216,7 @@ class Parts:
             return part, False
         part = Scope(row.kind, key, item, first=event.position)
         # In a resumed response, the beginning of a text may have come before this capture.
-        part.unsure = self._response.partial and (item.virtual or row.role is not Role.OPEN)
+        part.unsure = self._response.partial and (item.implicit or row.role is not Role.OPEN)
         item.children[row.kind.name, key] = part
         return part, True
 
@@ -232,7 +232,7 @@ class Parts:
         part.key = key
         return part
 
-    def _orphan(self, part: Scope, event: Event, row: Row) -> None:
+    def _report_unopened(self, part: Scope, event: Event, row: Row) -> None:
         item = part.parent
         if (item is not None and item.excused) or self._response.resumed:
             return
@@ -245,8 +245,8 @@ class Parts:
             kind=row.kind.name,
             open=row.kind.opener,
         )
-        part.orphan = part.findings["NS202"] = found
-        self._response.doubt(found)
+        part.unopened_finding = part.findings["NS202"] = found
+        self._response.mark_tentative(found)
 
     def _check_place(self, item: Scope, part: Scope, event: Event) -> None:
         siblings = [p for p in item.inside(part.kind) if p is not part]
@@ -255,7 +255,7 @@ class Parts:
             part.findings["ID508"] = self._report(
                 "ID508", event.position, part.place, key=part.kind.key, index=part.key, expected=expected
             )
-        beside = next((p for p in siblings if p.closed is None and not (p.virtual or p.tainted)), None)
+        beside = next((p for p in siblings if p.closed is None and not (p.implicit or p.misplaced)), None)
         if beside is not None and part.kind in (PART, SUMMARY):
             self._report("OR405", event.position, part.place, other=beside.label)
 

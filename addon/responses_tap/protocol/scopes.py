@@ -1,8 +1,8 @@
 """The tree of a response: its items, their parts and values, and the state each is in.
 
 A scope is *absent* until its opening event, then *open*, *valued* once its done event came, and *closed*. Two
-states repair a broken stream, so that one defect does not accuse every later event: a *virtual* scope was used
-without having been opened, a *tainted* one stands in the wrong place; what happens in them is counted, not
+states repair a broken stream, so that one defect does not accuse every later event: a *implicit* scope was used
+without having been opened, a *misplaced* one stands in the wrong place; what happens in them is counted, not
 reported again.
 """
 
@@ -27,9 +27,9 @@ class Scope:
     opened: int | None = None
     done: int | None = None
     closed: int | None = None
-    orphan: Finding | None = None
+    unopened_finding: Finding | None = None
     """The finding that says it was never opened, for as long as that holds."""
-    tainted: bool = False
+    misplaced: bool = False
     first: int = 0
     """The position of the first event about it."""
     deltas: int = 0
@@ -45,7 +45,7 @@ class Scope:
     pieces: list[str] = field(default_factory=list)
     """Its deltas."""
     accepted: list[str] = field(default_factory=list)
-    """The values stated so far that may still be right: after a mismatch both are (agreement.py)."""
+    """The values stated so far that may still be right: after a mismatch both are (stated_values.py)."""
     added: dict[str, Any] = field(default_factory=dict)
     """The object of the opening event."""
     final: dict[str, Any] | None = None
@@ -55,16 +55,16 @@ class Scope:
     """What was found about this scope, by code: most rules speak once a scope and then count."""
 
     @property
-    def virtual(self) -> bool:
+    def implicit(self) -> bool:
         """Whether it is used though no event opened it."""
         return self.kind.opener is not None and self.opened is None
 
     @property
     def excused(self) -> bool:
-        """Whether it or a parent is virtual or tainted: what is amiss inside is already told."""
+        """Whether it or a parent is implicit or misplaced: what is wrong inside has been reported."""
         scope: Scope | None = self
         while scope is not None:
-            if scope.tainted or scope.virtual:
+            if scope.misplaced or scope.implicit:
                 return True
             scope = scope.parent
         return False
@@ -136,13 +136,13 @@ class Response:
         """Whether this is, or may yet turn out to be, a resumed response."""
         return self.resumed or self.tentative is not None
 
-    def lose(self) -> None:
+    def mark_unreadable(self) -> None:
         """An event could not be read: it may have been about any open scope."""
         for item in self.open_items():
             for child in item.children.values():
                 child.unsure = True
 
-    def doubt(self, finding: Finding) -> None:
+    def mark_tentative(self, finding: Finding) -> None:
         """Note a finding that is none in a resumed response."""
         if self.tentative is not None:
             self.tentative.append(finding)

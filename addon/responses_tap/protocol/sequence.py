@@ -4,9 +4,9 @@ from functools import partial
 from typing import Any
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.fields import NUMBERS_SINCE, applies
+from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.shapes import NUMBERS_SINCE, applies
 
 _MOST_EXPECTED = 8
 """Numbers held possible at once, after as many events without a readable one."""
@@ -19,7 +19,7 @@ _STRUCTURE = ("LC", "NS", "MD", "OR", "AG")
 class Sequence:
     """The numbering of one response."""
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._last: int | None = None
@@ -81,7 +81,7 @@ class Sequence:
                 continue
 
             nearest = min(others, key=partial(_distance, known.position))
-            nearest.remark(known.text)
+            nearest.add_note(known.text)
             self._report.withdraw(known)
 
     def _count(self, code: str, event: Event, **facts: Any) -> None:

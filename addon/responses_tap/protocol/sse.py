@@ -59,7 +59,7 @@ def enframe(message: Frame, event: str | None) -> Frame:
     return _parse_fields(raw, raw, complete=True)
 
 
-class Passed(NamedTuple):
+class RecordedMessage(NamedTuple):
     """What a recording knows of one message of a socket."""
 
     stream: int

@@ -17,7 +17,7 @@ from sqlite_utils import Database
 from responses_tap.errors import RecordingError
 from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.sse import Decoder, Frame, Passed, message_frame
+from responses_tap.protocol.sse import Decoder, Frame, RecordedMessage, message_frame
 from responses_tap.store.columns import Columns, Misfit, Row
 from responses_tap.store.migrations import LATER, check_schema, damaged
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
@@ -191,7 +191,7 @@ class Recording:
         rows = self._typed(_SOCKET, None, f"SELECT {names} FROM sockets WHERE id = ?", socket_id)  # noqa: S608 (ours)
         return SocketRow(*rows[0]) if rows else None
 
-    def socket_messages(self, socket_id: int) -> Iterator[Passed]:
+    def socket_messages(self, socket_id: int) -> Iterator[RecordedMessage]:
         """All messages of a WebSocket in the order in which they passed.
 
         No two arrive at one time, except that a response which nobody asked for begins with its first message.
@@ -201,7 +201,7 @@ class Recording:
         )
         sql = "SELECT at_ns, stream, CAST(body AS BLOB) FROM client_events WHERE socket = ? ORDER BY at_ns"
         sent = self._typed(_SENT, None, sql, socket_id)
-        others = [(at_ns, Passed(stream or 0, 0, None, body)) for at_ns, stream, body in sent]
+        others = [(at_ns, RecordedMessage(stream or 0, 0, None, body)) for at_ns, stream, body in sent]
         for _, passed in heapq.merge(others, *(self._turn(id_, start) for id_, start in streams), key=itemgetter(0)):
             if passed is not None:
                 yield passed
@@ -282,15 +282,15 @@ class Recording:
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
         return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
 
-    def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, Passed | None]]:
+    def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, RecordedMessage | None]]:
         """The messages of a socket's stream, each with the socket's time; nothing is read before its turn has come."""
         yield start, None
         sql = "SELECT CAST(request_body AS BLOB) FROM streams WHERE id = ?"
         for (body,) in self._typed(_BODY, stream_id, sql, stream_id):
             if body is not None:
-                yield start, Passed(stream_id, 0, None, body)
+                yield start, RecordedMessage(stream_id, 0, None, body)
         for row in self.events(stream_id):
-            yield start + row.at_ns, Passed(stream_id, row.at_ns, _message(row.raw, row.position))
+            yield start + row.at_ns, RecordedMessage(stream_id, row.at_ns, _message(row.raw, row.position))
 
     def _stream_rows(self, sql: str, parameters: dict[str, int]) -> list[StreamRow]:
         return [StreamRow(*row) for row in self._sifted(_STREAM, self._fetch(sql, parameters), 0)]

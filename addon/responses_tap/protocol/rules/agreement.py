@@ -2,12 +2,12 @@
 
 import json
 
-from responses_tap.protocol.agreement import differing_field, matched_output
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import PART, TERMINALS
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.stated_values import differing_field, matched_output
 
 
 class TextDoneDiffers(Rule, code="AG601", severity=Severity.ERROR):
@@ -118,7 +118,7 @@ class TerminalOutputEmpty(Rule, code="AG606", severity=Severity.ERROR):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A terminal event: has it the items that were streamed?"""
-        items = [item for item in self._response.every_item if not item.virtual]
+        items = [item for item in self._response.every_item if not item.implicit]
         if items and not event.object("response").get("output"):
             self.found(event.position, type=event.type, items=len(items))
 
@@ -149,7 +149,7 @@ class TerminalOutputOrder(Rule, code="AG607", severity=Severity.ERROR):
             self.found(event.position, type=event.type, detail=f"the items stand in the order {keys}")
         known = {id(item) for item in listed}
         for item in self._response.every_item:
-            if item.closed is not None and not item.virtual and id(item) not in known:
+            if item.closed is not None and not item.implicit and id(item) not in known:
                 detail = f"{item.type or 'item'} {item.key} is left out"
                 self.found(event.position, item.place, type=event.type, detail=detail)
 

@@ -1,11 +1,11 @@
 """ID5xx: ids, indices and numbers stay what they are."""
 
-from responses_tap.protocol.agreement import matched_output
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import CALL_ITEMS, LIFECYCLE
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.stated_values import matched_output
 
 
 class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
@@ -53,7 +53,7 @@ class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
     def check(self, event: Event, scope: Scope | None) -> None:
         """A done item: does it carry the id it was added with?"""
         id_ = event.object("item").get("id")
-        if scope is None or scope.closed != event.position or scope.virtual or scope.id is None:
+        if scope is None or scope.closed != event.position or scope.implicit or scope.id is None:
             return
         if id_ != scope.id and "id" in event.object("item"):
             self.found(event.position, scope.place, before=scope.id, after=id_)

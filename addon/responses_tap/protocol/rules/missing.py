@@ -1,11 +1,11 @@
 """MD3xx: what began was finished, and what was finished had begun."""
 
-from responses_tap.protocol.agreement import matched_output
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import LAST_STAGE
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.stated_values import matched_output
 
 
 class TextDoneMissing(Rule, code="MD301", severity=Severity.ERROR):

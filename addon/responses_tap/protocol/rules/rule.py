@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.scopes import Response, Scope
 
 RULES: "dict[str, type[Rule]]" = {}
@@ -56,7 +56,7 @@ class Rule:
         for type_ in cls.on:
             DISPATCH.setdefault(type_, []).append(cls)
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._known: Finding | None = None

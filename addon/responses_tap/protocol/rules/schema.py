@@ -1,12 +1,12 @@
 """SC8xx: events have the fields, types and names that clients parse."""
 
 from responses_tap.protocol.events import Event, string
+from responses_tap.protocol.fields import LOGPROBS_SINCE, applies
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
-from responses_tap.protocol.shapes import LOGPROBS_SINCE, applies
 
 
 class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):

@@ -17,7 +17,7 @@ from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.sse import Frame, Passed
+from responses_tap.protocol.sse import Frame, RecordedMessage
 
 _CREATED = "response.created"
 _REQUESTS = ("response.create", "response.append")
@@ -334,7 +334,7 @@ class _Finished:
         return None if id_ is None else self._owners.get(id_)
 
 
-def judge_again(checker: SocketChecker, messages: Iterable[Passed]) -> dict[int, Turn]:
+def judge_again(checker: SocketChecker, messages: Iterable[RecordedMessage]) -> dict[int, Turn]:
     """The turns of a recorded socket by their streams, unfinished, after all its messages in their order."""
     turns: dict[int, Turn] = {}
     for stream, at_ns, frame, request in messages:

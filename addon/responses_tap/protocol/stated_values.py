@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from responses_tap.protocol.events import string
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
 from responses_tap.protocol.scopes import Response, Scope
 
@@ -61,7 +61,7 @@ def value_of(item: dict[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Report) -> None:
+def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Reporter) -> None:
     """Hold the closed item against its parts and its value (rule AG603)."""
     for path, child, text in _stated(scope, item):
         if child.excused or text is None:
@@ -75,7 +75,7 @@ def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, st
         entries = item.get(field)
         if not isinstance(entries, list):
             continue
-        parts = [part for part in scope.inside(kind) if not part.tainted]
+        parts = [part for part in scope.inside(kind) if not part.misplaced]
         parts.sort(key=lambda part: part.key if isinstance(part.key, int) else 0)
         for index, part in enumerate(parts):
             # By order, not by number: wrong numbers have their own rule (ID508).

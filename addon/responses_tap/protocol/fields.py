@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from responses_tap.protocol.events import Event, Problem, json_type, today
-from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import RESPONSE
 from responses_tap.protocol.scopes import Response
 
@@ -26,10 +26,10 @@ def applies(response: Response, since: float) -> bool:
     return created is None or created < _NO_DATE_BEFORE or created >= since
 
 
-class Shapes:
+class FieldChecks:
     """The shape of the events of one response."""
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._found: dict[tuple[str, str, str], Finding] = {}

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame
 
@@ -27,10 +27,10 @@ class Head(NamedTuple):
         return (self.content_type or "").partition(";")[0].strip().lower() == "text/event-stream"
 
 
-class Transport:
+class FrameChecks:
     """The frames of one body, beside the events in them."""
 
-    def __init__(self, report: Report, head: Head, *, live: bool, framed: bool) -> None:
+    def __init__(self, report: Reporter, head: Head, *, live: bool, framed: bool) -> None:
         self._report = report
         self._head = head
         self._live = live

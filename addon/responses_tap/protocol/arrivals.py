@@ -4,7 +4,7 @@ The clock is the caller's: arrival times are handed in with the frames, in nanos
 """
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import Role
 
 _SILENCE_NS = 300_000_000_000
@@ -15,10 +15,10 @@ _BURST = 0.05
 """A whole stream within this part of the time that it was waited for has been held back somewhere."""
 
 
-class Timing:
+class Arrivals:
     """The arrival times of one response."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Reporter) -> None:
         self._report = report
         self._first: int | None = None
         self._last = 0
