@@ -1,15 +1,14 @@
-"""Bodies without a single event: what such a body is instead, and the one finding that says so (LC110, TR907)."""
+"""What HTTP says of a body (TR906, TR907), and what a body without a single event is instead (LC110)."""
 
 import json
 import re
 from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from responses_tap.protocol.findings import Reporter
-from responses_tap.protocol.frames import Head
 from responses_tap.protocol.sse import DONE_MARKER
 from responses_tap.urls import split
 
@@ -23,6 +22,23 @@ _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _FIELDS = ("event:", "data:", "id:", "retry:", ":")
 _NO_JSON = object()
+
+
+class Head(NamedTuple):
+    """What the status line and the headers of the HTTP response say; None where that is not known."""
+
+    status: int | None = None
+    content_type: str | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is known, and neither a success nor a switch to a WebSocket (101)."""
+        return self.status is not None and self.status >= 300  # noqa: PLR2004
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether the response is declared as an event stream."""
+        return (self.content_type or "").partition(";")[0].strip().lower() == "text/event-stream"
 
 
 def asks_for_stream(url: str, request: str | None) -> bool:
@@ -41,6 +57,14 @@ def is_response(document: object) -> bool:
     if isinstance(kind, str):
         return kind.partition(".")[0] == "response"
     return isinstance(document.get("id"), str) and not document.get("error")
+
+
+def judge_head(report: Reporter, head: Head) -> None:
+    """Report an event stream that comes with an HTTP error (TR907), or that is declared as something else (TR906)."""
+    if head.is_error:
+        report("TR907", None, status=head.status, what=" with an event stream")
+    if head.content_type is not None and not head.is_event_stream:
+        report("TR906", None, have=head.content_type)
 
 
 def judge_eventless(report: Reporter, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:

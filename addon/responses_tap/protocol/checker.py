@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from responses_tap.protocol.bodies import judge_eventless
+from responses_tap.protocol.bodies import Head, judge_eventless, judge_head
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity, order
-from responses_tap.protocol.frames import FrameChecks, Head
+from responses_tap.protocol.frames import FrameChecks
 from responses_tap.protocol.judge import Judge, Ledger
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
+from responses_tap.protocol.rules import RULES, Loss
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, decode
 
@@ -27,11 +28,6 @@ RULES_VERSION = "2026-12"
 _NO_HEAD = Head()
 _MOST_KEPT = 1 << 16
 """Bytes kept of a body that has no event yet; its first frame is kept whole."""
-
-_LOSSES = ("TR903", "TR904", "TR912")
-"""The rules that tell of an event that was sent and could not be read."""
-_MISSED = ("NS201", "NS202", "NS203", "MD", "AG601", "AG602", "AG603", "AG604")
-"""What the grammar says where one event is not there."""
 
 
 class Checker:
@@ -63,7 +59,7 @@ class Checker:
         self._begin = bytearray()
         self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
-        self._frames = FrameChecks(self._body, head, live=live, framed=framed)
+        self._frames = FrameChecks(self._body, live=live, framed=framed)
         self._finished = False
 
     @property
@@ -93,13 +89,15 @@ class Checker:
             if event.fault is not None:
                 self._feed_no_event(frame)
                 return None
+        if not self._judges:
+            judge_head(self._body, self._head)
         judge = self._judge_of(event)
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
         judge.response.events += 1
         self._frames.event(frame, event)
         if self._frames.marked and judge.response.terminal is not None:
-            return event  # no client reads on behind [DONE]; TR910 tells it
+            return event  # no client reads on after [DONE]: TR910
         if event.type is None:
             judge.skip()
         else:
@@ -134,23 +132,24 @@ class Checker:
                 if not is_cut:
                     self._frames.finish(self._judges[-1].response)
             else:
-                self._body.findings.clear()  # one finding says it all
+                self._body.findings.clear()  # one finding covers it all
                 judge_eventless(self._body, self._head, bytes(self._begin), streamed=self._streamed, cut=cut)
         return self.findings
 
     def _explain_losses(self) -> None:
-        """An event that could not be read may be the one that the grammar misses: then that is no second defect."""
-        for lost in self._body.findings:
-            if lost.code not in _LOSSES:
-                continue
-            at = lost.position if lost.position is not None else lost.evidence[0] + 1
-            ledger = self._judges[lost.response].ledger
-            for follow_up in (_MISSED, ("ID511",)):
-                missed = [f for f in ledger.findings if f.code.startswith(follow_up) and _at(f) >= at]
-                if missed:
-                    nearest = min(missed, key=_at)
-                    lost.add_note(f"hence, perhaps, {nearest.code}: {nearest.text}")
-                    ledger.withdraw(nearest)
+        """Withdraw what is no second defect: an event that could not be read may be the one that is missing."""
+        for found in self._body.findings:
+            if found.lost_at is not None:
+                for loss in Loss:
+                    self._explain_loss(found, found.lost_at, loss)
+
+    def _explain_loss(self, found: Finding, lost_at: int, loss: Loss) -> None:
+        ledger = self._judges[found.response].ledger
+        missed = [f for f in ledger.findings if RULES[f.code].loss is loss and _at(f) >= lost_at]
+        if missed:
+            nearest = min(missed, key=_at)
+            found.add_note(f"hence, perhaps, {nearest.code}: {nearest.text}")
+            ledger.withdraw(nearest)
 
     def _next(self) -> Judge:
         resumed = self._resumed and not self._judges

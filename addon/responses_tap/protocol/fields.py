@@ -80,7 +80,7 @@ class FieldChecks:
     def _count(self, code: str, event: Event, problem: Problem | None = None, family: str = "", **facts: Any) -> None:
         type_ = event.type or ""
         if problem is not None:
-            facts |= problem._asdict()
+            facts |= problem._asdict() | {"fields": [problem.field]}
         # All missing fields of one type are one finding: they have one cause.
         key = (code, family or type_, problem.field if problem and not problem.absent else "")
         known = self._found.get(key)
@@ -91,3 +91,4 @@ class FieldChecks:
             known.add(event.position)
         if problem is not None and problem.absent and problem.field not in known.text:
             known.text += f", {problem.field}"
+            known.fields += (problem.field,)

@@ -1,5 +1,6 @@
 """What the checker says: a finding names a rule, a place and the events that show it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -42,6 +43,11 @@ class Finding:
     notes: list[str] = field(default_factory=list)
     response: int = 0
     """Which response of the body it is in, 0-based."""
+    fields: tuple[str, ...] = ()
+    """The fields of its events that it is about, as paths in their JSON (`item_id`, `response.output[0].id`); one that
+    an event does not have is missing there. Empty where it is about events as a whole."""
+    lost_at: int | None = None
+    """The position of the event that was sent and could not be read, where that is the defect."""
 
     @property
     def statement(self) -> str:
@@ -80,6 +86,7 @@ class Finding:
             "position": self.position,
             "count": self.count,
             "scope": self.scope,
+            "fields": list(self.fields),
             "message": self.message,
         }
 
@@ -100,11 +107,12 @@ class Reporter(Protocol):
         *,
         missing: str | None = None,
         severity: Severity | None = None,
+        fields: Iterable[str] | None = None,
         **facts: Any,
     ) -> Finding:
-        """Make a finding, keep it, and return it, so that evidence can be added."""
+        """Make a finding, keep it, and return it, so that evidence can be added; `fields` replaces the rule's own."""
         ...
 
     def withdraw(self, finding: Finding | None) -> None:
-        """Take a finding back: a later event has shown the true cause."""
+        """Withdraw a finding: a later event has shown the true cause."""
         ...

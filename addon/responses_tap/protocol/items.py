@@ -44,7 +44,7 @@ class Items:
         elif known.implicit and (known.id is None or id_ is None or known.id == id_):
             item = self._adopt(known, type_, id_, event)
         elif not known.implicit and (known.id == id_ if known.id and id_ else known.type == type_):
-            self._once(known, "NS207", event.position)
+            self._once(known, ITEM.opened_twice, event.position)
             return known
         else:
             item = self._collide(known, key, type_, id_, event)
@@ -123,8 +123,8 @@ class Items:
         item.opened, item.type, item.id = event.position, type_, item.id or id_
         if id_:
             self._response.by_id.setdefault(id_, item)
-        if told := item.unopened_finding or item.findings.get("NS203"):
-            told.add_note(f"opened late at {event.position}")
+        if known := item.unopened_finding or item.findings.get("NS203"):
+            known.add_note(f"opened late at {event.position}")
             item.unopened_finding = None
         for part in item.inside(PART):
             content = CONTENTS.get(part.type or "")
@@ -136,13 +136,14 @@ class Items:
         """A part whose content belongs into an item of another type (rule NS205)."""
         want = " or ".join(sorted(CONTENTS[part.type or ""].items))
         part.misplaced = True
-        part.findings["NS205"] = self._report("NS205", position, part.place, part=part.type, have=item.type, want=want)
+        fields = ["part.type"] if position == part.opened else []
+        self._report("NS205", position, part.place, fields=fields, part=part.type, have=item.type, want=want)
 
     def _collide(self, known: Scope, key: int | None, type_: str | None, id_: str | None, event: Event) -> Scope:
         item = self._response.new_item(key, type_, id_)
         item.opened = event.position
         if known.unopened_finding is not None:
-            # The other one was never opened, which is told: the index was free.
+            # That the other one was never opened has been reported: the index was free.
             known.unopened_finding.add_note(f"{_name(item)} took output_index {key} at {event.position}")
         else:
             item.findings["ID505"] = self._report(
@@ -153,11 +154,13 @@ class Items:
     def _close_children(self, item: Scope, final: dict[str, Any], position: int) -> None:
         for part in (*item.inside(PART), *item.inside(SUMMARY), *item.inside(COMMAND)):
             if part.closed is None and not part.implicit and not part.misplaced:
-                found = self._report("MD305", position, part.place, missing=part.kind.closer, kind=part.kind.name)
+                found = self._report(
+                    part.kind.not_closed, position, part.place, missing=part.kind.closer, kind=part.kind.name
+                )
                 content = CONTENTS.get(part.type or "")
                 if content and part.done is None:
                     found.add_note(f"{content.done} is missing too")
-                part.findings["MD305"] = found
+                part.findings[found.code] = found
         done = _VALUE_DONE.get(item.type or "")
         if done is None or item.excused or not done.known:
             return

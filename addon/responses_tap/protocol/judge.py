@@ -1,6 +1,7 @@
 """The judge of one response: everything that looks at its events, and the ledger of what they found."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from responses_tap.protocol.arrivals import Arrivals
@@ -35,25 +36,36 @@ class Ledger:
         *,
         missing: str | None = None,
         severity: Severity | None = None,
+        fields: Iterable[str] | None = None,
         **facts: Any,
     ) -> Finding:
         """Make a finding and keep it, unless the profile switches its rule off."""
         rule = RULES[code]
         place = scope or {}
-        where = ".".join(str(n) for n in place.values())
-        words = {name: _worded(fact) for name, fact in facts.items()}
-        text = rule.message.format_map({"position": position, "where": where, "missing": missing, **place, **words})
+        words: dict[str, Any] = {"position": position, "missing": missing, **place}
+        words["where"] = ".".join(str(n) for n in place.values())
+        words |= {name: _worded(fact) for name, fact in facts.items()}
+        text = rule.message.format_map(words)
+        about = (path.format_map(words) for path in rule.fields) if fields is None else fields
         asked = self._profile.severity(code, rule.severity)
         weight = asked and (severity or asked)
         finding = Finding(
-            code, rule.name, weight or Severity.NOTE, position, text, place, missing, response=self.response
+            code,
+            rule.name,
+            weight or Severity.NOTE,
+            position,
+            text,
+            place,
+            missing,
+            response=self.response,
+            fields=tuple(about),
         )
         if weight is not None:
             self.findings.append(finding)
         return finding
 
     def withdraw(self, finding: Finding | None) -> None:
-        """Take a finding back."""
+        """Withdraw a finding."""
         if finding is not None and finding in self.findings:
             self.findings.remove(finding)
 
@@ -110,4 +122,5 @@ class Judge:
         if self.response.terminal is None:
             self._tree.finish(self.response.state, None)
         self._arrivals.finish()
-        self._sequence.finish(self.ledger.findings)
+        weighty = [finding for finding in self.ledger.findings if finding.severity is not Severity.NOTE]
+        self._sequence.finish([finding for finding in weighty if RULES[finding.code].structural])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from responses_tap.protocol.events import Event, string
-from responses_tap.protocol.findings import Reporter, Severity
+from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, PART, SUMMARY, VALUE, Role, Row
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.routing import Router
@@ -31,7 +31,7 @@ class Parts:
             return item
         part, is_new = self._part(item, event, row)
         if part.opened is not None:
-            self._once(part, "NS208", event, open=event.type)
+            self._once(part, row.kind.opened_twice, event, open=event.type, key=row.kind.key)
             return part
         part.opened, part.type = event.position, part.type or type_
         if part.unopened_finding is not None:
@@ -75,10 +75,12 @@ class Parts:
         value = event.string(row.value) if row.value else None
         if value is None or scope.misplaced:
             return scope
-        self._expect_deltas(scope, value, event.position)
+        self._expect_deltas(scope, value, event.position, row.value)
         if facts := hold(scope, value):
-            code = "AG604" if row.kind is VALUE else "AG601"
-            scope.findings[code] = self._report(code, event.position, scope.place, type=event.type, **facts)
+            code = _differs(scope)
+            scope.findings[code] = self._report(
+                code, event.position, scope.place, fields=[row.value], type=event.type, **facts
+            )
         return scope
 
     def note(self, event: Event, row: Row) -> Scope | None:
@@ -87,7 +89,7 @@ class Parts:
         if scope is None or (index := event.index("annotation_index")) is None:
             return scope
         if index != scope.annotations and not scope.excused and not self._response.resumed:
-            self._once(scope, "ID508", event, key="annotation_index", index=index, expected=scope.annotations)
+            self._once(scope, scope.kind.gap, event, key="annotation_index", index=index, expected=scope.annotations)
         scope.annotations = index + 1
         return scope
 
@@ -96,7 +98,7 @@ class Parts:
         item = self._router.item(event, row)
         if item.closed is not None:
             part = item.children.get((row.kind.name, self._key(item, event, row)))
-            if part is not None and (found := part.findings.pop("MD305", None)):
+            if part is not None and (found := part.findings.pop(row.kind.not_closed, None)):
                 self._report.withdraw(found)
                 part.closed = event.position
             self._items.is_late(item, event)
@@ -119,16 +121,17 @@ class Parts:
         if part.misplaced:
             return
         if content is not None and part.done is None and not part.implicit:
-            part.findings["done"] = self._report(
+            part.findings[content.missing_done] = self._report(
                 content.missing_done, event.position, part.place, missing=content.done, kind=part.kind.name
             )
         text = event.string("command") if row.kind is COMMAND else text_of(event.data.get("part"))
         if text is None:
             return
+        field = "command" if row.kind is COMMAND else f"part.{CONTENTS[event.object('part')['type']].field}"
         if part.done is None:
-            self._expect_deltas(part, text, event.position)
+            self._expect_deltas(part, text, event.position, field)
         if facts := hold(part, text):
-            part.findings["AG602"] = self._report("AG602", event.position, part.place, type=event.type, **facts)
+            self._report("AG602", event.position, part.place, fields=[field], type=event.type, **facts)
 
     def _inner(self, event: Event, row: Row) -> Scope | None:
         """The part or value that a delta, done or note goes into; None where it can go nowhere."""
@@ -170,7 +173,7 @@ class Parts:
 
     def _late_in_item(self, item: Scope, event: Event, row: Row) -> None:
         part = item.children.get((row.kind.name, self._key(item, event, row)))
-        missed = (part.findings.pop("done", None) if part else None) or (
+        missed = (_pop_missing_done(part) if part else None) or (
             item.findings.pop("MD307", None) if row.kind is VALUE else None
         )
         if row.role is Role.DONE and missed:
@@ -180,7 +183,7 @@ class Parts:
         self._items.is_late(item, event)
 
     def _late_in_part(self, part: Scope, event: Event, row: Row) -> None:
-        if row.role is Role.DONE and (missed := part.findings.pop("done", None)):
+        if row.role is Role.DONE and (missed := _pop_missing_done(part)):
             self._report.withdraw(missed)
             part.done = event.position
         code = "OR401" if part.done is not None and part.done < event.position else "OR403"
@@ -189,10 +192,9 @@ class Parts:
     def _came_late(self, scope: Scope, piece: str) -> None:
         """A piece of a finished text: where only it was missing, that it came late is all that is wrong."""
         scope.late += len(piece)
-        for code in ("AG601", "AG604"):
-            known = scope.findings.get(code)
-            if known is not None and len(scope.accepted[0]) + scope.late == len(scope.accepted[1]):
-                self._report.withdraw(known)
+        known = scope.findings.get(_differs(scope))
+        if known is not None and len(scope.accepted[0]) + scope.late == len(scope.accepted[1]):
+            self._report.withdraw(known)
         if (known := scope.findings.get("MD309")) and scope.accepted and len(scope.accepted[0]) == scope.late:
             self._report.withdraw(known)
 
@@ -224,7 +226,7 @@ class Parts:
         """The open part that should have had this number, if it was opened with a wrong one (ID508)."""
         if row.role is Role.OPEN:
             return None
-        wrong = [p for p in item.inside(row.kind) if "ID508" in p.findings and p.closed is None and not p.deltas]
+        wrong = [p for p in item.inside(row.kind) if row.kind.gap in p.findings and p.closed is None and not p.deltas]
         if not wrong:
             return None
         part = item.children.pop((row.kind.name, wrong[0].key))
@@ -244,27 +246,34 @@ class Parts:
             type=event.type,
             kind=row.kind.name,
             open=row.kind.opener,
+            key=row.kind.key,
         )
-        part.unopened_finding = part.findings["NS202"] = found
+        part.unopened_finding = found
         self._response.mark_tentative(found)
 
     def _check_place(self, item: Scope, part: Scope, event: Event) -> None:
         siblings = [p for p in item.inside(part.kind) if p is not part]
         expected = max((p.key for p in siblings if isinstance(p.key, int)), default=-1) + 1
         if isinstance(part.key, int) and part.key > expected:
-            part.findings["ID508"] = self._report(
-                "ID508", event.position, part.place, key=part.kind.key, index=part.key, expected=expected
+            part.findings[part.kind.gap] = self._report(
+                part.kind.gap, event.position, part.place, key=part.kind.key, index=part.key, expected=expected
             )
         beside = next((p for p in siblings if p.closed is None and not (p.implicit or p.misplaced)), None)
         if beside is not None and part.kind in (PART, SUMMARY):
-            self._report("OR405", event.position, part.place, other=beside.label)
+            self._report("OR405", event.position, part.place, other=beside.label, key=part.kind.key)
 
-    def _expect_deltas(self, scope: Scope, value: str, position: int) -> None:
+    def _expect_deltas(self, scope: Scope, value: str, position: int, field: str) -> None:
         if not value or scope.deltas or scope.pieces or scope.excused or self._response.resumed:
             return
         severity = Severity.NOTE if scope.kind is VALUE else None
         scope.findings["MD309"] = self._report(
-            "MD309", position, scope.place, severity=severity, chars=len(value), what=scope.type or scope.key
+            "MD309",
+            position,
+            scope.place,
+            severity=severity,
+            fields=[field],
+            chars=len(value),
+            what=scope.type or scope.key,
         )
 
     def _once(self, scope: Scope, code: str, event: Event, **facts: Any) -> None:
@@ -272,6 +281,17 @@ class Parts:
             known.add(event.position)
         else:
             scope.findings[code] = self._report(code, event.position, scope.place, **{"type": event.type, **facts})
+
+
+def _differs(scope: Scope) -> str:
+    """The rule for a done event that differs from the deltas of its text or value."""
+    return "AG604" if scope.kind is VALUE else "AG601"
+
+
+def _pop_missing_done(part: Scope) -> Finding | None:
+    """The finding that a closed part had no done event, which one that comes after all disproves."""
+    content = CONTENTS.get(part.type or "")
+    return part.findings.pop(content.missing_done, None) if content else None
 
 
 def _part_type(event: Event, row: Row) -> str | None:

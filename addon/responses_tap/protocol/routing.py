@@ -51,7 +51,7 @@ class Router:
                 return named
             return (self._newest_open(row) if key is None else None) or self._implicit(event, row)
         if named is not None and named.key == key:
-            return named  # an older item of the same output_index: the collision (ID505) has been told
+            return named  # an older item of the same output_index, reported by ID505
         self._other_id(item, event)
         return item
 
@@ -65,20 +65,19 @@ class Router:
         item = self._response.new_item(event.output_index, None, event.item_id)
         if not self._response.resumed:
             item.unopened_finding = self._report(
-                "NS201",
+                ITEM.not_opened,
                 event.position,
                 item.place,
                 missing=ITEM.opener,
                 type=event.type,
                 what=f" ({type_})" if type_ else "",
             )
-            item.findings["NS201"] = item.unopened_finding
             self._response.mark_tentative(item.unopened_finding)
         return item
 
     def _moved(self, item: Scope, key: int, position: int) -> None:
-        # Where the output_index was already found to collide, that it is another one elsewhere is no news.
-        known = next((f for code in ("ID505", "ID507", "ID506") if (f := item.findings.get(code))), None)
+        # An output_index that collides or leaves a gap has been reported: that it changes is part of that defect.
+        known = next((f for code in ("ID505", ITEM.gap, "ID506") if (f := item.findings.get(code))), None)
         if known:
             known.add_note(f"it has output_index {key} at {position}")
             if known.code != "ID506" and key not in self._response.items:

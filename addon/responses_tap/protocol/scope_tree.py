@@ -50,12 +50,9 @@ class ScopeTree:
         unclosed = [item for item in self._response.open_items() if item.opened is not None]
         if state == "completed":
             for item in unclosed:
-                found = self._report("MD306", position, item.place, missing=ITEM.closer, have=item.type or "item")
-                item.findings["MD306"] = found
+                self._report(ITEM.not_closed, position, item.place, missing=ITEM.closer, have=item.type or "item")
         elif state == "incomplete" and unclosed:
-            first = unclosed[0]
-            found = self._report("LC109", position, first.place, open=len(unclosed))
-            first.findings["LC109"] = found
+            self._report("LC109", position, unclosed[0].place, open=len(unclosed))
         for item in self._response.every_item:
             if item.unopened_finding is not None:
                 item.unopened_finding.add_note("never opened" if item.closed is not None else "never opened nor closed")

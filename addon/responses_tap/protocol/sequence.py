@@ -5,15 +5,11 @@ from typing import Any
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.fields import NUMBERS_SINCE, applies
-from responses_tap.protocol.findings import Finding, Reporter, Severity
+from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.scopes import Response
 
 _MOST_EXPECTED = 8
 """Numbers held possible at once, after as many events without a readable one."""
-
-
-_STRUCTURE = ("LC", "NS", "MD", "OR", "AG")
-"""The groups whose findings can say why a number is out of order."""
 
 
 class Sequence:
@@ -63,9 +59,12 @@ class Sequence:
         """An event that has no number, or none that could be read, may have used one up."""
         self._expected |= {number + 1 for number in self._expected if len(self._expected) < _MOST_EXPECTED}
 
-    def finish(self, findings: list[Finding]) -> None:
-        """Tell of the events without a number, if this stream's should have one; `findings` are the others'."""
-        self._explain([f for f in findings if f.code.startswith(_STRUCTURE) and f.severity is not Severity.NOTE])
+    def finish(self, structural: list[Finding]) -> None:
+        """No more events will come: report those without a number, if this stream's should have one.
+
+        `structural` are the findings that may say why a number is out of order.
+        """
+        self._explain(structural)
         missing = self._unnumbered
         if not missing or not (self._response.numbered or applies(self._response, NUMBERS_SINCE)):
             return

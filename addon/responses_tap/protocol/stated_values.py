@@ -67,7 +67,7 @@ def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Repo
         if child.excused or text is None:
             continue
         if facts := hold(child, text):
-            report("AG603", position, scope.place, path=path, **facts)
+            report("AG603", position, scope.place, fields=[".".join(filter(None, ("item", path)))], path=path, **facts)
 
 
 def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, str | None]]:
@@ -163,6 +163,6 @@ def _is_accepted(item: Scope, field: str, before: object, after: object) -> bool
     if field in _FIXED:
         return after == item.added.get(field)  # then the done event was the odd one: ID514, AG610
     if field == "status":
-        return before not in FINAL_STATUS  # ST706 has told it
+        return before not in FINAL_STATUS  # reported by ST706
     scope = item.children.get((VALUE.name, field))
     return scope is not None and after in scope.accepted

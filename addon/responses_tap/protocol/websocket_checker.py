@@ -137,7 +137,7 @@ class Turn:
         missing = [] if "status" in event.data else ["status"]
         missing += [] if event.object("error").get("code") else ["error.code"]
         if missing:
-            self._tell("WS003", event.position, fields=", ".join(missing))
+            self._tell("WS003", event.position, fields=missing, lacking=", ".join(missing))
         if self.is_waiting:
             self.refusal = event
 

@@ -14,11 +14,10 @@ from responses_tap.coding import can_decode
 from responses_tap.errors import RecordingError
 from responses_tap.formats.imported import Imported, Skipped, Taken
 from responses_tap.formats.recognition import recognise
-from responses_tap.protocol.bodies import asks_for_stream
+from responses_tap.protocol.bodies import Head, asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.frames import Head
 from responses_tap.protocol.profiles import AUTO, Lack, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.websocket_checker import Turn

@@ -13,9 +13,9 @@ from responses_tap.protocol.rules import (
     transport,
     websocket,
 )
-from responses_tap.protocol.rules.rule import DISPATCH, RULES, Page, Rule
+from responses_tap.protocol.rules.rule import DISPATCH, RULES, Loss, Page, Rule
 
 GROUPS = (lifecycle, nesting, missing, order, identity, agreement, status, schema, transport, websocket, timing)
 """The groups in the order of their numbers: LC1xx, NS2xx, MD3xx, …."""
 
-__all__ = ["DISPATCH", "GROUPS", "RULES", "Page", "Rule"]
+__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule"]
