@@ -61,9 +61,10 @@ class Recording:
         """The streams that could not be listed, by id, and why."""
         self._db = db
         self._steps = 0
-        absent = LATER - {row[1] for row in self._rows("PRAGMA table_info(streams)")}
+        absent = LATER - self._columns("streams")
         names = [field.name for field in fields(StreamRow)]
         self._whole, self._light = _select(names, absent), _select(names, {*absent, *_HEAVY})
+        self._fields = "fields" if "fields" in self._columns("findings") else "'[]'"
 
     def __enter__(self) -> Self:
         return self
@@ -255,8 +256,9 @@ class Recording:
         rows = self._typed(
             _FINDING,
             stream_id,
-            "SELECT code, name, severity, position, message, scope, missing, count, evidence, response"
-            " FROM findings WHERE stream = ? ORDER BY response, position IS NULL, position, rowid",
+            "SELECT code, name, severity, position, message, scope, missing,"  # noqa: S608 (ours)
+            f" count, evidence, response, {self._fields} FROM findings"
+            " WHERE stream = ? ORDER BY response, position IS NULL, position, rowid",
             stream_id,
         )
         findings = [Finding(**dict(zip(_FINDING.names, row, strict=True))) for row in rows]
@@ -313,6 +315,9 @@ class Recording:
     def _damage(self, stream_id: int | None, what: str) -> RecordingError:
         name = self.path if stream_id is None else f"{self.path}#{stream_id}"
         return RecordingError(f"{name} is damaged ({what})")
+
+    def _columns(self, table: str) -> set[str]:
+        return {row[1] for row in self._rows(f"PRAGMA table_info({table})")}
 
     def _rows(self, sql: str, *parameters: int | str) -> list[Row]:
         return self._fetch(sql, parameters)
