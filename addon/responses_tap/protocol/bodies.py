@@ -71,7 +71,7 @@ def judge_eventless(report: Reporter, head: Head, body: bytes, *, streamed: bool
     """Report what a whole body without events is: an HTTP error (TR907), or anything else that isn't a stream (LC110).
 
     `streamed` says that a stream was asked for; otherwise a whole response in JSON is right, too. `cut` says that the
-    reader stopped: then nobody is to blame for what had not come yet.
+    reader stopped: then what had not arrived yet is nobody's fault.
     """
     text = body.decode("utf-8-sig", errors="replace").strip()
     document = _json(text)

@@ -35,7 +35,7 @@ class Checker:
 
     `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
     `resumed` that a client attached itself again to a background response (`starting_after`); not `framed`, that
-    only the events were kept, which say nothing of a `[DONE]` behind them; `head` is what the HTTP response says of
+    only the events were kept, which do not show whether a `[DONE]` followed; `head` is what the HTTP response says of
     itself; not `streamed`, that the request is not known to ask for a stream, so that one response in JSON is right;
     `lacks` is what a text does not show of the stream that it was copied from.
     """
@@ -76,7 +76,7 @@ class Checker:
         return sorted(found, key=order)
 
     def feed(self, frame: Frame, at_ns: int | None = None) -> Event | None:
-        """Take one frame; its event, None for a comment, `[DONE]` or a cut tail that is no event.
+        """Check one frame and return its event, None for a comment, `[DONE]` or a cut tail that is no event.
 
         `at_ns` is its arrival in nanoseconds since the request, where that is known.
         """
@@ -105,7 +105,7 @@ class Checker:
         return event
 
     def feed_whole(self, body: bytes) -> None:
-        """Take a whole body that isn't an event stream, such as a response in JSON."""
+        """Check a whole body that isn't an event stream, such as a response in JSON."""
         self.feed(Frame(body, None, None))
 
     def _feed_no_event(self, frame: Frame) -> None:
@@ -118,7 +118,7 @@ class Checker:
             self._frames.nothing(frame, response)
 
     def finish(self, *, cut: bool = False) -> list[Finding]:
-        """The body has ended: settle what only its end can show. The findings, in order.
+        """The body has ended: check what only its end can show. Returns the findings, in order.
 
         `cut` says that the reader stopped, not the server (a client that hung up, a recorder that was stopped):
         then a missing end is nobody's fault.
@@ -137,7 +137,7 @@ class Checker:
         return self.findings
 
     def _explain_losses(self) -> None:
-        """Withdraw what is no second defect: an event that could not be read may be the one that is missing."""
+        """An event that could not be read may be the one that is missing: report that as one defect, not two."""
         for found in self._body.findings:
             if found.lost_at is not None:
                 for loss in Loss:

@@ -1,4 +1,4 @@
-"""What the checker says: a finding names a rule, a place and the events that show it."""
+"""What the checker reports: a finding names a rule, a place and the events that show it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 MOST_EVIDENCE = 50
-"""How many positions a finding keeps; `count` goes on counting."""
+"""How many positions a finding keeps; `count` has no limit."""
 
 
 class Severity(StrEnum):
@@ -24,7 +24,7 @@ class Severity(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Finding:
-    """One defect of one response. The checker goes on counting evidence until the response ends."""
+    """One defect of one response. The checker adds evidence until the response ends."""
 
     code: str
     name: str
@@ -73,7 +73,7 @@ class Finding:
             self.evidence[-1] = position
 
     def add_note(self, text: str) -> None:
-        """Add a later insight to the message, once."""
+        """Append to the message what a later event has shown, once."""
         if text not in self.notes:
             self.notes.append(text)
 
@@ -97,7 +97,7 @@ def order(finding: Finding) -> tuple[int, float, str]:
 
 
 class Reporter(Protocol):
-    """How the parts of the checker report: the rule's code, the place, and the facts that its message names."""
+    """How the parts of the checker report: the rule's code, the place, and the facts for its message."""
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""The frames of an event stream: names that match, data that is JSON, a proper end."""
+"""The checks of an event stream's frames: names that match, data that is JSON, a proper end."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _FAULTS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905"}
 
 
 class FrameChecks:
-    """The frames of one body, beside the events in them."""
+    """Checks the frames of one body, without regard to what their events mean."""
 
     def __init__(self, report: Reporter, *, live: bool, framed: bool) -> None:
         self._report = report

@@ -32,7 +32,7 @@ class Items:
         self._report = report
 
     def open(self, event: Event, _row: Row) -> Scope | None:
-        """output_item.added: a new item, or trouble at its output_index."""
+        """output_item.added: a new item, or a conflict at its output_index."""
         added = event.object("item")
         type_, id_ = string(added, "type"), string(added, "id")
         key = event.output_index
@@ -94,7 +94,7 @@ class Items:
         return True
 
     def is_wrong_type(self, item: Scope, event: Event, row: Row) -> bool:
-        """Whether the event belongs into an item of another type (rule NS204)."""
+        """Whether the event belongs in an item of another type (rule NS204)."""
         if not row.items or item.type is None or item.type in row.items:
             return False
         if not item.misplaced:
@@ -133,7 +133,7 @@ class Items:
         return item
 
     def misplace(self, part: Scope, item: Scope, position: int | None) -> None:
-        """A part whose content belongs into an item of another type (rule NS205)."""
+        """Report a part whose content belongs in an item of another type (rule NS205)."""
         want = " or ".join(sorted(CONTENTS[part.type or ""].items))
         part.misplaced = True
         fields = ["part.type"] if position == part.opened else []

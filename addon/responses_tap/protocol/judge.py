@@ -1,4 +1,4 @@
-"""The judge of one response: everything that looks at its events, and the ledger of what they found."""
+"""The judge of one response: everything that checks its events, and the ledger of what it found."""
 
 import json
 from collections.abc import Iterable
@@ -112,7 +112,7 @@ class Judge:
             self._rules[rule].check(event, scope)
 
     def skip(self) -> None:
-        """An event came that could not be read."""
+        """Note an event that could not be read."""
         self._sequence.skip()
         self.response.mark_unreadable()
 

@@ -8,7 +8,7 @@ from responses_tap.protocol.grammar import COMMAND, CONTENTS, PART, SUMMARY, VAL
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.routing import Router
 from responses_tap.protocol.scopes import Response, Scope
-from responses_tap.protocol.stated_values import hold, text_of
+from responses_tap.protocol.stated_values import accept, text_of
 
 
 class Parts:
@@ -21,7 +21,7 @@ class Parts:
         self._report = report
 
     def open(self, event: Event, row: Row) -> Scope | None:
-        """content_part.added and its kin."""
+        """content_part.added, reasoning_summary_part.added and shell_call_command.added."""
         item = self._router.item(event, row)
         if self._items.is_late(item, event):
             return item
@@ -76,7 +76,7 @@ class Parts:
         if value is None or scope.misplaced:
             return scope
         self._expect_deltas(scope, value, event.position, row.value)
-        if facts := hold(scope, value):
+        if facts := accept(scope, value):
             code = _differs(scope)
             scope.findings[code] = self._report(
                 code, event.position, scope.place, fields=[row.value], type=event.type, **facts
@@ -94,7 +94,7 @@ class Parts:
         return scope
 
     def close(self, event: Event, row: Row) -> Scope | None:
-        """content_part.done and its kin."""
+        """content_part.done, reasoning_summary_part.done and shell_call_command.done."""
         item = self._router.item(event, row)
         if item.closed is not None:
             part = item.children.get((row.kind.name, self._key(item, event, row)))
@@ -130,7 +130,7 @@ class Parts:
         field = "command" if row.kind is COMMAND else f"part.{CONTENTS[event.object('part')['type']].field}"
         if part.done is None:
             self._expect_deltas(part, text, event.position, field)
-        if facts := hold(part, text):
+        if facts := accept(part, text):
             self._report("AG602", event.position, part.place, fields=[field], type=event.type, **facts)
 
     def _inner(self, event: Event, row: Row) -> Scope | None:

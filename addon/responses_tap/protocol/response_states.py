@@ -1,4 +1,4 @@
-"""The response itself: created once, first; one terminal event, last; each with the status it stands for."""
+"""The states of a response: created once and first, one terminal event last, each with a status that fits it."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
 """Which item an event belongs to, also where its output_index or its item_id is wrong or missing.
 
 By output_index, as the specification says. Where that leads nowhere the item_id decides, and where there is
-neither, the newest open item of the event's type: so a server that leaves out one field is told so once, and its
-other events are still judged by what they say.
+neither, the newest open item of the event's type: so a server that leaves out one field gets one
+finding, and its other events are still checked by what they say.
 """
 
 from responses_tap.protocol.events import Event

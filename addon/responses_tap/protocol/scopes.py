@@ -1,7 +1,7 @@
 """The tree of a response: its items, their parts and values, and the state each is in.
 
 A scope is *absent* until its opening event, then *open*, *valued* once its done event came, and *closed*. Two
-states repair a broken stream, so that one defect does not accuse every later event: a *implicit* scope was used
+states repair a broken stream, so that one defect is not reported at every later event: an *implicit* scope was used
 without having been opened, a *misplaced* one stands in the wrong place; what happens in them is counted, not
 reported again.
 """
@@ -22,7 +22,7 @@ class Scope:
     """Its number within the parent (output_index, content_index, …); a value's field name."""
     parent: "Scope | None" = None
     type: str | None = None
-    """The item's or the part's type, None while no event has told it."""
+    """The item's or the part's type, None until an event has named it."""
     id: str | None = None
     opened: int | None = None
     done: int | None = None
@@ -36,7 +36,7 @@ class Scope:
     late: int = 0
     """Characters of deltas that came after the done event."""
     unsure: bool = False
-    """Whether a part of its text was unreadable: its deltas are then no measure for what comes after them."""
+    """Whether a part of its text was unreadable: what follows cannot then be compared with its deltas."""
     other_ids: set[str] = field(default_factory=set)
     """Ids that its inner events carry instead of its own."""
     progress: int = 0
@@ -52,7 +52,7 @@ class Scope:
     """The object of the closing event."""
     children: "dict[tuple[str, int | str | None], Scope]" = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
-    """What was found about this scope, by code: most rules speak once a scope and then count."""
+    """What was found about this scope, by code: most rules report a scope once and then count."""
 
     @property
     def implicit(self) -> bool:
@@ -137,13 +137,13 @@ class Response:
         return self.resumed or self.tentative is not None
 
     def mark_unreadable(self) -> None:
-        """An event could not be read: it may have been about any open scope."""
+        """An event could not be read, and may have been about any open scope: mark their texts as incomplete."""
         for item in self.open_items():
             for child in item.children.values():
                 child.unsure = True
 
     def mark_tentative(self, finding: Finding) -> None:
-        """Note a finding that is none in a resumed response."""
+        """Mark a finding as one that falls if this is a resumed response."""
         if self.tentative is not None:
             self.tentative.append(finding)
 
@@ -156,7 +156,7 @@ class Response:
         return [item for item in self.every_item if item.closed is None]
 
     def new_item(self, key: int | None, type_: str | None, id_: str | None) -> Scope:
-        """A further item, not opened yet."""
+        """Add another item, not opened yet."""
         scope = Scope(ITEM, self.next_index() if key is None else key, type=type_, id=id_)
         self.add_item(scope)
         return scope

@@ -9,7 +9,7 @@ from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.scopes import Response
 
 _MOST_EXPECTED = 8
-"""Numbers held possible at once, after as many events without a readable one."""
+"""How many numbers may be possible at once, after as many events without a readable one."""
 
 
 class Sequence:
@@ -25,7 +25,7 @@ class Sequence:
         self._found: dict[str, Finding] = {}
 
     def apply(self, event: Event) -> None:
-        """Take the number of one event."""
+        """Check the number of one event."""
         number = event.data.get("sequence_number")
         last = self._last
         if type(number) is not int:
@@ -45,13 +45,13 @@ class Sequence:
     def _break(self, event: Event, last: int, number: int) -> None:
         self._count("ID510" if number <= last else "ID511", event, before=last, after=number)
         if number in self._skipped:
-            # Not lost but late: the numbers go on where they had got to.
+            # Not lost but late: the numbers continue from where they were.
             self._skipped.discard(number)
             if not self._skipped:
                 self._report.withdraw(self._found.pop("ID511", None))
             return
         self._skipped.update(range(last + 1, min(number, last + _MOST_EXPECTED)))
-        # One wrong number is one break: the next may go on from it, or as if it had been right.
+        # One wrong number is one break: the next may continue from it, or as if it had been right.
         self._expected = {number + 1, last + 2}
         self._last = number
 
@@ -73,7 +73,7 @@ class Sequence:
             found.add(position)
 
     def _explain(self, others: list[Finding]) -> None:
-        """One break beside a structural defect is the same event, lost, doubled or moved: no second defect."""
+        """A single break next to a structural defect is the same defect: an event was lost, repeated or moved."""
         for code in ("ID510", "ID511"):
             known = self._found.get(code)
             if known is None or known.position is None or known.count > 1 or not others:

@@ -14,8 +14,8 @@ from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY
 from responses_tap.protocol.scopes import Response, Scope
 
 
-def hold(scope: Scope, value: str) -> dict[str, Any] | None:
-    """Take `value` as the next stated value of `scope`; the facts of the mismatch if it is a new one."""
+def accept(scope: Scope, value: str) -> dict[str, Any] | None:
+    """Add `value` to the stated values of `scope`; returns the facts of the mismatch if it is a new one."""
     if scope.unsure:
         scope.pieces.clear()
     if scope.pieces:
@@ -62,11 +62,11 @@ def value_of(item: dict[str, Any]) -> str | None:
 
 
 def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Reporter) -> None:
-    """Hold the closed item against its parts and its value (rule AG603)."""
+    """Compare the closed item with its parts and its value (rule AG603)."""
     for path, child, text in _stated(scope, item):
         if child.excused or text is None:
             continue
-        if facts := hold(child, text):
+        if facts := accept(child, text):
             report("AG603", position, scope.place, fields=[".".join(filter(None, ("item", path)))], path=path, **facts)
 
 
@@ -88,8 +88,8 @@ def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, st
 def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[int, dict[str, Any], Scope | None]]:
     """The items of a terminal event's output, each with the streamed item that it is: (index, entry, item).
 
-    By id, else the first item of the same type that no id claims: a server that mints new ids at the end is then
-    told about its ids, not about every text. None where no streamed item is left for it.
+    By id, else the first item of the same type that no id claims: a server that mints new ids at the end then gets
+    findings about its ids, not about every text. None where no streamed item is left for it.
     """
     output = snapshot.get("output")
     entries = [entry for entry in output if isinstance(entry, dict)] if isinstance(output, list) else []
@@ -129,7 +129,7 @@ class _Free:
 _FIXED = ("type", "call_id", "name", "role")
 _FIELDS = (*_FIXED, "status", "arguments", "input", "code", "content", "summary")
 """What must stay the same from an item's done event to the terminal event. Not encrypted_content, nor
-fingerprint: OpenAI encrypts them anew for each event."""
+fingerprint: OpenAI encrypts them again for each event."""
 
 
 def differing_field(item: Scope, entry: dict[str, Any]) -> str | None:

@@ -28,7 +28,7 @@ class Page(NamedTuple):
     bad: str
     good: str
     fine: str
-    """When it is no violation; empty where there is no such case."""
+    """When it is not a violation; empty where there is no such case."""
     source: str
     fix: str
 
