@@ -13,7 +13,7 @@ from tests.conftest import BROKEN, CLEAN, body, events_of
 from responses_tap import Checker, Decoder
 from responses_tap.protocol import checker, grammar
 from responses_tap.protocol.bodies import Head
-from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.findings import MOST_EVIDENCE, Finding
 from responses_tap.protocol.judge import Ledger
 from responses_tap.protocol.rules import RULES, Rule
 from responses_tap.protocol.sse import message_frame
@@ -189,6 +189,12 @@ def test_the_message_names_the_fields_that_are_missing_in_the_order_of_the_paths
         for finding in findings_of(sample):
             if "{lacking}" in RULES[finding.code].message:
                 assert ", ".join(path.rpartition(".")[2] for path in finding.fields) in finding.message
+
+
+@pytest.mark.parametrize("sample", BROKEN, ids=lambda path: path.stem)
+def test_the_evidence_is_of_the_events_that_are_counted(sample: Path) -> None:
+    for finding in findings_of(sample):
+        assert len(finding.evidence) == min(finding.count - 1, MOST_EVIDENCE), finding.message
 
 
 def test_no_module_of_the_engine_is_named_like_one_of_the_rules() -> None:
