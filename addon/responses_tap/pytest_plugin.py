@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.checker import Checker, frames_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
-from responses_tap.protocol.transport import Head
 from responses_tap.timeline import Entry, render, timeline
 
 

@@ -54,8 +54,9 @@ def test_json_has_the_documented_shape() -> None:
         "events": 13,
     }
     assert [(f["code"], f["position"]) for f in stream["findings"]] == [("NS201", 2), ("NS205", 2), ("MD301", 8)]
+    assert [f["fields"] for f in stream["findings"]] == [["output_index"], ["part.type"], []]
     assert list(stream["findings"][0]) == [
-        "code", "name", "severity", "position", "count", "scope", "message", "fix", "impact", "source",
+        "code", "name", "severity", "position", "count", "scope", "fields", "message", "fix", "impact", "source",
     ]  # fmt: skip
     assert report["summary"] == {"streams": 1, "events": 13, "error": 3, "warning": 0, "note": 0}
 

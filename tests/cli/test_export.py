@@ -18,6 +18,8 @@ from tests.conftest import RECORDINGS
 
 from responses_tap import RULES_VERSION
 from responses_tap.protocol.rules import RULES
+from responses_tap.store import open_recording
+from responses_tap.store.writer import Writer
 from responses_tap_viewer.actions.exporting import export as write_export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
@@ -242,6 +244,25 @@ def test_recheck_renews_findings_and_touches_no_fact(recording: Path, tmp_path: 
         assert connection.execute("SELECT DISTINCT rules FROM verdicts").fetchall() == [(RULES_VERSION,)]
     with open_db(recording) as connection:
         assert stored == set(connection.execute("SELECT stream, code, position, message, count FROM findings"))
+
+
+def test_findings_of_an_older_version_name_no_fields_until_they_are_rechecked(recording: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    shutil.copy(recording, old)
+    with open_db(old) as connection:
+        connection.execute("ALTER TABLE findings DROP COLUMN fields")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_finding_fields'")
+        connection.commit()
+
+    def named() -> set[tuple[str, ...]]:
+        with open_recording(old) as opened:
+            return {finding.fields for finding in opened.findings(2)}
+
+    assert named() == {()}
+    Writer(old).close()
+    assert named() == {()}
+    assert CliRunner().invoke(main, ["recheck", str(old)]).exit_code == 0
+    assert named() == {("output_index",), ("part.type",), ()}
 
 
 HAR_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, body, events_of
 
 from responses_tap import Checker, Decoder, check
+from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import PROFILES
-from responses_tap.protocol.sockets import SocketChecker
 from responses_tap.protocol.sse import decode, message_frame
-from responses_tap.protocol.transport import Head
+from responses_tap.protocol.websocket_checker import SocketChecker
 
 type Event = dict[str, Any]
 

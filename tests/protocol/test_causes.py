@@ -7,9 +7,9 @@ import pytest
 from tests.conftest import RECORDINGS, body, events_of
 
 from responses_tap import Checker, check
+from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.sse import decode
-from responses_tap.protocol.transport import Head
 
 type Event = dict[str, Any]
 

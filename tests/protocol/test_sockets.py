@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, events_of
 
-from responses_tap.protocol.sockets import SocketChecker, Turn, judge_again
-from responses_tap.protocol.sse import Frame, Passed, message_frame
+from responses_tap.protocol.sse import Frame, RecordedMessage, message_frame
+from responses_tap.protocol.websocket_checker import SocketChecker, Turn, judge_again
 
 
 def turn(name: str, **extra: Any) -> list[bytes]:
@@ -221,7 +221,7 @@ def test_what_is_kept_of_a_long_socket_is_bounded() -> None:
 def test_a_recorded_socket_is_judged_as_it_was_live() -> None:
     live = turns(turn("a")[:5] + turn("b") + [turn("b")[3]])
     messages = turn("a")[:5] + turn("b") + [turn("b")[3]]
-    recorded = [Passed(1 if n < 5 else 2, n, message_frame(message)) for n, message in enumerate(messages)]
+    recorded = [RecordedMessage(1 if n < 5 else 2, n, message_frame(message)) for n, message in enumerate(messages)]
     again = judge_again(SocketChecker(), recorded)
     assert [t.finish() for t in again.values()] != []
     assert [[f.facts() for f in t.findings] for t in again.values()] == [[f.facts() for f in t.findings] for t in live]

@@ -4,7 +4,7 @@ import pytest
 from tests.conftest import RECORDINGS, body, events_of
 
 from responses_tap import Checker, Decoder
-from responses_tap.protocol.transport import Head
+from responses_tap.protocol.bodies import Head
 
 SECOND = 1_000_000_000
 

@@ -297,6 +297,8 @@ def read_all(db: Path, stream: int) -> None:
         ("findings", "scope", "[[[]]]"),
         ("findings", "scope", '{"output_index": "<b>"}'),
         ("findings", "evidence", "{}"),
+        ("findings", "fields", "[7]"),
+        ("findings", "fields", "item"),
         ("findings", "count", 9),
         ("findings", "position", '9"><img src=x>'),
     ],

@@ -159,7 +159,9 @@ def test_findings_and_verdict(db: Path) -> None:
     findings = [
         Finding("TR902", "event-name-missing", Severity.NOTE, 0, "no name"),
         Finding("MD301", "text-done-missing", Severity.ERROR, 3, "missing", {"output_index": 0}, "x.done", 2, [5]),
+        Finding("SC811", "item-field-missing", Severity.ERROR, 9, "lacks", fields=("item.summary", "item.id")),
         Finding("LC103", "terminal-missing", Severity.ERROR, None, "ended"),
+        Finding("WS005", "framing", Severity.ERROR, None, "two binary messages", count=2),
     ]
     writer.set_findings(stream, findings[:1], rules="2026-11", profile="openai")
     writer.set_findings(stream, findings, rules="2026-11", profile="openai")
@@ -168,9 +170,9 @@ def test_findings_and_verdict(db: Path) -> None:
         assert [found.facts() for found in recording.findings(stream)] == [found.facts() for found in findings]
         assert recording.findings(stream)[1].missing == "x.done"
         (row,) = recording.streams()
-        assert (row.errors, row.warnings, row.notes, row.first_code) == (2, 0, 1, "MD301")
+        assert (row.errors, row.warnings, row.notes, row.first_code) == (4, 0, 1, "MD301")
     assert first_code([]) is None
-    assert sql(db, "SELECT code, model FROM violations ORDER BY position")[-1] == ("MD301", None)
+    assert sql(db, "SELECT code, model FROM violations ORDER BY position")[-2] == ("MD301", None)
     writer.close()
 
 

@@ -16,7 +16,7 @@ from tests.conftest import RECORDINGS
 from textual.pilot import Pilot
 
 from responses_tap import RULES_VERSION, Checker, Decoder, Frame
-from responses_tap.protocol.transport import Head
+from responses_tap.protocol.bodies import Head
 from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer

@@ -15,11 +15,10 @@ from responses_tap.formats import Damaged, Foreign
 from responses_tap.formats.imported import Answer, Imported, Request, Skipped
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
-from responses_tap.protocol.bodies import asks_for_stream
+from responses_tap.protocol.bodies import Head, asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
-from responses_tap.protocol.transport import Head
 from responses_tap.timeline import Entry
 from responses_tap.urls import is_resumption
 

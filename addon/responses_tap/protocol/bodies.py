@@ -1,16 +1,15 @@
-"""Bodies without a single event: what such a body is instead, and the one finding that says so (LC110, TR907)."""
+"""What HTTP says of a body (TR906, TR907), and what a body without a single event is instead (LC110)."""
 
 import json
 import re
 from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.sse import DONE_MARKER
-from responses_tap.protocol.transport import Head
 from responses_tap.urls import split
 
 _SHOWN = 80
@@ -25,6 +24,24 @@ _FIELDS = ("event:", "data:", "id:", "retry:", ":")
 _MAGICS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """How compressed bodies begin (RFC 1952, RFC 8878)."""
 _NO_JSON = object()
+
+
+class Head(NamedTuple):
+    """What the status line and the headers of the HTTP response say; None where that is not known."""
+
+    status: int | None = None
+    content_type: str | None = None
+    """Empty where the response has headers, and none of them is this."""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is known, and neither a success nor a switch to a WebSocket (101)."""
+        return self.status is not None and self.status >= 300  # noqa: PLR2004
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether the response is declared as an event stream."""
+        return (self.content_type or "").partition(";")[0].strip().lower() == "text/event-stream"
 
 
 def asks_for_stream(url: str, request: str | None) -> bool:
@@ -45,11 +62,19 @@ def is_response(document: object) -> bool:
     return isinstance(document.get("id"), str) and not document.get("error")
 
 
-def judge_eventless(report: Report, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:
+def judge_head(report: Reporter, head: Head) -> None:
+    """Report an event stream that comes with an HTTP error (TR907), or that is declared as something else (TR906)."""
+    if head.is_error:
+        report("TR907", None, status=head.status, what=" with an event stream")
+    if head.content_type is not None and not head.is_event_stream:
+        report("TR906", None, have=head.content_type or "missing")
+
+
+def judge_eventless(report: Reporter, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:
     """Report what a whole body without events is: an HTTP error (TR907), or anything else that isn't a stream (LC110).
 
     `streamed` says that a stream was asked for; otherwise a whole response in JSON is right, too. `cut` says that the
-    reader stopped: then nobody is to blame for what had not come yet.
+    reader stopped: then what had not arrived yet is nobody's fault.
     """
     text = body.decode("utf-8-sig", errors="replace").strip()
     document = _json(text)

@@ -1,8 +1,9 @@
 """The checker: frames in, findings out, incrementally and in constant work an event.
 
-It cuts a body into its responses and hands each event on: to the frame rules (transport.py), its shape
-(shapes.py), its number (sequence.py), the lifecycle (lifecycle.py), the tree of scopes (nesting.py) and the rules
-with code of their own (rules/). The same object runs live in the recorder, on files and in a server's tests.
+It cuts a body into its responses. Each event passes the checks of its frame (frames.py), its fields (fields.py) and
+its number (sequence.py), moves the response (response_states.py) and its tree of scopes (scope_tree.py) on, and then
+meets the rules with a check of their own (rules/). The same object runs live in the recorder, on files and in a
+server's tests.
 """
 
 import json
@@ -10,15 +11,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from responses_tap.protocol.bodies import judge_eventless
+from responses_tap.protocol.bodies import Head, judge_eventless, judge_head
 from responses_tap.protocol.events import Event, parse, string
 from responses_tap.protocol.findings import Finding, Severity, order
+from responses_tap.protocol.frames import FrameChecks
 from responses_tap.protocol.judge import Judge, Ledger
 from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
+from responses_tap.protocol.rules import RULES, Loss
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, decode
-from responses_tap.protocol.transport import Head, Transport
 
 RULES_VERSION = "2026-12"
 """Recorded with every verdict, so that `recheck` knows an old one."""
@@ -28,18 +30,13 @@ _NO_HEAD = Head()
 _MOST_KEPT = 1 << 16
 """Bytes kept of a body that has no event yet; its first frame is kept whole."""
 
-_LOSSES = ("TR903", "TR904", "TR912")
-"""The rules that tell of an event that was sent and could not be read."""
-_MISSED = ("NS201", "NS202", "NS203", "MD", "AG601", "AG602", "AG603", "AG604")
-"""What the grammar says where one event is not there."""
-
 
 class Checker:
     """Checks one body, frame by frame.
 
     `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
     `resumed` that a client attached itself again to a background response (`starting_after`); not `framed`, that
-    only the events were kept, which say nothing of a `[DONE]` behind them; `head` is what the HTTP response says of
+    only the events were kept, which do not show whether a `[DONE]` followed; `head` is what the HTTP response says of
     itself; not `streamed`, that the request is not known to ask for a stream, so that one response in JSON is right;
     `lacks` is what a text does not show of the stream that it was copied from.
     """
@@ -63,7 +60,7 @@ class Checker:
         self._begin = bytearray()
         self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
-        self._transport = Transport(self._body, head, live=live, framed=framed)
+        self._frames = FrameChecks(self._body, live=live, framed=framed)
         self._finished = False
         self._other_api: Finding | None = None
         """Says that these are events of another API; as long as none is this one's, that is all there is to say."""
@@ -87,7 +84,7 @@ class Checker:
         return sorted(found, key=order)
 
     def feed(self, frame: Frame, at_ns: int | None = None) -> Event | None:
-        """Take one frame; its event, None for a comment, `[DONE]` or a cut tail that is no event.
+        """Check one frame and return its event, None for a comment, `[DONE]` or a cut tail that is no event.
 
         `at_ns` is its arrival in nanoseconds since the request, where that is known.
         """
@@ -96,18 +93,20 @@ class Checker:
             return None
         event = parse(frame.data)
         if not frame.complete:
-            self._transport.tail()
+            self._frames.tail()
             if event.fault is not None:
                 self._feed_no_event(frame)
                 return None
+        if not self._judges:
+            judge_head(self._body, self._head)
         judge = self._judge_of(event)
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
         judge.response.events += 1
         self._look_for_other_api(frame, event)
-        self._transport.event(frame, event)
-        if self._transport.marked and judge.response.terminal is not None:
-            return event  # no client reads on behind [DONE]; TR910 tells it
+        self._frames.event(frame, event)
+        if self._frames.marked and judge.response.terminal is not None:
+            return event  # no client reads on after [DONE]: TR910
         if event.type is None and event.data.get("error"):
             judge.untyped_error(event)
         elif event.type is None:
@@ -128,7 +127,7 @@ class Checker:
             self._other_api.add(event.position)
 
     def feed_whole(self, body: bytes) -> None:
-        """Take a whole body that isn't an event stream, such as a response in JSON."""
+        """Check a whole body that isn't an event stream, such as a response in JSON."""
         self.feed(Frame(body, None, None))
 
     def _feed_no_event(self, frame: Frame) -> None:
@@ -136,12 +135,12 @@ class Checker:
         if response is None and len(self._begin) < _MOST_KEPT:
             self._begin += frame.raw
         if frame.is_done_marker:
-            self._transport.marker(response)
+            self._frames.marker(response)
         elif not frame.data:
-            self._transport.nothing(frame, response)
+            self._frames.nothing(frame, response)
 
     def finish(self, *, cut: bool = False) -> list[Finding]:
-        """The body has ended: settle what only its end can show. The findings, in order.
+        """The body has ended: check what only its end can show. Returns the findings, in order.
 
         `cut` says that the reader stopped, not the server (a client that hung up, a recorder that was stopped):
         then a missing end is nobody's fault.
@@ -154,9 +153,9 @@ class Checker:
                 self._judges[-1].finish(cut=is_cut)
                 self._explain_losses()
                 if not is_cut:
-                    self._transport.finish(self._judges[-1].response)
+                    self._frames.finish(self._judges[-1].response)
             else:
-                self._body.findings.clear()  # one finding says it all
+                self._body.findings.clear()  # one finding covers it all
                 judge_eventless(self._body, self._head, bytes(self._begin), streamed=self._streamed, cut=cut)
         return self.findings
 
@@ -168,18 +167,19 @@ class Checker:
             self._body("TR917", None, n=len(ids), ids=", ".join(str(id_) for id_ in ids[:4]))
 
     def _explain_losses(self) -> None:
-        """An event that could not be read may be the one that the grammar misses: then that is no second defect."""
-        for lost in self._body.findings:
-            if lost.code not in _LOSSES:
-                continue
-            ledger = self._judges[lost.response].ledger
-            for at in _places(lost):
-                for follow_up in (_MISSED, ("ID511",)):
-                    missed = [f for f in ledger.findings if f.code.startswith(follow_up) and _at(f) >= at]
-                    if missed:
-                        nearest = min(missed, key=_at)
-                        lost.remark(f"hence, perhaps, {nearest.code}: {nearest.text}")
-                        ledger.withdraw(nearest)
+        """An event that could not be read may be the one that is missing: report that as one defect, not two."""
+        for found in self._body.findings:
+            for lost_at in found.lost_at:
+                for loss in Loss:
+                    self._explain_loss(found, lost_at, loss)
+
+    def _explain_loss(self, found: Finding, lost_at: int, loss: Loss) -> None:
+        ledger = self._judges[found.response].ledger
+        missed = [f for f in ledger.findings if RULES[f.code].loss is loss and _at(f) >= lost_at]
+        if missed:
+            nearest = min(missed, key=_at)
+            found.add_note(f"hence, perhaps, {nearest.code}: {nearest.text}")
+            ledger.withdraw(nearest)
 
     def _next(self) -> Judge:
         resumed = self._resumed and not self._judges
@@ -264,13 +264,6 @@ def _frame_of(event: Mapping[str, Any]) -> Frame:
     data = json.dumps(dict(event) if isinstance(event, Mapping) else event).encode()
     name = event.get("type") if isinstance(event, Mapping) else None
     return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)
-
-
-def _places(lost: Finding) -> list[int]:
-    """Where the events should have stood that were lost."""
-    if lost.position is None:
-        return [after + 1 for after in lost.evidence]
-    return [lost.position, *lost.evidence]
 
 
 def _at(finding: Finding) -> float:

@@ -1,7 +1,7 @@
-"""Frame data → events: JSON as it was sent, with the shape its type demands held against it.
+"""Frame data → events: JSON as it was sent, with its fields checked against its type.
 
 The wire is JSON first: an event keeps the object that came, known type or not, and nothing is dropped or
-coerced. What does not fit its row of the table is told beside it, as `problems`. Both steps are pydantic-core's
+coerced. What does not fit its row of the table is listed in `problems`. Both steps are pydantic-core's
 (its parser takes a quarter of the time of `json.loads`; one typed-dict validator for each type takes half that).
 """
 
@@ -17,7 +17,7 @@ from responses_tap.protocol.grammar import ALIASES, OLD_NAMES, ROWS, TERMINALS, 
 _TERMINAL_ALIAS = "response.done"
 """What the Realtime API, and servers that were made after it, call every terminal event; the status says which."""
 _LARGEST = 2**63
-"""Numbers from here on are no index: SQLite could not store them either."""
+"""Numbers from here on are not taken as an index; SQLite could not store them either."""
 _DEEPEST = 200
 """Levels of nesting, about as many as pydantic-core's parser allows: comparing and printing deeper ones may fail."""
 
@@ -45,7 +45,7 @@ class Problem(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why a frame's data is no event."""
+    """Why a frame's data isn't an event."""
 
     kind: str
     """`not-json`, `not-object` (or an object without a type) or `not-utf8`."""
@@ -119,7 +119,7 @@ def string(data: dict[str, Any], field: str) -> str | None:
 
 
 def parse(data: bytes) -> Event:
-    """The event in a frame's data. Never raises: what is no event comes back with a `fault`."""
+    """The event in a frame's data. Never raises: anything that isn't an event comes back with a `fault`."""
     event = read(data)
     if event.row is not None:
         validator = _validator(event.row.type)
@@ -129,7 +129,7 @@ def parse(data: bytes) -> Event:
 
 
 def read(data: bytes) -> Event:
-    """The same event, but its fields are not held against what its type demands: there are no `problems`."""
+    """The same event without checking its fields against its type: it has no `problems`."""
     try:
         parsed = from_json(data, allow_inf_nan=False)
     except (ValueError, RecursionError):

@@ -1,11 +1,12 @@
-"""What the checker says: a finding names a rule, a place and the events that show it."""
+"""What the checker reports: a finding names a rule, a place and the events that show it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
 MOST_EVIDENCE = 50
-"""How many positions a finding keeps; `count` goes on counting."""
+"""How many positions a finding keeps; `count` has no limit."""
 
 
 class Severity(StrEnum):
@@ -23,7 +24,7 @@ class Severity(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Finding:
-    """One defect of one response. The checker goes on counting evidence until the response ends."""
+    """One defect of one response. The checker adds evidence until the response ends."""
 
     code: str
     name: str
@@ -31,7 +32,7 @@ class Finding:
     position: int | None
     """The 0-based number of the event in its response, None where no event shows it."""
     text: str
-    """The message without its remarks and its count."""
+    """The message without its notes and its count."""
     scope: dict[str, int] = field(default_factory=dict)
     """What it is about: output_index, content_index, summary_index, command_index, as far as they apply."""
     missing: str | None = None
@@ -39,14 +40,19 @@ class Finding:
     count: int = 1
     evidence: list[int] = field(default_factory=list)
     """Further positions: the first ones, and the last."""
-    remarks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     response: int = 0
     """Which response of the body it is in, 0-based."""
+    fields: tuple[str, ...] = ()
+    """The fields of its events that it is about, as paths in their JSON (`item_id`, `response.output[0].id`); one that
+    an event does not have is missing there. Empty where it is about events as a whole."""
+    lost_at: list[int] = field(default_factory=list)
+    """The positions of events that were sent and could not be read, where that is the defect: as many as `evidence`."""
 
     @property
     def statement(self) -> str:
         """The message without its count: the text, and what became known after the finding was made."""
-        return "; ".join([self.text, *self.remarks])
+        return "; ".join([self.text, *self.notes])
 
     @property
     def message(self) -> str:
@@ -66,10 +72,10 @@ class Finding:
         else:
             self.evidence[-1] = position
 
-    def remark(self, text: str) -> None:
-        """Add a later insight to the message, once."""
-        if text not in self.remarks:
-            self.remarks.append(text)
+    def add_note(self, text: str) -> None:
+        """Append to the message what a later event has shown, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def facts(self) -> dict[str, Any]:
         """The finding as `check --format json` prints it, without the words of its rule's page."""
@@ -80,6 +86,7 @@ class Finding:
             "position": self.position,
             "count": self.count,
             "scope": self.scope,
+            "fields": list(self.fields),
             "message": self.message,
         }
 
@@ -89,8 +96,8 @@ def order(finding: Finding) -> tuple[int, float, str]:
     return finding.response, float("inf") if finding.position is None else finding.position, finding.code
 
 
-class Report(Protocol):
-    """How the parts of the checker report: the rule's code, the place, and the facts that its message names."""
+class Reporter(Protocol):
+    """How the parts of the checker report: the rule's code, the place, and the facts for its message."""
 
     def __call__(
         self,
@@ -100,11 +107,12 @@ class Report(Protocol):
         *,
         missing: str | None = None,
         severity: Severity | None = None,
+        fields: Iterable[str] | None = None,
         **facts: Any,
     ) -> Finding:
-        """Make a finding, keep it, and return it, so that evidence can be added."""
+        """Make a finding, keep it, and return it, so that evidence can be added; `fields` replaces the rule's own."""
         ...
 
     def withdraw(self, finding: Finding | None) -> None:
-        """Take a finding back: a later event has shown the true cause."""
+        """Withdraw a finding: a later event has shown the true cause."""
         ...

@@ -1,12 +1,12 @@
 """THE TABLE: what each event type opens, continues, finishes and closes.
 
-Two rules hold for this file. Everything that decides whether an event may stand where it stands is here, as
-data; `nesting.py`, `lifecycle.py` and `agreement.py` only interpret it. And what the sources disagree on is not
-here: that is a profile's (profiles.py).
-
 A stream is a tree of scopes: response → item → part, and an event opens a scope, continues it (delta), finishes
-its value (done) or closes it. `KINDS` says for each kind of scope by which field it is numbered and which rule
-speaks when an event is missing or too much; `ROWS` has one row for each event type.
+its value (done) or closes it. A `Kind` of scope says which field numbers it, which events open and close it, and
+which rule reports a scope that is not opened, opened twice, out of sequence or not closed. `ROWS` has one row for each
+event type: what it does, in which kind of scope and in items of which types. The engine (response_states.py,
+scope_tree.py, items.py, parts.py) moves the tree by these and has its own rules for events that come too late.
+
+What the sources disagree on is not here but in profiles.py.
 
 Sources: openai-python 3.54.0 (`response_stream_event.py`), openai-openapi 2.3.0 (`ResponseStreamEvent`), Open
 Responses 2026-04-24 ("Items are streamable", "Semantic events"), and what 642 real OpenAI streams do.
@@ -32,7 +32,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of scope, and the rule for each way its events can be wrong."""
+    """A kind of scope, and the codes of the rules on its opening, numbering and closing."""
 
     name: str
     key: str | None
@@ -41,9 +41,12 @@ class Kind:
     """The event that must open it; None where its parent's opening implies it."""
     closer: str | None = None
     not_opened: str = ""
+    """Reported where it is used before its opener, or without one."""
     opened_twice: str = ""
     gap: str = "ID508"
+    """Reported where numbers are left out."""
     not_closed: str = ""
+    """Reported where its parent is closed first."""
 
 
 RESPONSE = Kind("response", None, opener="response.created")
@@ -99,9 +102,9 @@ class Row:
     kind: Kind
     role: Role
     items: frozenset[str] = frozenset()
-    """The item types it belongs into; empty: any."""
+    """The item types it belongs in; empty: any."""
     part: str = ""
-    """The content type it belongs into (`output_text`), or the field that names a VALUE scope (`arguments`)."""
+    """The content type it belongs in (`output_text`), or the field that names a VALUE scope (`arguments`)."""
     value: str = ""
     """The field that holds its text: `delta` on deltas, the whole value on done events."""
     required: tuple[str, ...] = ()

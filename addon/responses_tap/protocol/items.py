@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from responses_tap.protocol.agreement import compare_item, value_of
 from responses_tap.protocol.events import Event, string
-from responses_tap.protocol.findings import Report, Severity
+from responses_tap.protocol.findings import Reporter, Severity
 from responses_tap.protocol.grammar import (
     COMMAND,
     CONTENTS,
@@ -18,6 +17,7 @@ from responses_tap.protocol.grammar import (
 )
 from responses_tap.protocol.routing import Router
 from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.stated_values import compare_item, value_of
 
 _VALUE_DONE = {next(iter(row.items)): row for row in ROWS.values() if row.kind is VALUE and row.role is Role.DONE}
 """The event that finishes the value of each item type."""
@@ -26,13 +26,13 @@ _VALUE_DONE = {next(iter(row.items)): row for row in ROWS.values() if row.kind i
 class Items:
     """The items of one response."""
 
-    def __init__(self, response: Response, router: Router, report: Report) -> None:
+    def __init__(self, response: Response, router: Router, report: Reporter) -> None:
         self._response = response
         self._router = router
         self._report = report
 
     def open(self, event: Event, _row: Row) -> Scope | None:
-        """output_item.added: a new item, or trouble at its output_index."""
+        """output_item.added: a new item, or a conflict at its output_index."""
         added = event.object("item")
         type_, id_ = string(added, "type"), string(added, "id")
         key = event.output_index
@@ -41,10 +41,10 @@ class Items:
             known = self._response.by_id.get(id_)
         if known is None:
             item = self._new(key, type_, id_, event)
-        elif known.virtual and (known.id is None or id_ is None or known.id == id_):
+        elif known.implicit and (known.id is None or id_ is None or known.id == id_):
             item = self._adopt(known, type_, id_, event)
-        elif not known.virtual and (known.id == id_ if known.id and id_ else known.type == type_):
-            self._once(known, "NS207", event.position)
+        elif not known.implicit and (known.id == id_ if known.id and id_ else known.type == type_):
+            self._once(known, ITEM.opened_twice, event.position)
             return known
         else:
             item = self._collide(known, key, type_, id_, event)
@@ -61,12 +61,12 @@ class Items:
             if not self._response.resumed:
                 found = self._report("NS203", event.position, item.place, missing=ITEM.opener, have=type_)
                 item.findings["NS203"] = found
-                self._response.doubt(found)
+                self._response.mark_tentative(found)
         elif item.closed is not None:
             self._once(item, "NS210", event.position)
             return item
-        elif item.orphan is not None:
-            item.orphan.add(event.position)
+        elif item.unopened_finding is not None:
+            item.unopened_finding.add(event.position)
         item.type = item.type or type_
         item.closed, item.final = event.position, final
         self._close_children(item, final, event.position)
@@ -89,15 +89,15 @@ class Items:
         """Whether the item is closed already (rule OR402)."""
         if item.closed is None:
             return False
-        if item.orphan is None:
+        if item.unopened_finding is None:
             self._once(item, "OR402", event.position, type=event.type)
         return True
 
     def is_wrong_type(self, item: Scope, event: Event, row: Row) -> bool:
-        """Whether the event belongs into an item of another type (rule NS204)."""
+        """Whether the event belongs in an item of another type (rule NS204)."""
         if not row.items or item.type is None or item.type in row.items:
             return False
-        if not item.tainted:
+        if not item.misplaced:
             want = " or ".join(sorted(row.items))
             self._once(item, "NS204", event.position, type=event.type, want=want, have=item.type)
         return True
@@ -116,34 +116,35 @@ class Items:
         if key is not None and key > expected and not self._response.resumed:
             found = self._report(ITEM.gap, event.position, item.place, key=key, expected=expected)
             item.findings[ITEM.gap] = found
-            self._response.doubt(found)
+            self._response.mark_tentative(found)
         return item
 
     def _adopt(self, item: Scope, type_: str | None, id_: str | None, event: Event) -> Scope:
         item.opened, item.type, item.id = event.position, type_, item.id or id_
         if id_:
             self._response.by_id.setdefault(id_, item)
-        if told := item.orphan or item.findings.get("NS203"):
-            told.remark(f"opened late at {event.position}")
-            item.orphan = None
+        if known := item.unopened_finding or item.findings.get("NS203"):
+            known.add_note(f"opened late at {event.position}")
+            item.unopened_finding = None
         for part in item.inside(PART):
             content = CONTENTS.get(part.type or "")
             if content and type_ not in content.items:
-                self.misplaced(part, item, part.first)
+                self.misplace(part, item, part.first)
         return item
 
-    def misplaced(self, part: Scope, item: Scope, position: int | None) -> None:
-        """A part whose content belongs into an item of another type (rule NS205)."""
+    def misplace(self, part: Scope, item: Scope, position: int | None) -> None:
+        """Report a part whose content belongs in an item of another type (rule NS205)."""
         want = " or ".join(sorted(CONTENTS[part.type or ""].items))
-        part.tainted = True
-        part.findings["NS205"] = self._report("NS205", position, part.place, part=part.type, have=item.type, want=want)
+        part.misplaced = True
+        fields = ["part.type"] if position == part.opened else []
+        self._report("NS205", position, part.place, fields=fields, part=part.type, have=item.type, want=want)
 
     def _collide(self, known: Scope, key: int | None, type_: str | None, id_: str | None, event: Event) -> Scope:
         item = self._response.new_item(key, type_, id_)
         item.opened = event.position
-        if known.orphan is not None:
-            # The other one was never opened, which is told: the index was free.
-            known.orphan.remark(f"{_name(item)} took output_index {key} at {event.position}")
+        if known.unopened_finding is not None:
+            # That the other one was never opened has been reported: the index was free.
+            known.unopened_finding.add_note(f"{_name(item)} took output_index {key} at {event.position}")
         else:
             item.findings["ID505"] = self._report(
                 "ID505", event.position, item.place, key=key, a=_name(known), b=_name(item)
@@ -152,12 +153,14 @@ class Items:
 
     def _close_children(self, item: Scope, final: dict[str, Any], position: int) -> None:
         for part in (*item.inside(PART), *item.inside(SUMMARY), *item.inside(COMMAND)):
-            if part.closed is None and not part.virtual and not part.tainted:
-                found = self._report("MD305", position, part.place, missing=part.kind.closer, kind=part.kind.name)
+            if part.closed is None and not part.implicit and not part.misplaced:
+                found = self._report(
+                    part.kind.not_closed, position, part.place, missing=part.kind.closer, kind=part.kind.name
+                )
                 content = CONTENTS.get(part.type or "")
                 if content and part.done is None:
-                    found.remark(f"{content.done} is missing too")
-                part.findings["MD305"] = found
+                    found.add_note(f"{content.done} is missing too")
+                part.findings[found.code] = found
         done = _VALUE_DONE.get(item.type or "")
         if done is None or item.excused or not done.known:
             return

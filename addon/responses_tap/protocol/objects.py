@@ -16,7 +16,7 @@ OPEN_RESPONSES_FIELDS = ("id", "object", "created_at", "status", "error", "incom
 
 
 class ItemFields(NamedTuple):
-    """The fields of an item type, beside `type`; call_id is rule ID513's."""
+    """The required fields of an item type, besides `type`; call_id has a rule of its own (ID513)."""
 
     added: tuple[str, ...]
     done: tuple[str, ...]

@@ -80,7 +80,7 @@ class Profile:
     about: str
     severities: dict[str, Severity | None] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
-    """Ends of the host names, with the path where the host alone does not tell, that serve it."""
+    """Ends of the host names that serve it, with the path where the host alone does not identify it."""
     marks: tuple[str, ...] = ()
     """Fields of the response object that only its servers send."""
     response_fields: tuple[str, ...] = RESPONSE_FIELDS

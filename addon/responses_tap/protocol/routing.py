@@ -1,12 +1,12 @@
 """Which item an event belongs to, also where its output_index or its item_id is wrong or missing.
 
 By output_index, as the specification says. Where that leads nowhere the item_id decides, and where there is
-neither, the newest open item of the event's type: so a server that leaves out one field is told so once, and its
-other events are still judged by what they say.
+neither, the newest open item of the event's type: so a server that leaves out one field gets one
+finding, and its other events are still checked by what they say.
 """
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Finding, Report
+from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.grammar import ITEM, Row
 from responses_tap.protocol.scopes import Response, Scope
 
@@ -14,18 +14,18 @@ from responses_tap.protocol.scopes import Response, Scope
 class Router:
     """Finds, or makes, the item of an inner event."""
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
 
     def item(self, event: Event, row: Row) -> Scope:
-        """The item that `event` belongs to: a virtual one, reported by NS201, if none was opened for it."""
+        """The item that `event` belongs to: an implicit one, reported by NS201, if none was opened for it."""
         key, id_ = event.output_index, event.item_id
         item = self._response.items.get(key) if key is not None else None
         if item is None or (id_ is not None and item.id != id_):
             item = self._by_id(event, row, item)
-        if item.orphan is not None and item.orphan.position != event.position:
-            item.orphan.add(event.position)
+        if item.unopened_finding is not None and item.unopened_finding.position != event.position:
+            item.unopened_finding.add(event.position)
         return item
 
     def closing(self, key: int | None, id_: str | None, position: int) -> Scope | None:
@@ -49,9 +49,9 @@ class Router:
                 if key is not None:
                     self._moved(named, key, event.position)
                 return named
-            return (self._newest_open(row) if key is None else None) or self._virtual(event, row)
+            return (self._newest_open(row) if key is None else None) or self._implicit(event, row)
         if named is not None and named.key == key:
-            return named  # an older item of the same output_index: the collision (ID505) has been told
+            return named  # an older item of the same output_index, reported by ID505
         self._other_id(item, event)
         return item
 
@@ -60,27 +60,26 @@ class Router:
         fitting = [item for item in items if not row.items or item.type is None or item.type in row.items]
         return next(iter(reversed(fitting or items)), None)
 
-    def _virtual(self, event: Event, row: Row) -> Scope:
+    def _implicit(self, event: Event, row: Row) -> Scope:
         type_ = next(iter(row.items)) if len(row.items) == 1 else None
         item = self._response.new_item(event.output_index, None, event.item_id)
         if not self._response.resumed:
-            item.orphan = self._report(
-                "NS201",
+            item.unopened_finding = self._report(
+                ITEM.not_opened,
                 event.position,
                 item.place,
                 missing=ITEM.opener,
                 type=event.type,
                 what=f" ({type_})" if type_ else "",
             )
-            item.findings["NS201"] = item.orphan
-            self._response.doubt(item.orphan)
+            self._response.mark_tentative(item.unopened_finding)
         return item
 
     def _moved(self, item: Scope, key: int, position: int) -> None:
-        # Where the output_index was already found to collide, that it is another one elsewhere is no news.
-        known = next((f for code in ("ID505", "ID507", "ID506") if (f := item.findings.get(code))), None)
+        # An output_index that collides or leaves a gap has been reported: that it changes is part of that defect.
+        known = next((f for code in ("ID505", ITEM.gap, "ID506") if (f := item.findings.get(code))), None)
         if known:
-            known.remark(f"it has output_index {key} at {position}")
+            known.add_note(f"it has output_index {key} at {position}")
             if known.code != "ID506" and key not in self._response.items:
                 item.key = key
                 self._response.items[key] = item
@@ -89,7 +88,7 @@ class Router:
 
     def _other_id(self, item: Scope, event: Event) -> None:
         if item.id is None:
-            if item.virtual:
+            if item.implicit:
                 item.id = event.item_id
             return
         known: Finding | None = item.findings.get("ID503")

@@ -1,8 +1,8 @@
 """The tree of a response: its items, their parts and values, and the state each is in.
 
 A scope is *absent* until its opening event, then *open*, *valued* once its done event came, and *closed*. Two
-states repair a broken stream, so that one defect does not accuse every later event: a *virtual* scope was used
-without having been opened, a *tainted* one stands in the wrong place; what happens in them is counted, not
+states repair a broken stream, so that one defect is not reported at every later event: an *implicit* scope was used
+without having been opened, a *misplaced* one stands in the wrong place; what happens in them is counted, not
 reported again.
 """
 
@@ -22,21 +22,21 @@ class Scope:
     """Its number within the parent (output_index, content_index, …); a value's field name."""
     parent: "Scope | None" = None
     type: str | None = None
-    """The item's or the part's type, None while no event has told it."""
+    """The item's or the part's type, None until an event has named it."""
     id: str | None = None
     opened: int | None = None
     done: int | None = None
     closed: int | None = None
-    orphan: Finding | None = None
+    unopened_finding: Finding | None = None
     """The finding that says it was never opened, for as long as that holds."""
-    tainted: bool = False
+    misplaced: bool = False
     first: int = 0
     """The position of the first event about it."""
     deltas: int = 0
     late: int = 0
     """Characters of deltas that came after the done event."""
     unsure: bool = False
-    """Whether a part of its text was unreadable: its deltas are then no measure for what comes after them."""
+    """Whether a part of its text was unreadable: what follows cannot then be compared with its deltas."""
     other_ids: set[str] = field(default_factory=set)
     """Ids that its inner events carry instead of its own."""
     progress: int = 0
@@ -45,26 +45,26 @@ class Scope:
     pieces: list[str] = field(default_factory=list)
     """Its deltas."""
     accepted: list[str] = field(default_factory=list)
-    """The values stated so far that may still be right: after a mismatch both are (agreement.py)."""
+    """The values stated so far that may still be right: after a mismatch both are (stated_values.py)."""
     added: dict[str, Any] = field(default_factory=dict)
     """The object of the opening event."""
     final: dict[str, Any] | None = None
     """The object of the closing event."""
     children: "dict[tuple[str, int | str | None], Scope]" = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
-    """What was found about this scope, by code: most rules speak once a scope and then count."""
+    """What was found about this scope, by code: most rules report a scope once and then count."""
 
     @property
-    def virtual(self) -> bool:
+    def implicit(self) -> bool:
         """Whether it is used though no event opened it."""
         return self.kind.opener is not None and self.opened is None
 
     @property
     def excused(self) -> bool:
-        """Whether it or a parent is virtual or tainted: what is amiss inside is already told."""
+        """Whether it or a parent is implicit or misplaced: what is wrong inside has been reported."""
         scope: Scope | None = self
         while scope is not None:
-            if scope.tainted or scope.virtual:
+            if scope.misplaced or scope.implicit:
                 return True
             scope = scope.parent
         return False
@@ -138,14 +138,14 @@ class Response:
         """Whether this is, or may yet turn out to be, a resumed response."""
         return self.resumed or self.tentative is not None
 
-    def lose(self) -> None:
-        """An event could not be read: it may have been about any open scope."""
+    def mark_unreadable(self) -> None:
+        """An event could not be read, and may have been about any open scope: mark their texts as incomplete."""
         for item in self.open_items():
             for child in item.children.values():
                 child.unsure = True
 
-    def doubt(self, finding: Finding) -> None:
-        """Note a finding that is none in a resumed response."""
+    def mark_tentative(self, finding: Finding) -> None:
+        """Mark a finding as one that falls if this is a resumed response."""
         if self.tentative is not None:
             self.tentative.append(finding)
 
@@ -158,7 +158,7 @@ class Response:
         return [item for item in self.every_item if item.closed is None]
 
     def new_item(self, key: int | None, type_: str | None, id_: str | None) -> Scope:
-        """A further item, not opened yet."""
+        """Add another item, not opened yet."""
         scope = Scope(ITEM, self.next_index() if key is None else key, type=type_, id=id_)
         self.add_item(scope)
         return scope

@@ -4,22 +4,18 @@ from functools import partial
 from typing import Any
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.fields import NUMBERS_SINCE, applies
+from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.shapes import NUMBERS_SINCE, applies
 
 _MOST_EXPECTED = 8
-"""Numbers held possible at once, after as many events without a readable one."""
-
-
-_STRUCTURE = ("LC", "NS", "MD", "OR", "AG")
-"""The groups whose findings can say why a number is out of order."""
+"""How many numbers may be possible at once, after as many events without a readable one."""
 
 
 class Sequence:
     """The numbering of one response."""
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._last: int | None = None
@@ -29,7 +25,7 @@ class Sequence:
         self._found: dict[str, Finding] = {}
 
     def apply(self, event: Event) -> None:
-        """Take the number of one event."""
+        """Check the number of one event."""
         number = event.data.get("sequence_number")
         last = self._last
         if type(number) is not int:
@@ -49,13 +45,13 @@ class Sequence:
     def _break(self, event: Event, last: int, number: int) -> None:
         self._count("ID510" if number <= last else "ID511", event, before=last, after=number)
         if number in self._skipped:
-            # Not lost but late: the numbers go on where they had got to.
+            # Not lost but late: the numbers continue from where they were.
             self._skipped.discard(number)
             if not self._skipped:
                 self._report.withdraw(self._found.pop("ID511", None))
             return
         self._skipped.update(range(last + 1, min(number, last + _MOST_EXPECTED)))
-        # One wrong number is one break: the next may go on from it, or as if it had been right.
+        # One wrong number is one break: the next may continue from it, or as if it had been right.
         self._expected = {number + 1, last + 2}
         self._last = number
 
@@ -63,9 +59,12 @@ class Sequence:
         """An event that has no number, or none that could be read, may have used one up."""
         self._expected |= {number + 1 for number in self._expected if len(self._expected) < _MOST_EXPECTED}
 
-    def finish(self, findings: list[Finding]) -> None:
-        """Tell of the events without a number, if this stream's should have one; `findings` are the others'."""
-        self._explain([f for f in findings if f.code.startswith(_STRUCTURE) and f.severity is not Severity.NOTE])
+    def finish(self, structural: list[Finding]) -> None:
+        """No more events will come: report those without a number, if this stream's should have one.
+
+        `structural` are the findings that may say why a number is out of order.
+        """
+        self._explain(structural)
         missing = self._unnumbered
         if not missing or not (self._response.numbered or applies(self._response, NUMBERS_SINCE)):
             return
@@ -74,14 +73,14 @@ class Sequence:
             found.add(position)
 
     def _explain(self, others: list[Finding]) -> None:
-        """One break beside a structural defect is the same event, lost, doubled or moved: no second defect."""
+        """A single break next to a structural defect is the same defect: an event was lost, repeated or moved."""
         for code in ("ID510", "ID511"):
             known = self._found.get(code)
             if known is None or known.position is None or known.count > 1 or not others:
                 continue
 
             nearest = min(others, key=partial(_distance, known.position))
-            nearest.remark(known.text)
+            nearest.add_note(known.text)
             self._report.withdraw(known)
 
     def _count(self, code: str, event: Event, **facts: Any) -> None:

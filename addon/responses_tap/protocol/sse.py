@@ -64,7 +64,7 @@ def enframe(message: Frame, event: str | None) -> Frame:
     return _parse_fields(raw, raw, complete=True)
 
 
-class Passed(NamedTuple):
+class RecordedMessage(NamedTuple):
     """What a recording knows of one message of a socket."""
 
     stream: int
@@ -140,7 +140,7 @@ class Decoder:
 
 
 def message_frame(raw: bytes, *, is_text: bool = True) -> Frame:
-    """A WebSocket message as a frame: all of it is data; a binary one is no event and has none."""
+    """A WebSocket message as a frame: all of it is data; a binary one isn't an event and has none."""
     return Frame(raw, None, raw if is_text else None)
 
 

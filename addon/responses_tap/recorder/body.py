@@ -9,8 +9,8 @@ from responses_tap.privacy.looks import find_secrets
 from responses_tap.protocol.checker import RULES_VERSION, Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.sse import Decoder, Frame
+from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder.values import short_text
 from responses_tap.store import EventRow, Recording
 from responses_tap.store.rows import bare_event, storable_int

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from responses_tap.privacy.documents import as_text
-from responses_tap.protocol.sockets import SocketChecker, Turn
 from responses_tap.protocol.sse import Frame, message_frame
+from responses_tap.protocol.websocket_checker import SocketChecker, Turn
 from responses_tap.recorder.body import EventBody
 from responses_tap.recorder.heads import answer_columns, model_of, request_columns
 from responses_tap.recorder.livestream import LiveStream

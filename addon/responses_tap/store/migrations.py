@@ -91,6 +91,12 @@ def m008_strict(db: Database) -> None:
     db.execute("PRAGMA legacy_alter_table = OFF")
 
 
+@migrations()
+def m009_finding_fields(db: Database) -> None:
+    """The fields of an event that a finding is about; none are known of findings made before."""
+    db.execute("ALTER TABLE findings ADD COLUMN fields TEXT NOT NULL DEFAULT '[]'")  # JSON: a list of paths
+
+
 def _fitting(column: str, type_: str, is_required: int) -> str:
     """The SQL for a column's value as one of its type: numbers are cut to integers, what is none is NULL or 0."""
     if type_ == "ANY":

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from responses_tap.errors import RecordingError
 from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.sse import Frame, Passed, framed, message_frame
+from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
 from responses_tap.store.columns import Columns, Misfit, Row
 from responses_tap.store.migrations import LATER, check_schema, damaged
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
@@ -60,9 +60,10 @@ class Recording:
         """The streams that could not be listed, by id, and why."""
         self._db = db
         self._steps = 0
-        absent = LATER - {row[1] for row in self._rows("PRAGMA table_info(streams)")}
+        absent = LATER - self._columns("streams")
         names = [field.name for field in fields(StreamRow)]
         self._whole, self._light = _select(names, absent), _select(names, {*absent, *_HEAVY})
+        self._fields = "fields" if "fields" in self._columns("findings") else "'[]'"
 
     def __enter__(self) -> Self:
         return self
@@ -182,7 +183,7 @@ class Recording:
         rows = self._typed(_SOCKET, None, f"SELECT {names} FROM sockets WHERE id = ?", socket_id)  # noqa: S608 (ours)
         return SocketRow(*rows[0]) if rows else None
 
-    def socket_messages(self, socket_id: int) -> Iterator[Passed]:
+    def socket_messages(self, socket_id: int) -> Iterator[RecordedMessage]:
         """All messages of a WebSocket in the order in which they passed.
 
         No two arrive at one time, except that a response which nobody asked for begins with its first message.
@@ -192,7 +193,7 @@ class Recording:
         )
         sql = "SELECT at_ns, stream, CAST(body AS BLOB) FROM client_events WHERE socket = ? ORDER BY at_ns"
         sent = self._typed(_SENT, None, sql, socket_id)
-        others = [(at_ns, Passed(stream or 0, 0, None, body)) for at_ns, stream, body in sent]
+        others = [(at_ns, RecordedMessage(stream or 0, 0, None, body)) for at_ns, stream, body in sent]
         for _, passed in heapq.merge(others, *(self._turn(id_, start) for id_, start in streams), key=itemgetter(0)):
             if passed is not None:
                 yield passed
@@ -246,12 +247,14 @@ class Recording:
         rows = self._typed(
             _FINDING,
             stream_id,
-            "SELECT code, name, severity, position, message, scope, missing, count, evidence, response"
-            " FROM findings WHERE stream = ? ORDER BY response, position IS NULL, position, rowid",
+            "SELECT code, name, severity, position, message, scope, missing,"  # noqa: S608 (ours)
+            f" count, evidence, response, {self._fields} FROM findings"
+            " WHERE stream = ? ORDER BY response, position IS NULL, position, rowid",
             stream_id,
         )
         findings = [Finding(**dict(zip(_FINDING.names, row, strict=True))) for row in rows]
-        if any(finding.count > 1 and not finding.evidence for finding in findings):
+        # What has no position, such as the binary messages of a socket, is counted alone.
+        if any(f.count > 1 and f.position is not None and not f.evidence for f in findings):
             raise self._damage(stream_id, "findings: events are counted that are not named")
         return findings
 
@@ -273,15 +276,15 @@ class Recording:
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
         return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
 
-    def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, Passed | None]]:
+    def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, RecordedMessage | None]]:
         """The messages of a socket's stream, each with the socket's time; nothing is read before its turn has come."""
         yield start, None
         sql = "SELECT CAST(request_body AS BLOB) FROM streams WHERE id = ?"
         for (body,) in self._typed(_BODY, stream_id, sql, stream_id):
             if body is not None:
-                yield start, Passed(stream_id, 0, None, body)
+                yield start, RecordedMessage(stream_id, 0, None, body)
         for row in self.events(stream_id):
-            yield start + row.at_ns, Passed(stream_id, row.at_ns, _message(row.raw, row.position))
+            yield start + row.at_ns, RecordedMessage(stream_id, row.at_ns, _message(row.raw, row.position))
 
     def _stream_rows(self, sql: str, parameters: dict[str, int]) -> list[StreamRow]:
         return [StreamRow(*row) for row in self._sifted(_STREAM, self._fetch(sql, parameters), 0)]
@@ -304,6 +307,9 @@ class Recording:
     def _damage(self, stream_id: int | None, what: str) -> RecordingError:
         name = self.path if stream_id is None else f"{self.path}#{stream_id}"
         return RecordingError(f"{name} is damaged ({what})")
+
+    def _columns(self, table: str) -> set[str]:
+        return {row[1] for row in self._rows(f"PRAGMA table_info({table})")}
 
     def _rows(self, sql: str, *parameters: int | str) -> list[Row]:
         return self._fetch(sql, parameters)

@@ -205,7 +205,7 @@ class SocketRow:
 
 
 class FindingColumns(TypedDict):
-    """A finding's row; `scope` and `evidence` are JSON in the file."""
+    """A finding's row; `scope`, `evidence` and `fields` are JSON in the file."""
 
     code: str
     name: str
@@ -217,3 +217,4 @@ class FindingColumns(TypedDict):
     count: Annotated[int, Field(ge=1, le=_MOST_COUNTED)]
     evidence: Annotated[list[int], BeforeValidator(_json)]
     response: Count
+    fields: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_json)]

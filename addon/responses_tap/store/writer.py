@@ -31,7 +31,7 @@ _LEFT_BEHIND = (
     "DELETE FROM client_events WHERE socket NOT IN (SELECT id FROM sockets)",
 )
 """Takes out sockets without a stream, once streams have been taken out."""
-_INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Writer:
@@ -324,4 +324,5 @@ def _finding_row(stream_id: int, finding: Finding) -> tuple[Value, ...]:
         storable_text(finding.missing),
         finding.count,
         json.dumps(finding.evidence),
+        json.dumps(finding.fields),
     )

@@ -14,14 +14,13 @@ from responses_tap.coding import can_decode
 from responses_tap.errors import RecordingError
 from responses_tap.formats.imported import Imported, Skipped, Taken
 from responses_tap.formats.recognition import recognise
-from responses_tap.protocol.bodies import asks_for_stream
+from responses_tap.protocol.bodies import Head, asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, Lack, choose
 from responses_tap.protocol.rules import RULES
-from responses_tap.protocol.sockets import Turn
-from responses_tap.protocol.transport import Head
+from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.checking.turns import Turns
 from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, state_of, ways_of

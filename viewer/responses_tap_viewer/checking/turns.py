@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from responses_tap.protocol.sockets import SocketChecker, Turn, judge_again
+from responses_tap.protocol.websocket_checker import SocketChecker, Turn, judge_again
 
 if TYPE_CHECKING:
     from responses_tap.store import Recording, StreamRow

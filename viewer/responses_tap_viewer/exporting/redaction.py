@@ -158,7 +158,7 @@ def _unworded(finding: Finding, content: Content) -> Finding:
     """A finding whose message was made from the whole stream: without what it names, where only structure leaves."""
     if content is not Content.STRUCTURE:
         return finding
-    return replace(finding, text=re.sub(r"\{\w+\}", "…", RULES[finding.code].message), remarks=[])
+    return replace(finding, text=re.sub(r"\{\w+\}", "…", RULES[finding.code].message), notes=[])
 
 
 def _without_bodies(row: "StreamRow", left: _Text | Structure) -> "StreamRow":

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from responses_tap.protocol.events import parse
+from responses_tap.protocol.fields import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.protocol.grammar import ROWS
-from responses_tap.protocol.shapes import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.timeline import Entry
 from responses_tap.urls import split
 from responses_tap_viewer.exporting import vocabulary as known
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[!#-.0-\[\]-~]+")
 _ID = re.compile(rf"((?:{'|'.join(known.ID_PREFIXES)})_)?(.+)", re.DOTALL)
 _RESOURCE = re.compile(r"(?:/v1)?/responses(?:/([^/]+))?/?$")
 _EARLIEST = 1_740_787_200
-"""2025-03-01: a created_at before it is taken for a scrubbed one (protocol/shapes.py)."""
+"""2025-03-01: a created_at before it is taken for a scrubbed one (protocol/fields.py)."""
 _ERAS = (0, _EARLIEST, int(NUMBERS_SINCE), int(LOGPROBS_SINCE))
 """From when on the checker takes a date of creation differently, Unix seconds."""
 _TOKENS = ("usage", "input_tokens"), ("usage", "output_tokens")

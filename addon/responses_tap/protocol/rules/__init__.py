@@ -14,7 +14,7 @@ from responses_tap.protocol.rules import (
     transport,
     websocket,
 )
-from responses_tap.protocol.rules.rule import DISPATCH, RULES, Page, Rule
+from responses_tap.protocol.rules.rule import DISPATCH, RULES, Loss, Page, Rule
 
 GROUPS = (
     lifecycle,
@@ -32,4 +32,4 @@ GROUPS = (
 )
 """The groups in the order of their numbers: LC1xx, NS2xx, MD3xx, …."""
 
-__all__ = ["DISPATCH", "GROUPS", "RULES", "Page", "Rule"]
+__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule"]

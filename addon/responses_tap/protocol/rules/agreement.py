@@ -2,15 +2,15 @@
 
 import json
 
-from responses_tap.protocol.agreement import differing_field, matched_output
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import PART, ROWS, TERMINALS, Role
-from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.rules.rule import AbsenceRule, Rule, StructureRule
 from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.stated_values import differing_field, matched_output
 
 
-class TextDoneDiffers(Rule, code="AG601", severity=Severity.ERROR):
+class TextDoneDiffers(AbsenceRule, code="AG601", severity=Severity.ERROR):
     """The done event of a text differs from the sum of its deltas.
 
     Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
@@ -23,9 +23,10 @@ class TextDoneDiffers(Rule, code="AG601", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} of {where} differs from its deltas ({difference})"
+    by = "parts"
 
 
-class PartDoneDiffers(Rule, code="AG602", severity=Severity.ERROR):
+class PartDoneDiffers(AbsenceRule, code="AG602", severity=Severity.ERROR):
     """A closed part differs from the text that its done event gave.
 
     Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
@@ -38,9 +39,10 @@ class PartDoneDiffers(Rule, code="AG602", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} of {where} differs from the text before it ({difference})"
+    by = "parts"
 
 
-class ItemContentDiffers(Rule, code="AG603", severity=Severity.ERROR):
+class ItemContentDiffers(AbsenceRule, code="AG603", severity=Severity.ERROR):
     """A done item differs from its closed parts or its finished value.
 
     Impact: By reading, Codex shows the text of the item; the other clients show the deltas. Where the terminal
@@ -53,9 +55,10 @@ class ItemContentDiffers(Rule, code="AG603", severity=Severity.ERROR):
     """
 
     message = "output_item.done of item {output_index}: {path} differs from what was streamed ({difference})"
+    by = "stated_values"
 
 
-class ArgumentsDiffer(Rule, code="AG604", severity=Severity.ERROR):
+class ArgumentsDiffer(AbsenceRule, code="AG604", severity=Severity.ERROR):
     """The done event of arguments, input or code differs from the sum of its deltas.
 
     Impact: Clients call the tool with different arguments: the AI SDK and openai-agents with those of the finished
@@ -70,9 +73,10 @@ class ArgumentsDiffer(Rule, code="AG604", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} of item {where} differs from its deltas ({difference})"
+    by = "parts"
 
 
-class TerminalItemDiffers(Rule, code="AG605", severity=Severity.ERROR):
+class TerminalItemDiffers(StructureRule, code="AG605", severity=Severity.ERROR):
     """An item in the terminal event differs from its `response.output_item.done`.
 
     Impact: The final response of openai-python and openai-node, and the history of openai-agents, differ from what
@@ -86,7 +90,7 @@ class TerminalItemDiffers(Rule, code="AG605", severity=Severity.ERROR):
     """
 
     message = "response.output[{index}].{field} differs from output_item.done"
-
+    fields = ("response.output[{index}].{field}",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -98,7 +102,7 @@ class TerminalItemDiffers(Rule, code="AG605", severity=Severity.ERROR):
                 self.found(event.position, {"output_index": index}, index=index, field=field)
 
 
-class TerminalOutputEmpty(Rule, code="AG606", severity=Severity.ERROR):
+class TerminalOutputEmpty(StructureRule, code="AG606", severity=Severity.ERROR):
     """The terminal event has an empty output, although items were streamed.
 
     Impact: The final response of openai-python and openai-node is empty. `output: null` raises TypeError in
@@ -113,17 +117,17 @@ class TerminalOutputEmpty(Rule, code="AG606", severity=Severity.ERROR):
     """
 
     message = "{type} has no output although {items} item(s) were streamed"
-
+    fields = ("response.output",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A terminal event: has it the items that were streamed?"""
-        items = [item for item in self._response.every_item if not item.virtual]
+        items = [item for item in self._response.every_item if not item.implicit]
         if items and not event.object("response").get("output"):
             self.found(event.position, type=event.type, items=len(items))
 
 
-class TerminalOutputOrder(Rule, code="AG607", severity=Severity.ERROR):
+class TerminalOutputOrder(StructureRule, code="AG607", severity=Severity.ERROR):
     """The terminal event lists the items in another order than their output_index, or leaves some out.
 
     Impact: No tested client fails. Clients that recover from the terminal event abort (openclaw,
@@ -136,25 +140,25 @@ class TerminalOutputOrder(Rule, code="AG607", severity=Severity.ERROR):
     """
 
     message = "{detail} in the output of {type} at {position}"
-
+    fields = ("response.output",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A terminal event: are the items there, in the order of their output_index?"""
         listed = [item for _, _, item in matched_output(self._response, event.object("response")) if item]
         if not listed:
-            return  # AG606 or MD311 tells it
+            return  # reported by AG606 or MD311
         keys = [item.key for item in listed if isinstance(item.key, int)]
         if keys != sorted(keys):
             self.found(event.position, type=event.type, detail=f"the items stand in the order {keys}")
         known = {id(item) for item in listed}
         for item in self._response.every_item:
-            if item.closed is not None and not item.virtual and id(item) not in known:
+            if item.closed is not None and not item.implicit and id(item) not in known:
                 detail = f"{item.type or 'item'} {item.key} is left out"
                 self.found(event.position, item.place, type=event.type, detail=detail)
 
 
-class ArgumentsNotJson(Rule, code="AG608", severity=Severity.WARNING):
+class ArgumentsNotJson(StructureRule, code="AG608", severity=Severity.WARNING):
     """The arguments of a finished call are not a JSON object.
 
     Impact: The tool call fails in all clients.
@@ -166,6 +170,7 @@ class ArgumentsNotJson(Rule, code="AG608", severity=Severity.WARNING):
     """
 
     message = "the arguments of {have} {output_index} are not a JSON object{hint}"
+    fields = ("item.arguments",)
     on = ("response.output_item.done",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -180,7 +185,7 @@ class ArgumentsNotJson(Rule, code="AG608", severity=Severity.WARNING):
         self.found(event.position, scope.place, have=scope.type, hint=hint)
 
 
-class AnnotationsDiffer(Rule, code="AG609", severity=Severity.WARNING):
+class AnnotationsDiffer(StructureRule, code="AG609", severity=Severity.WARNING):
     """A finished text has fewer annotations than were streamed, or other ones in the item than in the part.
 
     Impact: By reading: clients that build the answer from the final item lose citations that were already shown.
@@ -199,25 +204,30 @@ class AnnotationsDiffer(Rule, code="AG609", severity=Severity.WARNING):
         if scope is None or scope.closed != event.position or scope.excused or self._response.partial:
             return
         if scope.kind is PART:
-            self._compare(event, scope, event.object("part"))
+            self._compare(event, scope, "part", event.object("part"))
             return
         content = event.object("item").get("content")
         for part in scope.inside(PART):
             if isinstance(content, list) and isinstance(part.key, int) and part.key < len(content):
-                self._compare(event, part, content[part.key])
+                self._compare(event, part, f"item.content[{part.key}]", content[part.key])
 
-    def _compare(self, event: Event, part: Scope, final: object) -> None:
+    def _compare(self, event: Event, part: Scope, path: str, final: object) -> None:
         annotations = final.get("annotations") if isinstance(final, dict) else None
         if not isinstance(annotations, list) or part.excused or self.code in part.findings:
             return
         # More than were streamed, in the part itself, is MD310's.
         if len(annotations) < part.annotations:
             part.findings[self.code] = self.found(
-                event.position, part.place, streamed=part.annotations, final=len(annotations), type=event.type
+                event.position,
+                part.place,
+                fields=[f"{path}.annotations"],
+                streamed=part.annotations,
+                final=len(annotations),
+                type=event.type,
             )
 
 
-class ItemFieldChanged(Rule, code="AG610", severity=Severity.ERROR):
+class ItemFieldChanged(StructureRule, code="AG610", severity=Severity.ERROR):
     """An item has another type, name or role in `response.output_item.done` than when it was added.
 
     Impact: openai-node 7 raises OpenAIError when the type changes. The AI SDK and openai-agents call the tool by
@@ -230,7 +240,7 @@ class ItemFieldChanged(Rule, code="AG610", severity=Severity.ERROR):
     """
 
     message = "item {output_index}: {field} is {after} in output_item.done, {before} in output_item.added"
-
+    fields = ("item.{field}",)
     on = ("response.output_item.done",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -244,7 +254,7 @@ class ItemFieldChanged(Rule, code="AG610", severity=Severity.ERROR):
                 self.found(event.position, scope.place, field=field, before=before, after=after)
 
 
-class UsageInconsistent(Rule, code="AG611", severity=Severity.NOTE):
+class UsageInconsistent(StructureRule, code="AG611", severity=Severity.NOTE):
     """The total of the tokens is not the sum of input and output tokens.
 
     Impact: No tested client fails; bills and budgets disagree.
@@ -255,6 +265,7 @@ class UsageInconsistent(Rule, code="AG611", severity=Severity.NOTE):
     """
 
     message = "usage: total_tokens {total} is not {input} + {output}"
+    fields = ("response.usage.total_tokens",)
     on = TERMINALS
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -294,6 +305,7 @@ class ReplacementCharacters(Rule, code="AG612", severity=Severity.WARNING):
     """
 
     message = "there are replacement characters, the first at {position}: something on the way decodes UTF-8 in pieces"
+    fields = ("delta",)
     on = _DELTAS
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -322,6 +334,7 @@ class SplitCharacter(Rule, code="AG613", severity=Severity.WARNING):
     """
 
     message = "the delta at {position} ends within a character"
+    fields = ("delta",)
     on = _DELTAS
 
     def check(self, event: Event, scope: Scope | None) -> None:

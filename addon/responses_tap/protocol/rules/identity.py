@@ -1,11 +1,11 @@
 """ID5xx: ids, indices and numbers stay what they are."""
 
-from responses_tap.protocol.agreement import matched_output
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import CALL_ITEMS, LIFECYCLE
-from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.rules.rule import Loss, Rule
 from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.stated_values import matched_output
 
 
 class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
@@ -22,7 +22,7 @@ class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
     """
 
     message = "response.id is {after} at {position}, was {before}"
-
+    fields = ("response.id",)
     on = LIFECYCLE
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -47,13 +47,13 @@ class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
     """
 
     message = "item {output_index}: id {after} in output_item.done, {before} in output_item.added"
-
+    fields = ("item.id",)
     on = ("response.output_item.done",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A done item: does it carry the id it was added with?"""
         id_ = event.object("item").get("id")
-        if scope is None or scope.closed != event.position or scope.virtual or scope.id is None:
+        if scope is None or scope.closed != event.position or scope.implicit or scope.id is None:
             return
         if id_ != scope.id and "id" in event.object("item"):
             self.found(event.position, scope.place, before=scope.id, after=id_)
@@ -73,6 +73,8 @@ class ItemIdMismatch(Rule, code="ID503", severity=Severity.ERROR):
     """
 
     message = "events of item {output_index} carry item_id {other} instead of {id}"
+    fields = ("item_id",)
+    by = "routing"
 
 
 class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
@@ -91,7 +93,7 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
     """
 
     message = "response.output[{index}].id {after} differs from output_item.done ({before})"
-
+    fields = ("response.output[{index}].id",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -120,6 +122,8 @@ class OutputIndexCollision(Rule, code="ID505", severity=Severity.ERROR):
     """
 
     message = "output_index {key} is used by {a} and by {b} (at {position})"
+    fields = ("output_index",)
+    by = "items"
 
 
 class OutputIndexMoved(Rule, code="ID506", severity=Severity.ERROR):
@@ -134,6 +138,8 @@ class OutputIndexMoved(Rule, code="ID506", severity=Severity.ERROR):
     """
 
     message = "item {id} is output_index {before} in added and {after} at {position}"
+    fields = ("output_index",)
+    by = "routing"
 
 
 class OutputIndexGap(Rule, code="ID507", severity=Severity.WARNING):
@@ -150,6 +156,8 @@ class OutputIndexGap(Rule, code="ID507", severity=Severity.WARNING):
     """
 
     message = "the item added at {position} has output_index {key}, expected {expected}"
+    fields = ("output_index",)
+    by = "items"
 
 
 class PartIndexGap(Rule, code="ID508", severity=Severity.ERROR):
@@ -166,6 +174,8 @@ class PartIndexGap(Rule, code="ID508", severity=Severity.ERROR):
     """
 
     message = "{key} is {index} at {position}, expected {expected} (item {output_index})"
+    fields = ("{key}",)
+    by = "parts"
 
 
 class ItemIdDuplicate(Rule, code="ID509", severity=Severity.ERROR):
@@ -179,6 +189,7 @@ class ItemIdDuplicate(Rule, code="ID509", severity=Severity.ERROR):
     """
 
     message = "items {other} and {output_index} share the id {id}"
+    fields = ("item.id",)
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -204,6 +215,8 @@ class SequenceNotIncreasing(Rule, code="ID510", severity=Severity.WARNING):
     """
 
     message = "sequence_number {after} at {position} follows {before}"
+    fields = ("sequence_number",)
+    by = "sequence"
 
 
 class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
@@ -220,6 +233,9 @@ class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
     """
 
     message = "sequence_number jumps from {before} to {after} at {position}"
+    fields = ("sequence_number",)
+    by = "sequence"
+    loss = Loss.NUMBER
 
 
 class SequenceStart(Rule, code="ID512", severity=Severity.NOTE):
@@ -234,6 +250,8 @@ class SequenceStart(Rule, code="ID512", severity=Severity.NOTE):
     """
 
     message = "the first sequence_number is {number}, expected 0"
+    fields = ("sequence_number",)
+    by = "sequence"
 
 
 class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
@@ -249,7 +267,7 @@ class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
     """
 
     message = "{have} item {output_index} has no call_id"
-
+    fields = ("item.call_id",)
     on = ("response.output_item.added", "response.output_item.done")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -278,7 +296,7 @@ class CallIdChanged(Rule, code="ID514", severity=Severity.ERROR):
     """
 
     message = "call_id of item {output_index} changed from {before} to {after}"
-
+    fields = ("item.call_id",)
     on = ("response.output_item.done",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -301,6 +319,7 @@ class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
     """
 
     message = "items {other} and {output_index} share the call_id {call_id}"
+    fields = ("item.call_id",)
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -328,6 +347,7 @@ class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
     """
 
     message = "response.{field} changed from {before} to {after} at {position}"
+    fields = ("response.{field}",)
     on = LIFECYCLE
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -359,7 +379,8 @@ class IdEmpty(Rule, code="ID517", severity=Severity.WARNING):
         what = "the response" if event.type == "response.created" else f"item {event.output_index}"
         for field in ("id", "call_id"):
             if holder.get(field) == "" and not (field == "call_id" and holder.get("type") in CALL_ITEMS):  # ID513's
-                self.found_once(event.position, field=field, what=what)
+                fields = [f"{'response' if event.type == 'response.created' else 'item'}.{field}"]
+                self.found_once(event.position, field=field, what=what, fields=fields)
                 return
 
 
@@ -374,6 +395,7 @@ class CallIdTooLong(Rule, code="ID518", severity=Severity.WARNING):
     """
 
     message = "call_id of item {output_index} has {n} characters, at most 64 are taken back"
+    fields = ("item.call_id",)
     on = ("response.output_item.added", "response.output_item.done")
     _most = 64
 

@@ -2,11 +2,11 @@
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.rules.rule import StructureRule
 from responses_tap.protocol.scopes import Scope
 
 
-class CreatedMissing(Rule, code="LC101", severity=Severity.ERROR):
+class CreatedMissing(StructureRule, code="LC101", severity=Severity.ERROR):
     """The stream starts with an event other than `response.created`.
 
     Impact: The responses.stream() helpers of openai-python and openai-node raise an exception (RuntimeError,
@@ -23,9 +23,10 @@ class CreatedMissing(Rule, code="LC101", severity=Severity.ERROR):
     """
 
     message = "the stream starts with {type} instead of response.created"
+    by = "response_states"
 
 
-class CreatedRepeated(Rule, code="LC102", severity=Severity.WARNING):
+class CreatedRepeated(StructureRule, code="LC102", severity=Severity.WARNING):
     """`response.created` comes a second time while the response is still running.
 
     Impact: No tested client fails. Where several responses share one WebSocket, a client that splits them at
@@ -38,9 +39,10 @@ class CreatedRepeated(Rule, code="LC102", severity=Severity.WARNING):
     """
 
     message = "second response.created at {position} while {id} is still running"
+    by = "response_states"
 
 
-class TerminalMissing(Rule, code="LC103", severity=Severity.ERROR):
+class TerminalMissing(StructureRule, code="LC103", severity=Severity.ERROR):
     """The stream ends without `response.completed`, `response.incomplete` or `response.failed`.
 
     Impact: openai-python raises RuntimeError ("Didn't receive a `response.completed` event."), openai-agents
@@ -58,9 +60,10 @@ class TerminalMissing(Rule, code="LC103", severity=Severity.ERROR):
     """
 
     message = "the stream ended after {events} events without completed, incomplete or failed"
+    by = "response_states"
 
 
-class ErrorWithoutFailed(Rule, code="LC104", severity=Severity.NOTE):
+class ErrorWithoutFailed(StructureRule, code="LC104", severity=Severity.NOTE):
     """The stream ends after an `error` event, without `response.failed`.
 
     Impact: No tested client fails for lack of it: all of them stop at the error event already. What is lost is the
@@ -74,9 +77,10 @@ class ErrorWithoutFailed(Rule, code="LC104", severity=Severity.NOTE):
     """
 
     message = "the error event at {position} is not followed by response.failed"
+    by = "response_states"
 
 
-class TerminalRepeated(Rule, code="LC105", severity=Severity.WARNING):
+class TerminalRepeated(StructureRule, code="LC105", severity=Severity.WARNING):
     """A second terminal event follows the first.
 
     Impact: pydantic-ai counts the usage twice.
@@ -88,9 +92,10 @@ class TerminalRepeated(Rule, code="LC105", severity=Severity.WARNING):
     """
 
     message = "second terminal event {type} at {position}"
+    by = "response_states"
 
 
-class EventAfterTerminal(Rule, code="LC106", severity=Severity.ERROR):
+class EventAfterTerminal(StructureRule, code="LC106", severity=Severity.ERROR):
     """An event comes after the terminal event of its response.
 
     Impact: A late text delta doubles text in the snapshots of openai-python and openai-node and in the answers of
@@ -106,9 +111,10 @@ class EventAfterTerminal(Rule, code="LC106", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} comes after {terminal}"
+    by = "response_states"
 
 
-class LifecycleOrder(Rule, code="LC107", severity=Severity.WARNING):
+class LifecycleOrder(StructureRule, code="LC107", severity=Severity.WARNING):
     """`response.queued` or `response.in_progress` comes too late or a second time.
 
     Impact: No tested client fails. A user interface that shows the status jumps back to an earlier one.
@@ -120,9 +126,10 @@ class LifecycleOrder(Rule, code="LC107", severity=Severity.WARNING):
     """
 
     message = "{type} at {position} comes after {later}"
+    by = "response_states"
 
 
-class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
+class EmptyResponse(StructureRule, code="LC108", severity=Severity.WARNING):
     """The response completed without a single output item.
 
     Impact: No tested client fails; openai-agents and the AI SDK take the empty answer as final. Reported in
@@ -136,7 +143,7 @@ class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
     """
 
     message = "the response completed without any output item"
-
+    fields = ("response.output",)
     on = ("response.completed",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -147,7 +154,7 @@ class EmptyResponse(Rule, code="LC108", severity=Severity.WARNING):
             self.found(event.position)
 
 
-class OpenAtIncomplete(Rule, code="LC109", severity=Severity.NOTE):
+class OpenAtIncomplete(StructureRule, code="LC109", severity=Severity.NOTE):
     """The response ended incomplete while items were still open.
 
     Impact: By reading, Codex loses the partial message, because it takes messages only from
@@ -161,9 +168,10 @@ class OpenAtIncomplete(Rule, code="LC109", severity=Severity.NOTE):
     """
 
     message = "{open} item(s) still open when the response ended incomplete"
+    by = "scope_tree"
 
 
-class NoEvents(Rule, code="LC110", severity=Severity.ERROR):
+class NoEvents(StructureRule, code="LC110", severity=Severity.ERROR):
     """A stream was expected, and the body has no event at all.
 
     Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for; by
@@ -177,3 +185,4 @@ class NoEvents(Rule, code="LC110", severity=Severity.ERROR):
     """
 
     message = "the body has no event of the Responses API: it is {what}"
+    by = "bodies"

@@ -1,14 +1,14 @@
 """MD3xx: what began was finished, and what was finished had begun."""
 
-from responses_tap.protocol.agreement import matched_output
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import LAST_STAGE
-from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.rules.rule import AbsenceRule
 from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.stated_values import matched_output
 
 
-class TextDoneMissing(Rule, code="MD301", severity=Severity.ERROR):
+class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
     """An output_text part is closed, but `response.output_text.done` never came.
 
     Impact: No tested client crashes or loses text. By reading: openai-python's stream() has no event with the
@@ -24,9 +24,10 @@ class TextDoneMissing(Rule, code="MD301", severity=Severity.ERROR):
     """
 
     message = "output_text part {where} closed at {position} without response.output_text.done"
+    by = "parts"
 
 
-class ReasoningTextDoneMissing(Rule, code="MD302", severity=Severity.WARNING):
+class ReasoningTextDoneMissing(AbsenceRule, code="MD302", severity=Severity.WARNING):
     """A reasoning_text part is closed, but `response.reasoning_text.done` never came.
 
     Impact: No tested client fails; it breaks the specification.
@@ -40,9 +41,10 @@ class ReasoningTextDoneMissing(Rule, code="MD302", severity=Severity.WARNING):
     """
 
     message = "reasoning_text part {where} closed at {position} without response.reasoning_text.done"
+    by = "parts"
 
 
-class RefusalDoneMissing(Rule, code="MD303", severity=Severity.ERROR):
+class RefusalDoneMissing(AbsenceRule, code="MD303", severity=Severity.ERROR):
     """A refusal part is closed, but `response.refusal.done` never came.
 
     Impact: langchain-openai takes the refusal only from response.refusal.done and loses it.
@@ -56,9 +58,10 @@ class RefusalDoneMissing(Rule, code="MD303", severity=Severity.ERROR):
     """
 
     message = "refusal part {where} closed at {position} without response.refusal.done"
+    by = "parts"
 
 
-class SummaryTextDoneMissing(Rule, code="MD304", severity=Severity.WARNING):
+class SummaryTextDoneMissing(AbsenceRule, code="MD304", severity=Severity.WARNING):
     """A summary part is closed, but `response.reasoning_summary_text.done` never came.
 
     Impact: No tested client fails; it breaks the specification.
@@ -71,9 +74,10 @@ class SummaryTextDoneMissing(Rule, code="MD304", severity=Severity.WARNING):
     """
 
     message = "summary part {where} closed at {position} without response.reasoning_summary_text.done"
+    by = "parts"
 
 
-class PartNotClosed(Rule, code="MD305", severity=Severity.ERROR):
+class PartNotClosed(AbsenceRule, code="MD305", severity=Severity.ERROR):
     """An item is done while one of its parts is still open.
 
     Impact: No tested client crashes; it breaks the specification. The AI SDK with store=true keeps the reasoning
@@ -87,9 +91,10 @@ class PartNotClosed(Rule, code="MD305", severity=Severity.ERROR):
     """
 
     message = "{kind} {where} is still open when its item is closed at {position}"
+    by = "items"
 
 
-class ItemNotClosed(Rule, code="MD306", severity=Severity.ERROR):
+class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
     """The response completed, but `response.output_item.done` never came for one of its items.
 
     Impact: The AI SDK never emits the tool call and reports the finish reason 'stop'. By reading, Codex shows
@@ -104,9 +109,10 @@ class ItemNotClosed(Rule, code="MD306", severity=Severity.ERROR):
     """
 
     message = "output_index {output_index} ({have}) has no response.output_item.done before response.completed"
+    by = "scope_tree"
 
 
-class ValueDoneMissing(Rule, code="MD307", severity=Severity.WARNING):
+class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
     """A call is done, but the event with its whole arguments, input or code never came.
 
     Impact: No tested client fails on function calls. By reading, the AI SDK needs code_interpreter_call_code.done
@@ -123,9 +129,10 @@ class ValueDoneMissing(Rule, code="MD307", severity=Severity.WARNING):
     """
 
     message = "{have} {output_index} closed at {position} without {missing}"
+    by = "items"
 
 
-class ProgressUnfinished(Rule, code="MD308", severity=Severity.NOTE):
+class ProgressUnfinished(AbsenceRule, code="MD308", severity=Severity.NOTE):
     """A tool call is done, and the last of its progress events never came.
 
     Impact: No tested client fails; in openai-node the item's status stays at the last progress event until
@@ -149,7 +156,7 @@ class ProgressUnfinished(Rule, code="MD308", severity=Severity.NOTE):
             self.found(event.position, scope.place, missing=last.type, have=scope.type)
 
 
-class DeltasMissing(Rule, code="MD309", severity=Severity.WARNING):
+class DeltasMissing(AbsenceRule, code="MD309", severity=Severity.WARNING):
     """A text arrived whole, without a single delta.
 
     Impact: While streaming, the AI SDK, pydantic-ai and langchain-openai deliver an empty answer. The final
@@ -164,9 +171,10 @@ class DeltasMissing(Rule, code="MD309", severity=Severity.WARNING):
     """
 
     message = "the {what} of {where} ({chars} characters) arrived without any delta"
+    by = "parts"
 
 
-class AnnotationsNotStreamed(Rule, code="MD310", severity=Severity.WARNING):
+class AnnotationsNotStreamed(AbsenceRule, code="MD310", severity=Severity.WARNING):
     """A finished text part has annotations that were not streamed.
 
     Impact: The AI SDK loses the sources, langchain-openai the citations, of a streamed answer.
@@ -178,6 +186,7 @@ class AnnotationsNotStreamed(Rule, code="MD310", severity=Severity.WARNING):
     """
 
     message = "the final part {where} has {final} annotation(s), {streamed} were streamed"
+    fields = ("part.annotations",)
     on = ("response.content_part.done",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -189,7 +198,7 @@ class AnnotationsNotStreamed(Rule, code="MD310", severity=Severity.WARNING):
             self.found(event.position, scope.place, final=len(annotations), streamed=scope.annotations)
 
 
-class ItemNeverStreamed(Rule, code="MD311", severity=Severity.ERROR):
+class ItemNeverStreamed(AbsenceRule, code="MD311", severity=Severity.ERROR):
     """The terminal event lists an item that the stream never announced.
 
     Impact: The AI SDK and, by reading, Codex never see the item; pydantic-ai makes up for it only with
@@ -202,7 +211,7 @@ class ItemNeverStreamed(Rule, code="MD311", severity=Severity.ERROR):
     """
 
     message = "response.output[{index}] ({have}) was never announced in the stream"
-
+    fields = ("response.output[{index}]",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:

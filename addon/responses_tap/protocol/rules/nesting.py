@@ -2,11 +2,11 @@
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.rules.rule import AbsenceRule, StructureRule
 from responses_tap.protocol.scopes import Scope
 
 
-class ItemNotOpened(Rule, code="NS201", severity=Severity.ERROR):
+class ItemNotOpened(AbsenceRule, code="NS201", severity=Severity.ERROR):
     """An event uses an item that no `response.output_item.added` has opened.
 
     Impact: openai-python raises RuntimeError (IndexError up to 2.x; 3.x lets a reasoning item pass), openai-node
@@ -24,9 +24,11 @@ class ItemNotOpened(Rule, code="NS201", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} uses output_index {output_index} before its response.output_item.added"
+    fields = ("output_index",)
+    by = "routing"
 
 
-class PartNotOpened(Rule, code="NS202", severity=Severity.ERROR):
+class PartNotOpened(AbsenceRule, code="NS202", severity=Severity.ERROR):
     """An event uses a content part, summary part or command that was never opened.
 
     Impact: openai-python raises IndexError for message parts, openai-node raises OpenAIError for message,
@@ -42,9 +44,11 @@ class PartNotOpened(Rule, code="NS202", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} uses {kind} {where} before its {open}"
+    fields = ("{key}",)
+    by = "parts"
 
 
-class ItemDoneWithoutAdded(Rule, code="NS203", severity=Severity.ERROR):
+class ItemDoneWithoutAdded(AbsenceRule, code="NS203", severity=Severity.ERROR):
     """`response.output_item.done` closes an item that was never opened.
 
     Impact: openai-node raises OpenAIError ('missing output at index'). For a message the AI SDK emits 'text part …
@@ -58,9 +62,11 @@ class ItemDoneWithoutAdded(Rule, code="NS203", severity=Severity.ERROR):
     """
 
     message = "response.output_item.done at {position} closes output_index {output_index}, which was never opened"
+    fields = ("output_index",)
+    by = "items"
 
 
-class WrongItemType(Rule, code="NS204", severity=Severity.ERROR):
+class WrongItemType(StructureRule, code="NS204", severity=Severity.ERROR):
     """An event belongs in an item of another type than the one at its output_index.
 
     Impact: openai-python raises AssertionError or ignores the event, openai-node raises OpenAIError,
@@ -74,9 +80,11 @@ class WrongItemType(Rule, code="NS204", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} belongs in a {want} item, but output_index {output_index} is a {have}"
+    fields = ("output_index",)
+    by = "items"
 
 
-class PartTypeNotAllowed(Rule, code="NS205", severity=Severity.ERROR):
+class PartTypeNotAllowed(StructureRule, code="NS205", severity=Severity.ERROR):
     """A content part is opened in an item that cannot hold its type of content.
 
     Impact: openai-node raises OpenAIError. The other tested clients deliver the answer and lose the reasoning; one
@@ -90,9 +98,10 @@ class PartTypeNotAllowed(Rule, code="NS205", severity=Severity.ERROR):
     """
 
     message = "{part} part at {position} is inside a {have} item; it belongs in a {want} item"
+    by = "items"
 
 
-class PartKindMismatch(Rule, code="NS206", severity=Severity.ERROR):
+class PartKindMismatch(StructureRule, code="NS206", severity=Severity.ERROR):
     """A delta or done event writes into a content part of another type.
 
     Impact: openai-python raises AssertionError and openai-node raises OpenAIError.
@@ -105,9 +114,10 @@ class PartKindMismatch(Rule, code="NS206", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} writes into a {have} part"
+    by = "parts"
 
 
-class ItemOpenedTwice(Rule, code="NS207", severity=Severity.ERROR):
+class ItemOpenedTwice(StructureRule, code="NS207", severity=Severity.ERROR):
     """`response.output_item.added` comes a second time for the same item.
 
     Impact: openai-python raises RuntimeError (AssertionError in 2.x), openai-node 7 raises OpenAIError. The AI
@@ -121,9 +131,11 @@ class ItemOpenedTwice(Rule, code="NS207", severity=Severity.ERROR):
     """
 
     message = "response.output_item.added repeated at {position} for output_index {output_index}"
+    fields = ("output_index",)
+    by = "items"
 
 
-class PartOpenedTwice(Rule, code="NS208", severity=Severity.ERROR):
+class PartOpenedTwice(StructureRule, code="NS208", severity=Severity.ERROR):
     """A content part, summary part or command is opened a second time.
 
     Impact: openai-node raises OpenAIError ('missing content at index'). By reading, openai-python adds a second
@@ -135,9 +147,11 @@ class PartOpenedTwice(Rule, code="NS208", severity=Severity.ERROR):
     """
 
     message = "{open} repeated at {position} for {where}"
+    fields = ("{key}",)
+    by = "parts"
 
 
-class PartPrefilled(Rule, code="NS209", severity=Severity.WARNING):
+class PartPrefilled(StructureRule, code="NS209", severity=Severity.WARNING):
     """An item is added with content already in it, and the content is then announced again.
 
     Impact: openai-node 7 raises "missing content at index 0"; openai-python holds the part twice.
@@ -149,6 +163,7 @@ class PartPrefilled(Rule, code="NS209", severity=Severity.WARNING):
     """
 
     message = "item {output_index} was added with content that the event at {position} announces again"
+    fields = ("part",)
     on = ("response.content_part.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -162,7 +177,7 @@ class PartPrefilled(Rule, code="NS209", severity=Severity.WARNING):
             item.findings[self.code] = self.found(event.position, item.place)
 
 
-class ItemClosedTwice(Rule, code="NS210", severity=Severity.ERROR):
+class ItemClosedTwice(StructureRule, code="NS210", severity=Severity.ERROR):
     """`response.output_item.done` comes a second time for the same item.
 
     Impact: The AI SDK emits an error part 'text part … not found'. By reading, Codex hands the item on twice, so
@@ -174,3 +189,5 @@ class ItemClosedTwice(Rule, code="NS210", severity=Severity.ERROR):
     """
 
     message = "response.output_item.done repeated at {position} for output_index {output_index}"
+    fields = ("output_index",)
+    by = "items"

@@ -2,11 +2,11 @@
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.rules.rule import Rule
+from responses_tap.protocol.rules.rule import StructureRule
 from responses_tap.protocol.scopes import Scope
 
 
-class DeltaAfterDone(Rule, code="OR401", severity=Severity.ERROR):
+class DeltaAfterDone(StructureRule, code="OR401", severity=Severity.ERROR):
     """A delta, or a second done event, comes after the done event of its text or value.
 
     Impact: Clients that add up deltas and clients that take the done event get different texts: doubled for the
@@ -19,9 +19,10 @@ class DeltaAfterDone(Rule, code="OR401", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} comes after the text or value of {where} was done"
+    by = "parts"
 
 
-class EventAfterItemDone(Rule, code="OR402", severity=Severity.ERROR):
+class EventAfterItemDone(StructureRule, code="OR402", severity=Severity.ERROR):
     """An event of an item comes after the item's `response.output_item.done`.
 
     Impact: A late delta doubles text in the snapshots of openai-python and openai-node ('Hellolo') and in the
@@ -35,9 +36,10 @@ class EventAfterItemDone(Rule, code="OR402", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} comes after output_item.done of output_index {output_index}"
+    by = "items"
 
 
-class DoneAfterClose(Rule, code="OR403", severity=Severity.WARNING):
+class DoneAfterClose(StructureRule, code="OR403", severity=Severity.WARNING):
     """An event of a part comes after the part was closed.
 
     Impact: No tested client fails; it breaks the specification.
@@ -48,9 +50,10 @@ class DoneAfterClose(Rule, code="OR403", severity=Severity.WARNING):
     """
 
     message = "{type} at {position} comes after {close} of {where}"
+    by = "parts"
 
 
-class ProgressOrder(Rule, code="OR404", severity=Severity.WARNING):
+class ProgressOrder(StructureRule, code="OR404", severity=Severity.WARNING):
     """The progress of an item goes backwards.
 
     Impact: No tested client fails. By reading, the item's status goes backwards in openai-node until the item is
@@ -65,9 +68,10 @@ class ProgressOrder(Rule, code="OR404", severity=Severity.WARNING):
     """
 
     message = "{type} at {position} comes after a later stage of output_index {output_index}"
+    by = "items"
 
 
-class PartsOverlap(Rule, code="OR405", severity=Severity.WARNING):
+class PartsOverlap(StructureRule, code="OR405", severity=Severity.WARNING):
     """A part is opened while another part of the same item is still open.
 
     Impact: No tested client fails. A client that does not look at content_index mixes the texts of the two parts.
@@ -80,9 +84,11 @@ class PartsOverlap(Rule, code="OR405", severity=Severity.WARNING):
     """
 
     message = "part {where} opened at {position} while part {other} is open"
+    fields = ("{key}",)
+    by = "parts"
 
 
-class ItemAfterIncomplete(Rule, code="OR406", severity=Severity.NOTE):
+class ItemAfterIncomplete(StructureRule, code="OR406", severity=Severity.NOTE):
     """An item begins after another one has ended incomplete.
 
     Impact: No tested client fails; it breaks the specification.

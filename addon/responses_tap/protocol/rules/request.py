@@ -37,6 +37,7 @@ class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
     """
 
     message = "{name} is declared as a {want} tool and called by a {have} at {position}"
+    fields = ("item.type",)
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -61,6 +62,7 @@ class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
     """
 
     message = "the call at {position} names the tool {name}, which is not among the {n} declared"
+    fields = ("item.name",)
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -85,6 +87,7 @@ class ToolChoiceIgnored(Rule, code="RQ003", severity=Severity.NOTE):
     """
 
     message = "tool_choice is {choice}, and the response has {what}"
+    fields = ("response.tool_choice",)
     on = ("response.completed",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -111,6 +114,7 @@ class ToolCallAsText(Rule, code="RQ004", severity=Severity.NOTE):
     """
 
     message = "the text at {position} has {markup}: the server's tool parser did not match"
+    fields = ("text",)
     on = ("response.output_text.done",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -132,6 +136,7 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
     """
 
     message = "text.format is {format}, and the text of item {output_index} is not JSON"
+    fields = ("response.text.format",)
     on = ("response.completed",)
 
     def check(self, event: Event, scope: Scope | None) -> None:

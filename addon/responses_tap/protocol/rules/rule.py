@@ -1,12 +1,13 @@
-"""What a rule is: code, severity, message, page; and, where the table cannot say it, a check of its own."""
+"""What a rule is: code, severity, message, page, and its trigger: a check of its own or a module of the engine."""
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from enum import Enum
 from typing import Any, ClassVar, NamedTuple
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Finding, Report, Severity
+from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.scopes import Response, Scope
 
 RULES: "dict[str, type[Rule]]" = {}
@@ -27,27 +28,43 @@ class Page(NamedTuple):
     bad: str
     good: str
     fine: str
-    """When it is no violation; empty where there is no such case."""
+    """When it is not a violation; empty where there is no such case."""
     source: str
     fix: str
 
 
-class Rule:
-    """One rule. Its docstring is its page; `message` is filled in with the facts of a finding.
+class Loss(Enum):
+    """What is missing by a rule's findings, which the loss of one event explains."""
 
-    A rule that the grammar's table gives has no more than that: the engine knows when it is broken. One that
-    looks across scopes names the event types in `on` and gets them in `check`, after the tree has moved on.
-    There is one object a response.
+    EVENT = "event"
+    NUMBER = "sequence_number"
+
+
+class Rule:
+    """One rule. Its docstring is its page; `message` and `fields` are filled in with the facts of a finding.
+
+    Each rule names its trigger. `by` is the module of the engine that reports it, which knows from the grammar's
+    table or its own state when the rule is broken. A rule that looks across scopes has a `check` instead, which gets
+    the events of the types in `on` after the tree has moved on. There is one object a response.
     """
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity]
     message: ClassVar[str]
+    fields: ClassVar[tuple[str, ...]] = ()
+    """Paths of the fields that its findings are about, such as `item.{field}`; empty where the event as a whole is
+    wrong, or where the trigger names them."""
+    by: ClassVar[str] = ""
     on: ClassVar[Iterable[str]] = ()
+    structural: ClassVar[bool] = False
+    """Whether an event that is lost, repeated or moved breaks it; a break in the numbers is then the same defect."""
+    loss: ClassVar[Loss | None] = None
 
-    def __init_subclass__(cls, *, code: str, severity: Severity) -> None:
+    def __init_subclass__(cls, *, code: str | None = None, severity: Severity = Severity.ERROR) -> None:
         super().__init_subclass__()
+        if code is None:
+            return  # a family of rules
         cls.code, cls.severity = code, severity
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
         if code in RULES:
@@ -56,7 +73,7 @@ class Rule:
         for type_ in cls.on:
             DISPATCH.setdefault(type_, []).append(cls)
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._known: Finding | None = None
@@ -70,10 +87,18 @@ class Rule:
         scope: dict[str, int] | None = None,
         *,
         severity: Severity | None = None,
+        fields: Iterable[str] | None = None,
         **facts: Any,
     ) -> Finding:
-        """Report this rule."""
-        return self._report(self.code, position, scope, severity=severity, **facts)
+        """Report this rule; `fields` replaces the rule's own."""
+        return self._report(self.code, position, scope, severity=severity, fields=fields, **facts)
+
+    def found_lacking(
+        self, missing: Sequence[str], path: str, position: int, scope: dict[str, int] | None = None, **facts: Any
+    ) -> Finding:
+        """Report this rule of fields missing from the object at `path`; the message names them as `lacking`."""
+        fields = [f"{path}.{field}" for field in missing]
+        return self.found(position, scope, fields=fields, lacking=", ".join(missing), **facts)
 
     def found_once(self, position: int, **facts: Any) -> None:
         """Report this rule, or count one more event of it."""
@@ -88,3 +113,15 @@ class Rule:
         what, *rest = _SECTION.split(inspect.cleandoc(cls.__doc__ or ""))
         parts = {label.lower(): " ".join(text.split()) for label, text in zip(rest[::2], rest[1::2], strict=True)}
         return Page(what.strip(), *(parts.get(field, "") for field in Page._fields[1:]))
+
+
+class StructureRule(Rule):
+    """A rule on which events come, in which order, and whether they agree."""
+
+    structural = True
+
+
+class AbsenceRule(StructureRule):
+    """A rule that the loss of a single event can break."""
+
+    loss = Loss.EVENT

@@ -1,13 +1,12 @@
 """SC8xx: events have the fields, types and names that clients parse."""
 
 from responses_tap.protocol.events import Event, string
-from responses_tap.protocol.findings import Report as Reporter
-from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.fields import LOGPROBS_SINCE, applies
+from responses_tap.protocol.findings import Reporter, Severity
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Response, Scope
-from responses_tap.protocol.shapes import LOGPROBS_SINCE, applies
 
 
 class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
@@ -26,6 +25,7 @@ class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
     """
 
     message = "{type} lacks {field}"
+    by = "fields"
 
 
 class LogprobsMissing(Rule, code="SC802", severity=Severity.WARNING):
@@ -43,6 +43,8 @@ class LogprobsMissing(Rule, code="SC802", severity=Severity.WARNING):
     """
 
     message = "{type} lacks logprobs"
+    fields = ("logprobs",)
+    by = "fields"
 
 
 class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
@@ -59,6 +61,8 @@ class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
     """
 
     message = "events have no sequence_number, the first at {position}"
+    fields = ("sequence_number",)
+    by = "sequence"
 
 
 class FieldType(Rule, code="SC804", severity=Severity.ERROR):
@@ -73,6 +77,7 @@ class FieldType(Rule, code="SC804", severity=Severity.ERROR):
     """
 
     message = "{type}.{field} is {have}, expected {want}"
+    by = "fields"
 
 
 class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
@@ -89,6 +94,8 @@ class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} has no usable item"
+    fields = ("item",)
+    by = "fields"
 
 
 class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
@@ -105,6 +112,8 @@ class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
     """
 
     message = "{type} is an old or wrong name for {today}"
+    fields = ("type",)
+    by = "fields"
 
 
 class UnknownEvent(Rule, code="SC807", severity=Severity.NOTE):
@@ -122,6 +131,8 @@ class UnknownEvent(Rule, code="SC807", severity=Severity.NOTE):
     """
 
     message = "unknown event type {type}"
+    fields = ("type",)
+    by = "fields"
 
 
 class UnknownItem(Rule, code="SC808", severity=Severity.NOTE):
@@ -136,6 +147,7 @@ class UnknownItem(Rule, code="SC808", severity=Severity.NOTE):
     """
 
     message = "unknown item type {have}"
+    fields = ("item.type",)
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -158,6 +170,8 @@ class StrayErrorMember(Rule, code="SC809", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} has a top-level error member"
+    fields = ("error",)
+    by = "fields"
 
 
 class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
@@ -172,7 +186,7 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
     Fix: send the full response object in every lifecycle event, with null where there is no value.
     """
 
-    message = "the response in {type} lacks {fields}"
+    message = "the response in {type} lacks {lacking}"
     on = ("response.created", *TERMINALS)
     _decoded = frozenset(("id", "object", "created_at", "model", "status", "output"))
     """What typed clients decode; where only fields lack that may be null, no tested client fails."""
@@ -192,7 +206,7 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
             return
         self._told |= set(missing)
         severity = None if self._decoded.intersection(missing) else Severity.WARNING
-        self._known = self.found(event.position, severity=severity, type=event.type, fields=", ".join(missing))
+        self._known = self.found_lacking(missing, "response", event.position, severity=severity, type=event.type)
 
 
 class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
@@ -208,7 +222,7 @@ class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
     Fix: fill the fields with zero values (`[]`, `""`) when the item is added.
     """
 
-    message = "{have} item {output_index} in {type} lacks {fields}"
+    message = "{have} item {output_index} in {type} lacks {lacking}"
     on = ("response.output_item.added", "response.output_item.done")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -224,8 +238,8 @@ class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
         if known := scope.findings.get(self.code):
             known.add(event.position)
         else:
-            scope.findings[self.code] = self.found(
-                event.position, scope.place, have=scope.type, type=event.type, fields=", ".join(missing)
+            scope.findings[self.code] = self.found_lacking(
+                missing, "item", event.position, scope.place, have=scope.type, type=event.type
             )
 
 
@@ -241,7 +255,7 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
     Fix: send `annotations: []` and `logprobs: []` where there are none.
     """
 
-    message = "{part} part {where} in {type} lacks {fields}"
+    message = "{part} part {where} in {type} lacks {lacking}"
     on = ("response.content_part.added", "response.content_part.done", "response.reasoning_summary_part.added",
           "response.reasoning_summary_part.done")  # fmt: skip
 
@@ -258,8 +272,8 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
         if known := scope.findings.get(self.code):
             known.add(event.position)
         else:
-            scope.findings[self.code] = self.found(
-                event.position, scope.place, part=type_, type=event.type, fields=", ".join(missing)
+            scope.findings[self.code] = self.found_lacking(
+                missing, "part", event.position, scope.place, part=type_, type=event.type
             )
 
 
@@ -275,6 +289,7 @@ class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
     """
 
     message = "the error event at {position} has neither message nor error.message"
+    fields = ("message", "error.message")
     on = ("error",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -296,6 +311,8 @@ class UntypedError(Rule, code="SC814", severity=Severity.ERROR):
     """
 
     message = "an error was sent without a type: {message}"
+    fields = ("error",)
+    by = "response_states"
 
 
 class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
@@ -310,3 +327,4 @@ class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
     """
 
     message = "these are events of {api}, not of the Responses API"
+    by = "checker"

@@ -29,6 +29,8 @@ class ResponseStatusMismatch(Rule, code="ST701", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} carries status {have}, expected {want}"
+    fields = ("response.status",)
+    by = "response_states"
 
 
 class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
@@ -45,7 +47,6 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
     """
 
     message = "the response completed although {why}"
-
     on = ("response.completed",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -54,13 +55,14 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
             return  # ST701 tells it
         for item in self._response.every_item:
             if item.type in _GENERATED and item.final and item.final.get("status") == "incomplete":
-                self.found(event.position, item.place, why=f"item {item.key} is incomplete")
+                self.found(event.position, item.place, fields=["response.status"], why=f"item {item.key} is incomplete")
                 return
         limit = event.object("response").get("max_output_tokens")
         used = (self._response.usage or {}).get("output_tokens")
         # A limit cuts at the limit; where more was used, it was not what ended the answer.
         if isinstance(limit, int) and isinstance(used, int) and used == limit > 0:
-            self.found(event.position, why=f"{used} output tokens reach max_output_tokens {limit}")
+            fields = ["response.max_output_tokens", "response.usage.output_tokens"]
+            self.found(event.position, fields=fields, why=f"{used} output tokens reach max_output_tokens {limit}")
 
 
 class IncompleteWithoutReason(Rule, code="ST703", severity=Severity.WARNING):
@@ -74,7 +76,7 @@ class IncompleteWithoutReason(Rule, code="ST703", severity=Severity.WARNING):
     """
 
     message = "response.incomplete without incomplete_details.reason"
-
+    fields = ("response.incomplete_details.reason",)
     on = ("response.incomplete",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -98,8 +100,7 @@ class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
         event.
     """
 
-    message = "response.failed lacks {fields} in response.error"
-
+    message = "response.failed lacks {lacking} in response.error"
     on = ("response.failed",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -107,7 +108,7 @@ class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
         error = event.object("response").get("error")
         missing = [f for f in ("code", "message") if not (isinstance(error, dict) and error.get(f))]
         if missing and event.object("response").get("status") != "cancelled":
-            self.found(event.position, fields=", ".join(missing))
+            self.found_lacking(missing, "response.error", event.position)
 
 
 class CompletedWithError(Rule, code="ST705", severity=Severity.WARNING):
@@ -122,6 +123,7 @@ class CompletedWithError(Rule, code="ST705", severity=Severity.WARNING):
     """
 
     message = "response.completed carries {field}"
+    fields = ("response.{field}",)
     on = ("response.completed",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -146,7 +148,7 @@ class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
     """
 
     message = "output_item.done of item {output_index} has status {status}"
-
+    fields = ("item.status",)
     on = ("response.output_item.done",)
     _final = frozenset({"completed", "incomplete", "failed"})
     _also = frozenset({("image_generation_call", "generating"), ("web_search_call", "searching")})
@@ -175,6 +177,7 @@ class ItemStatusUnexpected(Rule, code="ST707", severity=Severity.NOTE):
     """
 
     message = "output_item.added {output_index} has status {status}"
+    fields = ("item.status",)
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -196,6 +199,7 @@ class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
     """
 
     message = "status {status} in {type} is not one of {allowed} for {have}"
+    fields = ("item.status",)
     on = ("response.output_item.added", "response.output_item.done")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -228,7 +232,7 @@ class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
     """
 
     message = "{type} has no usage"
-
+    fields = ("response.usage",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -252,6 +256,7 @@ class UsageInvalid(Rule, code="ST710", severity=Severity.ERROR):
     """
 
     message = "response.usage.{path} is {value}; clients decode an integer{hint}"
+    fields = ("response.usage.{path}",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -292,6 +297,7 @@ class CompletedItemInIncomplete(Rule, code="ST711", severity=Severity.NOTE):
     """
 
     message = "the response was cut by max_output_tokens, and its last item {output_index} is completed"
+    fields = ("response.incomplete_details",)
     on = ("response.incomplete",)
 
     def check(self, event: Event, scope: Scope | None) -> None:

@@ -16,6 +16,7 @@ class StreamBuffered(Rule, code="TM001", severity=Severity.WARNING):
     """
 
     message = "{deltas} deltas and all other events arrived within {ms} ms, after {waited} s of waiting"
+    by = "arrivals"
 
 
 class LongSilence(Rule, code="TM002", severity=Severity.WARNING):
@@ -30,3 +31,4 @@ class LongSilence(Rule, code="TM002", severity=Severity.WARNING):
     """
 
     message = "{seconds} s without an event before {position}"
+    by = "arrivals"

@@ -17,6 +17,8 @@ class EventNameMismatch(Rule, code="TR901", severity=Severity.ERROR):
     """
 
     message = "SSE event {event} at {position} carries type {type}"
+    fields = ("type",)
+    by = "frames"
 
 
 class EventNameMissing(Rule, code="TR902", severity=Severity.NOTE):
@@ -33,6 +35,7 @@ class EventNameMissing(Rule, code="TR902", severity=Severity.NOTE):
     """
 
     message = "events have no event: line, the first at {position}"
+    by = "frames"
 
 
 class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
@@ -48,6 +51,7 @@ class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
     """
 
     message = "data at {position} is not JSON: {detail}"
+    by = "frames"
 
 
 class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
@@ -63,6 +67,7 @@ class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
     """
 
     message = "data at {position} is {detail}, expected an object with a type"
+    by = "frames"
 
 
 class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
@@ -76,6 +81,7 @@ class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
     """
 
     message = "{detail} of the data at {position} is not UTF-8"
+    by = "frames"
 
 
 class ContentType(Rule, code="TR906", severity=Severity.ERROR):
@@ -89,6 +95,7 @@ class ContentType(Rule, code="TR906", severity=Severity.ERROR):
     """
 
     message = "the Content-Type of the event stream is {have}"
+    by = "bodies"
 
 
 class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
@@ -104,6 +111,7 @@ class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
     """
 
     message = "HTTP {status}{what}"
+    by = "bodies"
 
 
 class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
@@ -121,6 +129,7 @@ class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
     """
 
     message = "[DONE] after event {after}, before any terminal event"
+    by = "frames"
 
 
 class DoneMarkerMissing(Rule, code="TR909", severity=Severity.NOTE):
@@ -137,6 +146,7 @@ class DoneMarkerMissing(Rule, code="TR909", severity=Severity.NOTE):
     """
 
     message = "the stream does not end with [DONE]"
+    by = "frames"
 
 
 class DataAfterDoneMarker(Rule, code="TR910", severity=Severity.WARNING):
@@ -151,6 +161,7 @@ class DataAfterDoneMarker(Rule, code="TR910", severity=Severity.WARNING):
     """
 
     message = "event at {position} comes after [DONE]"
+    by = "frames"
 
 
 class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
@@ -167,6 +178,7 @@ class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
     """
 
     message = "the event at {position} is not followed by an empty line"
+    by = "frames"
 
 
 class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
@@ -181,6 +193,7 @@ class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
     """
 
     message = "SSE event {event} after event {after} has no data"
+    by = "frames"
 
 
 class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
@@ -194,6 +207,8 @@ class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
     """
 
     message = "keepalive {type} at {position} is a response event without its response"
+    fields = ("response",)
+    by = "fields"
 
 
 class BlankLineMissing(Rule, code="TR914", severity=Severity.ERROR):
@@ -208,6 +223,7 @@ class BlankLineMissing(Rule, code="TR914", severity=Severity.ERROR):
     """
 
     message = "the blank line between events {before} and {position} is missing"
+    by = "frames"
 
 
 class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
@@ -223,6 +239,7 @@ class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
     """
 
     message = "one answer carries {n} responses ({ids})"
+    by = "checker"
 
 
 class ContentEncodingMismatch(Rule, code="TR915", severity=Severity.ERROR):
@@ -236,3 +253,4 @@ class ContentEncodingMismatch(Rule, code="TR915", severity=Severity.ERROR):
     """
 
     message = "the body is {coding}, and the Content-Encoding header does not say so"
+    by = "bodies"

@@ -17,6 +17,7 @@ class ResponsesMultiplexed(Rule, code="WS001", severity=Severity.ERROR):
     """
 
     message = "response {after} begins while {before} is running on the same lane of the socket"
+    by = "websocket_checker"
 
 
 class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
@@ -30,6 +31,7 @@ class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
     """
 
     message = "{type} at {position} belongs to response {finished}, which has ended"
+    by = "websocket_checker"
 
 
 class ErrorEnvelope(Rule, code="WS003", severity=Severity.WARNING):
@@ -42,7 +44,8 @@ class ErrorEnvelope(Rule, code="WS003", severity=Severity.WARNING):
     Fix: send the HTTP-like `status` and a nested `error` with its `code`.
     """
 
-    message = "the WebSocket error at {position} lacks {fields}"
+    message = "the WebSocket error at {position} lacks {lacking}"
+    by = "websocket_checker"
 
 
 class StreamIdMissing(Rule, code="WS004", severity=Severity.WARNING):
@@ -56,6 +59,8 @@ class StreamIdMissing(Rule, code="WS004", severity=Severity.WARNING):
     """
 
     message = "{type} at {position} has no stream_id, though its response has one"
+    fields = ("stream_id",)
+    by = "websocket_checker"
 
 
 class Framing(Rule, code="WS005", severity=Severity.ERROR):
@@ -69,3 +74,4 @@ class Framing(Rule, code="WS005", severity=Severity.ERROR):
     """
 
     message = "a message of the socket is no event: {have}"
+    by = "websocket_checker"

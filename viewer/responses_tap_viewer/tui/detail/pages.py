@@ -95,7 +95,8 @@ def _finding_page(finding: Finding) -> list[Line]:
     lines.append(_labelled("Where", ", ".join([*at, *places]) or "the whole stream"))
     if finding.count > 1:
         positions = ", ".join(str(position) for position in finding.evidence)
-        lines.append(_labelled("Seen", f"{finding.count} times, also at {positions}"))
+        also = f", also at {positions}" if positions else ""
+        lines.append(_labelled("Seen", f"{finding.count} times{also}"))
     return [*lines, *_rule_lines(finding.code)]
 
 

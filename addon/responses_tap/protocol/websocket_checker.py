@@ -17,7 +17,7 @@ from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.sse import Frame, Passed
+from responses_tap.protocol.sse import Frame, RecordedMessage
 
 _CREATED = "response.created"
 _REQUESTS = ("response.create", "response.append")
@@ -83,12 +83,12 @@ class Turn:
         return names_it or (isinstance(item, str) and item in self.response.by_id)
 
     def feed(self, frame: Frame, at_ns: int | None = None) -> Event | None:
-        """Take one message of the server; its event, None where it is no text.
+        """Check one message of the server and return its event, None where it isn't text.
 
         `at_ns` is its arrival in nanoseconds since the turn's beginning, where that is known.
         """
         if frame.data is None:
-            self._tell("WS005", None, have="binary")
+            self._report_once("WS005", None, have="binary")
             return None
         event = parse(frame.data)
         event.position = self.response.events
@@ -98,10 +98,10 @@ class Turn:
             return event
         is_note = event.row.kind is STREAM if event.row is not None else today(event.type) is None
         if self.lane is not None and event.string("stream_id") is None and not is_note:
-            self._tell("WS004", event.position, type=event.type)
+            self._report_once("WS004", event.position, type=event.type)
         if event.type == "error":
             self._error(event)
-        # What is a note, or a vendor's, says nothing of a response that has not begun, or has ended.
+        # A note or a vendor's event says nothing about a response that has not begun, or has ended.
         if self.is_running or not is_note:
             self._apply(event, at_ns)
         return event
@@ -111,7 +111,7 @@ class Turn:
         if not self.has_begun:
             self.response.state = "truncated" if self.refusal is None else "http-error"
         elif not self._is_finished:
-            # That another response began too early is told there (WS001).
+            # That another response began too early is reported there (WS001).
             self._judge.finish(cut=cut or self.interrupted_at is not None)
         self._is_finished = True
         return self.findings
@@ -123,10 +123,10 @@ class Turn:
 
     def _apply(self, event: Event, at_ns: int | None) -> None:
         if (owner := self._owner(event)) is not None:
-            self._tell("WS002", event.position, type=event.type, finished=owner)
+            self._report_once("WS002", event.position, type=event.type, finished=owner)
             return
         if self.interrupts is not None and not self.has_begun:
-            self._tell("WS001", event.position, before=self.interrupts, after=_response_id(event))
+            self._report_once("WS001", event.position, before=self.interrupts, after=_response_id(event))
         self.has_begun = True
         # On a socket an error may lack its number (openai-python 3.54.0, ResponseWsError), and a vendor's event does.
         self._judge.apply(event, at_ns, uncounted=event.type == "error" or event.row is None)
@@ -137,7 +137,7 @@ class Turn:
         missing = [] if "status" in event.data else ["status"]
         missing += [] if event.object("error").get("code") else ["error.code"]
         if missing:
-            self._tell("WS003", event.position, fields=", ".join(missing))
+            self._report_once("WS003", event.position, fields=missing, lacking=", ".join(missing))
         if self.is_waiting:
             self.refusal = event
 
@@ -147,7 +147,7 @@ class Turn:
             have = "framed as server-sent events"
         else:
             have = event.fault.detail if event.fault else "no event"
-        self._tell("WS005", event.position, have=have)
+        self._report_once("WS005", event.position, have=have)
         if self.is_running:
             self._judge.skip()
 
@@ -157,7 +157,7 @@ class Turn:
             return None
         return self._finished.owner(_response_id(event)) or self._finished.owner(event.item_id)
 
-    def _tell(self, code: str, position: int | None, **facts: Any) -> None:
+    def _report_once(self, code: str, position: int | None, **facts: Any) -> None:
         if (known := self._found.get(code)) is None:
             self._found[code] = self._judge.ledger(code, position, **facts)
         elif position is None:
@@ -167,7 +167,7 @@ class Turn:
 
 
 class SocketChecker:
-    """Tells to which turn each message of a socket belongs."""
+    """Assigns each message of a socket to its turn."""
 
     def __init__(self, profile: str = DEFAULT_PROFILE) -> None:
         self.profile = PROFILES[profile]
@@ -176,7 +176,7 @@ class SocketChecker:
         self._steers: dict[str, bytes] = {}
 
     def asked(self, message: bytes) -> Turn | None:
-        """Take a message of the client; the turn that it asks for, if it does."""
+        """Note a message of the client; returns the turn that it asks for, if it does."""
         event = parse(message)
         previous = event.string("previous_response_id")
         if event.type in _REQUESTS:
@@ -247,7 +247,7 @@ class SocketChecker:
         return self._lane(name)
 
     def _strayed(self, event: Event) -> "_Lane | None":
-        """The lane that an event must be of though it names none: one where something goes on."""
+        """The lane that an event without a name must belong to: one with a response that is running or awaited."""
         is_new = event.type == _CREATED
         busy = [lane for lane in self._lanes.values() if (lane.is_awaited if is_new else lane.is_busy)]
         known = [lane for lane in busy if lane.current is not None and lane.current.knows(event)]
@@ -287,7 +287,7 @@ class _Lane:
     def holder(self, event: Event) -> Turn | None:
         """The turn that an event other than a first one belongs to; None for the next one."""
         current = self.current
-        # Where a server multiplexes, its events can still be told apart by the items that they name.
+        # Where a server multiplexes, its events can still be distinguished by the items that they name.
         if self._interrupted and (known := next((turn for turn in self._interrupted if turn.knows(event)), None)):
             return known
         if current is None or current.is_waiting or current.is_running:
@@ -334,7 +334,7 @@ class _Finished:
         return None if id_ is None else self._owners.get(id_)
 
 
-def judge_again(checker: SocketChecker, messages: Iterable[Passed]) -> dict[int, Turn]:
+def judge_again(checker: SocketChecker, messages: Iterable[RecordedMessage]) -> dict[int, Turn]:
     """The turns of a recorded socket by their streams, unfinished, after all its messages in their order."""
     turns: dict[int, Turn] = {}
     for stream, at_ns, frame, request in messages:

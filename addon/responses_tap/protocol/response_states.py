@@ -1,17 +1,17 @@
-"""The response itself: created once, first; one terminal event, last; each with the status it stands for."""
+"""The states of a response: created once and first, one terminal event last, each with a status that fits it."""
 
 from typing import Any
 
 from responses_tap.protocol.events import Event, string
-from responses_tap.protocol.findings import Finding, Report
+from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.grammar import RESPONSE, STATUS, Role, Row
 from responses_tap.protocol.scopes import Response
 
 
-class Lifecycle:
+class ResponseStates:
     """The lifecycle of one response."""
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._begun = False
@@ -78,7 +78,7 @@ class Lifecycle:
             self._response.tentative = []
         found = self._report("LC101", event.position, missing=RESPONSE.opener, type=event.type)
         self._missing_created = found
-        self._response.doubt(found)
+        self._response.mark_tentative(found)
 
     def _after_terminal(self, event: Event, row: Row) -> None:
         if row.kind.name == "stream" and event.type != "keepalive" and self._tolerated(row):

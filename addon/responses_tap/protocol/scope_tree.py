@@ -1,14 +1,14 @@
-"""Holds each event against the tree of open scopes, as the table of grammar.py says.
+"""Moves the tree of scopes on, event by event, as the table of grammar.py says.
 
-What an event may do depends on its row (kind, role) and on the state of its scope; a way to be wrong has one
-rule, named by the scope's kind. Repairs follow at once: a scope used without opening becomes virtual, one in the
-wrong place tainted, so that the events after the defect find a scope and are counted instead of accused.
+What an event may do depends on its row (kind, role) and on the state of its scope. Repairs follow at once: a scope
+that is used but never opened becomes implicit, one in the wrong place misplaced, so that the events after the defect
+find a scope and are counted rather than reported one by one.
 """
 
 from collections.abc import Callable
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, PART, SUMMARY, VALUE, Kind, Role, Row
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.parts import Parts
@@ -16,10 +16,10 @@ from responses_tap.protocol.routing import Router
 from responses_tap.protocol.scopes import Response, Scope
 
 
-class Nesting:
+class ScopeTree:
     """The scopes of one response, moved on event by event."""
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         router = Router(response, report)
@@ -50,12 +50,9 @@ class Nesting:
         unclosed = [item for item in self._response.open_items() if item.opened is not None]
         if state == "completed":
             for item in unclosed:
-                found = self._report("MD306", position, item.place, missing=ITEM.closer, have=item.type or "item")
-                item.findings["MD306"] = found
+                self._report(ITEM.not_closed, position, item.place, missing=ITEM.closer, have=item.type or "item")
         elif state == "incomplete" and unclosed:
-            first = unclosed[0]
-            found = self._report("LC109", position, first.place, open=len(unclosed))
-            first.findings["LC109"] = found
+            self._report("LC109", position, unclosed[0].place, open=len(unclosed))
         for item in self._response.every_item:
-            if item.orphan is not None:
-                item.orphan.remark("never opened" if item.closed is not None else "never opened nor closed")
+            if item.unopened_finding is not None:
+                item.unopened_finding.add_note("never opened" if item.closed is not None else "never opened nor closed")

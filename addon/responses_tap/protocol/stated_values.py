@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from responses_tap.protocol.events import string
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
 from responses_tap.protocol.scopes import Response, Scope
 
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
-def hold(scope: Scope, value: str) -> dict[str, Any] | None:
-    """Take `value` as the next stated value of `scope`; the facts of the mismatch if it is a new one."""
+def accept(scope: Scope, value: str) -> dict[str, Any] | None:
+    """Add `value` to the stated values of `scope`; returns the facts of the mismatch if it is a new one."""
     if scope.unsure:
         scope.pieces.clear()
     if scope.pieces:
@@ -72,13 +72,13 @@ def value_of(item: dict[str, Any]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Report) -> None:
-    """Hold the closed item against its parts and its value (rule AG603)."""
+def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Reporter) -> None:
+    """Compare the closed item with its parts and its value (rule AG603)."""
     for path, child, text in _stated(scope, item):
         if child.excused or text is None:
             continue
-        if facts := hold(child, text):
-            report("AG603", position, scope.place, path=path, **facts)
+        if facts := accept(child, text):
+            report("AG603", position, scope.place, fields=[".".join(filter(None, ("item", path)))], path=path, **facts)
 
 
 def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, str | None]]:
@@ -86,7 +86,7 @@ def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, st
         entries = item.get(field)
         if not isinstance(entries, list):
             continue
-        parts = [part for part in scope.inside(kind) if not part.tainted]
+        parts = [part for part in scope.inside(kind) if not part.misplaced]
         parts.sort(key=lambda part: part.key if isinstance(part.key, int) else 0)
         for index, part in enumerate(parts):
             # By order, not by number: wrong numbers have their own rule (ID508).
@@ -99,8 +99,8 @@ def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, st
 def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[int, dict[str, Any], Scope | None]]:
     """The items of a terminal event's output, each with the streamed item that it is: (index, entry, item).
 
-    By id, else the first item of the same type that no id claims: a server that mints new ids at the end is then
-    told about its ids, not about every text. None where no streamed item is left for it.
+    By id, else the first item of the same type that no id claims: a server that mints new ids at the end then gets
+    findings about its ids, not about every text. None where no streamed item is left for it.
     """
     output = snapshot.get("output")
     entries = [entry for entry in output if isinstance(entry, dict)] if isinstance(output, list) else []
@@ -140,7 +140,7 @@ class _Free:
 _FIXED = ("type", "call_id", "name", "role")
 _FIELDS = (*_FIXED, "status", "arguments", "input", "code", "content", "summary")
 """What must stay the same from an item's done event to the terminal event. Not encrypted_content, nor
-fingerprint: OpenAI encrypts them anew for each event."""
+fingerprint: OpenAI encrypts them again for each event."""
 
 
 def differing_field(item: Scope, entry: dict[str, Any]) -> str | None:
@@ -176,6 +176,6 @@ def _is_accepted(item: Scope, field: str, before: object, after: object) -> bool
     if field in _FIXED:
         return after == item.added.get(field)  # then the done event was the odd one: ID514, AG610
     if field == "status":
-        return before not in FINAL_STATUS  # ST706 has told it
+        return before not in FINAL_STATUS  # reported by ST706
     scope = item.children.get((VALUE.name, field))
     return scope is not None and after in scope.accepted

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import Event, Problem, json_type, string, today
-from responses_tap.protocol.findings import Finding, Report, Severity
-from responses_tap.protocol.grammar import RESPONSE
+from responses_tap.protocol.findings import Finding, Reporter, Severity
+from responses_tap.protocol.grammar import PART, RESPONSE
 from responses_tap.protocol.scopes import Response
 
 _WITH_LOGPROBS = frozenset({"response.output_text.delta", "response.output_text.done"})
@@ -45,15 +45,16 @@ class _Lack(NamedTuple):
         self.finding.add(position)
         self.fields.extend(field for field in fields if field not in self.fields)
         self.types.add(type_)
+        self.finding.fields = tuple(self.fields)
         names = ", ".join(self.fields)
         one = next(iter(self.types))
         self.finding.text = f"{one} lacks {names}" if len(self.types) == 1 else f"{len(self.types)} types lack {names}"
 
 
-class Shapes:
+class FieldChecks:
     """The shape of the events of one response."""
 
-    def __init__(self, response: Response, report: Report) -> None:
+    def __init__(self, response: Response, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._found: dict[tuple[str, str, str], Finding] = {}
@@ -100,7 +101,7 @@ class Shapes:
             return
         elif problem.field in _PART_INDICES and isinstance(index := event.data.get(problem.field), int) and index < 0:
             item = event.output_index or 0
-            self._count("ID508", event, key=problem.field, index=index, expected="0 or more", output_index=item)
+            self._count(PART.gap, event, key=problem.field, index=index, expected="0 or more", output_index=item)
         else:
             self._count("SC804", event, problem)
 
@@ -109,7 +110,7 @@ class Shapes:
         type_, names = event.type or "", ", ".join(fields)
         lack = self._lacks.get(type_) or self._lacks.get(names)
         if lack is None:
-            lack = _Lack(self._report("SC801", event.position, type=type_, field=names), {type_}, fields)
+            lack = _Lack(self._report("SC801", event.position, type=type_, field=names, fields=fields), {type_}, fields)
         else:
             lack.add(event.position, type_, fields)
         self._lacks[type_] = self._lacks[names] = lack
@@ -121,7 +122,7 @@ class Shapes:
     def _count(self, code: str, event: Event, problem: Problem | None = None, family: str = "", **facts: Any) -> None:
         type_ = event.type or ""
         if problem is not None:
-            facts |= problem._asdict()
+            facts |= problem._asdict() | {"fields": [problem.field]}
         # A field that is wrong in one type of event is wrong in each of them.
         key = (code, family or type_, problem.field if problem else "")
         known = self._found.get(key)

@@ -1,10 +1,10 @@
 """When events arrived: streams that did not stream, and silences that clients give up on.
 
-The clock is the caller's: arrival times are handed in with the frames, in nanoseconds since the request.
+The caller passes the arrival times with the frames, in nanoseconds since the request.
 """
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Report
+from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import Role
 
 _SILENCE_NS = 300_000_000_000
@@ -12,13 +12,13 @@ _SILENCE_NS = 300_000_000_000
 _ENOUGH_DELTAS = 20
 _WAITED_NS = 1_000_000_000
 _BURST = 0.05
-"""A whole stream within this part of the time that it was waited for has been held back somewhere."""
+"""A stream that arrives whole within this fraction of the wait for its first event was buffered on the way."""
 
 
-class Timing:
+class Arrivals:
     """The arrival times of one response."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Reporter) -> None:
         self._report = report
         self._first: int | None = None
         self._last = 0
