@@ -238,7 +238,7 @@ class Parts:
 
     def _only_open(self, item: Scope, key: int | str | None, event: Event, row: Row) -> Scope | None:
         """The one open part that an event must be about whose number no part has; told once."""
-        if row.role is Role.OPEN or row.kind.key is None or not isinstance(key, int):
+        if row.role is Role.OPEN or row.kind.key is None or not row.kind.not_opened or not isinstance(key, int):
             return None
         parts = [part for part in item.inside(row.kind) if part.closed is None]
         if len(parts) != 1 or parts[0].excused or parts[0].type not in (None, row.part or parts[0].type):
