@@ -30,7 +30,8 @@ def body(deltas: int) -> bytes:
     part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
     done = part | {"text": "".join(words)}
     item = _ITEM | {"status": "completed", "content": [done]}
-    usage = {"usage": {"input_tokens": 1, "output_tokens": deltas, "total_tokens": deltas + 1}}
+    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    usage = {"usage": {"input_tokens": 1, "output_tokens": deltas, "total_tokens": deltas + 1, **details}}
     events = [
         {"type": "response.created", "response": response},
         {"type": "response.in_progress", "response": response},

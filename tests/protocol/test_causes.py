@@ -115,3 +115,11 @@ def test_tools_of_unknown_names_accuse_nobody(tools: list[Event]) -> None:
             event["response"]["tools"] = tools
     assert [code for code, _ in told(events) if code != "RQ002"] == []
     assert ("RQ002", 1) not in told(events) or tools[0]["type"] == "function"
+
+
+def test_an_output_of_another_number_is_no_part_that_was_not_opened() -> None:
+    events = sample("shell-output")
+    deltas = [event for event in events if event["type"] == "response.shell_call_output_content.delta"]
+    for n, event in enumerate(deltas):
+        event["command_index"] = n + 3
+    assert "NS202" not in dict(told(events))
