@@ -1,5 +1,6 @@
 """A real Chromium without a window, told what to do over its debugging pipe."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -21,11 +22,12 @@ class Browser:
         to_browser, self._commands = os.pipe()
         self._answers, from_browser = os.pipe()
 
+        # Out of the way of 3 and 4 first: the pipes may have these numbers, crosswise.
+        far = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 64) for end in (to_browser, from_browser)]
+
         def as_three_and_four() -> None:
-            os.dup2(to_browser, 30)
-            os.dup2(from_browser, 31)
-            os.dup2(30, 3)
-            os.dup2(31, 4)
+            for number, end in enumerate(far, 3):
+                os.dup2(end, number)
 
         self._process = subprocess.Popen(
             [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -33,8 +35,8 @@ class Browser:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=as_three_and_four, pass_fds=(3, 4),  # noqa: PLW1509 - Chromium's pipe has fixed numbers
         )  # fmt: skip
-        os.close(to_browser)
-        os.close(from_browser)
+        for end in (to_browser, from_browser, *far):
+            os.close(end)
         self._buffer = b""
         self._number = 0
         self._session: str | None = None

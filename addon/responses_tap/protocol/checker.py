@@ -122,7 +122,8 @@ class Checker:
         if (api := api_of(event.data, frame.event)) is None:
             return
         if self._other_api is None:
-            self._other_api = Ledger(self.profile, 0)("SC815", event.position, api=api)
+            fields = [name for name in ("type", "object", "choices", "candidates") if name in event.data][:1]
+            self._other_api = Ledger(self.profile, 0)("SC815", event.position, fields=fields, api=api)
         else:
             self._other_api.add(event.position)
 
