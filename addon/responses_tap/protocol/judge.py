@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from responses_tap.protocol.arrivals import Arrivals
+from responses_tap.protocol.characters import Characters
 from responses_tap.protocol.events import Event, string, today
 from responses_tap.protocol.fields import FieldChecks
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.grammar import ROWS
+from responses_tap.protocol.grammar import ROWS, Role
 from responses_tap.protocol.profiles import Profile
 from responses_tap.protocol.response_states import ResponseStates
 from responses_tap.protocol.rules import DISPATCH, RULES, Rule
@@ -87,6 +88,7 @@ class Judge:
         self._fields = FieldChecks(response, self.ledger)
         self._sequence = Sequence(response, self.ledger)
         self._arrivals = Arrivals(self.ledger)
+        self._characters = Characters(self.ledger)
         self._rules: dict[type[Rule], Rule] = {}
 
     def apply(self, event: Event, at_ns: int | None, *, uncounted: bool = False) -> None:
@@ -106,6 +108,8 @@ class Judge:
         scope = self._tree.apply(event, row)
         if event.position == self.response.terminal:
             self._tree.finish(self.response.state, event.position)
+        if row.role is Role.DELTA and row.value:
+            self._characters.apply(event)
         for rule in DISPATCH.get(row.type, ()):
             if rule not in self._rules:
                 self._rules[rule] = rule(self.response, self.ledger)

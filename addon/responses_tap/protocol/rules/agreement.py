@@ -4,7 +4,7 @@ import json
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.grammar import PART, ROWS, TERMINALS, Role
+from responses_tap.protocol.grammar import PART, TERMINALS
 from responses_tap.protocol.rules.rule import AbsenceRule, Rule, StructureRule
 from responses_tap.protocol.scopes import Scope
 from responses_tap.protocol.stated_values import differing_field, matched_output
@@ -290,9 +290,6 @@ def _is_json_object(text: str) -> bool:
         return False
 
 
-_DELTAS = tuple(row.type for row in ROWS.values() if row.role is Role.DELTA and row.value == "delta")
-
-
 class ReplacementCharacters(Rule, code="AG612", severity=Severity.WARNING):
     """Replacement characters (U+FFFD) are in the text, at the border of a delta.
 
@@ -306,20 +303,7 @@ class ReplacementCharacters(Rule, code="AG612", severity=Severity.WARNING):
 
     message = "there are replacement characters, the first at {position}: something on the way decodes UTF-8 in pieces"
     fields = ("delta",)
-    on = _DELTAS
-
-    def check(self, event: Event, scope: Scope | None) -> None:
-        """A delta: has it lost a character?"""
-        piece = event.data.get("delta")
-        if not isinstance(piece, str) or "\ufffd" not in piece or event.fault is not None:  # TR905's
-            return
-        severity = None if "\ufffd" in (piece[0], piece[-1]) else Severity.NOTE
-        if self._known is None:
-            self._known = self.found(event.position, severity=severity)
-            return
-        self._known.add(event.position)
-        if severity is None and self._known.severity is Severity.NOTE:
-            self._known.severity = self.severity
+    by = "characters"
 
 
 class SplitCharacter(Rule, code="AG613", severity=Severity.WARNING):
@@ -335,10 +319,4 @@ class SplitCharacter(Rule, code="AG613", severity=Severity.WARNING):
 
     message = "the delta at {position} ends within a character"
     fields = ("delta",)
-    on = _DELTAS
-
-    def check(self, event: Event, scope: Scope | None) -> None:
-        """A delta: does it end where a character does?"""
-        piece = event.data.get("delta")
-        if isinstance(piece, str) and piece and "\ud800" <= piece[-1] <= "\udbff":
-            self.found_once(event.position)
+    by = "characters"
