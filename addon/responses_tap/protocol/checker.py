@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from responses_tap.protocol.bodies import Head, judge_eventless, judge_head
-from responses_tap.protocol.events import Event, parse, string
+from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, Severity, order
 from responses_tap.protocol.frames import FrameChecks
 from responses_tap.protocol.judge import Judge, Ledger
@@ -103,7 +103,8 @@ class Checker:
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
         judge.response.events += 1
-        self._look_for_other_api(frame, event)
+        if not self._has_ours:
+            self._look_for_other_api(frame, event)
         self._frames.event(frame, event)
         if self._frames.marked and judge.response.terminal is not None:
             return event  # no client reads on after [DONE]: TR910
@@ -116,8 +117,6 @@ class Checker:
         return event
 
     def _look_for_other_api(self, frame: Frame, event: Event) -> None:
-        if self._has_ours:
-            return
         self._has_ours = (event.type or "").startswith("response.")
         if (api := api_of(event.data, frame.event)) is None:
             return
@@ -190,26 +189,19 @@ class Checker:
         return judge
 
     def _judge_of(self, event: Event) -> Judge:
-        """The response that `event` belongs to: a new one at a created with another id after a terminal event."""
+        """The response that `event` belongs to: a new one at a created with another id."""
         if self._is_excerpt and not self._judges:
             self._resumed = event.type != "response.created"
         judge = self._judges[-1] if self._judges else self._next()
         response = judge.response
-        if event.type == "response.created" and response.terminal is not None:
-            id_ = event.object("response").get("id")
-            if id_ != response.id:
-                judge.finish()
-                return self._next()
-        elif self._begins_another(event, response):
-            judge.finish(cut=True)
-            self._is_interrupted = True
-            return self._next()
-        return judge
-
-    def _begins_another(self, event: Event, response: Response) -> bool:
-        """Whether a response with an id of its own begins while another one runs."""
-        id_ = string(event.object("response"), "id")
-        return event.type == "response.created" and None not in (id_, response.id) and id_ != response.id
+        if event.type != "response.created" or (id_ := event.object("response").get("id")) == response.id:
+            return judge
+        runs = response.terminal is None
+        if runs and (response.id is None or not isinstance(id_, str)):
+            return judge  # nothing says that it is another one: LC102
+        judge.finish(cut=runs)
+        self._is_interrupted = self._is_interrupted or runs
+        return self._next()
 
 
 @dataclass(frozen=True, slots=True)
