@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from responses_tap.coding import ContentDecoder, can_decode
+from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.bodies import Head, asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.recorder.body import EventBody, looks_like_events
@@ -203,12 +203,17 @@ class LiveStream:
         self._conclude()
 
     def _conclude(self) -> None:
-        self._is_settled = self.is_over = True
+        self._is_settled = True
         if self._upload is not None:
             self._changed |= self._upload.columns()
+        self._changed |= self._measures()
+        self._close()
+
+    def _close(self) -> None:
+        """Keep what is to stay of a stream that is over, and nothing that was there for a worker to take over."""
+        self.is_over = True
         if self._is_upload:
             self._writer.join_upload(self.id)
-        self._changed |= self._measures()
         if self._keeps_wire:
             self._writer.drop_wire(self.id)
         if self._events is None:
@@ -232,17 +237,11 @@ class LiveStream:
         return self._is_quarantined
 
     def _end_unchecked(self) -> None:
-        self.is_over = True
         if self._events is not None:
             self._events.finish(self.last_byte_ns, max(0, self._chunks - 1), cut=True)
             self._changed["event_count"] = self._events.frames
-        else:
-            self._changed["response_body"] = bytes(self._other) or None
         self._changed |= {"wire_size": self._wire_size, "last_byte_ns": self.last_byte_ns if self._chunks else None}
-        if self._is_upload:
-            self._writer.join_upload(self.id)
-        if self._keeps_wire:
-            self._writer.drop_wire(self.id)
+        self._close()
 
     def _reasons(self, end: End, at_ns: int) -> list[str]:
         reasons = [end.reason, *self._interrupted(at_ns)]
@@ -297,15 +296,16 @@ class LiveStream:
 
     def _take_head(self, answer: Answer) -> None:
         self._status = answer.status
-        self._content_type = field(answer.headers, "content-type")
+        self._content_type = field(answer.headers, "content-type") or ""
         coding = field(answer.headers, "content-encoding")
-        self._coding, self._can_decode = ContentDecoder(coding), can_decode(coding)
-        if (self._content_type or "").lower().startswith("text/event-stream"):
+        self._coding = ContentDecoder(coding)
+        self._can_decode = self._coding.damage is None
+        if self._content_type.lower().startswith("text/event-stream"):
             self._events = self._event_body()
 
     def _event_body(self, *, streamed: bool = True) -> EventBody:
         resumed = is_resumption(self._url)
-        head = Head(self._status, self._content_type if self._status is None else self._content_type or "")
+        head = Head(self._status, self._content_type)
         checker = Checker(self._profile, live=True, resumed=resumed, head=head, streamed=streamed)
         return EventBody(self.id, self._writer, checker)
 
