@@ -105,45 +105,54 @@ def _opened(file: BinaryIO) -> tuple[bytes, BinaryIO]:
     return head, io.BufferedReader(_Whole(head, file), _PIECE)
 
 
-class _Whole(io.RawIOBase):
-    """A file from its beginning, though its head has been read: standard input cannot be read twice."""
-
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        view = memoryview(buffer)
-        piece = self._head[: len(view)] or self._file.read(len(view))
-        self._head = self._head[len(view) :]
-        view[: len(piece)] = piece
-        return len(piece)
-
-
-class _Kept(io.RawIOBase):
-    """A file whose beginning is kept, until it is known what it is: a paste is read from there again."""
+class _Passing(io.RawIOBase):
+    """A file that is read through another one."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._read: list[bytes] | None = []
-        self._size = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Buffer) -> int:
         view = memoryview(buffer)
-        piece = self._file.read(len(view))
+        piece = self._next(len(view))
         view[: len(piece)] = piece
+        return len(piece)
+
+    def _next(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+class _Whole(_Passing):
+    """A file from its beginning, though its head has been read: standard input cannot be read twice."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        super().__init__(file)
+        self._head = head
+
+    def _next(self, size: int) -> bytes:
+        piece = self._head[:size] or super()._next(size)
+        self._head = self._head[size:]
+        return piece
+
+
+class _Kept(_Passing):
+    """A file whose beginning is kept, until it is known what it is: a paste is read from there again."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self._read: list[bytes] | None = []
+        self._size = 0
+
+    def _next(self, size: int) -> bytes:
+        piece = super()._next(size)
         self._size += len(piece)
         if self._size > pastes.LARGEST:
             self._read = None
         if self._read is not None:
             self._read.append(piece)
-        return len(piece)
+        return piece
 
     def forget(self) -> None:
         """Keep nothing any longer."""
@@ -162,22 +171,17 @@ class _Kept(io.RawIOBase):
         return None
 
 
-class _Counted(io.RawIOBase):
+class _Counted(_Passing):
     """A file that counts what is read of it."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        super().__init__(file)
         self.count = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        view = memoryview(buffer)
-        piece = self._file.read(len(view))
-        view[: len(piece)] = piece
+    def _next(self, size: int) -> bytes:
+        piece = super()._next(size)
         self.count += len(piece)
-        return len(piece)
+        return piece
 
 
 class _Unpacked(gzip.GzipFile):
