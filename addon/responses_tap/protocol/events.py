@@ -224,6 +224,15 @@ def _problems(validator: SchemaValidator, data: dict[str, Any]) -> tuple[Problem
     return ()
 
 
+def is_json(text: str) -> bool:
+    """Whether the text is one JSON value that can be read."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 _JSON_TYPES = {
     type(None): "null",
     bool: "a boolean",

@@ -5,10 +5,10 @@ nothing of either can be worked out from them.
 """
 
 import hashlib
-import json
 import re
 import secrets
 
+from responses_tap.protocol.events import is_json
 from responses_tap_viewer.exporting.rewriting import Kind, Path, rewrite_json
 
 _ALPHABETS = (
@@ -45,7 +45,7 @@ class Letters:
 
     def filled(self, text: str) -> str:
         """The text without its content; one that is a JSON object or array stays one."""
-        return rewrite_json(text, self._inner) if text.lstrip()[:1] in ("{", "[") and _is_json(text) else self.of(text)
+        return rewrite_json(text, self._inner) if text.lstrip()[:1] in ("{", "[") and is_json(text) else self.of(text)
 
     def _inner(self, _path: Path, kind: Kind, text: str) -> str:
         return self.digits(text) if kind is Kind.WORD else self.of(text)
@@ -73,11 +73,3 @@ def _representative(byte: int) -> int:
     """The first byte of those that decide alike what is UTF-8 (Unicode 16.0, table 3-7)."""
     starts = (0x80, 0x90, 0xA0, 0xC0, 0xC2, 0xE0, 0xE1, 0xED, 0xEE, 0xF0, 0xF1, 0xF4, 0xF5)
     return max(start for start in starts if start <= byte)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -1,10 +1,9 @@
 """RQ0xx: the response does what its request asked for, as far as the response itself repeats the request."""
 
-import json
 import re
 from typing import Any
 
-from responses_tap.protocol.events import Event, string
+from responses_tap.protocol.events import Event, is_json, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
@@ -148,7 +147,7 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
             return
         for item in self._response.every_item:
             said = _text_of(item.final or {})
-            if said and not _is_json(said):
+            if said and not is_json(said):
                 self.found(event.position, item.place, format=kind)
                 return
 
@@ -158,11 +157,3 @@ def _text_of(item: dict[str, Any]) -> str:
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
     return "".join(text for text in texts if isinstance(text, str))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
