@@ -15,7 +15,10 @@ _CANDIDATE = re.compile(
     r"""|(?<![\w\\])[bB]?["'](?=(?:data|event|id):|\{)"""
 )
 _NAMED = re.compile(r"event:[ \t]*([\w.]+)[ \t]*\n[^\n]{0,200}?data:[ \t]*\Z")
-_FIELDS = re.compile(r"^[^\n]*\btype=['\"](?:response\.|error|keepalive)[^\n]*$", re.MULTILINE)
+_FIELDS = re.compile(
+    r"^[^\n]*\btype=['\"](?:response\.|error|keepalive)[^\n]*$|^[^\n]*\bsequence_number=\d++ type=['\"]\w[^\n]*$",
+    re.MULTILINE,
+)
 _FIELD = re.compile(r"(?:^|(?<=[\s:]))[a-z_]{1,40}=")
 _TYPE = re.compile(r"""["']type["']|response\.""")
 _CLIENTS = re.compile(r"response\.(?:create|append|cancel|steer|inject)")
