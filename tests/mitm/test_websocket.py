@@ -84,11 +84,12 @@ def answers(connection: ServerConnection) -> None:
             connection.send(event.decode())
 
 
-def sends(*messages: bytes) -> Script:
-    """Wait for a request, send these messages, and close."""
+def sends(*messages: bytes, after: int = 1) -> Script:
+    """Wait for that many requests, send these messages, and close."""
 
     def script(connection: ServerConnection) -> None:
-        connection.recv()
+        for _ in range(after):
+            connection.recv()
         for message in messages:
             connection.send(message.decode())
 
@@ -300,7 +301,7 @@ def test_findings_are_told_live_and_again_by_recheck(db: Path) -> None:
     del first[9]  # output_text.done
     broken = [*first[:5], *second, second[6], b"data: {}\n\n", *turn("c")]
     notices: list[Notice] = []
-    with proxied(db, sends(*broken), notices=notices) as proxy, socket_to(proxy) as connection:
+    with proxied(db, sends(*broken, after=3), notices=notices) as proxy, socket_to(proxy) as connection:
         for _ in range(3):
             connection.send(asks().decode())
         assert len(receive(connection)) == len(broken)
