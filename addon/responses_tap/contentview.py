@@ -13,7 +13,7 @@ from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording
-from responses_tap.timeline import Entry, render, timeline
+from responses_tap.stream.timeline import Entry, render, timeline
 
 _HEAD = 4096
 _ABOVE_OTHERS = 2.0

@@ -18,7 +18,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
 from responses_tap.protocol.transport import Head
-from responses_tap.timeline import Entry, render, timeline
+from responses_tap.stream.timeline import Entry, render, timeline
 
 
 class StreamAssertions:

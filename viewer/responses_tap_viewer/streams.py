@@ -20,12 +20,12 @@ from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
 from responses_tap.protocol.transport import Head
-from responses_tap.timeline import Entry
+from responses_tap.stream.timeline import Entry
 from responses_tap.urls import is_resumption
 
 if TYPE_CHECKING:
-    from responses_tap.filters import Filter
     from responses_tap.store import ChunkRow, Recording, StreamRow
+    from responses_tap.stream.filters import Filter
 
 DEFAULT_RECORDING = Path("recordings/responses.db")
 SAMPLES = Path(__file__).with_name("recordings")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from responses_tap.filters import Filter
+from responses_tap.stream.filters import Filter
 from responses_tap_viewer.commands import completion
 from responses_tap_viewer.commands.parameters import DB, address, read_filter
 from responses_tap_viewer.exporting.formats import FORMATS

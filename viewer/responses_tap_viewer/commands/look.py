@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from responses_tap.filters import Filter
+from responses_tap.stream.filters import Filter
 from responses_tap_viewer.commands import completion
 from responses_tap_viewer.commands.parameters import DB, read_filter
 from responses_tap_viewer.printing import complain, print_document, print_lines
@@ -76,7 +76,7 @@ def show(stream: str, full: bool, format_: str) -> None:
       responses-tap show mine.db#3 --full
       responses-tap show stream.sse
     """
-    from responses_tap.timeline import timeline
+    from responses_tap.stream.timeline import timeline
     from responses_tap_viewer.exporting.leaks import leak_line
     from responses_tap_viewer.reports import text, trace
     from responses_tap_viewer.streams import find_stream

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from responses_tap.escaping import code_block, code_span, printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import GLYPHS, Row, render, timeline
+from responses_tap.stream.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.again import again
 from responses_tap_viewer.reports.curl import command
 from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name

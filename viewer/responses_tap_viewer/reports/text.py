@@ -10,7 +10,7 @@ from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule
-from responses_tap.timeline import CUT, GLYPHS, OK, Row, render
+from responses_tap.stream.timeline import CUT, GLYPHS, OK, Row, render
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import Stream
 

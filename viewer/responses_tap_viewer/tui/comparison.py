@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.findings import Finding
-from responses_tap.timeline import GLYPHS
+from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.comparing.compare import SAME, Difference, Pair, compare_streams, described
 from responses_tap_viewer.comparing.outline import Step, events_of
 from responses_tap_viewer.comparing.shape import differing

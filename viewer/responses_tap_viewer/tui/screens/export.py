@@ -14,7 +14,7 @@ from textual.widgets import Input, Label
 
 from responses_tap.escaping import printable
 from responses_tap.store import RecordingError
-from responses_tap.timeline import MISSING
+from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.exporting.departure import PersonalFound
 from responses_tap_viewer.exporting.export import Departure, depart, write_whole
 from responses_tap_viewer.exporting.formats import FORMATS

@@ -3,7 +3,7 @@
 from textual.app import ComposeResult
 
 from responses_tap.escaping import shorten
-from responses_tap.filters import Filter
+from responses_tap.stream.filters import Filter
 from responses_tap_viewer.tui.catalogue import Catalogue, Mark, Order
 from responses_tap_viewer.tui.columns import ARRIVALS, ID_WIDTH, OPEN, Column, columns
 from responses_tap_viewer.tui.groups import Group, group_line

@@ -17,7 +17,7 @@ from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
 from responses_tap.protocol.sse import Frame
-from responses_tap.subjects import PLACE, dotted, subject, text_of
+from responses_tap.stream.event_text import PLACE, dotted, subject, text_of
 
 GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
 """Each severity reads without colour, too."""
