@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported
 from responses_tap.formats.pastes.literals import read
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.sse import decode
+from responses_tap.stream.model import Stream
 
 EVENTS = [
     {"type": "response.created", "response": {"id": "resp_1", "output": [], "model": None}, "sequence_number": 0},
@@ -43,12 +43,12 @@ def test_any_text_is_read_or_refused(text: str, encoding: str) -> None:
     content = text.encode(encoding, errors="replace")
     try:
         for found in recognise(io.BytesIO(content)).streams:
-            if isinstance(found, Imported):
+            if isinstance(found, Stream):
                 checker = Checker(framed=found.framed, lacks=found.lacks)
                 for taken in found.frames:
                     checker.feed(taken.frame)
                     assert list(decode([taken.frame.raw]))
-                checker.finish(cut=found.cut)
+                checker.finish(cut=found.is_cut)
     except Foreign:
         pass
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from responses_tap.errors import RecordingError
 from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported, Skipped
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
@@ -14,6 +13,7 @@ from responses_tap.recorder.body import EventBody
 from responses_tap.store import ChunkRow
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
+from responses_tap.stream.model import Skipped, Stream
 from responses_tap_viewer.file_facts import end_columns, head_columns
 from responses_tap_viewer.streams import (
     InternalError,
@@ -99,7 +99,7 @@ def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | Unusabl
         yield f"{path}: {kind} → {', '.join(f'{target.path}#{id_}' for id_ in ids)}"
 
 
-def _import(path: Path, found: Imported, target: _Target, ids: list[int]) -> InternalError | None:
+def _import(path: Path, found: Stream, target: _Target, ids: list[int]) -> InternalError | None:
     """Write one stream, and add its id; an internal error, if that is all that stands in the way of the others."""
     try:
         with telling(str(path), f"{found.place} ".lstrip()):
@@ -114,7 +114,7 @@ def _import(path: Path, found: Imported, target: _Target, ids: list[int]) -> Int
 class _Incoming:
     """A stream on its way from a file into rows."""
 
-    def __init__(self, path: Path, imported: Imported, writer: Writer) -> None:
+    def __init__(self, path: Path, imported: Stream, writer: Writer) -> None:
         self._imported = imported
         self._writer = writer
         columns = head_columns(path, imported, writer.masker)
@@ -125,7 +125,7 @@ class _Incoming:
     def write(self) -> None:
         """Write all of it; where the file breaks off or is damaged, what came before, and then raise what it says."""
         imported, size = self._imported, 0
-        reason, cut = imported.end.reason, imported.cut
+        reason, cut = imported.ending.reason, imported.is_cut
         try:
             for n, taken in enumerate(imported.frames):
                 self._events.take(taken.frame, taken.at_ns or 0, taken.chunk or 0)
@@ -136,17 +136,17 @@ class _Incoming:
             reason, cut = f"the imported file {error}", True
             raise
         finally:
-            if imported.answer.body is not None:
-                self._events.judge(imported.answer.body)
+            if imported.response.body is not None:
+                self._events.judge(imported.response.body)
             self._events.finish(0, 0, cut=cut)
             self._add_chunks(size)
-            self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.cut))
+            self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.is_cut))
             self._events.publish(settled=True)
             self._writer.commit()
 
     def _add_chunks(self, size: int) -> None:
-        pieces = [tuple(piece) for piece in self._imported.pieces] or [(0, size, 0, size)]
-        for n, (at_ns, wire_size, offset, decoded) in enumerate(pieces if size or self._imported.pieces else ()):
+        pieces = [tuple(piece) for piece in self._imported.chunks] or [(0, size, 0, size)]
+        for n, (at_ns, wire_size, offset, decoded) in enumerate(pieces if size or self._imported.chunks else ()):
             self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, offset, decoded))
 
     def _columns(self, reason: str | None, *, damaged: bool) -> dict[str, Value]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from responses_tap.errors import RecordingError
 from responses_tap.escaping import shorten
 from responses_tap.formats import Damaged, Foreign
-from responses_tap.formats.imported import Answer, Imported, Request, Skipped
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.bodies import asks_for_stream
@@ -20,6 +19,8 @@ from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
 from responses_tap.protocol.transport import Head
+from responses_tap.stream import model
+from responses_tap.stream.model import Request, Response, Skipped
 from responses_tap.stream.timeline import Entry
 from responses_tap.urls import is_resumption
 
@@ -207,23 +208,23 @@ def internal(error: Exception) -> str:
     return f"an internal error, {told} ({Path(where.filename).name}:{where.lineno}); please report it"
 
 
-def remark_on(imported: Imported) -> str:
+def remark_on(imported: model.Stream) -> str:
     """How a file was read, and which rules could not be asked, in one line; empty where there is nothing to say."""
     codes = ", ".join(f"{code}…" if len(code) < _CODE else code for code in unasked(imported.lacks))
     lacks = f"{', '.join(sorted(imported.lacks))}; rules not asked: {codes}" if codes else ""
     return "; ".join(filter(None, (imported.remark, lacks)))
 
 
-def as_excerpt(imported: Imported) -> Imported:
+def as_excerpt(imported: model.Stream) -> model.Stream:
     """The same stream, which may have begun before its first event and gone on after its last."""
     return replace(imported, lacks=imported.lacks | {Lack.EXCERPT})
 
 
-def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Checker:
+def checker_of(imported: model.Stream, profile: str, *, resumed: bool = False) -> Checker:
     """The checker for a stream out of a file, by what the file tells of its request and answer."""
     resumed = resumed or is_resumption(imported.request.url)
-    head = Head(imported.answer.status, imported.answer.field("content-type"))
-    streamed = imported.answer.body is None or asks_for_stream(imported.request.url, imported.request.body)
+    head = Head(imported.response.status, imported.response.field("content-type"))
+    streamed = imported.response.body is None or asks_for_stream(imported.request.url, imported.request.body)
     return Checker(
         profile,
         live=imported.live,
@@ -309,7 +310,7 @@ def check_file(path: Path, profile: str) -> list[Stream]:
     return streams
 
 
-def _checked(path: Path, imported: Imported, profile: str) -> Stream:
+def _checked(path: Path, imported: model.Stream, profile: str) -> Stream:
     checker = checker_of(imported, profile)
     entries = []
     response = 0
@@ -318,15 +319,17 @@ def _checked(path: Path, imported: Imported, profile: str) -> Stream:
         response = response if event is None else event.response
         position = None if event is None else event.position
         entries.append(Entry(n, taken.frame, position, response, taken.at_ns, taken.chunk))
-    if imported.answer.body is not None:
-        checker.feed_whole(imported.answer.body)
-    stream = Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut), remark=remark_on(imported))
-    if imported.request == Request() and imported.answer == Answer() and not imported.pieces:
+    if imported.response.body is not None:
+        checker.feed_whole(imported.response.body)
+    stream = Stream(
+        str(path), entries=entries, findings=checker.finish(cut=imported.is_cut), remark=remark_on(imported)
+    )
+    if imported.request == Request() and imported.response == Response() and not imported.chunks:
         return stream
     # Most files have a body and nothing else: the modules of a recording are imported only for the others.
     from responses_tap.store import ChunkRow
     from responses_tap_viewer.file_facts import file_row
 
     stream.row = file_row(path, imported, checker)
-    stream.chunks = [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.pieces)]
+    stream.chunks = [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.chunks)]
     return stream

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 
 from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported, Taken
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Frame, decode
+from responses_tap.stream.model import Stream, TimedFrame
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 _LOOK_AT = 64
@@ -19,11 +19,11 @@ _LISTED = re.compile(rb"^event: ?(?:response\.|\{)", re.MULTILINE)
 _EXPECTED = "expected an event stream (`data: {…}` lines)"
 
 
-def read(pieces: Iterator[bytes]) -> Imported:
+def read(pieces: Iterator[bytes]) -> Stream:
     """The stream whose body comes in these pieces; Foreign where it is something else."""
     first = next(pieces, b"")
-    frames = (Taken(frame) for frame in decode(itertools.chain([first], pieces)))
-    return Imported(sifted(frames, is_ours=_has_fields_alone(first)))
+    frames = (TimedFrame(frame) for frame in decode(itertools.chain([first], pieces)))
+    return Stream(sifted(frames, is_ours=_has_fields_alone(first)))
 
 
 def _has_fields_alone(text: bytes) -> bool:
@@ -40,7 +40,7 @@ def looks_like_events(start: bytes) -> bool:
     return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"event:", b"data:", b"id:", b"retry:", b":"))
 
 
-def sifted(frames: Iterator[Taken], *, is_ours: bool) -> Iterator[Taken]:
+def sifted(frames: Iterator[TimedFrame], *, is_ours: bool) -> Iterator[TimedFrame]:
     """The same frames; Foreign where the first of them show that they are no stream of this API.
 
     `is_ours` says that they are meant to be one: then it is for the rules to say that there is no event (LC110).

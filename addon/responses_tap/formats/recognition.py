@@ -21,8 +21,8 @@ from responses_tap.formats import (
     raw,
     trace,
 )
-from responses_tap.formats.imported import Imported, Skipped
 from responses_tap.protocol.profiles import Lack
+from responses_tap.stream.model import Skipped, Stream
 
 _PIECE = 1 << 20
 """Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
@@ -35,7 +35,7 @@ class Source(NamedTuple):
     """A file that is recognised: what it is, and what is in it. The file stays open until that is read."""
 
     kind: str
-    streams: Iterator[Imported | Skipped]
+    streams: Iterator[Stream | Skipped]
 
 
 def recognise(file: BinaryIO) -> Source:
@@ -84,7 +84,7 @@ def _told(head: bytes, file: BinaryIO) -> Source:
     return Source("an event stream", iter([raw.read(iter(lambda: file.read(_PIECE), b""))]))
 
 
-def _begun(streams: Iterator[Imported]) -> Iterator[Imported | Skipped]:
+def _begun(streams: Iterator[Stream]) -> Iterator[Stream | Skipped]:
     """The same streams; what is wrong with the first of them is raised now."""
     return itertools.chain([next(streams)], streams)
 

@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from responses_tap.formats import Foreign, values
-from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
+from responses_tap.formats import Foreign
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Decoder, Frame, enframe, message_frame
+from responses_tap.stream import values
+from responses_tap.stream.model import Chunk, Ending, Headers, Request, Response, Skipped, Stream, TimedFrame
 
 VERSION = 1
 _NAME = "responses-tap trace"
@@ -20,7 +21,7 @@ def is_trace(document: object) -> bool:
     return isinstance(document, dict) and document.get("format") == _NAME
 
 
-def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
+def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
     """The streams of a trace; Foreign where it is of a version that this one does not know."""
     if document.get("version") != VERSION:
         raise Foreign(f"is a trace of version {document.get('version')!r}, this program reads {VERSION}; upgrade it")
@@ -36,18 +37,18 @@ def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
             yield imported
 
 
-def _read_stream(stream: dict[str, Any], place: str) -> Imported | Skipped:
+def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
     if stream.get("route") == "websocket" and stream["frames"]:
         stream = _over_sse(stream)
     # The frames are looked at now, so that a damaged one is told with its stream.
     frames = list(_frames(stream["frames"]))
-    end = End(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
-    pieces = tuple(Piece(*(values.count(piece[name]) for name in Piece._fields)) for piece in stream.get("chunks", ()))
+    end = Ending(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
+    pieces = tuple(Chunk(*(values.count(piece[name]) for name in Chunk._fields)) for piece in stream.get("chunks", ()))
     told = "request" in stream
-    request, answer = (_request(stream), _answer(stream["response"])) if told else (Request(), Answer())
+    request, answer = (_request(stream), _response(stream["response"])) if told else (Request(), Response())
     live = bool(stream.get("live"))
     mark, note = stream.get("mark"), stream.get("note")
-    return Imported(iter(frames), place, request, answer, end, pieces, live=live, mark=mark, note=note)
+    return Stream(iter(frames), place, request, answer, end, pieces, live=live, mark=mark, note=note)
 
 
 def _over_sse(stream: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def _enframed(frame: dict[str, Any]) -> bytes:
     return enframe(message, parse(message.data or b"").type).raw
 
 
-def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:
+def _frames(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
     decoder = Decoder()
     waiting: deque[dict[str, Any]] = deque()
     # A frame that ends in a lone CR comes out one later: what goes in and out is paired by its order.
@@ -79,8 +80,8 @@ def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:
         yield _taken(last, waiting[0])
 
 
-def _taken(frame: Frame, origin: dict[str, Any]) -> Taken:
-    return Taken(frame, values.optional_count(origin["at_ns"]), values.optional_count(origin["chunk"]), 1)
+def _taken(frame: Frame, origin: dict[str, Any]) -> TimedFrame:
+    return TimedFrame(frame, values.optional_count(origin["at_ns"]), values.optional_count(origin["chunk"]), 1)
 
 
 def _raw(frame: dict[str, Any]) -> bytes:
@@ -101,13 +102,13 @@ def _request(stream: dict[str, Any]) -> Request:
     )
 
 
-def _answer(response: dict[str, Any]) -> Answer:
+def _response(response: dict[str, Any]) -> Response:
     if "body_base64" in response:
         body: bytes | None = base64.b64decode(response["body_base64"], validate=True)
     else:
         text = _text(response)
         body = None if text is None else text.encode()
-    return Answer(values.status(response["status"]), _headers(response["headers"]), body)
+    return Response(values.status(response["status"]), _headers(response["headers"]), body)
 
 
 def _headers(pairs: list[list[str]]) -> Headers:

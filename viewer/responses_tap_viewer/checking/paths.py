@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from responses_tap.coding import can_decode
 from responses_tap.errors import RecordingError
-from responses_tap.formats.imported import Imported, Skipped, Taken
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.checker import Checker
@@ -22,6 +21,7 @@ from responses_tap.protocol.profiles import AUTO, Lack, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sockets import Turn
 from responses_tap.protocol.transport import Head
+from responses_tap.stream.model import Skipped, Stream, TimedFrame
 from responses_tap.urls import is_resumption
 from responses_tap_viewer.checking.turns import Turns
 from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, state_of, ways_of
@@ -164,9 +164,9 @@ class Recorded:
         self._joined = joined
         self._turns = Turns(recording)
 
-    def frames(self, row: "StreamRow") -> Iterator[Taken]:
+    def frames(self, row: "StreamRow") -> Iterator[TimedFrame]:
         """The frames of a stream, with their times."""
-        return (Taken(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
+        return (TimedFrame(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
 
     def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "Lines"]:
         """Check a stream; the finished checker, and where its events stand."""
@@ -176,7 +176,7 @@ class Recorded:
             # Between the parts there is no clock.
             first = self._recording.stream(response[0].stream) or row
             checker = checker_of_row(first, profile, resumed=resumed)
-            lines = _feed(checker, map(Taken, joined_frames(self._recording, response)))
+            lines = _feed(checker, map(TimedFrame, joined_frames(self._recording, response)))
         elif row.socket is not None:
             checker, lines = self._turns.of(row, profile), _lines_of_messages(frames)
         else:
@@ -217,7 +217,7 @@ class Lines:
         self._starts: list[array[int]] = []
         self._line = 1
 
-    def add(self, taken: Taken, event: Event | None) -> None:
+    def add(self, taken: TimedFrame, event: Event | None) -> None:
         """Take the next frame of the body."""
         frame, line = taken.frame, taken.line
         if event is not None:
@@ -233,7 +233,7 @@ class Lines:
         return places | {-1: self._line}
 
 
-def _feed(checker: Checker, frames: Iterable[Taken], body: bytes | None = None) -> Lines:
+def _feed(checker: Checker, frames: Iterable[TimedFrame], body: bytes | None = None) -> Lines:
     """Have the frames checked, or the `body` that isn't an event stream; where the events stand."""
     lines = Lines()
     for taken in frames:
@@ -243,7 +243,7 @@ def _feed(checker: Checker, frames: Iterable[Taken], body: bytes | None = None) 
     return lines
 
 
-def _lines_of_messages(messages: Iterable[Taken]) -> Lines:
+def _lines_of_messages(messages: Iterable[TimedFrame]) -> Lines:
     lines = Lines()
     for n, taken in enumerate(messages):
         lines.add(taken._replace(line=n + 1), None if taken.frame.data is None else parse(b"{}"))
@@ -289,11 +289,11 @@ def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Check
             yield error
 
 
-def _check_imported(source: str, imported: Imported, options: Options) -> Iterator[Checked]:
+def _check_imported(source: str, imported: Stream, options: Options) -> Iterator[Checked]:
     profile, why, frames = _profile(options, imported.request.url, imported.frames)
     checker = checker_of(imported, profile, resumed=options.resumed)
-    lines = _feed(checker, frames, imported.answer.body)
-    checker.finish(cut=imported.cut)
+    lines = _feed(checker, frames, imported.response.body)
+    checker.finish(cut=imported.is_cut)
     eventless = Checked(source, None, 0, None, None, state_of(imported), 0, (), {}, profile, why)
     yield from _results(eventless, checker, lines, options)
 
@@ -342,7 +342,7 @@ def _results(eventless: Checked, checker: Checker | Turn, lines: Lines, options:
         yield replace(eventless, findings=tuple(findings), lines=lines.of(findings))
 
 
-def _profile(options: Options, url: str, frames: Iterator[Taken]) -> tuple[str, str, Iterator[Taken]]:
+def _profile(options: Options, url: str, frames: Iterator[TimedFrame]) -> tuple[str, str, Iterator[TimedFrame]]:
     """The profile to check with, why, and the frames, of which the first may have been looked at."""
     if options.profile != AUTO:
         return options.profile, "", frames
