@@ -15,7 +15,7 @@ from tests.conftest import CLEAN, RECORDINGS, body, events_of
 from tests.mutations import MUTATIONS
 
 from responses_tap.protocol.sse import decode
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.comparing.compare import Difference, Kind, compare
 from responses_tap_viewer.recording.demo import record_samples

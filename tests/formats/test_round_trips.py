@@ -15,7 +15,7 @@ from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
 from responses_tap.store import Recording, StreamRow, open_recording
 from responses_tap.stream import model
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.exporting.formats import FORMATS

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, events_of
 
 from responses_tap.protocol.sse import decode
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.streams import Stream, UnusableInput
 

@@ -1,7 +1,7 @@
 """What a file tells of a stream beside its events, as columns of a stream's row; secrets masked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -9,15 +9,17 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from responses_tap.coding import can_decode
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import Lack
+from responses_tap.protocol.sockets import Turn
 from responses_tap.recorder import messages
 from responses_tap.recorder.heads import answer_columns, answer_state, json_object, request_columns
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
-from responses_tap.stream.model import Stream
+from responses_tap.stream.model import ENDED_BY, STATES, Ending, Request, Response, Stream, TimedFrame
 from responses_tap.urls import split
 
 CAPTURED = "captured"
@@ -70,6 +72,23 @@ def ways_of(source: str) -> set[str]:
     return ways | ({CAPTURED} if source.endswith(CAPTURED) else set())
 
 
+def stream_of(row: StreamRow, frames: Iterable[TimedFrame] = ()) -> Stream:
+    """A recorded stream, by what its row says; `frames` are those of its events."""
+    ways = ways_of(row.source)
+    # Nobody is to blame for what is missing in a body that could not be decoded.
+    ended_by = row.ended_by if can_decode(row.content_encoding) else "unknown"
+    return Stream(
+        frames,
+        request=Request(row.method, row.url, row.http_version, row.request_headers, row.request_body, row.started_at),
+        response=Response(row.status, row.response_headers, row.response_body),
+        ending=Ending(row.state if row.state in STATES else None, ended_by if ended_by in ENDED_BY else None),
+        framed=EVENTS_ALONE not in ways,
+        live=CAPTURED in ways,
+        websocket=row.route == "websocket",
+        lacks=frozenset(lack for lack in Lack if lack in ways),
+    )
+
+
 def end_columns(imported: Stream, state: str, terminal: str | None) -> dict[str, Value]:
     """What a row says of the end: `state` is that of the events, `terminal` the type of the last one's terminal."""
     end, pieces = imported.ending, imported.chunks
@@ -96,7 +115,7 @@ def end_columns(imported: Stream, state: str, terminal: str | None) -> dict[str,
     }
 
 
-def file_row(path: Path, imported: Stream, checker: Checker) -> StreamRow:
+def file_row(path: Path, imported: Stream, checker: Checker | Turn) -> StreamRow:
     """The row of a stream that stays in its file."""
     responses = checker.responses
     last = responses[-1] if responses else None

@@ -8,11 +8,11 @@ from responses_tap.errors import RecordingError
 from responses_tap.formats import Foreign
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
-from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder.body import EventBody
 from responses_tap.store import ChunkRow
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
+from responses_tap.stream.judging import checker_for
 from responses_tap.stream.model import Skipped, Stream
 from responses_tap_viewer.file_facts import end_columns, head_columns
 from responses_tap_viewer.streams import (
@@ -20,7 +20,6 @@ from responses_tap_viewer.streams import (
     PassedOver,
     Remark,
     UnusableInput,
-    checker_of,
     files_below,
     is_recording,
     is_there,
@@ -120,7 +119,7 @@ class _Incoming:
         columns = head_columns(path, imported, writer.masker)
         self._names_model = columns["model"] is not None
         self.id = writer.add_stream(columns)
-        self._events = EventBody(self.id, writer, checker_of(imported, DEFAULT_PROFILE))
+        self._events = EventBody(self.id, writer, checker_for(imported))
 
     def write(self) -> None:
         """Write all of it; where the file breaks off or is damaged, what came before, and then raise what it says."""

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Frame, enframe
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.streams import Stream
 
 

@@ -14,15 +14,11 @@ from responses_tap.escaping import shorten
 from responses_tap.formats import Damaged, Foreign
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
-from responses_tap.protocol.bodies import asks_for_stream
-from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
-from responses_tap.protocol.transport import Head
 from responses_tap.stream import model
-from responses_tap.stream.model import Request, Response, Skipped
-from responses_tap.stream.timeline import Entry
-from responses_tap.urls import is_resumption
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import Entry, Request, Response, Skipped
 
 if TYPE_CHECKING:
     from responses_tap.store import ChunkRow, Recording, StreamRow
@@ -220,22 +216,6 @@ def as_excerpt(imported: model.Stream) -> model.Stream:
     return replace(imported, lacks=imported.lacks | {Lack.EXCERPT})
 
 
-def checker_of(imported: model.Stream, profile: str, *, resumed: bool = False) -> Checker:
-    """The checker for a stream out of a file, by what the file tells of its request and answer."""
-    resumed = resumed or is_resumption(imported.request.url)
-    head = Head(imported.response.status, imported.response.field("content-type"))
-    streamed = imported.response.body is None or asks_for_stream(imported.request.url, imported.request.body)
-    return Checker(
-        profile,
-        live=imported.live,
-        resumed=resumed,
-        framed=imported.framed,
-        head=head,
-        streamed=streamed,
-        lacks=imported.lacks,
-    )
-
-
 def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
     """A stream of an open recording, with its frames and the findings it was recorded with."""
     entries = list(recording.entries(row.id))
@@ -311,19 +291,9 @@ def check_file(path: Path, profile: str) -> list[Stream]:
 
 
 def _checked(path: Path, imported: model.Stream, profile: str) -> Stream:
-    checker = checker_of(imported, profile)
-    entries = []
-    response = 0
-    for n, taken in enumerate(imported.frames):
-        event = checker.feed(taken.frame, taken.at_ns)
-        response = response if event is None else event.response
-        position = None if event is None else event.position
-        entries.append(Entry(n, taken.frame, position, response, taken.at_ns, taken.chunk))
-    if imported.response.body is not None:
-        checker.feed_whole(imported.response.body)
-    stream = Stream(
-        str(path), entries=entries, findings=checker.finish(cut=imported.is_cut), remark=remark_on(imported)
-    )
+    checker = checker_for(imported, profile)
+    entries = list(judged(imported, checker))
+    stream = Stream(str(path), entries=entries, findings=checker.findings, remark=remark_on(imported))
     if imported.request == Request() and imported.response == Response() and not imported.chunks:
         return stream
     # Most files have a body and nothing else: the modules of a recording are imported only for the others.

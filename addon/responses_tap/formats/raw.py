@@ -22,7 +22,7 @@ _EXPECTED = "expected an event stream (`data: {…}` lines)"
 def read(pieces: Iterator[bytes]) -> Stream:
     """The stream whose body comes in these pieces; Foreign where it is something else."""
     first = next(pieces, b"")
-    frames = (TimedFrame(frame) for frame in decode(itertools.chain([first], pieces)))
+    frames = map(TimedFrame, decode(itertools.chain([first], pieces)))
     return Stream(sifted(frames, is_ours=_has_fields_alone(first)))
 
 

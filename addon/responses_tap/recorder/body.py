@@ -40,6 +40,8 @@ class EventBody:
         """How many bytes of what the decoder holds are in the file; None: it has those of an earlier frame."""
         self._shape = hashlib.sha256()
         self._latest_type: str | None = None
+        self._response = 0
+        """The number of the last event's response: what is no event belongs to it."""
         self._is_unchecked = False
         self._published: list[Finding] = []
         self.terminal_type: str | None = None
@@ -160,7 +162,7 @@ class EventBody:
         """Take one frame, already cut out of the body."""
         n = self._frames
         self._frames += 1
-        row = bare_event(self._stream, n, at_ns, chunk, frame.raw)
+        row = bare_event(self._stream, n, at_ns, chunk, frame.raw, self._response)
         try:
             if not self._is_unchecked:
                 row = self._judged(row, frame)
@@ -195,6 +197,8 @@ class EventBody:
         except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
             self.fault = self.fault or described(error)
             event = self._unchecked(frame)
+        if event is not None:
+            self._response = event.response
         if event is not None and event.type != self._latest_type:
             self._latest_type = event.type
             self._shape.update(f"{event.type}\n".encode(errors="replace"))

@@ -22,7 +22,8 @@ from responses_tap.store.migrations import LATER, check_schema, damaged
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
 from responses_tap.store.rows import ChunkRow, Count, EventRow, FindingColumns, Nanoseconds, SocketRow, StreamRow
 from responses_tap.stream.filters import Filter
-from responses_tap.stream.timeline import FOLDABLE, Delta, Entry
+from responses_tap.stream.model import Entry
+from responses_tap.stream.timeline import FOLDABLE, Delta
 
 _PAGE = 1000
 """Events read in one statement."""

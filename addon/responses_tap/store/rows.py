@@ -96,14 +96,14 @@ class EventRow(NamedTuple):
     summary_index: int | None
     item_id: str | None
     response: Count
-    """Which response of the body it is in, 0-based."""
+    """Which response of the body it is in, 0-based; what is no event is in that of the event before it."""
     raw: bytes
     """The frame as it arrived, after content-decoding."""
 
 
-def bare_event(stream: int, n: int, at_ns: int, chunk: int, raw: bytes) -> EventRow:
-    """The row of a frame of which nothing is known but its bytes."""
-    return EventRow(stream, n, None, at_ns, chunk, None, None, None, None, None, None, 0, raw)
+def bare_event(stream: int, n: int, at_ns: int, chunk: int, raw: bytes, response: int) -> EventRow:
+    """The row of a frame of which nothing is known but its bytes, in or after this response."""
+    return EventRow(stream, n, None, at_ns, chunk, None, None, None, None, None, None, response, raw)
 
 
 @dataclass(frozen=True, slots=True)

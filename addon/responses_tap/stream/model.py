@@ -1,6 +1,6 @@
 """What a stream consists of, whether it is being recorded, comes out of a recording or out of a file of any format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -24,6 +24,23 @@ class TimedFrame(NamedTuple):
     """The number of the chunk that completed it."""
     line: int | None = None
     """The line of its file, from 1, in which it begins, where the frames before it don't tell."""
+
+
+class Entry(NamedTuple):
+    """A frame that has been judged, as a timeline shows it."""
+
+    n: int
+    """0-based number of the frame in the body."""
+    frame: Frame
+    position: int | None
+    """The number of its event in its response, None where it is no event."""
+    response: int = 0
+    """The number of its response in the body; a frame that is no event belongs to the response before it."""
+    at_ns: int | None = None
+    """Arrival in nanoseconds since the stream's start, None where no time was kept (a file)."""
+    chunk: int | None = None
+    line: int | None = None
+    """As `TimedFrame` has it."""
 
 
 class Chunk(NamedTuple):
@@ -115,7 +132,7 @@ class Ending:
 class Stream:
     """One request and its response. The frames of a file come once, and before the file's next stream is asked for."""
 
-    frames: Iterator[TimedFrame]
+    frames: Iterable[TimedFrame] = ()
     place: str = ""
     """Where in its file it is (`entry 3`), empty where it is all of it."""
     request: Request = Request()
@@ -126,6 +143,8 @@ class Stream:
     """Whether the frames are the server's: events alone (JSON lines) say nothing of `event:` lines and `[DONE]`."""
     live: bool = False
     """Whether the body is as it came over the wire: no editor has trimmed its end."""
+    websocket: bool = False
+    """Whether each frame is a message of a WebSocket, and the request's body the event that asked for them."""
     lacks: frozenset[Lack] = frozenset()
     """What it does not show of the stream: some rules cannot be asked then."""
     remark: str = ""

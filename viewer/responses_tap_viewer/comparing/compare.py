@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.comparing.outline import Scope, Step, outline
 from responses_tap_viewer.comparing.shape import Field, differing
 from responses_tap_viewer.streams import Stream, UnusableInput

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from responses_tap.privacy.masks import MASK
 from responses_tap.protocol.events import Event, parse
 from responses_tap.store import Recording, StreamRow
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.comparing.compare import Comparison, Pair, compare
 from responses_tap_viewer.comparing.outline import Step
 from responses_tap_viewer.streams import (

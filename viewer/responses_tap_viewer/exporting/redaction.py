@@ -15,13 +15,14 @@ from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from responses_tap.privacy.masking import Masker
 from responses_tap.privacy.names import is_harmless
-from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
+from responses_tap.stream import model
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import TimedFrame
 from responses_tap.urls import split
-from responses_tap_viewer.checking.paths import checker_of_row, was_cut
 from responses_tap_viewer.exporting.letters import Letters
 from responses_tap_viewer.exporting.rewriting import (
     LITERAL,
@@ -33,6 +34,7 @@ from responses_tap_viewer.exporting.rewriting import (
     rewrite_json,
 )
 from responses_tap_viewer.exporting.structure import Structure
+from responses_tap_viewer.file_facts import stream_of
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import Stream, UnusableInput
 
@@ -128,21 +130,17 @@ def _checked(stream: Stream, row: "StreamRow | None", frames: Iterable[Frame]) -
     """The stream with these frames in place of its own (as many), and what is found in them under the same rules."""
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     asked = stream.row  # what was asked for decides which answer is right, and may be left out of what leaves
+    timed = [TimedFrame(frame, entry.at_ns) for entry, frame in zip(stream.entries, frames, strict=True)]
     if row is None or asked is None:
-        checker = Checker(profile)
+        known = model.Stream(timed)
     else:
-        checker = checker_of_row(replace(row, url=asked.url, request_body=asked.request_body), profile)
-    entries = []
-    response = 0
-    for entry, frame in zip(stream.entries, frames, strict=True):
-        event = checker.feed(frame, entry.at_ns)
-        response = response if event is None else event.response
-        position = None if event is None else event.position
-        entries.append(entry._replace(frame=frame, position=position, response=response))
-    if row is not None and row.response_body is not None:
-        checker.feed(Frame(row.response_body, None, None))
-    findings = checker.finish(cut=row is not None and was_cut(row))
-    return replace(stream, row=row, entries=entries, findings=findings)
+        known = stream_of(replace(row, url=asked.url, request_body=asked.request_body), timed)
+    checker = checker_for(known, profile)
+    entries = [
+        old._replace(frame=new.frame, position=new.position, response=new.response)
+        for old, new in zip(stream.entries, judged(known, checker), strict=True)
+    ]
+    return replace(stream, row=row, entries=entries, findings=checker.findings)
 
 
 def _told(findings: Iterable[Finding]) -> list[object]:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.shapes import LOGPROBS_SINCE, NUMBERS_SINCE
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap.urls import split
 from responses_tap_viewer.exporting import vocabulary as known
 from responses_tap_viewer.exporting.letters import Letters

@@ -14,7 +14,8 @@ from string import Template
 from responses_tap.escaping import html
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.stream.timeline import GLYPHS, MISSING, Entry, Row, label, timeline
+from responses_tap.stream.model import Entry
+from responses_tap.stream.timeline import GLYPHS, MISSING, Row, label, timeline
 from responses_tap_viewer.reports.axis import axis
 from responses_tap_viewer.reports.facts import facts, headline
 from responses_tap_viewer.reports.links import linked

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from responses_tap.formats.trace import VERSION, compact
 from responses_tap.protocol.checker import RULES_VERSION
-from responses_tap.stream.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.reports.json import dumps, finding_object
 from responses_tap_viewer.streams import Stream
