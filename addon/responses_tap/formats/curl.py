@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from responses_tap.formats import Foreign
-from responses_tap.formats.raw import looks_like_events, sifted
-from responses_tap.protocol.sse import decode
+from responses_tap.formats.raw import sifted
+from responses_tap.protocol.sse import decode, looks_like_events
 from responses_tap.stream.model import Request, Response, Stream, TimedFrame
 
 _STATUS = re.compile(rb"(?:< )?(HTTP/\d(?:\.\d)?) (\d{3})\b")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from responses_tap.coding import ContentDecoder
 from responses_tap.formats import Foreign
-from responses_tap.formats.raw import looks_like_events, sifted
-from responses_tap.protocol.sse import decode
+from responses_tap.formats.raw import sifted
+from responses_tap.protocol.sse import decode, looks_like_events
 from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream, TimedFrame
 from responses_tap.urls import split
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from responses_tap.formats import Foreign
 from responses_tap.protocol.events import parse
-from responses_tap.protocol.sse import Frame, decode
+from responses_tap.protocol.sse import Frame, decode, looks_like_events
 from responses_tap.stream.model import Stream, TimedFrame
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -33,11 +33,6 @@ def _has_fields_alone(text: bytes) -> bool:
     """
     fields = {line.partition(b":")[0] for line in text.removeprefix(b"\xef\xbb\xbf").splitlines()}
     return fields <= _FIELDS and (b"data" in fields or _LISTED.search(text) is None)
-
-
-def looks_like_events(start: bytes) -> bool:
-    """Whether a body that begins so is an event stream, whatever the server calls it."""
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"event:", b"data:", b"id:", b"retry:", b":"))
 
 
 def sifted(frames: Iterator[TimedFrame], *, is_ours: bool) -> Iterator[TimedFrame]:

@@ -22,6 +22,7 @@ from responses_tap.formats import (
     trace,
 )
 from responses_tap.protocol.profiles import Lack
+from responses_tap.protocol.sse import looks_like_events
 from responses_tap.stream.model import Skipped, Stream
 
 _PIECE = 1 << 20
@@ -77,7 +78,7 @@ def _told(head: bytes, file: BinaryIO) -> Source:
         return Source("curl's output", _begun(curl.read(file)))
     if start == b"{":
         return _objects(file)
-    if cassettes.is_yaml(head) and not raw.looks_like_events(head):
+    if cassettes.is_yaml(head) and not looks_like_events(head):
         return Source("a VCR cassette in YAML", cassettes.read_yaml(file))
     if pastes.is_shortened(head):
         raise Foreign("is an event stream from which something was left out")

@@ -13,6 +13,7 @@ DONE_MARKER = b"[DONE]"
 """The data of the marker that Chat Completions ends with. OpenAI's Responses API never sends it."""
 
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 # The first group is atomic: without that, the two halves of one CRLF would pass for two line ends.
 _FRAME_END = re.compile(rb"(?>\r\n|\r|\n)(?:\r\n|\r|\n)")
@@ -131,6 +132,11 @@ class Decoder:
             self._first = False
             text = raw.removeprefix(_BOM)
         return _parse(raw, text, complete=complete)
+
+
+def looks_like_events(start: bytes) -> bool:
+    """Whether a body that begins so is an event stream, whatever the server calls it. Blank lines may come first."""
+    return start.removeprefix(_BOM).lstrip(b"\r\n").startswith(_FIELDS)
 
 
 def message_frame(raw: bytes, *, is_text: bool = True) -> Frame:

@@ -17,14 +17,7 @@ from responses_tap.store.rows import bare_event, storable_int
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 
-_BOM = b"\xef\xbb\xbf"
 _PIECE, _OVERLAP = 2**20, 2**13
-_FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
-
-
-def looks_like_events(start: bytes) -> bool:
-    """Whether a body that begins so is an event stream, whatever the server calls it."""
-    return start.removeprefix(_BOM).startswith(_FIELDS)
 
 
 class EventBody:

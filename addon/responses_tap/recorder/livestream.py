@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from responses_tap.coding import ContentDecoder, can_decode
 from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.sse import looks_like_events
 from responses_tap.protocol.transport import Head
-from responses_tap.recorder.body import EventBody, looks_like_events
+from responses_tap.recorder.body import EventBody
 from responses_tap.recorder.heads import answer_columns, answer_state, field, json_object, request_columns
 from responses_tap.recorder.messages import (
     Answer,
