@@ -43,6 +43,7 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
         _started_at(path, request.started_at or answer.field("date")),
         expected=True,
         body=b"",
+        route="sse" if imported.socket is None else "websocket",
     )
     model = json_object(request.body or "").get("model")
     columns = request_columns(facts, masker) | {
@@ -55,6 +56,12 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
     if answer.status is not None:
         columns |= answer_columns(messages.Answer(answer.status, list(answer.headers)), masker)
     return columns
+
+
+def socket_columns(columns: Mapping[str, Value]) -> dict[str, Value]:
+    """What the row of a WebSocket says that is known by these columns of its one stream."""
+    shared = ("url", "host", "http_version", "request_headers", "response_headers", "started_at")
+    return {name: columns[name] for name in shared if name in columns}
 
 
 def _ways(imported: Stream) -> list[str]:
@@ -84,7 +91,7 @@ def stream_of(row: StreamRow, frames: Iterable[TimedFrame] = ()) -> Stream:
         ending=Ending(row.state if row.state in STATES else None, ended_by if ended_by in ENDED_BY else None),
         framed=EVENTS_ALONE not in ways,
         live=CAPTURED in ways,
-        websocket=row.route == "websocket",
+        socket=row.socket,
         lacks=frozenset(lack for lack in Lack if lack in ways),
     )
 
@@ -125,6 +132,7 @@ def file_row(path: Path, imported: Stream, checker: Checker | Turn) -> StreamRow
         "event_count": sum(response.events for response in responses),
         "response_id": responses[0].id if responses else None,
         **_decoded(head_columns(path, imported, _MASKER)),
+        "socket": imported.socket,
         **end_columns(imported, last.state if last else "open", last.terminal_type if last else None),
     }
     columns["model"] = columns["model"] or (responses[0].model if responses else None)

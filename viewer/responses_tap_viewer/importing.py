@@ -14,7 +14,7 @@ from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.judging import checker_for
 from responses_tap.stream.model import Skipped, Stream
-from responses_tap_viewer.file_facts import end_columns, head_columns
+from responses_tap_viewer.file_facts import end_columns, head_columns, socket_columns
 from responses_tap_viewer.streams import (
     InternalError,
     PassedOver,
@@ -118,6 +118,9 @@ class _Incoming:
         self._writer = writer
         columns = head_columns(path, imported, writer.masker)
         self._names_model = columns["model"] is not None
+        self._socket = None if imported.socket is None else writer.add_socket(socket_columns(columns))
+        if self._socket is not None:
+            columns |= {"socket": self._socket, "socket_ns": 0}
         self.id = writer.add_stream(columns)
         self._events = EventBody(self.id, writer, checker_for(imported))
 
@@ -141,6 +144,8 @@ class _Incoming:
             self._add_chunks(size)
             self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.is_cut))
             self._events.publish(settled=True)
+            if self._socket is not None:
+                self._writer.set_socket(self._socket, {"end_ns": imported.ending.at_ns or 0})
             self._writer.commit()
 
     def _add_chunks(self, size: int) -> None:

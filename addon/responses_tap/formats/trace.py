@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from responses_tap.formats import Foreign
-from responses_tap.protocol.events import parse
-from responses_tap.protocol.sse import Decoder, Frame, enframe, message_frame
+from responses_tap.protocol.sse import Decoder, Frame, message_frame
 from responses_tap.stream import values
 from responses_tap.stream.model import Chunk, Ending, Headers, Request, Response, Skipped, Stream, TimedFrame
 
@@ -38,33 +37,17 @@ def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
 
 
 def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
-    if stream.get("route") == "websocket" and stream["frames"]:
-        stream = _over_sse(stream)
     # The frames are looked at now, so that a damaged one is told with its stream.
-    frames = list(_frames(stream["frames"]))
-    end = Ending(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
+    is_socket = stream.get("route") == "websocket" and bool(stream["frames"])  # none: the handshake was refused
+    frames = list((_messages if is_socket else _frames)(stream["frames"]))
+    ending = Ending(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
     pieces = tuple(Chunk(*(values.count(piece[name]) for name in Chunk._fields)) for piece in stream.get("chunks", ()))
     told = "request" in stream
     request, answer = (_request(stream), _response(stream["response"])) if told else (Request(), Response())
     live = bool(stream.get("live"))
     mark, note = stream.get("mark"), stream.get("note")
-    return Stream(iter(frames), place, request, answer, end, pieces, live=live, mark=mark, note=note)
-
-
-def _over_sse(stream: dict[str, Any]) -> dict[str, Any]:
-    """A response of a WebSocket as the event stream, or the refusal, that it would have been over HTTP."""
-    response = stream["response"]
-    if stream.get("state") == "http-error":
-        body = b"".join(map(_raw, stream["frames"]))
-        return stream | {"frames": [], "chunks": (), "response": response | {"body": body.decode(errors="replace")}}
-    frames = [frame | {"raw": _enframed(frame).decode(errors="replace")} for frame in stream["frames"]]
-    headers = [["Content-Type", "text/event-stream"], *response["headers"]]
-    return stream | {"frames": frames, "chunks": (), "response": response | {"status": 200, "headers": headers}}
-
-
-def _enframed(frame: dict[str, Any]) -> bytes:
-    message = message_frame(_raw(frame), is_text=frame["position"] is not None)
-    return enframe(message, parse(message.data or b"").type).raw
+    socket = values.count(stream.get("socket") or 0) if is_socket else None
+    return Stream(iter(frames), place, request, answer, ending, pieces, live=live, socket=socket, mark=mark, note=note)
 
 
 def _frames(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
@@ -78,6 +61,12 @@ def _frames(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
             yield _taken(frame, origin)
     if waiting and (last := decoder.finish()) is not None:
         yield _taken(last, waiting[0])
+
+
+def _messages(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
+    """The messages of a WebSocket; a binary one has no position."""
+    for entry in frames:
+        yield _taken(message_frame(_raw(entry), is_text=entry["position"] is not None), entry)
 
 
 def _taken(frame: Frame, origin: dict[str, Any]) -> TimedFrame:

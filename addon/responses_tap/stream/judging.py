@@ -18,7 +18,7 @@ def checker_for(stream: Stream, profile: str = DEFAULT_PROFILE, *, resumed: bool
 
     `resumed` says that a client took up a background response again, where the URL doesn't say so.
     """
-    if stream.websocket:
+    if stream.socket is not None:
         return _turn_of(stream, profile)
     request, response = stream.request, stream.response
     return Checker(

@@ -143,8 +143,9 @@ class Stream:
     """Whether the frames are the server's: events alone (JSON lines) say nothing of `event:` lines and `[DONE]`."""
     live: bool = False
     """Whether the body is as it came over the wire: no editor has trimmed its end."""
-    websocket: bool = False
-    """Whether each frame is a message of a WebSocket, and the request's body the event that asked for them."""
+    socket: int | None = None
+    """The WebSocket that it came over, by its number in the recording: then each frame is a message, and the request's
+    body the client's event that asked for them. None for a stream of HTTP."""
     lacks: frozenset[Lack] = frozenset()
     """What it does not show of the stream: some rules cannot be asked then."""
     remark: str = ""
