@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording
@@ -212,7 +212,7 @@ def test_a_har_names_what_it_could_not_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_foreign_is_named(content: bytes, words: str) -> None:
-    with pytest.raises(Foreign, match=words):
+    with pytest.raises(UnrecognizedFormat, match=words):
         read(content)
 
 

@@ -17,7 +17,7 @@ from mitmproxy.test import tflow, tutils
 from ruamel.yaml import YAML
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
 
-from responses_tap.formats import Foreign, cassettes, documents
+from responses_tap.formats import UnrecognizedFormat, cassettes, documents
 from responses_tap.formats.recognition import recognise
 from responses_tap.store import open_recording
 from responses_tap.stream.model import Skipped, Stream
@@ -385,7 +385,7 @@ def bears(content: bytes) -> None:
         for found in recognise(io.BytesIO(content)).streams:
             for _ in found.frames if isinstance(found, Stream) else ():
                 pass
-    except Foreign as error:
+    except UnrecognizedFormat as error:
         words = str(error)
     assert len(words.splitlines()) == 1
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
 from tests.paste_forms import ENCODINGS, FORMS, compact, node, sse
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import parse
@@ -339,7 +339,7 @@ def test_what_is_no_paste_is_refused_by_its_name(content: bytes, words: str, tmp
 
 def test_no_text_of_this_project_passes_for_a_stream() -> None:
     for path in [p for root in ("addon", "viewer") for p in (RECORDINGS.parent / root).rglob("*.py")]:
-        with pytest.raises(Foreign):
+        with pytest.raises(UnrecognizedFormat):
             list(recognise(io.BytesIO(path.read_bytes() or b" ")).streams)
 
 

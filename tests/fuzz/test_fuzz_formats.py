@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.stream.model import ENDED_BY, STATES, Stream
 from responses_tap_viewer.cli import main
@@ -89,7 +89,7 @@ def mutants(draw: st.DrawFn) -> Any:
 
 
 def read(content: bytes) -> None:
-    """Read all of a file; Foreign is the one error that it may end in."""
+    """Read all of a file; UnrecognizedFormat is the one error that it may end in."""
     message = ""
     try:
         for found in recognise(BytesIO(content)).streams:
@@ -105,7 +105,7 @@ def read(content: bytes) -> None:
             for name, value in (*found.request.headers, *found.response.headers):
                 (name + value).encode()
             f"{found.request.url}{found.request.method}{found.request.body}{found.mark}{found.note}".encode()
-    except Foreign as error:
+    except UnrecognizedFormat as error:
         message = str(error)
     assert "\n" not in message
 

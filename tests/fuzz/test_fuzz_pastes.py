@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.pastes.literals import read
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
@@ -49,7 +49,7 @@ def test_any_text_is_read_or_refused(text: str, encoding: str) -> None:
                     checker.feed(taken.frame)
                     assert list(decode([taken.frame.raw]))
                 checker.finish(cut=found.is_cut)
-    except Foreign:
+    except UnrecognizedFormat:
         pass
 
 
@@ -68,5 +68,5 @@ def test_a_change_anywhere_is_read_or_refused(events: list[dict[str, object]], d
     text = "\n".join(map(data.draw(st.sampled_from([repr, json.dumps, str])), events))
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    with contextlib.suppress(Foreign):
+    with contextlib.suppress(UnrecognizedFormat):
         list(recognise(io.BytesIO((text[:start] + data.draw(PIECES) + text[end:]).encode(errors="replace"))).streams)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from responses_tap.errors import RecordingError
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
 from responses_tap.recorder.body import EventBody
@@ -134,7 +134,7 @@ class _Incoming:
                 size += len(taken.frame.raw)
                 if n % _AT_ONCE == _AT_ONCE - 1:
                     self._writer.commit()
-        except (Foreign, OSError) as error:
+        except (UnrecognizedFormat, OSError) as error:
             reason, cut = f"the imported file {error}", True
             raise
         finally:

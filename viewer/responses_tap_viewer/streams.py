@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from responses_tap.errors import RecordingError
 from responses_tap.escaping import shorten
-from responses_tap.formats import Damaged, Foreign
+from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.findings import Finding
@@ -189,7 +189,7 @@ def telling(source: str, words: str = "") -> Iterator[None]:
         raise
     except Damaged as error:
         raise UnusableInput(source, f"{words}{error}") from error
-    except Foreign as error:
+    except UnrecognizedFormat as error:
         raise NoStream(source, f"{words}{error}") from error
     except OSError as error:
         raise UnusableInput(source, f"{words}cannot be read ({error.strerror})") from error

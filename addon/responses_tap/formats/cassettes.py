@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-from responses_tap.formats import Damaged, Foreign
+from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.stream import values
 from responses_tap.stream.model import Ending, Headers, Request, Response, Skipped, Stream
@@ -53,10 +53,12 @@ def _as_it_is(value: object) -> object:
 
 
 def read_yaml(file: BinaryIO) -> Iterator[Stream | Skipped]:
-    """The event streams of a cassette in YAML; Foreign where it is none, or too large."""
+    """The event streams of a cassette in YAML; UnrecognizedFormat where it is none, or too large."""
     content = file.read(LARGEST_YAML + 1)
     if len(content) > LARGEST_YAML:
-        raise Foreign(f"is a YAML document of more than {LARGEST_YAML >> 20} MB, too large to read; split it")
+        raise UnrecognizedFormat(
+            f"is a YAML document of more than {LARGEST_YAML >> 20} MB, too large to read; split it"
+        )
     return _read(_interactions(content))
 
 
@@ -80,7 +82,9 @@ def _interactions(content: bytes) -> Iterator[_Interaction]:
         def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 (as ruamel has it)
             self.nodes += 1
             if self.nodes > _MOST_NODES:
-                raise Foreign(f"is a YAML document of more than {_MOST_NODES:,} values, too many to read; split it")
+                raise UnrecognizedFormat(
+                    f"is a YAML document of more than {_MOST_NODES:,} values, too many to read; split it"
+                )
             return super().compose_node(parent, index)
 
     yaml = YAML(typ="safe", pure=True)
@@ -97,9 +101,11 @@ def _interactions(content: bytes) -> Iterator[_Interaction]:
         with warnings.catch_warnings(action="ignore"):
             root = yaml.compose(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise Foreign(f"is YAML that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})") from error
+        raise UnrecognizedFormat(
+            f"is YAML that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})"
+        ) from error
     except RecursionError as error:
-        raise Foreign("is YAML that is nested too deeply") from error
+        raise UnrecognizedFormat("is YAML that is nested too deeply") from error
     except (YAMLError, *_FAULTS) as error:
         raise Damaged(f"is YAML that breaks{_problem(error)}") from error
     pairs = root.value if isinstance(root, MappingNode) else []

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.raw import sifted
 from responses_tap.protocol.sse import decode, looks_like_events
 from responses_tap.stream.model import Request, Response, Stream, TimedFrame
@@ -32,7 +32,7 @@ def is_curl(start: bytes) -> bool:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Stream]:
-    """The answers in these lines, one after the other; Foreign where there is none."""
+    """The answers in these lines, one after the other; UnrecognizedFormat where there is none."""
     text = _Text(lines)
     found = 0
     while (head := _head(text)) is not None:
@@ -42,7 +42,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Stream]:
         for _ in body:  # what the reader has left of it
             pass
     if not found:
-        raise Foreign("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
+        raise UnrecognizedFormat("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
 
 
 class _Text:
@@ -113,7 +113,9 @@ def _head(text: _Text) -> _Head | None:
         elif in_answer:
             head.received += _header(line.removeprefix(b"< "))
         elif line.strip():
-            raise Foreign(f"has a line {text.number} that is none of curl's; expected `HTTP/1.1 200 OK` or `> POST …`")
+            raise UnrecognizedFormat(
+                f"has a line {text.number} that is none of curl's; expected `HTTP/1.1 200 OK` or `> POST …`"
+            )
     return head if head.status is not None else None
 
 

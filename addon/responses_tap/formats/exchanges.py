@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from responses_tap.coding import ContentDecoder
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.raw import sifted
 from responses_tap.protocol.sse import decode, looks_like_events
 from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream, TimedFrame
@@ -50,7 +50,7 @@ class Exchange(NamedTuple):
 
 
 def streams(exchanges: Iterable[Stream | Exchange | Skipped], kind: str, bodies: str) -> Iterator[Stream | Skipped]:
-    """The streams among the exchanges, and what else there is; Foreign where nothing is of this API.
+    """The streams among the exchanges, and what else there is; UnrecognizedFormat where nothing is of this API.
 
     `kind` is what the file is called, `bodies` how a person gets one that has the answers' bodies.
     """
@@ -63,7 +63,7 @@ def streams(exchanges: Iterable[Stream | Exchange | Skipped], kind: str, bodies:
             found = True
             yield _stream(exchange, bodies) if isinstance(exchange, Exchange) else exchange
     if not found:
-        raise Foreign(f"is {kind} with no event stream of the Responses API (of {len(passed)} requests)")
+        raise UnrecognizedFormat(f"is {kind} with no event stream of the Responses API (of {len(passed)} requests)")
     if passed:
         more = f" and {len(passed) - _NAMED} more" if len(passed) > _NAMED else ""
         yield Skipped(f"{', '.join(passed[:_NAMED])}{more}:", "no event stream", fault=False)
@@ -83,7 +83,7 @@ def _stream(exchange: Exchange, bodies: str) -> Stream | Skipped:
         try:
             taken = (TimedFrame(frame, line=exchange.line) for frame in decode([body]))
             frames = sifted(taken, is_ours=exchange.is_named_ours)
-        except Foreign as error:
+        except UnrecognizedFormat as error:
             return Skipped(place, str(error), fault=False)
     else:
         answer = replace(answer, body=body)

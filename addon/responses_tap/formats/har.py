@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.protocol.sse import decode
 from responses_tap.stream import values
@@ -24,10 +24,10 @@ def is_har(document: object) -> bool:
 
 
 def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
-    """The event streams among the entries; Foreign where there are none."""
+    """The event streams among the entries; UnrecognizedFormat where there are none."""
     entries = document["log"]["entries"]
     if not isinstance(entries, list) or not entries:
-        raise Foreign("is a HAR without entries")
+        raise UnrecognizedFormat("is a HAR without entries")
     return streams((_read_entry(entry, f"entry {n}") for n, entry in enumerate(entries)), "a HAR", _BODIES)
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from responses_tap.formats import Damaged, Foreign
+from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.sse import DONE_MARKER, Frame
 from responses_tap.stream.model import Stream, TimedFrame
@@ -15,7 +15,7 @@ _LOOK_AT = 64
 
 
 def read_lines(lines: Iterable[bytes]) -> Stream:
-    """The stream of these lines; Foreign, here or while they are read, for a line that is no JSON object."""
+    """The stream of these lines; UnrecognizedFormat, here or while they are read, for a line that is no JSON object."""
     frames = _of_lines(lines)
     first = list(itertools.islice(frames, _LOOK_AT))
     _refuse_other_lines([taken.frame.data for taken in first])
@@ -23,10 +23,10 @@ def read_lines(lines: Iterable[bytes]) -> Stream:
 
 
 def read_array(document: list[Any]) -> Stream:
-    """The stream of these events; Foreign where they are none."""
+    """The stream of these events; UnrecognizedFormat where they are none."""
     for n, value in enumerate(document):
         if not isinstance(value, dict):
-            raise Foreign(f"is a JSON array whose element {n} is no object; expected events")
+            raise UnrecognizedFormat(f"is a JSON array whose element {n} is no object; expected events")
     data = [json.dumps(value).encode() for value in document]
     _refuse_other_lines(data[:_LOOK_AT])
     return Stream((TimedFrame(framed(entry, parse(entry)), line=1) for entry in data), framed=False)
@@ -59,4 +59,6 @@ def framed(data: bytes, event: Event) -> Frame:
 def _refuse_other_lines(data: Sequence[bytes | None]) -> None:
     types = [parse(entry).type or "" for entry in data if entry]
     if not any(type_ == "error" or type_.startswith("response.") for type_ in types):
-        raise Foreign('is JSON without an event of the Responses API; expected objects with `"type": "response.…"`')
+        raise UnrecognizedFormat(
+            'is JSON without an event of the Responses API; expected objects with `"type": "response.…"`'
+        )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.protocol.sse import Decoder, Frame, message_frame
 from responses_tap.stream import values
 from responses_tap.stream.model import Chunk, Ending, Headers, Request, Response, Skipped, Stream, TimedFrame
@@ -21,12 +21,14 @@ def is_trace(document: object) -> bool:
 
 
 def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
-    """The streams of a trace; Foreign where it is of a version that this one does not know."""
+    """The streams of a trace; UnrecognizedFormat where it is of a version that this one does not know."""
     if document.get("version") != VERSION:
-        raise Foreign(f"is a trace of version {document.get('version')!r}, this program reads {VERSION}; upgrade it")
+        raise UnrecognizedFormat(
+            f"is a trace of version {document.get('version')!r}, this program reads {VERSION}; upgrade it"
+        )
     streams = document.get("streams")
     if not isinstance(streams, list) or not streams:
-        raise Foreign("is a trace without streams")
+        raise UnrecognizedFormat("is a trace without streams")
     for n, stream in enumerate(streams):
         try:
             imported = _read_stream(stream, f"stream {n}")
