@@ -13,21 +13,26 @@ from responses_tap.urls import is_resumption
 _CREATE = b'{"type":"response.create"}'
 
 
-def checker_for(stream: Stream, profile: str = DEFAULT_PROFILE, *, resumed: bool = False) -> Checker | Turn:
+def checker_for(
+    stream: Stream, profile: str = DEFAULT_PROFILE, *, resumed: bool = False, streamed: bool | None = None
+) -> Checker | Turn:
     """The checker for a stream, by what is known of its request and response.
 
-    `resumed` says that a client took up a background response again, where the URL doesn't say so.
+    `resumed` says that a client took up a background response again, where the URL doesn't say so; `streamed` whether
+    the request asked for a stream, where its body isn't at hand.
     """
     if stream.socket is not None:
         return _turn_of(stream, profile)
     request, response = stream.request, stream.response
+    if streamed is None:
+        streamed = response.body is None or asks_for_stream(request.url, request.body)
     return Checker(
         profile,
         live=stream.live,
         resumed=resumed or is_resumption(request.url),
         framed=stream.framed,
         head=Head(response.status, response.field("content-type")),
-        streamed=response.body is None or asks_for_stream(request.url, request.body),
+        streamed=streamed,
         lacks=stream.lacks,
     )
 
