@@ -14,13 +14,13 @@ from tests.conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
 from tests.mutations import MUTATIONS, Event, Mutation, plant
 
 from responses_tap import check
+from responses_tap.privacy.rewriting import Kind, rewrite
 from responses_tap.protocol.sse import decode
 from responses_tap.stream.model import Entry
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.exporting.redaction import Content, redacted
-from responses_tap_viewer.exporting.rewriting import Kind, rewrite
 from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.streams import Stream, find_stream
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from responses_tap.privacy.masks import MASK
 from responses_tap.privacy.personal import find_personal
+from responses_tap.privacy.rewriting import Path, delta_texts
 from responses_tap.protocol.events import parse
 from responses_tap_viewer.exporting.leaks import named
 from responses_tap_viewer.exporting.redaction import Content, is_text
-from responses_tap_viewer.exporting.rewriting import Path, delta_texts
 from responses_tap_viewer.streams import Stream, UnusableInput
 
 if TYPE_CHECKING:

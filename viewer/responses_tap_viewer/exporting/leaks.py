@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from responses_tap.escaping import printable
 from responses_tap.privacy.looks import find_secrets
 from responses_tap.privacy.masking import Masker
+from responses_tap.privacy.rewriting import delta_texts, rewrite
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
 from responses_tap.stream.model import Entry
-from responses_tap_viewer.exporting.rewriting import delta_texts, rewrite
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import Stream, UnusableInput
 

@@ -13,18 +13,10 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
+from responses_tap.privacy.letters import Letters
 from responses_tap.privacy.masking import Masker
 from responses_tap.privacy.names import is_harmless
-from responses_tap.protocol.findings import Finding, order
-from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.protocol.rules import RULES
-from responses_tap.protocol.sse import Frame
-from responses_tap.stream import model
-from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import TimedFrame
-from responses_tap.urls import split
-from responses_tap_viewer.exporting.letters import Letters
-from responses_tap_viewer.exporting.rewriting import (
+from responses_tap.privacy.rewriting import (
     LITERAL,
     Kind,
     Known,
@@ -33,6 +25,14 @@ from responses_tap_viewer.exporting.rewriting import (
     rewrite_frame,
     rewrite_json,
 )
+from responses_tap.protocol.findings import Finding, order
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.sse import Frame
+from responses_tap.stream import model
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import TimedFrame
+from responses_tap.urls import split
 from responses_tap_viewer.exporting.structure import Structure
 from responses_tap_viewer.file_facts import stream_of
 from responses_tap_viewer.over_sse import over_sse

@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from responses_tap.privacy import vocabulary as known
+from responses_tap.privacy.letters import Letters
+from responses_tap.privacy.rewriting import LITERAL, Kind, Path
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.shapes import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.stream.model import Entry
 from responses_tap.urls import split
-from responses_tap_viewer.exporting import vocabulary as known
-from responses_tap_viewer.exporting.letters import Letters
-from responses_tap_viewer.exporting.rewriting import LITERAL, Kind, Path
 from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 
-from responses_tap_viewer.exporting.rewriting import Kind, Path, rewrite_json
+from responses_tap.privacy.rewriting import Kind, Path, rewrite_json
 
 _ALPHABETS = (
     "xovacemnrsuwzqtybdfghijklp",
