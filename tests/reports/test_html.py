@@ -15,7 +15,7 @@ from responses_tap_viewer.exporting.export import export
 from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.recording.demo import record_samples
 from responses_tap_viewer.reports import html
-from responses_tap_viewer.streams import Stream, find_stream
+from responses_tap_viewer.streams import JudgedStream, find_stream
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 STYLE = (Path(html.__file__).with_name("page") / "page.css").read_text()
@@ -55,7 +55,7 @@ class Page(HTMLParser):
         return [value for _, attributes in self.elements if (value := attributes.get(name)) is not None]
 
 
-def page(*streams: Stream) -> str:
+def page(*streams: JudgedStream) -> str:
     return export(streams, FORMATS["html"]).decode()
 
 

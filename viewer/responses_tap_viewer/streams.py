@@ -16,9 +16,8 @@ from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
-from responses_tap.stream import model
 from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import Entry, Request, Response, Skipped
+from responses_tap.stream.model import Entry, Request, Response, Skipped, Stream
 
 if TYPE_CHECKING:
     from responses_tap.store import ChunkRow, Recording, StreamRow
@@ -69,8 +68,8 @@ class Remark(PassedOver):
 
 
 @dataclass(slots=True)
-class Stream:
-    """A stream at hand: its frames with their times, and what the checker found."""
+class JudgedStream:
+    """A stream that has been judged: its frames with their times, and what the checker found."""
 
     source: str
     """The path it comes from, as given."""
@@ -122,13 +121,13 @@ def is_recording(path: Path) -> bool:
         return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
 
 
-def find_stream(name: str) -> Stream:
+def find_stream(name: str) -> JudgedStream:
     """The one stream that `name` means: ID, FILE.db#ID, FILE or FILE#INDEX."""
     with telling(name):
         return _found(name)
 
 
-def _found(name: str) -> Stream:
+def _found(name: str) -> JudgedStream:
     if name.isdecimal():
         return _recorded(default_recording(), int(name))
     path, hash_, number = name.rpartition("#")
@@ -204,27 +203,29 @@ def internal(error: Exception) -> str:
     return f"an internal error, {told} ({Path(where.filename).name}:{where.lineno}); please report it"
 
 
-def remark_on(imported: model.Stream) -> str:
+def remark_on(imported: Stream) -> str:
     """How a file was read, and which rules could not be asked, in one line; empty where there is nothing to say."""
     codes = ", ".join(f"{code}…" if len(code) < _CODE else code for code in unasked(imported.lacks))
     lacks = f"{', '.join(sorted(imported.lacks))}; rules not asked: {codes}" if codes else ""
     return "; ".join(filter(None, (imported.remark, lacks)))
 
 
-def as_excerpt(imported: model.Stream) -> model.Stream:
+def as_excerpt(imported: Stream) -> Stream:
     """The same stream, which may have begun before its first event and gone on after its last."""
     return replace(imported, lacks=imported.lacks | {Lack.EXCERPT})
 
 
-def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
+def recorded_stream(recording: "Recording", row: "StreamRow") -> JudgedStream:
     """A stream of an open recording, with its frames and the findings it was recorded with."""
     entries = list(recording.entries(row.id))
     if row.first_byte_ns is None:  # it was imported from a file that has no times
         entries = [entry._replace(at_ns=None) for entry in entries]
-    return Stream(str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id))
+    return JudgedStream(
+        str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id)
+    )
 
 
-def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[Stream]:
+def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[JudgedStream]:
     """The streams that a filter lets pass, of these recordings or of the default one; UnusableInput for none."""
     found = []
     for path in map(Path, recordings) if recordings else [default_recording()]:
@@ -238,7 +239,7 @@ def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[Stream
     return found
 
 
-def _recorded(path: Path, id_: int | None) -> Stream:
+def _recorded(path: Path, id_: int | None) -> JudgedStream:
     with open_existing(path) as recording:
         ids = recording.stream_ids()
         if id_ is None:
@@ -252,7 +253,7 @@ def _recorded(path: Path, id_: int | None) -> Stream:
         return recorded_stream(recording, row)
 
 
-def _from_file(path: str, index: int | None) -> Stream:
+def _from_file(path: str, index: int | None) -> JudgedStream:
     streams = check_file(Path(path), DEFAULT_PROFILE)
     counts = [1 + max((entry.response for entry in stream.entries), default=0) for stream in streams]
     count = sum(counts)
@@ -274,7 +275,7 @@ def _from_file(path: str, index: int | None) -> Stream:
     )
 
 
-def check_file(path: Path, profile: str) -> list[Stream]:
+def check_file(path: Path, profile: str) -> list[JudgedStream]:
     """The streams in a file, checked, with their frames kept; UnusableInput where there are none."""
     readable(path)
     streams = []
@@ -290,10 +291,10 @@ def check_file(path: Path, profile: str) -> list[Stream]:
     return streams
 
 
-def _checked(path: Path, imported: model.Stream, profile: str) -> Stream:
+def _checked(path: Path, imported: Stream, profile: str) -> JudgedStream:
     checker = checker_for(imported, profile)
     entries = list(judged(imported, checker))
-    stream = Stream(str(path), entries=entries, findings=checker.findings, remark=remark_on(imported))
+    stream = JudgedStream(str(path), entries=entries, findings=checker.findings, remark=remark_on(imported))
     if imported.request == Request() and imported.response == Response() and not imported.chunks:
         return stream
     # Most files have a body and nothing else: the modules of a recording are imported only for the others.

@@ -13,7 +13,7 @@ from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.streams import Stream
+    from responses_tap_viewer.streams import JudgedStream
 
 
 @click.command()
@@ -99,11 +99,11 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     ctx.exit(UNUSABLE if failed else 0)
 
 
-def _find(names: Sequence[str]) -> "tuple[list[Stream], int]":
+def _find(names: Sequence[str]) -> "tuple[list[JudgedStream], int]":
     """The streams with these names, and how many names have none; UnusableInput where no name has one."""
     from responses_tap_viewer.streams import UnusableInput, find_stream
 
-    found: list[Stream] = []
+    found: list[JudgedStream] = []
     for n, name in enumerate(names):
         try:
             found.append(find_stream(name))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from responses_tap.stream.model import Entry
 from responses_tap_viewer.comparing.outline import Scope, Step, outline
 from responses_tap_viewer.comparing.shape import Field, differing
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class Kind(StrEnum):
@@ -76,7 +76,7 @@ class Comparison:
     """All steps of both streams, in A's order; what only B has stands at its place in B."""
 
 
-def compare_streams(a: Stream, b: Stream) -> Comparison:
+def compare_streams(a: JudgedStream, b: JudgedStream) -> Comparison:
     """Compare two streams that a person named; UnusableInput where one holds no event."""
     for stream in (a, b):
         if all(entry.position is None for entry in stream.entries):

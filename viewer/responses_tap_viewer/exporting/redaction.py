@@ -29,14 +29,13 @@ from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
-from responses_tap.stream import model
 from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import TimedFrame
+from responses_tap.stream.model import Stream, TimedFrame
 from responses_tap.urls import split
 from responses_tap_viewer.exporting.structure import Structure
 from responses_tap_viewer.file_facts import stream_of
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
@@ -71,7 +70,7 @@ _MASKER = Masker()
 """What values of headers and parameters are masked with here: its fingerprints are those of one run."""
 
 
-def redacted(stream: Stream, content: Content) -> Stream:
+def redacted(stream: JudgedStream, content: Content) -> JudgedStream:
     """The stream with so much of its content; UnusableInput where its findings would not survive that."""
     if content is Content.WHOLE:
         return stream
@@ -126,13 +125,13 @@ def is_text(path: Path, text: str) -> bool:
     return name not in _WORDS and not name.endswith("_id")
 
 
-def _checked(stream: Stream, row: "StreamRow | None", frames: Iterable[Frame]) -> Stream:
+def _checked(stream: JudgedStream, row: "StreamRow | None", frames: Iterable[Frame]) -> JudgedStream:
     """The stream with these frames in place of its own (as many), and what is found in them under the same rules."""
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     asked = stream.row  # what was asked for decides which answer is right, and may be left out of what leaves
     timed = [TimedFrame(frame, entry.at_ns) for entry, frame in zip(stream.entries, frames, strict=True)]
     if row is None or asked is None:
-        known = model.Stream(timed)
+        known = Stream(timed)
     else:
         known = stream_of(replace(row, url=asked.url, request_body=asked.request_body), timed)
     checker = checker_for(known, profile)
@@ -148,7 +147,7 @@ def _told(findings: Iterable[Finding]) -> list[object]:
     return [(f.response, f.code, f.severity, f.position, f.scope, f.missing, f.count, f.evidence) for f in findings]
 
 
-def _source(stream: Stream, content: Content) -> str:
+def _source(stream: JudgedStream, content: Content) -> str:
     return "stream" if content is Content.STRUCTURE else FilePath(stream.source).name
 
 

@@ -16,7 +16,7 @@ from responses_tap.store import Recording, RecordingError
 from responses_tap_viewer.exporting.export import Departure, depart
 from responses_tap_viewer.exporting.formats import FORMATS
 from responses_tap_viewer.exporting.redaction import Content
-from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
+from responses_tap_viewer.streams import JudgedStream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.comparison import Compared
 from responses_tap_viewer.tui.replays import Replays
 from responses_tap_viewer.tui.screens.compare import CompareScreen
@@ -142,7 +142,7 @@ class Acts(Screen[None]):
                 await self._replays.start(stream)
         self._show_activity()
 
-    async def _selected(self) -> Stream | None:
+    async def _selected(self) -> JudgedStream | None:
         """The stream under the cursor, with all its frames."""
         selected = self._streams.selected
         if selected is None:
@@ -150,11 +150,11 @@ class Acts(Screen[None]):
         return await self._source.read(partial(_whole, stream_id=selected.id))
 
 
-def _report(stream: Stream) -> Departure:
+def _report(stream: JudgedStream) -> Departure:
     return depart([stream], _REPORT, Content.WHOLE, mask_secrets=True, allow_text=False)
 
 
-def _whole(recording: Recording, stream_id: int) -> Stream:
+def _whole(recording: Recording, stream_id: int) -> JudgedStream:
     """A stream with all its frames; UnusableInput where it has been removed."""
     row = recording.stream(stream_id)
     if row is None:
