@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple, TypedDict
 from pydantic import BeforeValidator, Field
 
 from responses_tap.protocol.findings import Severity
+from responses_tap.stream.model import Headers
 
 _LONGEST_NS = 10**18
 """Some 31 years."""
@@ -42,8 +43,6 @@ def _text(value: object) -> object:
 type Count = Annotated[int, Field(ge=0, le=_MOST_COUNTED)]
 type Nanoseconds = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
 """A time in a stream, which may lie before what it is counted from."""
-type Headers = tuple[tuple[str, str], ...]
-"""The headers of a message in their order, names as sent."""
 type _Headers = Annotated[Headers, BeforeValidator(_headers)]
 type _Body = Annotated[str | None, BeforeValidator(_text)]
 

@@ -9,6 +9,7 @@ from responses_tap.protocol.sse import Frame
 from responses_tap.stream import values
 
 type Headers = tuple[tuple[str, str], ...]
+"""The headers of a message in their order, names as sent."""
 
 STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
 ENDED_BY = ("server", "client", "network", "recorder", "unknown")

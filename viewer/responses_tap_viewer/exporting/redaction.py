@@ -30,7 +30,7 @@ from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
 from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import Stream, TimedFrame
+from responses_tap.stream.model import Headers, Stream, TimedFrame
 from responses_tap.urls import split
 from responses_tap_viewer.exporting.structure import Structure
 from responses_tap_viewer.file_facts import stream_of
@@ -39,7 +39,6 @@ from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
-    from responses_tap.store.rows import Headers
 
 
 class Content(StrEnum):
@@ -168,7 +167,7 @@ def _without_bodies(row: "StreamRow", left: _Text | Structure) -> "StreamRow":
     )
 
 
-def _harmless(headers: "Headers") -> "Headers":
+def _harmless(headers: Headers) -> Headers:
     return tuple((name, value if is_harmless(name) else _MASKER.secret(value)) for name, value in headers)
 
 

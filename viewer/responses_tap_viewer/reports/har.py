@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from responses_tap.formats.har import CUSTOM, CUSTOM_VERSION
+from responses_tap.stream.model import Headers
 from responses_tap.urls import split
 from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.over_sse import over_sse
@@ -20,7 +21,6 @@ from responses_tap_viewer.streams import JudgedStream
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
-    from responses_tap.store.rows import Headers
 
 _UNKNOWN = -1
 """HAR's number for what is not known."""
@@ -84,7 +84,7 @@ def _response(stream: JudgedStream) -> dict[str, Any]:
     }
 
 
-def _message(http_version: str, headers: "Headers") -> dict[str, Any]:
+def _message(http_version: str, headers: Headers) -> dict[str, Any]:
     return {
         "httpVersion": http_version,
         "cookies": [],
@@ -93,7 +93,7 @@ def _message(http_version: str, headers: "Headers") -> dict[str, Any]:
     }
 
 
-def _type(headers: "Headers", stream: JudgedStream | None = None) -> str:
+def _type(headers: Headers, stream: JudgedStream | None = None) -> str:
     """What the headers call the body; an event stream that they do not name is one all the same."""
     unnamed = "text/event-stream" if stream is not None and stream.entries else "application/json"
     return next((value for name, value in headers if name.lower() == "content-type"), unnamed)

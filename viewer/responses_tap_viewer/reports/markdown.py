@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from responses_tap.escaping import code_block, code_span, printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
+from responses_tap.stream.model import Headers
 from responses_tap.stream.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.again import again
 from responses_tap_viewer.reports.curl import command
@@ -20,7 +21,6 @@ from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
-    from responses_tap.store.rows import Headers
 
 MOST = 65_536
 """Characters of a GitHub issue."""
@@ -162,7 +162,7 @@ def _messages(row: "StreamRow | None", most: int) -> Iterator[str]:
         yield from _folded("Head of the answer", [code_block("http", _cut("\n".join(head), most // 2))])
 
 
-def _header_lines(headers: "Headers") -> list[str]:
+def _header_lines(headers: Headers) -> list[str]:
     """A header a line, whatever is in it."""
     return [printable(f"{name}: {value}") for name, value in headers]
 
