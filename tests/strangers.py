@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.conftest import RECORDINGS
 
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import Stream, find_stream
+from responses_tap_viewer.streams import JudgedStream, find_stream
 
 GOOD = RECORDINGS / "clean/text.sse"
 BAD = RECORDINGS / "broken/MD301-text-done-missing.sse"
@@ -26,7 +26,7 @@ LIVE = (
 
 def asked(
     folder: Path, url: str, said: str = "{}", *headers: tuple[str, str], method: str = "POST", answer: Path = BAD
-) -> Stream:
+) -> JudgedStream:
     """A stream out of a HAR that somebody else wrote."""
     request = {
         "method": method, "url": url, "httpVersion": "HTTP/1.1", "queryString": [],
@@ -48,7 +48,7 @@ def asked(
     return replace(stream, row=row)
 
 
-def written(stream: Stream, format_: str) -> str:
+def written(stream: JudgedStream, format_: str) -> str:
     """A stream as a file of this format, past the guard against secrets, which is tested elsewhere."""
     content = FORMATS[format_].write([stream])
     assert isinstance(content, str)

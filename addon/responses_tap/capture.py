@@ -25,13 +25,13 @@ from mitmproxy.utils import human
 from responses_tap.contentview import ResponsesContentview
 from responses_tap.endings import Sockets, end_of, end_of_socket
 from responses_tap.escaping import printable
-from responses_tap.filters import FilterError, parse
 from responses_tap.marks import Marks
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Hint, Notice, Tap, Trouble
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
 from responses_tap.store import RecordingError
+from responses_tap.stream.filters import FilterError, parse
 
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""

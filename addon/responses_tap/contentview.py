@@ -1,6 +1,5 @@
 """A stream of the Responses API as its timeline, in mitmproxy and mitmweb."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from mitmproxy import ctx
@@ -9,11 +8,12 @@ from mitmproxy.flow import Flow
 
 from responses_tap.errors import RecordingError
 from responses_tap.marks import LINK
-from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording
-from responses_tap.timeline import Entry, render, timeline
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import Entry, Stream, TimedFrame
+from responses_tap.stream.timeline import render, timeline
 
 _HEAD = 4096
 _ABOVE_OTHERS = 2.0
@@ -56,11 +56,6 @@ def _recorded(flow: Flow | None) -> tuple[list[Entry], list[Finding]] | None:
 
 
 def _checked(data: bytes) -> tuple[list[Entry], list[Finding]]:
-    checker = Checker(ctx.options.tap_profile)
-    return list(_entries(data, checker)), checker.finish()
-
-
-def _entries(data: bytes, checker: Checker) -> Iterator[Entry]:
-    for n, frame in enumerate(decode([data])):
-        event = checker.feed(frame)
-        yield Entry(n, frame, *((None, 0) if event is None else (event.position, event.response)))
+    stream = Stream(map(TimedFrame, decode([data])))
+    checker = checker_for(stream, ctx.options.tap_profile)
+    return list(judged(stream, checker)), checker.findings

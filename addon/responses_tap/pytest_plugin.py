@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from responses_tap.protocol.bodies import Head
-from responses_tap.protocol.checker import Checker, frames_of
+from responses_tap.protocol.checker import frames_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame
-from responses_tap.timeline import Entry, render, timeline
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import Response, Stream, TimedFrame
+from responses_tap.stream.timeline import render, timeline
 
 
 class StreamAssertions:
@@ -32,14 +33,12 @@ class StreamAssertions:
         a body without events. `ignore` has beginnings of rule codes, as `check --ignore` takes them.
         """
         __tracebackhide__ = True
-        head = _head(stream)
-        checker = Checker(profile, live=head != Head(), head=head)
-        entries = []
-        for n, frame in enumerate(_frames(stream)):
-            event = checker.feed(frame)
-            entries.append(Entry(n, frame, *((None, 0) if event is None else (event.position, event.response))))
+        response = _response(stream)
+        known = Stream(map(TimedFrame, _frames(stream)), response=response, live=response != Response())
+        checker = checker_for(known, profile)
+        entries = list(judged(known, checker))
         prefixes = tuple(ignore)
-        findings = [f for f in checker.finish() if not (prefixes and f.code.startswith(prefixes))]
+        findings = [f for f in checker.findings if not (prefixes and f.code.startswith(prefixes))]
         if any(finding.severity is not Severity.NOTE for finding in findings):
             shown = "\n".join(render(timeline(entries, findings)))
             pytest.fail(f"the stream breaks the protocol (profile {profile}):\n\n{shown}", pytrace=False)
@@ -66,18 +65,18 @@ def _body(stream: Any) -> bytes | bytearray | memoryview | str | None:  # noqa: 
     content = None if hasattr(stream, "iter_bytes") else getattr(stream, "content", None)
     if isinstance(content, bytes):
         return content  # requests
-    if _head(stream) != Head():
+    if _response(stream) != Response():
         return bytes(stream.read())  # urllib, and httpx, also a response that is still to be read
     return None
 
 
-def _head(stream: Any) -> Head:  # noqa: ANN401
+def _response(stream: Any) -> Response:  # noqa: ANN401
     """What a response says of itself; empty for anything else."""
     status = getattr(stream, "status_code", getattr(stream, "status", None))
     headers = getattr(stream, "headers", None)
     if not isinstance(status, int) or not isinstance(headers, Mapping | Message):
-        return Head()
-    return Head(status, headers.get("content-type", ""))
+        return Response()
+    return Response(status, tuple((str(name), str(value)) for name, value in headers.items()))
 
 
 def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401

@@ -15,7 +15,7 @@ from tests.conftest import CLEAN, RECORDINGS, body, events_of
 from tests.mutations import MUTATIONS
 
 from responses_tap.protocol.sse import decode
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.compare.compare import Difference, DifferenceKind, compare

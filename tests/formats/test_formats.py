@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
 
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported, Skipped
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording
+from responses_tap.stream.model import Skipped, Stream
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
 
@@ -31,10 +31,10 @@ def run(*arguments: str, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, [*arguments], input=stdin)
 
 
-def read(content: bytes) -> list[tuple[Imported | Skipped, list[bytes]]]:
-    found: list[tuple[Imported | Skipped, list[bytes]]] = []
+def read(content: bytes) -> list[tuple[Stream | Skipped, list[bytes]]]:
+    found: list[tuple[Stream | Skipped, list[bytes]]] = []
     for stream in recognise(io.BytesIO(content)).streams:
-        frames = [taken.frame.raw for taken in stream.frames] if isinstance(stream, Imported) else []
+        frames = [taken.frame.raw for taken in stream.frames] if isinstance(stream, Stream) else []
         found.append((stream, frames))
     return found
 
@@ -147,10 +147,10 @@ def test_curls_own_lines_are_told_from_the_body(tmp_path: Path) -> None:
         CURL_V + body[:cut] + b"{ [99 bytes data]\n" + body[cut:] + b"* Connection #0 to host localhost left intact\n"
     )
     ((stream, frames),) = read(noisy)
-    assert isinstance(stream, Imported)
+    assert isinstance(stream, Stream)
     assert b"".join(frames) == body
     assert (stream.request.method, stream.request.url) == ("POST", "http://localhost:8321/v1/responses")
-    assert stream.answer.status == 200
+    assert stream.response.status == 200
     file = tmp_path / "curl.txt"
     file.write_bytes(noisy)
     assert codes(file) == SEED_CODES
@@ -212,7 +212,7 @@ def test_a_har_names_what_it_could_not_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_foreign_is_named(content: bytes, words: str) -> None:
-    with pytest.raises(Foreign, match=words):
+    with pytest.raises(UnrecognizedFormat, match=words):
         read(content)
 
 

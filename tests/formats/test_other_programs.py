@@ -17,10 +17,10 @@ from mitmproxy.test import tflow, tutils
 from ruamel.yaml import YAML
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
 
-from responses_tap.formats import Foreign, cassettes, documents
-from responses_tap.formats.imported import Imported, Skipped
+from responses_tap.formats import UnrecognizedFormat, cassettes, documents
 from responses_tap.formats.recognition import recognise
 from responses_tap.store import open_recording
+from responses_tap.stream.model import Skipped, Stream
 from responses_tap_viewer.cli import main
 
 TEXT = RECORDINGS / "clean/text.sse"
@@ -33,10 +33,10 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [*map(str, arguments)])
 
 
-def read(content: bytes) -> tuple[str, list[tuple[Imported | Skipped, bytes]]]:
+def read(content: bytes) -> tuple[str, list[tuple[Stream | Skipped, bytes]]]:
     kind, streams = recognise(io.BytesIO(content))
     return kind, [
-        (found, b"".join(taken.frame.raw for taken in found.frames) if isinstance(found, Imported) else b"")
+        (found, b"".join(taken.frame.raw for taken in found.frames) if isinstance(found, Stream) else b"")
         for found in streams
     ]
 
@@ -340,7 +340,7 @@ def test_a_malformed_url_is_kept_and_breaks_nothing(url: str, tmp_path: Path) ->
 def test_curl_tells_whether_the_connection_was_encrypted(note: str, scheme: str) -> None:
     head = f"{note}> POST /v1/responses HTTP/1.1\n> Host: h\n> \n< HTTP/1.1 200 OK\n< \n"
     _, ((found, _),) = read(head.encode() + TEXT.read_bytes())
-    assert isinstance(found, Imported)
+    assert isinstance(found, Stream)
     assert found.request.url == f"{scheme}://h/v1/responses"
 
 
@@ -383,9 +383,9 @@ def bears(content: bytes) -> None:
     words = "fine"
     try:
         for found in recognise(io.BytesIO(content)).streams:
-            for _ in found.frames if isinstance(found, Imported) else ():
+            for _ in found.frames if isinstance(found, Stream) else ():
                 pass
-    except Foreign as error:
+    except UnrecognizedFormat as error:
         words = str(error)
     assert len(words.splitlines()) == 1
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
 from tests.paste_forms import ENCODINGS, FORMS, compact, node, sse
 
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import parse
@@ -24,6 +23,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import Lack, unasked
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording
+from responses_tap.stream.model import Stream
 from responses_tap_viewer.cli import main
 
 TEXT = RECORDINGS / "clean/text.sse"
@@ -36,9 +36,9 @@ def run(*arguments: object, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
 
 
-def paste(content: bytes) -> Imported:
+def paste(content: bytes) -> Stream:
     (found,) = recognise(io.BytesIO(content)).streams
-    assert isinstance(found, Imported)
+    assert isinstance(found, Stream)
     return found
 
 
@@ -47,7 +47,7 @@ def findings(content: bytes) -> tuple[list[Finding], frozenset[Lack]]:
     checker = Checker(framed=imported.framed, lacks=imported.lacks)
     for taken in imported.frames:
         checker.feed(taken.frame)
-    return checker.finish(cut=imported.cut), imported.lacks
+    return checker.finish(cut=imported.is_cut), imported.lacks
 
 
 def told(found: list[Finding], lacks: Collection[Lack] = ()) -> list[tuple[str, int | None]]:
@@ -343,7 +343,7 @@ def test_what_is_no_paste_is_refused_by_its_name(content: bytes, words: str, tmp
 
 def test_no_text_of_this_project_passes_for_a_stream() -> None:
     for path in [p for root in ("addon", "viewer") for p in (RECORDINGS.parent / root).rglob("*.py")]:
-        with pytest.raises(Foreign):
+        with pytest.raises(UnrecognizedFormat):
             list(recognise(io.BytesIO(path.read_bytes() or b" ")).streams)
 
 

@@ -11,16 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN
 
-from responses_tap.formats.imported import Imported
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
 from responses_tap.store import Recording, StreamRow, open_recording
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry, Stream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import Stream, find_stream
+from responses_tap_viewer.streams import JudgedStream, find_stream
 
 # A file of one response each: TR917's has two, and each is exported by itself.
 SAMPLES = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith("TR917")]
@@ -41,11 +40,11 @@ def verdict(path: Path) -> list[object]:
 def frames(content: bytes) -> list[tuple[bytes, int | None, int | None]]:
     """Each frame of a file's one stream, with its time and chunk."""
     (stream,) = recognise(io.BytesIO(content)).streams
-    assert isinstance(stream, Imported)
+    assert isinstance(stream, Stream)
     return [(taken.frame.raw, taken.at_ns, taken.chunk) for taken in stream.frames]
 
 
-def exported(stream: Stream, format_: str) -> bytes:
+def exported(stream: JudgedStream, format_: str) -> bytes:
     return export([stream], FORMATS[format_])
 
 
@@ -122,7 +121,7 @@ def test_any_stream_comes_back_from_a_trace_and_a_har(
     content = exported(stream, format_)
     assert frames(content) == [(entry.frame.raw, entry.at_ns, entry.chunk) for entry in stream.entries]
     ((found,),) = [list(recognise(io.BytesIO(content)).streams)]
-    assert isinstance(found, Imported)
+    assert isinstance(found, Stream)
     assert (found.request.body or None) == (body or None)
     assert found.request.headers == tuple(headers)
-    assert found.end.at_ns == times[0]
+    assert found.ending.at_ns == times[0]

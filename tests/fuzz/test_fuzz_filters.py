@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responses_tap.filters import FIELDS, FilterError, parse
+from responses_tap.stream.filters import FIELDS, FilterError, parse
 
 words = st.sampled_from(
     [*FIELDS, ":", ">=", "<", "=", "-", ",", '"', "\\", "*", "?", "[", "(", " ", "1", "9" * 400, "\ud800", "\x00"]

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import ENDED_BY, STATES, Imported
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
+from responses_tap.stream.model import ENDED_BY, STATES, Stream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
@@ -89,23 +89,23 @@ def mutants(draw: st.DrawFn) -> Any:
 
 
 def read(content: bytes) -> None:
-    """Read all of a file; Foreign is the one error that it may end in."""
+    """Read all of a file; UnrecognizedFormat is the one error that it may end in."""
     message = ""
     try:
         for found in recognise(BytesIO(content)).streams:
-            if not isinstance(found, Imported):
+            if not isinstance(found, Stream):
                 assert "\n" not in str(found)
                 continue
             for taken in found.frames:
                 assert taken.at_ns is None or 0 <= taken.at_ns < MOST
-            assert found.answer.status is None or 100 <= found.answer.status <= 999
-            assert found.end.at_ns is None or 0 <= found.end.at_ns < MOST
-            assert found.end.state in (None, *STATES)
-            assert found.end.ended_by in (None, *ENDED_BY)
-            for name, value in (*found.request.headers, *found.answer.headers):
+            assert found.response.status is None or 100 <= found.response.status <= 999
+            assert found.ending.at_ns is None or 0 <= found.ending.at_ns < MOST
+            assert found.ending.state in (None, *STATES)
+            assert found.ending.ended_by in (None, *ENDED_BY)
+            for name, value in (*found.request.headers, *found.response.headers):
                 (name + value).encode()
             f"{found.request.url}{found.request.method}{found.request.body}{found.mark}{found.note}".encode()
-    except Foreign as error:
+    except UnrecognizedFormat as error:
         message = str(error)
     assert "\n" not in message
 

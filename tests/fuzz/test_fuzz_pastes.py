@@ -7,12 +7,12 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.pastes.literals import read
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.sse import decode
+from responses_tap.stream.model import Stream
 
 EVENTS = [
     {"type": "response.created", "response": {"id": "resp_1", "output": [], "model": None}, "sequence_number": 0},
@@ -43,13 +43,13 @@ def test_any_text_is_read_or_refused(text: str, encoding: str) -> None:
     content = text.encode(encoding, errors="replace")
     try:
         for found in recognise(io.BytesIO(content)).streams:
-            if isinstance(found, Imported):
+            if isinstance(found, Stream):
                 checker = Checker(framed=found.framed, lacks=found.lacks)
                 for taken in found.frames:
                     checker.feed(taken.frame)
                     assert list(decode([taken.frame.raw]))
-                checker.finish(cut=found.cut)
-    except Foreign:
+                checker.finish(cut=found.is_cut)
+    except UnrecognizedFormat:
         pass
 
 
@@ -68,5 +68,5 @@ def test_a_change_anywhere_is_read_or_refused(events: list[dict[str, object]], d
     text = "\n".join(map(data.draw(st.sampled_from([repr, json.dumps, str])), events))
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    with contextlib.suppress(Foreign):
+    with contextlib.suppress(UnrecognizedFormat):
         list(recognise(io.BytesIO((text[:start] + data.draw(PIECES) + text[end:]).encode(errors="replace"))).streams)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, events_of
 
 from responses_tap.protocol.sse import decode
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.exporting.redaction import Content, redacted
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 SAMPLES = [events_of(RECORDINGS / f"clean/{name}.sse") for name in ("text", "tool-call")]
 NAMES = ("type", "id", "status", "model", "usage", "metadata", "delta", "created_at", "item", "x", "output_tokens")
@@ -76,7 +76,7 @@ def test_nothing_that_is_planted_is_in_the_structure(
     entries = [Entry(n, frame, n) for n, frame in enumerate(decode([whole]))]
     words = {word for name, value in values for word in planted(value) | planted(name)} - set(NAMES)
     try:
-        left = redacted(Stream("a.sse", entries=entries), Content.STRUCTURE)
+        left = redacted(JudgedStream("a.sse", entries=entries), Content.STRUCTURE)
     except UnusableInput:
         return
     assert len(left.body) == len(whole)

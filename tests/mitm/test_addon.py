@@ -25,7 +25,7 @@ from tests.upstream import PATIENCE, SSE_HEAD, Upstream, ended, eventually, fram
 
 from responses_tap.capture import Capture
 from responses_tap.store import open_recording
-from responses_tap.timeline import render, timeline
+from responses_tap.stream.timeline import render, timeline
 
 ROOT = Path(__file__).parents[2]
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()

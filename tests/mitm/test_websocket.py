@@ -347,6 +347,36 @@ def test_a_stream_of_a_socket_is_shown_exported_and_replayed(db: Path, tmp_path:
             client.with_options(base_url=f"{server.url}/two").responses.create(model="m", input="hi", stream=True)
 
 
+def test_a_trace_keeps_what_is_wrong_with_a_socket(db: Path, tmp_path: Path) -> None:
+    """WS003 and WS005 are about messages: an event stream made of them would show neither."""
+    broken = json.dumps({"type": "error", "error": {"message": "no"}}).encode()
+    with proxied(db, sends(*turn("a"), b"data: {}\n\n", broken)) as proxy, socket_to(proxy) as connection:
+        for _ in range(2):
+            connection.send(asks().decode())
+        assert len(receive(connection)) == 15
+    trace, old, again = (tmp_path / name for name in ("trace.json", "old.json", "again.db"))
+    cli("export", f"{db}#1", f"{db}#2", "--format", "json", "-o", str(trace))
+    document = json.loads(trace.read_text())
+    for stream in document["streams"]:
+        del stream["socket"]
+    old.write_text(json.dumps(document))
+    cli("import", str(trace), "--db", str(again))
+    (first, second) = verdicts(db)
+    assert {code for _, codes in (first, second) for code, *_ in codes} == {"WS003", "WS005"}
+    assert verdicts(trace) == verdicts(old) == verdicts(again) == [first, second]
+    assert [row.state for row in rows(again)] == [row.state for row in rows(db)]
+    assert "0 changed" in cli("recheck", str(again))
+    cli("export", f"{again}#1", f"{again}#2", "--format", "json", "-o", str(trace), "--force")
+    assert verdicts(trace) == [first, second]
+    assert playback(find_stream(f"{again}#1")) == playback(find_stream(f"{db}#1"))
+
+
+def verdicts(path: Path) -> list[tuple[str, list[tuple[str, int | None, int]]]]:
+    """The state and the findings of each stream."""
+    streams = json.loads(cli("check", str(path), "--format", "json"))["streams"]
+    return [(s["state"], [(f["code"], f["position"], f["count"]) for f in s["findings"]]) for s in streams]
+
+
 async def test_mitmproxy_keeps_no_messages_unless_it_is_told_to(db: Path) -> None:
     for keeps in (False, True):
         addon = Capture([].append)

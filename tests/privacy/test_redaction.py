@@ -14,15 +14,15 @@ from tests.conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
 from tests.mutations import MUTATIONS, Event, Mutation, plant
 
 from responses_tap import check
+from responses_tap.privacy.rewriting import Kind, rewrite
 from responses_tap.protocol.sse import decode
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.exporting.redaction import Content, redacted
-from responses_tap_viewer.exporting.rewriting import Kind, rewrite
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import Stream, find_stream
+from responses_tap_viewer.streams import JudgedStream, find_stream
 
 REDUCED = (Content.NO_TEXT, Content.STRUCTURE)
 KEY = "sk-proj-abc0123456789abcdefghij"
@@ -81,7 +81,7 @@ def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Content, tm
 def test_what_is_wrong_stays_wrong(sample: list[Event], mutation: Mutation, rnd: Any, content: Content) -> None:
     sample = plant(sample, mutation, rnd, renumber=True) or sample
     frames = list(decode([body(*sample)]))
-    stream = Stream("a.sse", entries=[Entry(n, frame, n) for n, frame in enumerate(frames)])
+    stream = JudgedStream("a.sse", entries=[Entry(n, frame, n) for n, frame in enumerate(frames)])
     found = [(f.code, f.position, f.count, f.scope) for f in check(sample).findings if not f.code.startswith("TR9")]
     left = [(f.code, f.position, f.count, f.scope) for f in redacted(stream, content).findings]
     assert left == found
@@ -182,7 +182,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return db
 
 
-def planted(stream: Stream) -> Stream:
+def planted(stream: JudgedStream) -> JudgedStream:
     """A recorded stream with something of the user's in each place where there can be something."""
     assert stream.row is not None
     row = replace(

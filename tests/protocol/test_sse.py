@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap import Decoder, Frame
+from responses_tap.protocol.sse import looks_like_events
 
 _PIECES = st.sampled_from(
     [b"\n", b"\r", b"\r\n", b"data: x", b"data:", b"event: e", ": c", b"\xef\xbb\xbf", b"\xff", b"id: 1", b"retry"]
@@ -75,3 +76,15 @@ def test_the_done_marker_is_known() -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    "start", [b"data: {}", b"\n\ndata: {}", b"\r\n: hi", b"\xef\xbb\xbfevent: e", b"id:1", b"retry: 1"]
+)
+def test_an_event_stream_shows_in_its_first_field_whatever_blank_lines_come_before(start: bytes) -> None:
+    assert looks_like_events(start)
+
+
+@pytest.mark.parametrize("start", [b"", b"\n", b" data: {}", b"{}", b'"data: {}"', b"date: x", b"<html>"])
+def test_nothing_else_looks_like_an_event_stream(start: bytes) -> None:
+    assert not looks_like_events(start)

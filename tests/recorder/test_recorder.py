@@ -111,6 +111,17 @@ def test_a_stream_is_recorded_whatever_its_chunks(feeder: FeedLoop, db: Path, si
         assert positions == list(range(13))
 
 
+def test_blank_lines_before_the_first_event_hide_no_stream(feeder: FeedLoop, db: Path) -> None:
+    """A blank line is a valid event stream (WHATWG HTML, 9.2.5), so it says nothing against one."""
+    play(feeder, [b"\n\n" + CLEAN], headers=[("Content-Type", "text/plain")])
+    feeder.close()
+    (row,) = rows(db)
+    assert (row.state, row.event_count, row.response_body) == ("completed", 13, None)
+    with open_recording(db) as recording:
+        facts_hold(recording, row.id, b"\n\n" + CLEAN)
+        assert [finding.code for finding in recording.findings(row.id)] == ["TR906"]
+
+
 def test_notices_tell_the_story_in_order(feeder: FeedLoop, notices: list[Notice]) -> None:
     play(feeder, [SEED])
     feeder.close()

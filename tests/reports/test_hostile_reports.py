@@ -16,10 +16,10 @@ from tests.strangers import BAD, LIVE, asked, written
 
 from responses_tap.errors import RecordingError
 from responses_tap.escaping import printable
-from responses_tap_viewer.streams import Stream, find_stream
+from responses_tap_viewer.streams import JudgedStream, find_stream
 
 
-def hostile(folder: Path) -> Stream:
+def hostile(folder: Path) -> JudgedStream:
     """A stream with hostile text wherever a text can be, and in places where a recording should have a number."""
     item = {"id": LIVE, "type": LIVE, "role": LIVE, "status": LIVE, "content": []}
     events = body(

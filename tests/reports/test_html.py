@@ -15,7 +15,7 @@ from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.reports import html_page
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import Stream, find_stream
+from responses_tap_viewer.streams import JudgedStream, find_stream
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 STYLE = (Path(html_page.__file__).with_name("page") / "page.css").read_text()
@@ -55,7 +55,7 @@ class Page(HTMLParser):
         return [value for _, attributes in self.elements if (value := attributes.get(name)) is not None]
 
 
-def page(*streams: Stream) -> str:
+def page(*streams: JudgedStream) -> str:
     return export(streams, FORMATS["html"]).decode()
 
 

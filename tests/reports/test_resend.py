@@ -22,7 +22,7 @@ from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import Stream, UnusableInput, find_stream
+from responses_tap_viewer.streams import JudgedStream, UnusableInput, find_stream
 
 pytest_plugins = ["pytester"]
 
@@ -63,7 +63,7 @@ def echo() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-def asked(recording: Path, port: int, body: str | None, *headers: tuple[str, str], query: str = "") -> Stream:
+def asked(recording: Path, port: int, body: str | None, *headers: tuple[str, str], query: str = "") -> JudgedStream:
     """A recorded stream with another request."""
     stream = find_stream(f"{recording}#2")
     assert stream.row is not None

@@ -20,7 +20,8 @@ from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.store import ChunkRow, EventRow, RecordingError, open_recording
 from responses_tap.store.migrations import migrations
 from responses_tap.store.writer import Writer, first_code
-from responses_tap.timeline import Delta, Entry
+from responses_tap.stream.model import Entry
+from responses_tap.stream.timeline import Delta
 
 COLUMNS = {
     "method": "POST",

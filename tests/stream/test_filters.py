@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from responses_tap.filters import FIELDS, Filter, FilterError, Term, parse
+from responses_tap.stream.filters import FIELDS, Filter, FilterError, Term, parse
 
 _TEXTS = [name for name, field in FIELDS.items() if field.number is None]
 _NUMBERS = [name for name, field in FIELDS.items() if field.number is not None]

@@ -10,7 +10,8 @@ from tests.conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
 from responses_tap import Checker, Decoder
 from responses_tap.escaping import printable
 from responses_tap.protocol.grammar import ROWS
-from responses_tap.timeline import Entry, Row, render, timeline
+from responses_tap.stream.model import Entry
+from responses_tap.stream.timeline import Row, render, timeline
 
 
 def rows_of(data: bytes, *, full: bool = False) -> list[Row]:

@@ -5,7 +5,7 @@ from tests.conftest import RECORDINGS, body
 from tests.tui.conftest import Recorder
 
 from responses_tap.store import open_recording
-from responses_tap.timeline import render, timeline
+from responses_tap.stream.timeline import render, timeline
 from responses_tap_viewer.streams import recorded_stream
 from responses_tap_viewer.tui.timeline.follower import Follower
 

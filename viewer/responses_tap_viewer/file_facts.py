@@ -1,7 +1,7 @@
 """What a file tells of a stream beside its events, as columns of a stream's row; secrets masked."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -9,15 +9,17 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from responses_tap.formats.imported import Imported
+from responses_tap.coding import can_decode
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import Lack
+from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder import messages
 from responses_tap.recorder.heads import answer_columns, answer_state, json_object, request_columns
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
+from responses_tap.stream.model import ENDED_BY, STATES, Ending, Request, Response, Stream, TimedFrame
 from responses_tap.urls import split
 
 CAPTURED = "captured"
@@ -28,9 +30,9 @@ _MASKER = Masker(written=True)
 """What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
 
 
-def head_columns(path: Path, imported: Imported, masker: Masker) -> dict[str, Value]:
+def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Value]:
     """What a row says of the request, and of the head of the answer where there is one."""
-    request, answer = imported.request, imported.answer
+    request, answer = imported.request, imported.response
     # The body is decoded already, whatever its headers say.
     facts = messages.Request(
         request.method,
@@ -41,6 +43,7 @@ def head_columns(path: Path, imported: Imported, masker: Masker) -> dict[str, Va
         _started_at(path, request.started_at or answer.field("date")),
         expected=True,
         body=b"",
+        route="sse" if imported.socket is None else "websocket",
     )
     model = json_object(request.body or "").get("model")
     columns = request_columns(facts, masker) | {
@@ -55,7 +58,13 @@ def head_columns(path: Path, imported: Imported, masker: Masker) -> dict[str, Va
     return columns
 
 
-def _ways(imported: Imported) -> list[str]:
+def socket_columns(columns: Mapping[str, Value]) -> dict[str, Value]:
+    """What the row of a WebSocket says that is known by these columns of its one stream."""
+    shared = ("url", "host", "http_version", "request_headers", "response_headers", "started_at")
+    return {name: columns[name] for name in shared if name in columns}
+
+
+def _ways(imported: Stream) -> list[str]:
     """In what respect the body is, or is not, as it came over the wire."""
     return [CAPTURED] * imported.live + [EVENTS_ALONE] * (not imported.framed) + sorted(imported.lacks)
 
@@ -70,25 +79,42 @@ def ways_of(source: str) -> set[str]:
     return ways | ({CAPTURED} if source.endswith(CAPTURED) else set())
 
 
-def end_columns(imported: Imported, state: str, terminal: str | None) -> dict[str, Value]:
+def stream_of(row: StreamRow, frames: Iterable[TimedFrame] = ()) -> Stream:
+    """A recorded stream, by what its row says; `frames` are those of its events."""
+    ways = ways_of(row.source)
+    # Nobody is to blame for what is missing in a body that could not be decoded.
+    ended_by = row.ended_by if can_decode(row.content_encoding) else "unknown"
+    return Stream(
+        frames,
+        request=Request(row.method, row.url, row.http_version, row.request_headers, row.request_body, row.started_at),
+        response=Response(row.status, row.response_headers, row.response_body),
+        ending=Ending(row.state if row.state in STATES else None, ended_by if ended_by in ENDED_BY else None),
+        framed=EVENTS_ALONE not in ways,
+        live=CAPTURED in ways,
+        socket=row.socket,
+        lacks=frozenset(lack for lack in Lack if lack in ways),
+    )
+
+
+def end_columns(imported: Stream, state: str, terminal: str | None) -> dict[str, Value]:
     """What a row says of the end: `state` is that of the events, `terminal` the type of the last one's terminal."""
-    end, pieces = imported.end, imported.pieces
+    end, pieces = imported.ending, imported.chunks
     columns: dict[str, Value] = {
         "state": end.state or state_of(imported, state if terminal else "truncated"),
         "ended_by": end.ended_by or ("server" if terminal else None),
         "end_reason": end.reason or terminal,
         "end_ns": end.at_ns,
-        "first_byte_ns": pieces[0].at_ns if pieces else imported.answer.at_ns,
+        "first_byte_ns": pieces[0].at_ns if pieces else imported.response.at_ns,
         "last_byte_ns": pieces[-1].at_ns if pieces else None,
         "wire_size": sum(piece.wire_size for piece in pieces) if pieces else None,
     }
-    if imported.answer.body is None:
+    if imported.response.body is None:
         return columns
-    answer = json_object(imported.answer.body)
+    answer = json_object(imported.response.body)
     usage = answer.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     return columns | {
-        "response_body": imported.answer.body or None,
+        "response_body": imported.response.body or None,
         "event_count": 0,
         "response_id": storable_text(answer.get("id")),
         "input_tokens": storable_int(usage.get("input_tokens")),
@@ -96,7 +122,7 @@ def end_columns(imported: Imported, state: str, terminal: str | None) -> dict[st
     }
 
 
-def file_row(path: Path, imported: Imported, checker: Checker) -> StreamRow:
+def file_row(path: Path, imported: Stream, checker: Checker | Turn) -> StreamRow:
     """The row of a stream that stays in its file."""
     responses = checker.responses
     last = responses[-1] if responses else None
@@ -106,6 +132,7 @@ def file_row(path: Path, imported: Imported, checker: Checker) -> StreamRow:
         "event_count": sum(response.events for response in responses),
         "response_id": responses[0].id if responses else None,
         **_decoded(head_columns(path, imported, _MASKER)),
+        "socket": imported.socket,
         **end_columns(imported, last.state if last else "open", last.terminal_type if last else None),
     }
     columns["model"] = columns["model"] or (responses[0].model if responses else None)
@@ -120,13 +147,13 @@ def _decoded(columns: Mapping[str, Value]) -> dict[str, object]:
     return {**columns, **headers}
 
 
-def state_of(imported: Imported, terminal_state: str = "truncated") -> str:
+def state_of(imported: Stream, terminal_state: str = "truncated") -> str:
     """The state of a stream: `terminal_state` where it has events, else by status and body."""
-    if not imported.answer.is_success:
+    if not imported.response.is_success:
         return "http-error"
-    if imported.answer.body is None:
+    if imported.response.body is None:
         return terminal_state
-    return answer_state(json_object(imported.answer.body))
+    return answer_state(json_object(imported.response.body))
 
 
 def _started_at(path: Path, told: str | None) -> str:

@@ -5,22 +5,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from responses_tap.errors import RecordingError
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported, Skipped
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
-from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder.body import EventBody
 from responses_tap.store import ChunkRow
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
-from responses_tap_viewer.file_facts import end_columns, head_columns
+from responses_tap.stream.judging import checker_for
+from responses_tap.stream.model import Skipped, Stream
+from responses_tap_viewer.file_facts import end_columns, head_columns, socket_columns
 from responses_tap_viewer.streams import (
     InternalError,
     PassedOver,
     Remark,
     UnusableInput,
-    checker_of,
     files_below,
     is_recording,
     is_there,
@@ -99,7 +98,7 @@ def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | Unusabl
         yield f"{path}: {kind} → {', '.join(f'{target.path}#{id_}' for id_ in ids)}"
 
 
-def _import(path: Path, found: Imported, target: _Target, ids: list[int]) -> InternalError | None:
+def _import(path: Path, found: Stream, target: _Target, ids: list[int]) -> InternalError | None:
     """Write one stream, and add its id; an internal error, if that is all that stands in the way of the others."""
     try:
         with telling(str(path), f"{found.place} ".lstrip()):
@@ -114,39 +113,44 @@ def _import(path: Path, found: Imported, target: _Target, ids: list[int]) -> Int
 class _Incoming:
     """A stream on its way from a file into rows."""
 
-    def __init__(self, path: Path, imported: Imported, writer: Writer) -> None:
+    def __init__(self, path: Path, imported: Stream, writer: Writer) -> None:
         self._imported = imported
         self._writer = writer
         columns = head_columns(path, imported, writer.masker)
         self._names_model = columns["model"] is not None
+        self._socket = None if imported.socket is None else writer.add_socket(socket_columns(columns))
+        if self._socket is not None:
+            columns |= {"socket": self._socket, "socket_ns": 0}
         self.id = writer.add_stream(columns)
-        self._events = EventBody(self.id, writer, checker_of(imported, DEFAULT_PROFILE))
+        self._events = EventBody(self.id, writer, checker_for(imported))
 
     def write(self) -> None:
         """Write all of it; where the file breaks off or is damaged, what came before, and then raise what it says."""
         imported, size = self._imported, 0
-        reason, cut = imported.end.reason, imported.cut
+        reason, cut = imported.ending.reason, imported.is_cut
         try:
             for n, taken in enumerate(imported.frames):
                 self._events.take(taken.frame, taken.at_ns or 0, taken.chunk or 0)
                 size += len(taken.frame.raw)
                 if n % _AT_ONCE == _AT_ONCE - 1:
                     self._writer.commit()
-        except (Foreign, OSError) as error:
+        except (UnrecognizedFormat, OSError) as error:
             reason, cut = f"the imported file {error}", True
             raise
         finally:
-            if imported.answer.body is not None:
-                self._events.judge(imported.answer.body)
+            if imported.response.body is not None:
+                self._events.judge(imported.response.body)
             self._events.finish(0, 0, cut=cut)
             self._add_chunks(size)
-            self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.cut))
+            self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.is_cut))
             self._events.publish(settled=True)
+            if self._socket is not None:
+                self._writer.set_socket(self._socket, {"end_ns": imported.ending.at_ns or 0})
             self._writer.commit()
 
     def _add_chunks(self, size: int) -> None:
-        pieces = [tuple(piece) for piece in self._imported.pieces] or [(0, size, 0, size)]
-        for n, (at_ns, wire_size, offset, decoded) in enumerate(pieces if size or self._imported.pieces else ()):
+        pieces = [tuple(piece) for piece in self._imported.chunks] or [(0, size, 0, size)]
+        for n, (at_ns, wire_size, offset, decoded) in enumerate(pieces if size or self._imported.chunks else ()):
             self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, offset, decoded))
 
     def _columns(self, reason: str | None, *, damaged: bool) -> dict[str, Value]:

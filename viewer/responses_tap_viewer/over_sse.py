@@ -5,11 +5,11 @@ from http import HTTPStatus
 
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Frame, enframe
-from responses_tap.timeline import Entry
-from responses_tap_viewer.streams import Stream
+from responses_tap.stream.model import Entry
+from responses_tap_viewer.streams import JudgedStream
 
 
-def over_sse(stream: Stream) -> Stream:
+def over_sse(stream: JudgedStream) -> JudgedStream:
     """The stream as it is where it came as an event stream; a socket's, message by message, as events.
 
     A request that the server refused has got a JSON answer with the error's status.

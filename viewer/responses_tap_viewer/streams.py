@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING
 
 from responses_tap.errors import RecordingError
 from responses_tap.escaping import shorten
-from responses_tap.formats import Damaged, Foreign
-from responses_tap.formats.imported import Answer, Imported, Request, Skipped
+from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
-from responses_tap.protocol.bodies import Head, asks_for_stream
-from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
-from responses_tap.timeline import Entry
-from responses_tap.urls import is_resumption
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import Entry, Request, Response, Skipped, Stream
 
 if TYPE_CHECKING:
-    from responses_tap.filters import Filter
     from responses_tap.store import ChunkRow, Recording, StreamRow
+    from responses_tap.stream.filters import Filter
 
 DEFAULT_RECORDING = Path("recordings/responses.db")
 SAMPLES = Path(__file__).with_name("recordings")
@@ -71,8 +68,8 @@ class Remark(PassedOver):
 
 
 @dataclass(slots=True)
-class Stream:
-    """A stream at hand: its frames with their times, and what the checker found."""
+class JudgedStream:
+    """A stream that has been judged: its frames with their times, and what the checker found."""
 
     source: str
     """The path it comes from, as given."""
@@ -124,13 +121,13 @@ def is_recording(path: Path) -> bool:
         return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
 
 
-def find_stream(name: str) -> Stream:
+def find_stream(name: str) -> JudgedStream:
     """The one stream that `name` means: ID, FILE.db#ID, FILE or FILE#INDEX."""
     with telling(name):
         return _found(name)
 
 
-def _found(name: str) -> Stream:
+def _found(name: str) -> JudgedStream:
     if name.isdecimal():
         return _recorded(default_recording(), int(name))
     path, hash_, number = name.rpartition("#")
@@ -191,7 +188,7 @@ def telling(source: str, words: str = "") -> Iterator[None]:
         raise
     except Damaged as error:
         raise UnusableInput(source, f"{words}{error}") from error
-    except Foreign as error:
+    except UnrecognizedFormat as error:
         raise NoStream(source, f"{words}{error}") from error
     except OSError as error:
         raise UnusableInput(source, f"{words}cannot be read ({error.strerror})") from error
@@ -206,44 +203,29 @@ def internal(error: Exception) -> str:
     return f"an internal error, {told} ({Path(where.filename).name}:{where.lineno}); please report it"
 
 
-def remark_on(imported: Imported) -> str:
+def remark_on(imported: Stream) -> str:
     """How a file was read, and which rules could not be asked, in one line; empty where there is nothing to say."""
     codes = ", ".join(f"{code}…" if len(code) < _CODE else code for code in unasked(imported.lacks))
     lacks = f"{', '.join(sorted(imported.lacks))}; rules not asked: {codes}" if codes else ""
     return "; ".join(filter(None, (imported.remark, lacks)))
 
 
-def as_excerpt(imported: Imported) -> Imported:
+def as_excerpt(imported: Stream) -> Stream:
     """The same stream, which may have begun before its first event and gone on after its last."""
     return replace(imported, lacks=imported.lacks | {Lack.EXCERPT})
 
 
-def checker_of(imported: Imported, profile: str, *, resumed: bool = False) -> Checker:
-    """The checker for a stream out of a file, by what the file tells of its request and answer."""
-    resumed = resumed or is_resumption(imported.request.url)
-    content_type = imported.answer.field("content-type") or ("" if imported.answer.headers else None)
-    head = Head(imported.answer.status, content_type)
-    streamed = imported.answer.body is None or asks_for_stream(imported.request.url, imported.request.body)
-    return Checker(
-        profile,
-        live=imported.live,
-        resumed=resumed,
-        framed=imported.framed,
-        head=head,
-        streamed=streamed,
-        lacks=imported.lacks,
-    )
-
-
-def recorded_stream(recording: "Recording", row: "StreamRow") -> Stream:
+def recorded_stream(recording: "Recording", row: "StreamRow") -> JudgedStream:
     """A stream of an open recording, with its frames and the findings it was recorded with."""
     entries = list(recording.entries(row.id))
     if row.first_byte_ns is None:  # it was imported from a file that has no times
         entries = [entry._replace(at_ns=None) for entry in entries]
-    return Stream(str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id))
+    return JudgedStream(
+        str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id)
+    )
 
 
-def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[Stream]:
+def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[JudgedStream]:
     """The streams that a filter lets pass, of these recordings or of the default one; UnusableInput for none."""
     found = []
     for path in map(Path, recordings) if recordings else [default_recording()]:
@@ -257,7 +239,7 @@ def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[Stream
     return found
 
 
-def _recorded(path: Path, id_: int | None) -> Stream:
+def _recorded(path: Path, id_: int | None) -> JudgedStream:
     with open_existing(path) as recording:
         ids = recording.stream_ids()
         if id_ is None:
@@ -271,7 +253,7 @@ def _recorded(path: Path, id_: int | None) -> Stream:
         return recorded_stream(recording, row)
 
 
-def _from_file(path: str, index: int | None) -> Stream:
+def _from_file(path: str, index: int | None) -> JudgedStream:
     streams = check_file(Path(path), DEFAULT_PROFILE)
     counts = [1 + max((entry.response for entry in stream.entries), default=0) for stream in streams]
     count = sum(counts)
@@ -293,7 +275,7 @@ def _from_file(path: str, index: int | None) -> Stream:
     )
 
 
-def check_file(path: Path, profile: str) -> list[Stream]:
+def check_file(path: Path, profile: str) -> list[JudgedStream]:
     """The streams in a file, checked, with their frames kept; UnusableInput where there are none."""
     readable(path)
     streams = []
@@ -309,24 +291,16 @@ def check_file(path: Path, profile: str) -> list[Stream]:
     return streams
 
 
-def _checked(path: Path, imported: Imported, profile: str) -> Stream:
-    checker = checker_of(imported, profile)
-    entries = []
-    response = 0
-    for n, taken in enumerate(imported.frames):
-        event = checker.feed(taken.frame, taken.at_ns)
-        response = response if event is None else event.response
-        position = None if event is None else event.position
-        entries.append(Entry(n, taken.frame, position, response, taken.at_ns, taken.chunk))
-    if imported.answer.body is not None:
-        checker.feed_whole(imported.answer.body)
-    stream = Stream(str(path), entries=entries, findings=checker.finish(cut=imported.cut), remark=remark_on(imported))
-    if imported.request == Request() and imported.answer == Answer() and not imported.pieces:
+def _checked(path: Path, imported: Stream, profile: str) -> JudgedStream:
+    checker = checker_for(imported, profile)
+    entries = list(judged(imported, checker))
+    stream = JudgedStream(str(path), entries=entries, findings=checker.findings, remark=remark_on(imported))
+    if imported.request == Request() and imported.response == Response() and not imported.chunks:
         return stream
     # Most files have a body and nothing else: the modules of a recording are imported only for the others.
     from responses_tap.store import ChunkRow
     from responses_tap_viewer.file_facts import file_row
 
     stream.row = file_row(path, imported, checker)
-    stream.chunks = [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.pieces)]
+    stream.chunks = [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.chunks)]
     return stream

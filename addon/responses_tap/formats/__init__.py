@@ -1,9 +1,9 @@
-"""A recording's other shapes. Each module knows one; a file that is none of them is `Foreign`."""
+"""The forms in which streams are kept outside a recording. Each module knows one."""
 
 
-class Foreign(Exception):  # noqa: N818 - it names what the file is
-    """A file or text that is no recorded stream; the message is one line: what it is and what was expected."""
+class UnrecognizedFormat(Exception):  # noqa: N818 - it names what the file is
+    """A file or text of none of the formats; the message is one line: what it is and what was expected."""
 
 
-class Damaged(Foreign):
+class Damaged(UnrecognizedFormat):
     """A file that is of one of the formats, but breaks somewhere."""

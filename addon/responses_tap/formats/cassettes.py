@@ -14,9 +14,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-from responses_tap.formats import Damaged, Foreign, values
+from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
-from responses_tap.formats.imported import Answer, End, Headers, Imported, Request, Skipped
+from responses_tap.stream import values
+from responses_tap.stream.model import Ending, Headers, Request, Response, Skipped, Stream
 
 _KEYS = ("interactions", "http_interactions")
 _YAML = re.compile(rb"^(?:http_)?interactions:\s*(?:#.*)?$", re.MULTILINE)
@@ -41,7 +42,7 @@ def is_yaml(start: bytes) -> bool:
     return _YAML.search(start) is not None
 
 
-def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
+def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
     """The event streams of a cassette that was JSON."""
     interactions = next(document[key] for key in _KEYS if isinstance(document.get(key), list))
     return _read(_Interaction(f"interaction {n}", 1, partial(_as_it_is, value)) for n, value in enumerate(interactions))
@@ -51,11 +52,13 @@ def _as_it_is(value: object) -> object:
     return value
 
 
-def read_yaml(file: BinaryIO) -> Iterator[Imported | Skipped]:
-    """The event streams of a cassette in YAML; Foreign where it is none, or too large."""
+def read_yaml(file: BinaryIO) -> Iterator[Stream | Skipped]:
+    """The event streams of a cassette in YAML; UnrecognizedFormat where it is none, or too large."""
     content = file.read(LARGEST_YAML + 1)
     if len(content) > LARGEST_YAML:
-        raise Foreign(f"is a YAML document of more than {LARGEST_YAML >> 20} MB, too large to read; split it")
+        raise UnrecognizedFormat(
+            f"is a YAML document of more than {LARGEST_YAML >> 20} MB, too large to read; split it"
+        )
     return _read(_interactions(content))
 
 
@@ -79,7 +82,9 @@ def _interactions(content: bytes) -> Iterator[_Interaction]:
         def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 (as ruamel has it)
             self.nodes += 1
             if self.nodes > _MOST_NODES:
-                raise Foreign(f"is a YAML document of more than {_MOST_NODES:,} values, too many to read; split it")
+                raise UnrecognizedFormat(
+                    f"is a YAML document of more than {_MOST_NODES:,} values, too many to read; split it"
+                )
             return super().compose_node(parent, index)
 
     yaml = YAML(typ="safe", pure=True)
@@ -96,9 +101,11 @@ def _interactions(content: bytes) -> Iterator[_Interaction]:
         with warnings.catch_warnings(action="ignore"):
             root = yaml.compose(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise Foreign(f"is YAML that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})") from error
+        raise UnrecognizedFormat(
+            f"is YAML that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})"
+        ) from error
     except RecursionError as error:
-        raise Foreign("is YAML that is nested too deeply") from error
+        raise UnrecognizedFormat("is YAML that is nested too deeply") from error
     except (YAMLError, *_FAULTS) as error:
         raise Damaged(f"is YAML that breaks{_problem(error)}") from error
     pairs = root.value if isinstance(root, MappingNode) else []
@@ -116,7 +123,7 @@ def _problem(error: Exception) -> str:
     return f"{where} ({why})"
 
 
-def _read(interactions: Iterable[_Interaction]) -> Iterator[Imported | Skipped]:
+def _read(interactions: Iterable[_Interaction]) -> Iterator[Stream | Skipped]:
     return streams(map(_exchange, interactions), "a cassette", _BODIES)
 
 
@@ -135,9 +142,9 @@ def _exchange(interaction: _Interaction) -> Exchange | Skipped:
                 body=posted.decode(errors="replace") if posted else None,
                 started_at=_time(told.get("recorded_at")),
             ),
-            Answer(_status(response), _headers(response.get("headers"))),
+            Response(_status(response), _headers(response.get("headers"))),
             _body(response),
-            End(at_ns=_nanoseconds(response.get("duration"))),
+            Ending(at_ns=_nanoseconds(response.get("duration"))),
             line,
         )
     except binascii.Error as error:

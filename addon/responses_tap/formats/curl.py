@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Answer, Imported, Request, Taken
-from responses_tap.formats.raw import looks_like_events, sifted
-from responses_tap.protocol.sse import decode
+from responses_tap.formats import UnrecognizedFormat
+from responses_tap.formats.raw import sifted
+from responses_tap.protocol.sse import decode, looks_like_events
+from responses_tap.stream.model import Request, Response, Stream, TimedFrame
 
 _STATUS = re.compile(rb"(?:< )?(HTTP/\d(?:\.\d)?) (\d{3})\b")
 _REQUEST = re.compile(rb"> ([A-Z]+) (\S+) (HTTP/\d(?:\.\d)?)\s*$")
@@ -31,8 +31,8 @@ def is_curl(start: bytes) -> bool:
     return any(pattern.match(start) for pattern in (_STATUS, _SENT, _NOTE, _METER))
 
 
-def read(lines: Iterable[bytes]) -> Iterator[Imported]:
-    """The answers in these lines, one after the other; Foreign where there is none."""
+def read(lines: Iterable[bytes]) -> Iterator[Stream]:
+    """The answers in these lines, one after the other; UnrecognizedFormat where there is none."""
     text = _Text(lines)
     found = 0
     while (head := _head(text)) is not None:
@@ -42,7 +42,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Imported]:
         for _ in body:  # what the reader has left of it
             pass
     if not found:
-        raise Foreign("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
+        raise UnrecognizedFormat("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
 
 
 class _Text:
@@ -113,7 +113,9 @@ def _head(text: _Text) -> _Head | None:
         elif in_answer:
             head.received += _header(line.removeprefix(b"< "))
         elif line.strip():
-            raise Foreign(f"has a line {text.number} that is none of curl's; expected `HTTP/1.1 200 OK` or `> POST …`")
+            raise UnrecognizedFormat(
+                f"has a line {text.number} that is none of curl's; expected `HTTP/1.1 200 OK` or `> POST …`"
+            )
     return head if head.status is not None else None
 
 
@@ -143,21 +145,21 @@ def _body(text: _Text) -> Iterator[bytes]:
         yield _LEFT.sub(b"", line)
 
 
-def _imported(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Imported:
+def _imported(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Stream:
     host = next((value for name, value in head.sent if name.lower() == "host"), "")
     scheme = "http" if text.secure is False or (text.secure is None and ":" in host) else "https"
     url = f"{scheme}://{host}{head.request.url}" if host and head.request.url.startswith("/") else head.request.url
     request = replace(head.request, url=url, headers=tuple(head.sent))
-    answer = Answer(head.status, tuple(head.received))
+    answer = Response(head.status, tuple(head.received))
     first = next(body, b"")
     body = itertools.chain([first], body)
     if not answer.is_event_stream and not looks_like_events(first):
-        return Imported(iter(()), place, request, replace(answer, body=b"".join(body)))
+        return Stream(iter(()), place, request, replace(answer, body=b"".join(body)))
     frames = sifted(_taken(body, text), is_ours=True)
-    return Imported(frames, place, request, answer)
+    return Stream(frames, place, request, answer)
 
 
-def _taken(body: Iterator[bytes], text: _Text) -> Iterator[Taken]:
+def _taken(body: Iterator[bytes], text: _Text) -> Iterator[TimedFrame]:
     for frame in decode(body):
         lines = frame.raw[max(0, frame.raw.find(b"data")) :].count(b"\n")
-        yield Taken(frame, line=text.number - lines + 1)
+        yield TimedFrame(frame, line=text.number - lines + 1)

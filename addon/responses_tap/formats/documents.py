@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, BinaryIO
 
-from responses_tap.formats import Foreign
+from responses_tap.formats import UnrecognizedFormat
 
 LARGEST = 512 << 20
 """Bytes: a larger document would need several times its size in memory."""
@@ -14,26 +14,28 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 def load(file: BinaryIO, start: bytes = b"") -> Any:  # noqa: ANN401 (JSON)
-    """The JSON value in `file`, of which `start` has been read; Foreign where it is none, or too large."""
+    """The JSON value in `file`, of which `start` has been read; UnrecognizedFormat where it is none, or too large."""
     return parse(start + file.read(max(0, LARGEST + 1 - len(start))))
 
 
 def parse(content: bytes) -> Any:  # noqa: ANN401 (JSON)
-    """The JSON value in these bytes; Foreign as for `load`."""
+    """The JSON value in these bytes; UnrecognizedFormat as for `load`."""
     if len(content) > LARGEST:
-        raise Foreign(f"is a JSON document of more than {LARGEST >> 20} MB, too large to read; split it")
+        raise UnrecognizedFormat(f"is a JSON document of more than {LARGEST >> 20} MB, too large to read; split it")
     if _values(content) > MOST_VALUES:
-        raise Foreign(f"is a JSON document of more than {MOST_VALUES:,} values, too many to read; split it")
+        raise UnrecognizedFormat(f"is a JSON document of more than {MOST_VALUES:,} values, too many to read; split it")
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise Foreign(f"is JSON that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})") from error
+        raise UnrecognizedFormat(
+            f"is JSON that is not UTF-8 (line {content.count(b'\n', 0, error.start) + 1})"
+        ) from error
     except json.JSONDecodeError as error:
-        raise Foreign(f"is JSON that breaks in line {error.lineno} ({error.msg})") from error
+        raise UnrecognizedFormat(f"is JSON that breaks in line {error.lineno} ({error.msg})") from error
     except ValueError as error:  # Python's limit of digits
-        raise Foreign("is JSON with a number too long to read") from error
+        raise UnrecognizedFormat("is JSON with a number too long to read") from error
     except RecursionError as error:
-        raise Foreign("is JSON that is nested too deeply") from error
+        raise UnrecognizedFormat("is JSON that is nested too deeply") from error
 
 
 def _values(content: bytes) -> int:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from responses_tap.coding import ContentDecoder
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Answer, End, Imported, Request, Skipped, Taken
-from responses_tap.formats.raw import looks_like_events, sifted
-from responses_tap.protocol.sse import decode
+from responses_tap.formats import UnrecognizedFormat
+from responses_tap.formats.raw import sifted
+from responses_tap.protocol.sse import decode, looks_like_events
+from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream, TimedFrame
 from responses_tap.urls import split
 
 _NAMED = 5
@@ -22,11 +22,11 @@ class Exchange(NamedTuple):
     place: str
     """Where in its file it is: `entry 3`."""
     request: Request
-    answer: Answer
+    response: Response
     """Its head."""
     body: bytes | None
     """The answer's body, None where the file does not have it."""
-    end: End = End()
+    ending: Ending = Ending()
     line: int = 1
     """In which line of the file it begins."""
     live: bool = False
@@ -36,7 +36,7 @@ class Exchange(NamedTuple):
     @property
     def is_stream(self) -> bool:
         """Whether the answer is called an event stream."""
-        return self.answer.is_event_stream or self.mime.lower().startswith("text/event-stream")
+        return self.response.is_event_stream or self.mime.lower().startswith("text/event-stream")
 
     @property
     def is_named_ours(self) -> bool:
@@ -49,8 +49,8 @@ class Exchange(NamedTuple):
         return self.is_stream or self.is_named_ours
 
 
-def streams(exchanges: Iterable[Imported | Exchange | Skipped], kind: str, bodies: str) -> Iterator[Imported | Skipped]:
-    """The streams among the exchanges, and what else there is; Foreign where nothing is of this API.
+def streams(exchanges: Iterable[Stream | Exchange | Skipped], kind: str, bodies: str) -> Iterator[Stream | Skipped]:
+    """The streams among the exchanges, and what else there is; UnrecognizedFormat where nothing is of this API.
 
     `kind` is what the file is called, `bodies` how a person gets one that has the answers' bodies.
     """
@@ -63,31 +63,31 @@ def streams(exchanges: Iterable[Imported | Exchange | Skipped], kind: str, bodie
             found = True
             yield _stream(exchange, bodies) if isinstance(exchange, Exchange) else exchange
     if not found:
-        raise Foreign(f"is {kind} with no event stream of the Responses API (of {len(passed)} requests)")
+        raise UnrecognizedFormat(f"is {kind} with no event stream of the Responses API (of {len(passed)} requests)")
     if passed:
         more = f" and {len(passed) - _NAMED} more" if len(passed) > _NAMED else ""
         yield Skipped(f"{', '.join(passed[:_NAMED])}{more}:", "no event stream", fault=False)
 
 
-def _stream(exchange: Exchange, bodies: str) -> Imported | Skipped:
+def _stream(exchange: Exchange, bodies: str) -> Stream | Skipped:
     """The stream of an exchange that may be of this API."""
-    place, answer, body = exchange.place, exchange.answer, exchange.body
+    place, answer, body = exchange.place, exchange.response, exchange.body
     if not body:
         return Skipped(place, f"has no response body; {bodies}", fault=True)
     try:
         body = _decoded(body, answer.field("content-encoding"))
     except ValueError as error:
         return Skipped(place, f"has a response body that cannot be decoded ({error})", fault=True)
-    frames: Iterator[Taken] = iter(())
+    frames: Iterator[TimedFrame] = iter(())
     if exchange.is_stream or looks_like_events(body):
         try:
-            taken = (Taken(frame, line=exchange.line) for frame in decode([body]))
+            taken = (TimedFrame(frame, line=exchange.line) for frame in decode([body]))
             frames = sifted(taken, is_ours=exchange.is_named_ours)
-        except Foreign as error:
+        except UnrecognizedFormat as error:
             return Skipped(place, str(error), fault=False)
     else:
         answer = replace(answer, body=body)
-    return Imported(frames, place, exchange.request, answer, exchange.end, live=exchange.live)
+    return Stream(frames, place, exchange.request, answer, exchange.ending, live=exchange.live)
 
 
 def _decoded(body: bytes, encodings: str | None) -> bytes:

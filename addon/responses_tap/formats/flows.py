@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 from responses_tap.coding import ContentDecoder
-from responses_tap.formats import Damaged, documents, values
+from responses_tap.formats import Damaged, documents
 from responses_tap.formats.exchanges import Exchange, streams
-from responses_tap.formats.imported import Answer, End, Headers, Imported, Request, Skipped
 from responses_tap.privacy.documents import as_text
+from responses_tap.stream import values
+from responses_tap.stream.model import Ending, Headers, Request, Response, Skipped, Stream
 
 if TYPE_CHECKING:
     from mitmproxy.flow import Flow
@@ -28,7 +29,7 @@ def is_flows(start: bytes) -> bool:
     return _START.match(start) is not None
 
 
-def read(file: BinaryIO) -> Iterator[Imported | Skipped]:
+def read(file: BinaryIO) -> Iterator[Stream | Skipped]:
     """The event streams among the flows, one flow in memory at a time; Damaged where the file breaks."""
     return streams(_exchanges(file), "a flow file of mitmproxy", _BODIES)
 
@@ -49,7 +50,7 @@ def _exchanges(file: BinaryIO) -> Iterator[Exchange | Skipped]:
             if isinstance(flow, HTTPFlow):
                 yield _exchange(flow, place)
             else:
-                yield Exchange(place, Request(), Answer(), None)
+                yield Exchange(place, Request(), Response(), None)
         except FlowReadException as error:
             raise Damaged(f"is a flow file that breaks in {place} ({error})") from error
         except (
@@ -94,11 +95,11 @@ def _exchange(flow: "HTTPFlow", place: str) -> Exchange | Skipped:
         datetime.fromtimestamp(started, UTC).isoformat(),
     )
     if response is None:
-        answer = Exchange(place, sent, Answer(), None)
+        answer = Exchange(place, sent, Response(), None)
         why = f"has no answer ({flow.error.msg if flow.error else 'it was still open'})"
         return Skipped(place, why, fault=True) if answer.is_ours else answer
-    head = Answer(response.status_code, _headers(response.headers), at_ns=_since(started, response.timestamp_start))
-    found = Exchange(place, sent, head, response.raw_content, _end(flow), live=True)
+    head = Response(response.status_code, _headers(response.headers), at_ns=_since(started, response.timestamp_start))
+    found = Exchange(place, sent, head, response.raw_content, _ending(flow), live=True)
     if flow.websocket is not None and found.is_ours:
         return Skipped(place, "is a WebSocket, whose messages cannot be read from a flow file yet", fault=True)
     return found
@@ -109,13 +110,13 @@ def _text(headers: "FlowHeaders", body: bytes | None) -> str | None:
     return as_text(ContentDecoder(headers.get("content-encoding")).decode(body)) if body else None
 
 
-def _end(flow: "HTTPFlow") -> End:
+def _ending(flow: "HTTPFlow") -> Ending:
     assert flow.response is not None
     at_ns = _since(flow.request.timestamp_start, flow.response.timestamp_end)
     if flow.error is None:
-        return End(at_ns=at_ns)
+        return Ending(at_ns=at_ns)
     by = "client" if "client disconnected" in flow.error.msg.lower() else "network"
-    return End(None, by, flow.error.msg, at_ns)
+    return Ending(None, by, flow.error.msg, at_ns)
 
 
 def _since(start: float, at: float | None) -> int | None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from responses_tap.formats import Foreign, values
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
-from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
 from responses_tap.protocol.sse import decode
+from responses_tap.stream import values
+from responses_tap.stream.model import Chunk, Ending, Headers, Request, Response, Skipped, Stream, TimedFrame
 
 CUSTOM = "_responses_tap"
 """The field of an entry in which our export keeps what HAR has no field for."""
@@ -22,15 +23,15 @@ def is_har(document: object) -> bool:
     return isinstance(document, dict) and isinstance(document.get("log"), dict) and "entries" in document["log"]
 
 
-def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
-    """The event streams among the entries; Foreign where there are none."""
+def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
+    """The event streams among the entries; UnrecognizedFormat where there are none."""
     entries = document["log"]["entries"]
     if not isinstance(entries, list) or not entries:
-        raise Foreign("is a HAR without entries")
+        raise UnrecognizedFormat("is a HAR without entries")
     return streams((_read_entry(entry, f"entry {n}") for n, entry in enumerate(entries)), "a HAR", _BODIES)
 
 
-def _read_entry(entry: dict[str, Any], place: str) -> Imported | Exchange | Skipped:
+def _read_entry(entry: dict[str, Any], place: str) -> Stream | Exchange | Skipped:
     try:
         return _own(entry, place) if CUSTOM in entry else _exchange(entry, place)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -40,7 +41,7 @@ def _read_entry(entry: dict[str, Any], place: str) -> Imported | Exchange | Skip
 def _exchange(entry: dict[str, Any], place: str) -> Exchange | Skipped:
     content = entry["response"].get("content") or {}
     found = Exchange(
-        place, _request(entry), _answer(entry["response"]), None, _end(entry), mime=str(content.get("mimeType"))
+        place, _request(entry), _response(entry["response"]), None, _ending(entry), mime=str(content.get("mimeType"))
     )
     if not found.is_ours:
         return found
@@ -52,9 +53,9 @@ def _exchange(entry: dict[str, Any], place: str) -> Exchange | Skipped:
         return Skipped(place, f"has content that is no base64 ({error})", fault=True)
 
 
-def _own(entry: dict[str, Any], place: str) -> Imported:
+def _own(entry: dict[str, Any], place: str) -> Stream:
     """A stream that our export wrote, with its times; ValueError where its body has been changed since."""
-    custom, answer = entry[CUSTOM], _answer(entry["response"])
+    custom, answer = entry[CUSTOM], _response(entry["response"])
     if custom["version"] != CUSTOM_VERSION:
         raise ValueError(f"{CUSTOM} is of version {custom['version']!r}; this program reads {CUSTOM_VERSION}")
     body = _body(entry["response"]["content"]) or b""
@@ -62,14 +63,14 @@ def _own(entry: dict[str, Any], place: str) -> Imported:
     if len(frames) != len(custom["frames"]):
         raise ValueError(f"its body has {len(frames)} frames, {CUSTOM} times for {len(custom['frames'])}")
     times = [(values.optional_count(at_ns), values.optional_count(chunk)) for at_ns, chunk in custom["frames"]]
-    taken = [Taken(frame, *time, 1) for frame, time in zip(frames, times, strict=True)]
-    return Imported(
+    taken = [TimedFrame(frame, *time, 1) for frame, time in zip(frames, times, strict=True)]
+    return Stream(
         iter(taken),
         place,
         _request(entry) if custom["request"] else Request(started_at=values.optional_text(custom["started_at"])),
-        replace(answer, body=None if frames else body or None) if custom["answer"] else Answer(),
-        End(*custom["end"] or ()),
-        tuple(Piece(*map(values.count, chunk)) for chunk in custom["chunks"]),
+        replace(answer, body=None if frames else body or None) if custom["answer"] else Response(),
+        Ending(*custom["end"] or ()),
+        tuple(Chunk(*map(values.count, chunk)) for chunk in custom["chunks"]),
         live=bool(custom["live"]),
         mark=custom["mark"],
         note=custom["note"],
@@ -98,8 +99,8 @@ def _request(entry: dict[str, Any]) -> Request:
     )
 
 
-def _answer(response: dict[str, Any]) -> Answer:
-    return Answer(values.status(response.get("status")), _headers(response))
+def _response(response: dict[str, Any]) -> Response:
+    return Response(values.status(response.get("status")), _headers(response))
 
 
 def _headers(message: dict[str, Any]) -> Headers:
@@ -108,6 +109,6 @@ def _headers(message: dict[str, Any]) -> Headers:
     return tuple((name, value) for name, value in pairs if not name.startswith(":"))
 
 
-def _end(entry: dict[str, Any]) -> End:
+def _ending(entry: dict[str, Any]) -> Ending:
     """A HAR tells when the answer was whole, not when its events came."""
-    return End(at_ns=values.time_ns(entry.get("time"), 1e6))
+    return Ending(at_ns=values.time_ns(entry.get("time"), 1e6))

@@ -5,49 +5,49 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from responses_tap.formats import Damaged, Foreign
-from responses_tap.formats.imported import Imported, Taken
+from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.sse import DONE_MARKER, Frame
+from responses_tap.stream.model import Stream, TimedFrame
 
 _LOOK_AT = 64
 """Lines looked at before a file is taken for what it is not."""
 
 
-def read_lines(lines: Iterable[bytes]) -> Imported:
-    """The stream of these lines; Foreign, here or while they are read, for a line that is no JSON object."""
+def read_lines(lines: Iterable[bytes]) -> Stream:
+    """The stream of these lines; UnrecognizedFormat, here or while they are read, for a line that is no JSON object."""
     frames = _of_lines(lines)
     first = list(itertools.islice(frames, _LOOK_AT))
     _refuse_other_lines([taken.frame.data for taken in first])
-    return Imported(itertools.chain(first, frames), framed=False)
+    return Stream(itertools.chain(first, frames), framed=False)
 
 
-def read_array(document: list[Any]) -> Imported:
-    """The stream of these events; Foreign where they are none."""
+def read_array(document: list[Any]) -> Stream:
+    """The stream of these events; UnrecognizedFormat where they are none."""
     for n, value in enumerate(document):
         if not isinstance(value, dict):
-            raise Foreign(f"is a JSON array whose element {n} is no object; expected events")
+            raise UnrecognizedFormat(f"is a JSON array whose element {n} is no object; expected events")
     data = [json.dumps(value).encode() for value in document]
     _refuse_other_lines(data[:_LOOK_AT])
-    return Imported((Taken(framed(entry, parse(entry)), line=1) for entry in data), framed=False)
+    return Stream((TimedFrame(framed(entry, parse(entry)), line=1) for entry in data), framed=False)
 
 
-def _of_lines(lines: Iterable[bytes]) -> Iterator[Taken]:
+def _of_lines(lines: Iterable[bytes]) -> Iterator[TimedFrame]:
     for number, line in enumerate(lines, 1):
         data = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
         if not data:
             continue
         if data == DONE_MARKER:
-            yield Taken(Frame(b"data: [DONE]\n\n", None, data), line=number)
+            yield TimedFrame(Frame(b"data: [DONE]\n\n", None, data), line=number)
             continue
         event = parse(data)
         broken = event.fault is not None and event.fault.kind == "not-json"
         if broken and data.startswith(b"{") and not line.endswith(b"\n"):
-            yield Taken(Frame(b"data: " + data, None, data, complete=False), line=number)
+            yield TimedFrame(Frame(b"data: " + data, None, data, complete=False), line=number)
         elif broken or not data.startswith(b"{"):
             raise Damaged(f"has no JSON object in line {number}; expected one event a line")
         else:
-            yield Taken(framed(data, event), line=number)
+            yield TimedFrame(framed(data, event), line=number)
 
 
 def framed(data: bytes, event: Event) -> Frame:
@@ -59,4 +59,6 @@ def framed(data: bytes, event: Event) -> Frame:
 def _refuse_other_lines(data: Sequence[bytes | None]) -> None:
     types = [parse(entry).type or "" for entry in data if entry]
     if not any(type_ == "error" or type_.startswith("response.") for type_ in types):
-        raise Foreign('is JSON without an event of the Responses API; expected objects with `"type": "response.…"`')
+        raise UnrecognizedFormat(
+            'is JSON without an event of the Responses API; expected objects with `"type": "response.…"`'
+        )

@@ -4,11 +4,11 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from responses_tap.formats import Foreign
-from responses_tap.formats.imported import Imported, Taken
+from responses_tap.formats import UnrecognizedFormat
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.other_apis import api_of
-from responses_tap.protocol.sse import Frame, decode
+from responses_tap.protocol.sse import Frame, decode, looks_like_events
+from responses_tap.stream.model import Stream, TimedFrame
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 _LOOK_AT = 64
@@ -20,11 +20,11 @@ _LISTED = re.compile(rb"^event: ?(?:response\.|\{)", re.MULTILINE)
 _EXPECTED = "expected an event stream (`data: {…}` lines)"
 
 
-def read(pieces: Iterator[bytes]) -> Imported:
-    """The stream whose body comes in these pieces; Foreign where it is something else."""
+def read(pieces: Iterator[bytes]) -> Stream:
+    """The stream whose body comes in these pieces; UnrecognizedFormat where it is something else."""
     first = next(pieces, b"")
-    frames = (Taken(frame) for frame in decode(itertools.chain([first], pieces)))
-    return Imported(sifted(frames, is_ours=_has_fields_alone(first)))
+    frames = map(TimedFrame, decode(itertools.chain([first], pieces)))
+    return Stream(sifted(frames, is_ours=_has_fields_alone(first)))
 
 
 def _has_fields_alone(text: bytes) -> bool:
@@ -36,13 +36,8 @@ def _has_fields_alone(text: bytes) -> bool:
     return fields <= _FIELDS and (b"data" in fields or _LISTED.search(text) is None)
 
 
-def looks_like_events(start: bytes) -> bool:
-    """Whether a body that begins so is an event stream, whatever the server calls it."""
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"event:", b"data:", b"id:", b"retry:", b":"))
-
-
-def sifted(frames: Iterator[Taken], *, is_ours: bool) -> Iterator[Taken]:
-    """The same frames; Foreign where the first of them show that they are no stream of this API.
+def sifted(frames: Iterator[TimedFrame], *, is_ours: bool) -> Iterator[TimedFrame]:
+    """The same frames; UnrecognizedFormat where the first of them show that they are no stream of this API.
 
     `is_ours` says that they are meant to be one: then it is for the rules to say that there is no event (LC110).
     """
@@ -63,14 +58,14 @@ def utf_16(head: bytes) -> str | None:
 
 
 def refuse_foreign(head: bytes) -> None:
-    """Raise Foreign where a file that begins so is no text that could hold events."""
+    """Raise UnrecognizedFormat where a file that begins so is no text that could hold events."""
     if not head.removeprefix(b"\xef\xbb\xbf").strip():
-        raise Foreign(f"is empty; {_EXPECTED}")
+        raise UnrecognizedFormat(f"is empty; {_EXPECTED}")
     # A NUL in a text is no more than that: a model may say it.
     if b"\x00" in head[:4096] and not looks_like_events(head) and head.lstrip()[:1] not in (b"{", b"["):
-        raise Foreign(f"is binary; {_EXPECTED}")
+        raise UnrecognizedFormat(f"is binary; {_EXPECTED}")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" and not head.startswith(b"< "):
-        raise Foreign(f"is HTML or XML, an error page perhaps; {_EXPECTED}")
+        raise UnrecognizedFormat(f"is HTML or XML, an error page perhaps; {_EXPECTED}")
 
 
 def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
@@ -79,7 +74,7 @@ def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
         # Keepalives, behind which events may still come.
         if is_ours or (len(frames) == _LOOK_AT and all(_has_fields_alone(frame.raw) for frame in frames)):
             return
-        raise Foreign(f"has no `data:` line with an event; {_EXPECTED}")
+        raise UnrecognizedFormat(f"has no `data:` line with an event; {_EXPECTED}")
     events = [parse(frame.data or b"") for frame in with_data]
     if any(event.type is not None for event in events):
         return
@@ -87,4 +82,4 @@ def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
         return  # for the rules to say, too: whoever was sent this expected another API
     if not any(event.data for event in events) and all(event.fault for event in events):
         return  # every event is damaged: that is for the rules to say
-    raise Foreign('has events without a type; expected events of the Responses API (`"type": "response.…"`)')
+    raise UnrecognizedFormat('has events without a type; expected events of the Responses API (`"type": "response.…"`)')

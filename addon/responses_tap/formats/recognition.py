@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple, cast
 from responses_tap.coding import MOST_TIMES, UNSUSPICIOUS
 from responses_tap.formats import (
     Damaged,
-    Foreign,
+    UnrecognizedFormat,
     cassettes,
     curl,
     documents,
@@ -21,8 +21,9 @@ from responses_tap.formats import (
     raw,
     trace,
 )
-from responses_tap.formats.imported import Imported, Skipped
 from responses_tap.protocol.profiles import Lack
+from responses_tap.protocol.sse import looks_like_events
+from responses_tap.stream.model import Skipped, Stream
 
 _PIECE = 1 << 20
 """Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
@@ -35,11 +36,11 @@ class Source(NamedTuple):
     """A file that is recognised: what it is, and what is in it. The file stays open until that is read."""
 
     kind: str
-    streams: Iterator[Imported | Skipped]
+    streams: Iterator[Stream | Skipped]
 
 
 def recognise(file: BinaryIO) -> Source:
-    """What `file` is; Foreign, here or while its streams are read, where it is none of our formats."""
+    """What `file` is; UnrecognizedFormat, here or while its streams are read, where it is none of our formats."""
     head, whole = _opened(file)
     if not head.startswith(_GZIP):
         return _decoded(head, whole)
@@ -58,7 +59,7 @@ def _told_or_paste(head: bytes, file: BinaryIO) -> Source:
     kept = _Kept(file)
     try:
         return _told(head, cast(BinaryIO, io.BufferedReader(kept, _PIECE)))
-    except Foreign as error:
+    except UnrecognizedFormat as error:
         if (paste := kept.paste(error)) is None:
             raise
         return paste
@@ -77,23 +78,23 @@ def _told(head: bytes, file: BinaryIO) -> Source:
         return Source("curl's output", _begun(curl.read(file)))
     if start == b"{":
         return _objects(file)
-    if cassettes.is_yaml(head) and not raw.looks_like_events(head):
+    if cassettes.is_yaml(head) and not looks_like_events(head):
         return Source("a VCR cassette in YAML", cassettes.read_yaml(file))
     if pastes.is_shortened(head):
-        raise Foreign("is an event stream from which something was left out")
+        raise UnrecognizedFormat("is an event stream from which something was left out")
     return Source("an event stream", iter([raw.read(iter(lambda: file.read(_PIECE), b""))]))
 
 
-def _begun(streams: Iterator[Imported]) -> Iterator[Imported | Skipped]:
+def _begun(streams: Iterator[Stream]) -> Iterator[Stream | Skipped]:
     """The same streams; what is wrong with the first of them is raised now."""
     return itertools.chain([next(streams)], streams)
 
 
 def _transcoded(file: BinaryIO, encoding: str) -> bytes:
-    """A text in UTF-16, such as PowerShell's `>` writes, as UTF-8; Foreign where it is too large or none."""
+    """A text in UTF-16, such as PowerShell's `>` writes, as UTF-8; UnrecognizedFormat where it is too large or none."""
     content = file.read(pastes.LARGEST + 1)
     if len(content) > pastes.LARGEST:
-        raise Foreign(
+        raise UnrecognizedFormat(
             f"is UTF-16 of more than {pastes.LARGEST >> 20} MB; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"
         )
     return content.decode(encoding, errors="replace").encode(errors="replace")
@@ -158,8 +159,8 @@ class _Kept(_Passing):
         """Keep nothing any longer."""
         self._read = None
 
-    def paste(self, error: Foreign) -> Source | None:
-        """The file as a paste, where it is one; Foreign with its name where it is something else that is known."""
+    def paste(self, error: UnrecognizedFormat) -> Source | None:
+        """The file as a paste, where it is one; UnrecognizedFormat names what else it is, where that is known."""
         if self._read is None:
             return None
         content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
@@ -167,7 +168,7 @@ class _Kept(_Passing):
         if paste is not None and (not isinstance(error, Damaged) or paste.stream.lacks - {Lack.EXCERPT}):
             return Source(paste.kind, iter([paste.stream]))
         if not isinstance(error, Damaged) and (words := pastes.refusals.named(content)):
-            raise Foreign(words) from error
+            raise UnrecognizedFormat(words) from error
         return None
 
 
@@ -211,7 +212,7 @@ def _objects(file: BinaryIO) -> Source:
             break
     try:
         first = documents.parse(read[-1])
-    except Foreign:  # an object over several lines, or what it breaks in is told with its line
+    except UnrecognizedFormat:  # an object over several lines, or what it breaks in is told with its line
         return _document(documents.load(file, b"".join(read)))
     if isinstance(first, dict) and isinstance(first.get("type"), str):
         return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))
@@ -221,7 +222,7 @@ def _objects(file: BinaryIO) -> Source:
 
 def _array(document: object) -> Source:
     if not isinstance(document, list):
-        raise Foreign(f"is JSON; {_EXPECTED}")
+        raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")
     return Source("a JSON array of events", iter([json_events.read_array(document)]))
 
 
@@ -233,7 +234,7 @@ def _document(document: object) -> Source:
     if isinstance(document, dict) and cassettes.is_cassette(document):
         return Source("a VCR cassette in JSON", cassettes.read(document))
     if isinstance(document, dict) and "error" in document:
-        raise Foreign(f"is an error answer in JSON; {_EXPECTED}")
+        raise UnrecognizedFormat(f"is an error answer in JSON; {_EXPECTED}")
     if isinstance(document, dict) and document.get("object") == "response":
-        raise Foreign(f"is a whole response in JSON, not its stream; {_EXPECTED}")
-    raise Foreign(f"is JSON; {_EXPECTED}")
+        raise UnrecognizedFormat(f"is a whole response in JSON, not its stream; {_EXPECTED}")
+    raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")

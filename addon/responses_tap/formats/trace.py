@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from responses_tap.formats import Foreign, values
-from responses_tap.formats.imported import Answer, End, Headers, Imported, Piece, Request, Skipped, Taken
-from responses_tap.protocol.events import parse
-from responses_tap.protocol.sse import Frame, enframe, framed, message_frame
+from responses_tap.formats import UnrecognizedFormat
+from responses_tap.protocol.sse import Frame, framed, message_frame
+from responses_tap.stream import values
+from responses_tap.stream.model import Chunk, Ending, Headers, Request, Response, Skipped, Stream, TimedFrame
 
 VERSION = 1
 _NAME = "responses-tap trace"
@@ -19,13 +19,15 @@ def is_trace(document: object) -> bool:
     return isinstance(document, dict) and document.get("format") == _NAME
 
 
-def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
-    """The streams of a trace; Foreign where it is of a version that this one does not know."""
+def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
+    """The streams of a trace; UnrecognizedFormat where it is of a version that this one does not know."""
     if document.get("version") != VERSION:
-        raise Foreign(f"is a trace of version {document.get('version')!r}, this program reads {VERSION}; upgrade it")
+        raise UnrecognizedFormat(
+            f"is a trace of version {document.get('version')!r}, this program reads {VERSION}; upgrade it"
+        )
     streams = document.get("streams")
     if not isinstance(streams, list) or not streams:
-        raise Foreign("is a trace without streams")
+        raise UnrecognizedFormat("is a trace without streams")
     for n, stream in enumerate(streams):
         try:
             imported = _read_stream(stream, f"stream {n}")
@@ -35,43 +37,33 @@ def read(document: dict[str, Any]) -> Iterator[Imported | Skipped]:
             yield imported
 
 
-def _read_stream(stream: dict[str, Any], place: str) -> Imported | Skipped:
-    if stream.get("route") == "websocket" and stream["frames"]:
-        stream = _over_sse(stream)
+def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
     # The frames are looked at now, so that a damaged one is told with its stream.
-    frames = list(_frames(stream["frames"]))
-    end = End(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
-    pieces = tuple(Piece(*(values.count(piece[name]) for name in Piece._fields)) for piece in stream.get("chunks", ()))
+    is_socket = stream.get("route") == "websocket" and bool(stream["frames"])  # none: the handshake was refused
+    frames = list((_messages if is_socket else _frames)(stream["frames"]))
+    ending = Ending(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
+    pieces = tuple(Chunk(*(values.count(piece[name]) for name in Chunk._fields)) for piece in stream.get("chunks", ()))
     told = "request" in stream
-    request, answer = (_request(stream), _answer(stream["response"])) if told else (Request(), Answer())
+    request, answer = (_request(stream), _response(stream["response"])) if told else (Request(), Response())
     live = bool(stream.get("live"))
     mark, note = stream.get("mark"), stream.get("note")
-    return Imported(iter(frames), place, request, answer, end, pieces, live=live, mark=mark, note=note)
+    socket = values.count(stream.get("socket") or 0) if is_socket else None
+    return Stream(iter(frames), place, request, answer, ending, pieces, live=live, socket=socket, mark=mark, note=note)
 
 
-def _over_sse(stream: dict[str, Any]) -> dict[str, Any]:
-    """A response of a WebSocket as the event stream, or the refusal, that it would have been over HTTP."""
-    response = stream["response"]
-    if stream.get("state") == "http-error":
-        body = b"".join(map(_raw, stream["frames"]))
-        return stream | {"frames": [], "chunks": (), "response": response | {"body": body.decode(errors="replace")}}
-    frames = [frame | {"raw": _enframed(frame).decode(errors="replace")} for frame in stream["frames"]]
-    headers = [["Content-Type", "text/event-stream"], *response["headers"]]
-    return stream | {"frames": frames, "chunks": (), "response": response | {"status": 200, "headers": headers}}
-
-
-def _enframed(frame: dict[str, Any]) -> bytes:
-    message = message_frame(_raw(frame), is_text=frame["position"] is not None)
-    return enframe(message, parse(message.data or b"").type).raw
-
-
-def _frames(frames: list[dict[str, Any]]) -> Iterator[Taken]:
+def _frames(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
     for frame, origin in framed((_raw(entry), entry) for entry in frames):
         yield _taken(frame, origin)
 
 
-def _taken(frame: Frame, origin: dict[str, Any]) -> Taken:
-    return Taken(frame, values.optional_count(origin["at_ns"]), values.optional_count(origin["chunk"]), 1)
+def _messages(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
+    """The messages of a WebSocket; a binary one has no position."""
+    for entry in frames:
+        yield _taken(message_frame(_raw(entry), is_text=entry["position"] is not None), entry)
+
+
+def _taken(frame: Frame, origin: dict[str, Any]) -> TimedFrame:
+    return TimedFrame(frame, values.optional_count(origin["at_ns"]), values.optional_count(origin["chunk"]), 1)
 
 
 def _raw(frame: dict[str, Any]) -> bytes:
@@ -92,13 +84,13 @@ def _request(stream: dict[str, Any]) -> Request:
     )
 
 
-def _answer(response: dict[str, Any]) -> Answer:
+def _response(response: dict[str, Any]) -> Response:
     if "body_base64" in response:
         body: bytes | None = base64.b64decode(response["body_base64"], validate=True)
     else:
         text = _text(response)
         body = None if text is None else text.encode()
-    return Answer(values.status(response["status"]), _headers(response["headers"]), body)
+    return Response(values.status(response["status"]), _headers(response["headers"]), body)
 
 
 def _headers(pairs: list[list[str]]) -> Headers:

@@ -15,6 +15,7 @@ DONE_MARKER = b"[DONE]"
 """The data of the marker that Chat Completions ends with. OpenAI's Responses API never sends it."""
 
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
 _LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 # The first group is atomic: without that, the two halves of one CRLF would pass for two line ends.
@@ -137,6 +138,11 @@ class Decoder:
             text = raw.removeprefix(_BOM)
         frame = _parse(raw, text, complete=complete)
         return [frame] if frame.data is None or b"\n" not in frame.data else list(_apart(raw, frame))
+
+
+def looks_like_events(start: bytes) -> bool:
+    """Whether a body that begins so is an event stream, whatever the server calls it. Blank lines may come first."""
+    return start.removeprefix(_BOM).lstrip(b"\r\n").startswith(_FIELDS)
 
 
 def message_frame(raw: bytes, *, is_text: bool = True) -> Frame:

@@ -17,14 +17,7 @@ from responses_tap.store.rows import bare_event, storable_int
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 
-_BOM = b"\xef\xbb\xbf"
 _PIECE, _OVERLAP = 2**20, 2**13
-_FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
-
-
-def looks_like_events(start: bytes) -> bool:
-    """Whether a body that begins so is an event stream, whatever the server calls it."""
-    return start.removeprefix(_BOM).startswith(_FIELDS)
 
 
 class EventBody:
@@ -40,6 +33,8 @@ class EventBody:
         """How many bytes of what the decoder holds are in the file; None: it has those of an earlier frame."""
         self._shape = hashlib.sha256()
         self._latest_type: str | None = None
+        self._response = 0
+        """The number of the last event's response: what is no event belongs to it."""
         self._is_unchecked = False
         self._published: list[Finding] = []
         self.terminal_type: str | None = None
@@ -161,7 +156,7 @@ class EventBody:
         """Take one frame, already cut out of the body."""
         n = self._frames
         self._frames += 1
-        row = bare_event(self._stream, n, at_ns, chunk, frame.raw)
+        row = bare_event(self._stream, n, at_ns, chunk, frame.raw, self._response)
         try:
             if not self._is_unchecked:
                 row = self._judged(row, frame)
@@ -196,6 +191,8 @@ class EventBody:
         except Exception as error:  # noqa: BLE001 (facts are kept whatever a rule does)
             self.fault = self.fault or described(error)
             event = self._unchecked(frame)
+        if event is not None:
+            self._response = event.response
         if event is not None and event.type != self._latest_type:
             self._latest_type = event.type
             self._shape.update(f"{event.type}\n".encode(errors="replace"))

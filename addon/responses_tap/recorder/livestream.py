@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from responses_tap.coding import ContentDecoder
-from responses_tap.protocol.bodies import Head, asks_for_stream
-from responses_tap.protocol.checker import Checker
-from responses_tap.recorder.body import EventBody, looks_like_events
+from responses_tap.protocol.bodies import asks_for_stream
+from responses_tap.protocol.sse import looks_like_events
+from responses_tap.recorder.body import EventBody
 from responses_tap.recorder.heads import answer_columns, answer_state, field, json_object, request_columns
 from responses_tap.recorder.messages import (
     Answer,
@@ -27,7 +27,9 @@ from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer, first_code
-from responses_tap.urls import continued_response, is_resumption
+from responses_tap.stream import model
+from responses_tap.stream.judging import checker_for
+from responses_tap.urls import continued_response
 
 _SILENCE_SECONDS = 1.0
 """A shorter silence before the end says nothing."""
@@ -304,10 +306,11 @@ class LiveStream:
             self._events = self._event_body()
 
     def _event_body(self, *, streamed: bool = True) -> EventBody:
-        resumed = is_resumption(self._url)
-        head = Head(self._status, self._content_type)
-        checker = Checker(self._profile, live=True, resumed=resumed, head=head, streamed=streamed)
-        return EventBody(self.id, self._writer, checker)
+        typed = () if self._content_type is None else (("content-type", self._content_type),)
+        known = model.Stream(
+            request=model.Request(url=self._url), response=model.Response(self._status, typed), live=True
+        )
+        return EventBody(self.id, self._writer, checker_for(known, self._profile, streamed=streamed))
 
     def _judged(self) -> EventBody:
         """The verdict on a body that isn't an event stream."""

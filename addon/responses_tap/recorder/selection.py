@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import cast
 
-from responses_tap.filters import Filtered, parse
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Notice
 from responses_tap.store import Recording
 from responses_tap.store.waiting import Value
+from responses_tap.stream.filters import Filtered, parse
 
 _IN_REQUEST = ("url", "host", "route", "model")
 

@@ -14,14 +14,15 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
-from responses_tap.filters import Filter
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
 from responses_tap.store.columns import Columns, Misfit, Row
 from responses_tap.store.migrations import LATER, check_schema, damaged
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
 from responses_tap.store.rows import ChunkRow, Count, EventRow, FindingColumns, Nanoseconds, SocketRow, StreamRow
-from responses_tap.timeline import FOLDABLE, Delta, Entry
+from responses_tap.stream.filters import Filter
+from responses_tap.stream.model import Entry
+from responses_tap.stream.timeline import FOLDABLE, Delta
 
 _PAGE = 1000
 """Events read in one statement."""

@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple, TypedDict
 from pydantic import BeforeValidator, Field
 
 from responses_tap.protocol.findings import Severity
+from responses_tap.stream.model import Headers
 
 _LONGEST_NS = 10**18
 """Some 31 years."""
@@ -42,8 +43,6 @@ def _text(value: object) -> object:
 type Count = Annotated[int, Field(ge=0, le=_MOST_COUNTED)]
 type Nanoseconds = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
 """A time in a stream, which may lie before what it is counted from."""
-type Headers = tuple[tuple[str, str], ...]
-"""The headers of a message in their order, names as sent."""
 type _Headers = Annotated[Headers, BeforeValidator(_headers)]
 type _Body = Annotated[str | None, BeforeValidator(_text)]
 
@@ -96,14 +95,14 @@ class EventRow(NamedTuple):
     summary_index: int | None
     item_id: str | None
     response: Count
-    """Which response of the body it is in, 0-based."""
+    """Which response of the body it is in, 0-based; what is no event is in that of the event before it."""
     raw: bytes
     """The frame as it arrived, after content-decoding."""
 
 
-def bare_event(stream: int, n: int, at_ns: int, chunk: int, raw: bytes) -> EventRow:
-    """The row of a frame of which nothing is known but its bytes."""
-    return EventRow(stream, n, None, at_ns, chunk, None, None, None, None, None, None, 0, raw)
+def bare_event(stream: int, n: int, at_ns: int, chunk: int, raw: bytes, response: int) -> EventRow:
+    """The row of a frame of which nothing is known but its bytes, in or after this response."""
+    return EventRow(stream, n, None, at_ns, chunk, None, None, None, None, None, None, response, raw)
 
 
 @dataclass(frozen=True, slots=True)

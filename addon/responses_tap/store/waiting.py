@@ -83,7 +83,7 @@ class Waiting:
             apart.execute(chunk.stream, _INSERT_CHUNK, chunk)
         for event in self.events:
             if not apart.execute(event.stream, _INSERT_EVENT, event):
-                bare = bare_event(event.stream, event.n, event.at_ns, event.chunk, event.raw)
+                bare = bare_event(event.stream, event.n, event.at_ns, event.chunk, event.raw, event.response)
                 apart.execute(event.stream, _INSERT_EVENT, bare)
         for key, stream in self.uploads:
             apart.attempt(stream, partial(join_upload, connection, key, stream))

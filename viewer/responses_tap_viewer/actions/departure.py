@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from responses_tap.privacy.masks import MASK
 from responses_tap.privacy.personal import find_personal
+from responses_tap.privacy.rewriting import Path, delta_texts
 from responses_tap.protocol.events import parse
 from responses_tap_viewer.exporting.leaks import named
 from responses_tap_viewer.exporting.redaction import Content, is_text
-from responses_tap_viewer.exporting.rewriting import Path, delta_texts
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
@@ -46,7 +46,7 @@ class Datum(NamedTuple):
 class PersonalFound(UnusableInput):
     """Streams that must not be exported as they are: they have personal data. `words` is the summary of the export."""
 
-    def __init__(self, stream: Stream, data: Sequence[Datum], words: str) -> None:
+    def __init__(self, stream: JudgedStream, data: Sequence[Datum], words: str) -> None:
         places = list(dict.fromkeys(datum.place for datum in data))
         more = ", and in " + ", ".join(places[1 : _NAMED + 1]) if len(places) > 1 else ""
         more += " and more" if len(places) > _NAMED + 1 else ""
@@ -58,7 +58,7 @@ class PersonalFound(UnusableInput):
         self.words = words
 
 
-def words(streams: Sequence[Stream], content: Content, data: Iterable[Datum], starred: int) -> str:
+def words(streams: Sequence[JudgedStream], content: Content, data: Iterable[Datum], starred: int) -> str:
     """What these streams, redacted already, take with them: `data` too, and `starred` masked secrets of events."""
     personal = Counter(datum.kind for datum in data)
     size = sum(text_size(stream) for stream in streams) if content is Content.WHOLE else 0
@@ -72,7 +72,7 @@ def words(streams: Sequence[Stream], content: Content, data: Iterable[Datum], st
     )
 
 
-def personal_data(stream: Stream) -> list[Datum]:
+def personal_data(stream: JudgedStream) -> list[Datum]:
     """What in the stream looks like personal data, each once."""
     found: dict[tuple[str, str], Datum] = {}
     for place, _, text in (*_row_texts(stream.row), *_event_texts(stream)):
@@ -82,19 +82,19 @@ def personal_data(stream: Stream) -> list[Datum]:
     return list(found.values())
 
 
-def text_size(stream: Stream) -> int:
+def text_size(stream: JudgedStream) -> int:
     """How many characters user and model have said; what is repeated counts once."""
     bodies = (place for place in _row_texts(stream.row) if place[1])
     said = {text for _, path, text in (*bodies, *_event_texts(stream)) if path and path[-1] and is_text(path, text)}
     return sum(map(len, said))
 
 
-def _masked(stream: Stream) -> int:
+def _masked(stream: JudgedStream) -> int:
     """How many different credentials are masked in what the recording knows beside the events."""
     return len({mark for _, _, text in _row_texts(stream.row) for mark in MASK.findall(text)})
 
 
-def _event_texts(stream: Stream) -> Iterator[_PlacedText]:
+def _event_texts(stream: JudgedStream) -> Iterator[_PlacedText]:
     for entry in stream.entries:
         event = parse(entry.frame.data or b"")
         place = named(entry)

@@ -13,7 +13,7 @@ from responses_tap_viewer.actions.departure import PersonalFound, personal_data,
 from responses_tap_viewer.exporting.leaks import SecretFound, find_leaks, masked, secrets_in
 from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.reports.export_formats import Format
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class Departure(NamedTuple):
@@ -26,7 +26,7 @@ class Departure(NamedTuple):
 
 
 def export(
-    streams: Sequence[Stream],
+    streams: Sequence[JudgedStream],
     format_: Format,
     content: Content = Content.WHOLE,
     *,
@@ -38,7 +38,7 @@ def export(
 
 
 def depart(
-    streams: Sequence[Stream], format_: Format, content: Content, *, mask_secrets: bool, allow_text: bool
+    streams: Sequence[JudgedStream], format_: Format, content: Content, *, mask_secrets: bool, allow_text: bool
 ) -> Departure:
     """The streams as the content of a file, and what it takes with it; UnusableInput where the format cannot hold them.
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from responses_tap.escaping import header_value, is_token
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 CHUNKINGS = ("exact", "event", "byte")
 _PACE_NS = 20_000_000
@@ -30,7 +30,7 @@ class Playback:
     """Whether the connection breaks at the end instead of closing properly."""
 
 
-def playback(stream: Stream, chunks: str = "exact") -> Playback:
+def playback(stream: JudgedStream, chunks: str = "exact") -> Playback:
     """How to play a stream: `chunks` is one of CHUNKINGS. UnusableInput where there is no answer that can be sent."""
     stream = over_sse(stream)
     row = stream.row
@@ -51,7 +51,7 @@ def playback(stream: Stream, chunks: str = "exact") -> Playback:
     return Playback(status, headers, tuple(_pieces(stream, chunks)), cut=row.state in _UNENDING)
 
 
-def _pieces(stream: Stream, chunks: str) -> Iterator[tuple[int, bytes]]:
+def _pieces(stream: JudgedStream, chunks: str) -> Iterator[tuple[int, bytes]]:
     if chunks == "exact" and stream.chunks:
         body = stream.body
         yield from ((c.at_ns, body[c.offset : c.offset + c.size]) for c in stream.chunks if c.size)

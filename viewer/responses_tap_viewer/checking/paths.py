@@ -10,20 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from responses_tap.coding import can_decode
 from responses_tap.errors import RecordingError
-from responses_tap.formats.imported import Imported, Skipped, Taken
 from responses_tap.formats.recognition import recognise
-from responses_tap.protocol.bodies import Head, asks_for_stream
 from responses_tap.protocol.checker import Checker
-from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.events import parse
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.profiles import AUTO, Lack, choose
+from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.websocket_checker import Turn
-from responses_tap.urls import is_resumption
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
 from responses_tap_viewer.checking.turns import Turns
-from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE, state_of, ways_of
+from responses_tap_viewer.file_facts import state_of, stream_of
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     InternalError,
@@ -31,7 +29,6 @@ from responses_tap_viewer.streams import (
     Remark,
     UnusableInput,
     as_excerpt,
-    checker_of,
     files_below,
     is_recording,
     is_there,
@@ -163,50 +160,24 @@ class Recorded:
         self._joined = joined
         self._turns = Turns(recording)
 
-    def frames(self, row: "StreamRow") -> Iterator[Taken]:
-        """The frames of a stream, with their times."""
-        return (Taken(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id))
+    def stream(self, row: "StreamRow") -> Stream:
+        """A stream, with its frames."""
+        return stream_of(row, (TimedFrame(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id)))
 
     def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "EventLines"]:
         """Check a stream; the finished checker, and where its events stand."""
-        frames = self.frames(row)
-        checker: Checker | Turn
+        # A list's rows come without their headers, which name the type of the content.
+        stream = self.stream(self._recording.stream(row.id) or row)
         if self._joined and len(response := parts(self._recording, row)) > 1:
+            first = stream_of(self._recording.stream(response[0].stream) or row)
             # Between the parts there is no clock.
-            first = self._recording.stream(response[0].stream) or row
-            checker = checker_of_row(first, profile, resumed=resumed)
-            lines = _feed(checker, map(Taken, joined_frames(self._recording, response)))
+            frames = map(TimedFrame, joined_frames(self._recording, response))
+            stream = replace(first, frames=frames, response=replace(first.response, body=None), ending=stream.ending)
         elif row.socket is not None:
-            checker, lines = self._turns.of(row, profile), _lines_of_messages(frames)
-        else:
-            # A list's rows come without their headers, which name the type of the content.
-            whole = self._recording.stream(row.id) or row
-            checker = checker_of_row(whole, profile, resumed=resumed)
-            lines = _feed(checker, frames, whole.response_body)
-        checker.finish(cut=was_cut(row))
-        return checker, lines
-
-
-def checker_of_row(row: "StreamRow", profile: str, *, resumed: bool = False) -> Checker:
-    """The checker for a recorded stream, by what its row says of request and answer."""
-    resumed = resumed or is_resumption(row.url)
-    content_type = next((value for name, value in row.response_headers if name.lower() == "content-type"), None)
-    ways = ways_of(row.source)
-    return Checker(
-        profile,
-        live=CAPTURED in ways,
-        resumed=resumed,
-        framed=EVENTS_ALONE not in ways,
-        head=Head(row.status, content_type),
-        lacks=[lack for lack in Lack if lack in ways],
-        streamed=row.response_body is None or asks_for_stream(row.url, row.request_body),
-    )
-
-
-def was_cut(row: "StreamRow") -> bool:
-    """Whether the server is not to blame for what is missing: somebody else ended it, or it could not be decoded."""
-    is_ours = row.ended_by in ("client", "recorder", "unknown") or row.state == "open"
-    return is_ours or not can_decode(row.content_encoding)
+            checker = self._turns.of(row, profile)
+            checker.finish(cut=stream.is_cut)
+            return checker, _lines_of_messages(stream.frames)
+        return _check(stream, checker_for(stream, profile, resumed=resumed))
 
 
 class EventLines:
@@ -216,15 +187,18 @@ class EventLines:
         self._starts: list[array[int]] = []
         self._line = 1
 
-    def add(self, taken: Taken, event: Event | None) -> None:
-        """Take the next frame of the body."""
-        frame, line = taken.frame, taken.line
-        if event is not None:
-            if event.response == len(self._starts):
-                self._starts.append(array("Q"))
-            before = frame.raw[: frame.raw.find(b"data")] if line is None else b""
-            self._starts[event.response].append((line or self._line) + before.count(b"\n"))
-        self._line = self._line + frame.raw.count(b"\n") if line is None else line
+    def take(self, entries: Iterable[Entry]) -> "EventLines":
+        """Take all frames of the body, in order."""
+        at = self._line
+        for _, frame, position, response, _, _, line in entries:
+            raw = frame.raw
+            if position is not None:
+                if response == len(self._starts):
+                    self._starts.append(array("Q"))
+                self._starts[response].append(line or at + raw.count(b"\n", 0, raw.find(b"data")))
+            at = line or at + raw.count(b"\n")
+        self._line = at
+        return self
 
     def of(self, findings: Iterable[Finding]) -> dict[int, int]:
         """The lines of the findings' positions; the body's last line is at -1."""
@@ -232,21 +206,15 @@ class EventLines:
         return places | {-1: self._line}
 
 
-def _feed(checker: Checker, frames: Iterable[Taken], body: bytes | None = None) -> EventLines:
-    """Have the frames checked, or the `body` that isn't an event stream; where the events stand."""
-    lines = EventLines()
-    for taken in frames:
-        lines.add(taken, checker.feed(taken.frame, taken.at_ns))
-    if body is not None:
-        checker.feed_whole(body)
-    return lines
+def _check(stream: Stream, checker: Checker | Turn) -> tuple[Checker | Turn, EventLines]:
+    """Have a stream checked; the finished checker, and where its events stand."""
+    return checker, EventLines().take(judged(stream, checker))
 
 
-def _lines_of_messages(messages: Iterable[Taken]) -> EventLines:
-    lines = EventLines()
-    for n, taken in enumerate(messages):
-        lines.add(taken._replace(line=n + 1), None if taken.frame.data is None else parse(b"{}"))
-    return lines
+def _lines_of_messages(messages: Iterable[TimedFrame]) -> EventLines:
+    return EventLines().take(
+        Entry(n, frame, None if frame.data is None else n, line=n + 1) for n, (frame, *_) in enumerate(messages)
+    )
 
 
 def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput]:
@@ -288,11 +256,9 @@ def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Check
             yield error
 
 
-def _check_imported(source: str, imported: Imported, options: Options) -> Iterator[Checked]:
-    profile, why, frames = _profile(options, imported.request.url, imported.frames)
-    checker = checker_of(imported, profile, resumed=options.resumed)
-    lines = _feed(checker, frames, imported.answer.body)
-    checker.finish(cut=imported.cut)
+def _check_imported(source: str, imported: Stream, options: Options) -> Iterator[Checked]:
+    profile, why, imported = _profile(options, imported)
+    checker, lines = _check(imported, checker_for(imported, profile, resumed=options.resumed))
     eventless = Checked(source, None, 0, None, None, state_of(imported), 0, (), {}, profile, why)
     yield from _results(eventless, checker, lines, options)
 
@@ -316,7 +282,7 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
 
 
 def _check_row(source: str, recorded: Recorded, row: "StreamRow", options: Options) -> Iterator[Checked]:
-    profile, why, _ = _profile(options, row.url, recorded.frames(row))
+    profile, why, _ = _profile(options, recorded.stream(row))
     checker, lines = recorded.check(row, profile, resumed=options.resumed)
     eventless = Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile, why)
     yield from _results(eventless, checker, lines, options)
@@ -341,16 +307,16 @@ def _results(eventless: Checked, checker: Checker | Turn, lines: EventLines, opt
         yield replace(eventless, findings=tuple(findings), lines=lines.of(findings))
 
 
-def _profile(options: Options, url: str, frames: Iterator[Taken]) -> tuple[str, str, Iterator[Taken]]:
-    """The profile to check with, why, and the frames, of which the first may have been looked at."""
+def _profile(options: Options, stream: Stream) -> tuple[str, str, Stream]:
+    """The profile to check with, why, and the stream, of which the first frames may have been looked at."""
     if options.profile != AUTO:
-        return options.profile, "", frames
-    looked_at = []
+        return options.profile, "", stream
+    frames, looked_at = iter(stream.frames), []
     response: dict[str, Any] = {}
-    for taken in frames:
-        looked_at.append(taken)
-        if taken.frame.data:
-            response = parse(taken.frame.data).object("response")
+    for timed in frames:
+        looked_at.append(timed)
+        if timed.frame.data:
+            response = parse(timed.frame.data).object("response")
             break
-    name, why = choose(url, response)
-    return name, why, itertools.chain(looked_at, frames)
+    name, why = choose(stream.request.url, response)
+    return name, why, replace(stream, frames=itertools.chain(looked_at, frames))

@@ -70,7 +70,7 @@ def rules(incomplete: str) -> list[CompletionItem]:
 @_at_tab
 def terms(incomplete: str) -> list[CompletionItem]:
     """The fields that the last term of a filter may ask about."""
-    from responses_tap.filters import FIELDS
+    from responses_tap.stream.filters import FIELDS
 
     before, space, term = incomplete.rpartition(" ")
     start = term.removeprefix("-")

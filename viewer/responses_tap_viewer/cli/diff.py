@@ -10,7 +10,7 @@ from responses_tap_viewer.cli import completion
 from responses_tap_viewer.printing import print_document, print_lines
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.streams import Stream
+    from responses_tap_viewer.streams import JudgedStream
 
 
 @click.command()
@@ -125,6 +125,6 @@ def _by_shape(name: str | None, format_: str) -> int:
     return 1 if len(found) > 1 else 0
 
 
-def _sender(stream: "Stream") -> str:
+def _sender(stream: "JudgedStream") -> str:
     """Who sends what is held to be right, as the differences call it."""
     return "OpenAI" if stream.row is not None and stream.row.host == "api.openai.com" else "A"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from responses_tap.filters import Filter
+from responses_tap.stream.filters import Filter
 from responses_tap_viewer.cli import completion
 from responses_tap_viewer.cli.parameters import read_filter
 from responses_tap_viewer.printing import complain, print_document, print_lines
 from responses_tap_viewer.reports.export_formats import FORMATS
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.streams import Stream
+    from responses_tap_viewer.streams import JudgedStream
 
 
 @click.command()
@@ -99,11 +99,11 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     ctx.exit(UNUSABLE if failed else 0)
 
 
-def _find(names: Sequence[str]) -> "tuple[list[Stream], int]":
+def _find(names: Sequence[str]) -> "tuple[list[JudgedStream], int]":
     """The streams with these names, and how many names have none; UnusableInput where no name has one."""
     from responses_tap_viewer.streams import UnusableInput, find_stream
 
-    found: list[Stream] = []
+    found: list[JudgedStream] = []
     for n, name in enumerate(names):
         try:
             found.append(find_stream(name))

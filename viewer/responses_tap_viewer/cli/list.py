@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from responses_tap.filters import Filter
+from responses_tap.stream.filters import Filter
 from responses_tap_viewer.cli import completion
 from responses_tap_viewer.cli.parameters import DB, read_filter
 from responses_tap_viewer.printing import print_document, print_lines

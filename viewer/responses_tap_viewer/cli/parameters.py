@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from responses_tap.filters import Filter, FilterError, parse
+from responses_tap.stream.filters import Filter, FilterError, parse
 
 DB = click.Path(path_type=Path, dir_okay=False)
 

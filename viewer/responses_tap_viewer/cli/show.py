@@ -21,7 +21,7 @@ def show(stream: str, full: bool, format_: str) -> None:
       responses-tap show mine.db#3 --full
       responses-tap show stream.sse
     """
-    from responses_tap.timeline import timeline
+    from responses_tap.stream.timeline import timeline
     from responses_tap_viewer.exporting.leaks import leak_line
     from responses_tap_viewer.reports import text, trace_writer
     from responses_tap_viewer.streams import find_stream

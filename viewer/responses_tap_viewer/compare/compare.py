@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.compare.matching import Matched, Token, in_order, matched_children, matching, moved, tokens_of
 from responses_tap_viewer.compare.outline import ScopeNode, Step, outline
 from responses_tap_viewer.compare.shape import FieldDifference, differing
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class DifferenceKind(StrEnum):
@@ -82,7 +82,7 @@ class Comparison:
     """All steps of both streams, in A's order; what only B has stands at its place in B."""
 
 
-def compare_streams(a: Stream, b: Stream) -> Comparison:
+def compare_streams(a: JudgedStream, b: JudgedStream) -> Comparison:
     """Compare two streams; UnusableInput where one has no event."""
     for stream in (a, b):
         if all(entry.position is None for entry in stream.entries):

@@ -17,11 +17,11 @@ from typing import NamedTuple
 from responses_tap.privacy.masks import MASK
 from responses_tap.protocol.events import Event, parse
 from responses_tap.store import Recording, StreamRow
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.compare.compare import Comparison, Pair, compare
 from responses_tap_viewer.compare.outline import Step
 from responses_tap_viewer.streams import (
-    Stream,
+    JudgedStream,
     UnusableInput,
     find_stream,
     is_recording,
@@ -126,7 +126,7 @@ def _joined(a: Recording, b: Recording) -> Iterator[GatewayDiff | Alone]:
     yield from (Alone("B", f"{b.path}#{id_}") for id_ in right)
 
 
-def _load(recording: Recording, id_: int) -> Stream:
+def _load(recording: Recording, id_: int) -> JudgedStream:
     row = recording.stream(id_)
     if row is None:
         raise UnusableInput(str(recording.path), f"has no stream {id_} any more")
@@ -163,7 +163,7 @@ _KEYS: dict[str, Callable[[Recording, StreamRow], str | None]] = {
 """What joins two streams, the surest first; of several with the same, the first are joined first."""
 
 
-def _diff(a: Stream, b: Stream, by: str) -> GatewayDiff:
+def _diff(a: JudgedStream, b: JudgedStream, by: str) -> GatewayDiff:
     comparison = compare(a.entries, b.entries)
     events = _events(a), _events(b)
     kinds = _other_frames(a), _other_frames(b)
@@ -182,7 +182,7 @@ def _diff(a: Stream, b: Stream, by: str) -> GatewayDiff:
     )
 
 
-def _events(stream: Stream) -> list[Event]:
+def _events(stream: JudgedStream) -> list[Event]:
     return [parse(entry.frame.data) for entry in stream.entries if entry.position is not None and entry.frame.data]
 
 
@@ -215,7 +215,7 @@ def _rewritten(path: tuple[str, str], a: Iterable[Event], b: Iterable[Event]) ->
     return all(values) and not (values[0] <= values[1] or values[1] <= values[0])
 
 
-def _other_frames(stream: Stream) -> dict[str, int]:
+def _other_frames(stream: JudgedStream) -> dict[str, int]:
     """How many frames are no events, by what they are."""
     counts = {"comment": 0, "[DONE]": 0, "cut tail": 0}
     for frame in (entry.frame for entry in stream.entries if entry.position is None):
@@ -223,7 +223,7 @@ def _other_frames(stream: Stream) -> dict[str, int]:
     return counts
 
 
-def _delay(a: Stream, b: Stream, pairs: Iterable[Pair]) -> Delay | None:
+def _delay(a: JudgedStream, b: JudgedStream, pairs: Iterable[Pair]) -> Delay | None:
     if not (_has_times(a) and _has_times(b)):
         return None
     met = chain.from_iterable(_met(pair.a, pair.b) for pair in pairs if pair.a is not None and pair.b is not None)
@@ -242,7 +242,7 @@ def _delay(a: Stream, b: Stream, pairs: Iterable[Pair]) -> Delay | None:
     )
 
 
-def _has_times(stream: Stream) -> bool:
+def _has_times(stream: JudgedStream) -> bool:
     return any(entry.at_ns for entry in stream.entries)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from responses_tap.escaping import printable
 from responses_tap.protocol.events import Event, parse, today
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, ITEM, OUTPUT, PART, ROWS, SUMMARY, Role, Row
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.compare.shape import FieldPath, Shape, add_shape
 
 _INDEXES = ("content_index", "summary_index", "command_index")

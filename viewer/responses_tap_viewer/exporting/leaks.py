@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from responses_tap.escaping import printable
 from responses_tap.privacy.looks import find_secrets
 from responses_tap.privacy.masking import Masker
+from responses_tap.privacy.rewriting import delta_texts, rewrite
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
-from responses_tap.timeline import Entry
-from responses_tap_viewer.exporting.rewriting import delta_texts, rewrite
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
@@ -38,7 +38,7 @@ class Leak(NamedTuple):
 class SecretFound(UnusableInput):
     """A stream that must not leave as it is."""
 
-    def __init__(self, stream: Stream, leaks: Sequence[Leak]) -> None:
+    def __init__(self, stream: JudgedStream, leaks: Sequence[Leak]) -> None:
         first, others = leaks[0], [leak.place for leak in leaks[1:]]
         more = f", and in {', '.join(others[:_NAMED])}{' and more' * (len(others) > _NAMED)}" if others else ""
         super().__init__(
@@ -47,7 +47,7 @@ class SecretFound(UnusableInput):
         )
 
 
-def find_leaks(stream: Stream) -> Iterator[Leak]:
+def find_leaks(stream: JudgedStream) -> Iterator[Leak]:
     """Everything in the stream that looks like a secret and is not masked."""
     if stream.row is not None:
         yield from _in_row(stream.row)
@@ -61,7 +61,7 @@ def find_leaks(stream: Stream) -> Iterator[Leak]:
         yield from (Leak(f"the message of {finding.code}", secret.kind) for secret in find_secrets(finding.message)[:1])
 
 
-def leak_line(stream: Stream) -> Iterator[str]:
+def leak_line(stream: JudgedStream) -> Iterator[str]:
     """A line that says where the stream has what looks like a secret, if it has."""
     leaks = [f"{leak.kind} in {leak.place}" for leak in find_leaks(stream)]
     if leaks:
@@ -70,13 +70,13 @@ def leak_line(stream: Stream) -> Iterator[str]:
         yield f"⚑ what looks like a secret: {places}{more}; --mask-secrets masks it in exports"
 
 
-def secrets_in(stream: Stream) -> set[str]:
+def secrets_in(stream: JudgedStream) -> set[str]:
     """The texts in a stream's events that look like secrets."""
     texts = (stream.body.decode(errors="surrogateescape"), *delta_texts(stream.entries).values())
     return {text[secret.start : secret.end] for text in texts for secret in find_secrets(text)}
 
 
-def masked(stream: Stream) -> Stream:
+def masked(stream: JudgedStream) -> JudgedStream:
     """The stream with stars for what looks like a secret; in the request, with a fingerprint."""
     stream = over_sse(stream)
     frames = rewrite(stream.entries, lambda _path, _kind, text: _starred(text))

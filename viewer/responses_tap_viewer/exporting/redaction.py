@@ -13,17 +13,10 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
+from responses_tap.privacy.letters import Letters
 from responses_tap.privacy.masking import Masker
 from responses_tap.privacy.names import is_harmless
-from responses_tap.protocol.checker import Checker
-from responses_tap.protocol.findings import Finding, order
-from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.protocol.rules import RULES
-from responses_tap.protocol.sse import Frame
-from responses_tap.urls import split
-from responses_tap_viewer.checking.paths import checker_of_row, was_cut
-from responses_tap_viewer.exporting.letters import Letters
-from responses_tap_viewer.exporting.rewriting import (
+from responses_tap.privacy.rewriting import (
     LITERAL,
     Kind,
     Known,
@@ -32,13 +25,20 @@ from responses_tap_viewer.exporting.rewriting import (
     rewrite_frame,
     rewrite_json,
 )
+from responses_tap.protocol.findings import Finding, order
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.sse import Frame
+from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.model import Headers, Stream, TimedFrame
+from responses_tap.urls import split
 from responses_tap_viewer.exporting.structure import Structure
+from responses_tap_viewer.file_facts import stream_of
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
-    from responses_tap.store.rows import Headers
 
 
 class Content(StrEnum):
@@ -69,7 +69,7 @@ _MASKER = Masker()
 """What values of headers and parameters are masked with here: its fingerprints are those of one run."""
 
 
-def redacted(stream: Stream, content: Content) -> Stream:
+def redacted(stream: JudgedStream, content: Content) -> JudgedStream:
     """The stream with so much of its content; UnusableInput where its findings would not survive that."""
     if content is Content.WHOLE:
         return stream
@@ -124,25 +124,21 @@ def is_text(path: Path, text: str) -> bool:
     return name not in _WORDS and not name.endswith("_id")
 
 
-def _checked(stream: Stream, row: "StreamRow | None", frames: Iterable[Frame]) -> Stream:
+def _checked(stream: JudgedStream, row: "StreamRow | None", frames: Iterable[Frame]) -> JudgedStream:
     """The stream with these frames in place of its own (as many), and what is found in them under the same rules."""
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     asked = stream.row  # what was asked for decides which answer is right, and may be left out of what leaves
+    timed = [TimedFrame(frame, entry.at_ns) for entry, frame in zip(stream.entries, frames, strict=True)]
     if row is None or asked is None:
-        checker = Checker(profile)
+        known = Stream(timed)
     else:
-        checker = checker_of_row(replace(row, url=asked.url, request_body=asked.request_body), profile)
-    entries = []
-    response = 0
-    for entry, frame in zip(stream.entries, frames, strict=True):
-        event = checker.feed(frame, entry.at_ns)
-        response = response if event is None else event.response
-        position = None if event is None else event.position
-        entries.append(entry._replace(frame=frame, position=position, response=response))
-    if row is not None and row.response_body is not None:
-        checker.feed(Frame(row.response_body, None, None))
-    findings = checker.finish(cut=row is not None and was_cut(row))
-    return replace(stream, row=row, entries=entries, findings=findings)
+        known = stream_of(replace(row, url=asked.url, request_body=asked.request_body), timed)
+    checker = checker_for(known, profile)
+    entries = [
+        old._replace(frame=new.frame, position=new.position, response=new.response)
+        for old, new in zip(stream.entries, judged(known, checker), strict=True)
+    ]
+    return replace(stream, row=row, entries=entries, findings=checker.findings)
 
 
 def _told(findings: Iterable[Finding]) -> list[object]:
@@ -150,7 +146,7 @@ def _told(findings: Iterable[Finding]) -> list[object]:
     return [(f.response, f.code, f.severity, f.position, f.scope, f.missing, f.count, f.evidence) for f in findings]
 
 
-def _source(stream: Stream, content: Content) -> str:
+def _source(stream: JudgedStream, content: Content) -> str:
     return "stream" if content is Content.STRUCTURE else FilePath(stream.source).name
 
 
@@ -171,7 +167,7 @@ def _without_bodies(row: "StreamRow", left: _Text | Structure) -> "StreamRow":
     )
 
 
-def _harmless(headers: "Headers") -> "Headers":
+def _harmless(headers: Headers) -> Headers:
     return tuple((name, value if is_harmless(name) else _MASKER.secret(value)) for name, value in headers)
 
 

@@ -11,19 +11,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from responses_tap.privacy import vocabulary as known
+from responses_tap.privacy.letters import Letters
+from responses_tap.privacy.rewriting import LITERAL, Kind, Path
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.fields import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.protocol.grammar import ROWS
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import ENDED_BY, STATES, Entry, Headers
 from responses_tap.urls import split
-from responses_tap_viewer.exporting import vocabulary as known
-from responses_tap_viewer.exporting.letters import Letters
-from responses_tap_viewer.exporting.rewriting import LITERAL, Kind, Path
 from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
-    from responses_tap.store.rows import Headers
 
 _HOST = "host.invalid"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -110,8 +109,8 @@ class Structure:
             response_headers=_headers(row.response_headers),
             content_encoding=_value("content-encoding", row.content_encoding or ""),
             response_id=None if row.response_id is None else self._ids.id(row.response_id),
-            state=row.state if row.state in known.STATES else "truncated",
-            ended_by=row.ended_by if row.ended_by in known.ENDED_BY else None,
+            state=row.state if row.state in STATES else "truncated",
+            ended_by=row.ended_by if row.ended_by in ENDED_BY else None,
             end_reason=row.end_reason if row.end_reason in ROWS else None,
             input_tokens=None,
             output_tokens=None,
@@ -194,7 +193,7 @@ class Structure:
         return f"https://{_HOST}{resource}{query}"
 
 
-def _headers(headers: "Headers") -> "Headers":
+def _headers(headers: Headers) -> Headers:
     named = [(name.lower(), value) for name, value in headers if name.lower() in known.HEADERS]
     return tuple((name, kept) for name, value in named if (kept := _value(name, value)))
 

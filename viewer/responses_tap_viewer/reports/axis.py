@@ -5,7 +5,8 @@ from itertools import pairwise
 
 from responses_tap.escaping import html
 from responses_tap.protocol.findings import Finding
-from responses_tap.timeline import GLYPHS, Entry
+from responses_tap.stream.model import Entry
+from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.reports.text import counted
 
 _BINS = 100

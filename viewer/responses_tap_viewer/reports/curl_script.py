@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from responses_tap.escaping import header_value, printable, shell_printed, shell_word
 from responses_tap_viewer.reports.resend import ResendRequest, resend_request
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 
 _CURL = "curl -gsSN --path-as-is --proto '=http,https'"
 """Nothing in the URL is expanded or tidied up, and no other protocol is spoken."""
 
 
-def script(streams: Sequence[Stream]) -> str:
+def script(streams: Sequence[JudgedStream]) -> str:
     """A shell script that sends the requests of the streams again, one after the other."""
     requests = [resend_request(stream) for stream in streams]
     lines = ["#!/bin/sh"]

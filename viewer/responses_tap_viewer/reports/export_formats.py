@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.streams import Stream
+    from responses_tap_viewer.streams import JudgedStream
 
 
 class Format(NamedTuple):
@@ -21,47 +21,47 @@ class Format(NamedTuple):
     """What is in it, in a few words."""
     bundles: bool
     """Whether one file holds several streams."""
-    write: "Callable[[Sequence[Stream]], str | bytes]"
+    write: "Callable[[Sequence[JudgedStream]], str | bytes]"
     """The content of a file; UnusableInput where the format cannot hold one of the streams."""
 
 
-def _markdown(streams: "Sequence[Stream]") -> str:
+def _markdown(streams: "Sequence[JudgedStream]") -> str:
     from responses_tap_viewer.reports.markdown import bug_report
 
     return bug_report(streams)
 
 
-def _html(streams: "Sequence[Stream]") -> str:
+def _html(streams: "Sequence[JudgedStream]") -> str:
     from responses_tap_viewer.reports.html_page import page
 
     return page(streams)
 
 
-def _json(streams: "Sequence[Stream]") -> str:
+def _json(streams: "Sequence[JudgedStream]") -> str:
     from responses_tap_viewer.reports.trace_writer import trace
 
     return trace(streams)
 
 
-def _sse(streams: "Sequence[Stream]") -> bytes:
+def _sse(streams: "Sequence[JudgedStream]") -> bytes:
     from responses_tap_viewer.reports.sse_body import body
 
     return body(streams)
 
 
-def _har(streams: "Sequence[Stream]") -> str:
+def _har(streams: "Sequence[JudgedStream]") -> str:
     from responses_tap_viewer.reports.har_writer import har
 
     return har(streams)
 
 
-def _curl(streams: "Sequence[Stream]") -> str:
+def _curl(streams: "Sequence[JudgedStream]") -> str:
     from responses_tap_viewer.reports.curl_script import script
 
     return script(streams)
 
 
-def _pytest(streams: "Sequence[Stream]") -> str:
+def _pytest(streams: "Sequence[JudgedStream]") -> str:
     from responses_tap_viewer.reports.pytest_file import tests
 
     return tests(streams)

@@ -8,16 +8,16 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 
 
-def by_weight(stream: Stream) -> list[Finding]:
+def by_weight(stream: JudgedStream) -> list[Finding]:
     """The findings, the worst first; notes only where there is nothing else."""
     worst = sorted(stream.findings, key=lambda finding: finding.severity.rank)
     return [finding for finding in worst if finding.severity is not Severity.NOTE] or worst
 
 
-def headline(stream: Stream) -> str:
+def headline(stream: JudgedStream) -> str:
     """What is wrong with the stream, in a line."""
     serious = [finding for finding in by_weight(stream) if finding.severity is not Severity.NOTE]
     if not serious:
@@ -33,7 +33,7 @@ def rule_name(finding: Finding) -> str:
     return f"{finding.code} {finding.name if rule is None else rule.name}"
 
 
-def facts(stream: Stream) -> Iterator[tuple[str, str]]:
+def facts(stream: JudgedStream) -> Iterator[tuple[str, str]]:
     """What is known of request and answer: a name and what there is to say, safe to print."""
     row = stream.row
     if row is None:
@@ -54,7 +54,7 @@ def facts(stream: Stream) -> Iterator[tuple[str, str]]:
     yield "Checked by", f"responses-tap {version('responses-tap')}, rules {RULES_VERSION}"
 
 
-def _times(stream: Stream) -> str:
+def _times(stream: JudgedStream) -> str:
     row = stream.row
     if row is None or row.first_byte_ns is None or row.last_byte_ns is None:
         return ""

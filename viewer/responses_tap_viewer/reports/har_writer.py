@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from responses_tap.formats.har import CUSTOM, CUSTOM_VERSION
+from responses_tap.stream.model import Headers
 from responses_tap.urls import split
 from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.reports.json_report import dumps
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
-    from responses_tap.store.rows import Headers
 
 _UNKNOWN = -1
 """HAR's number for what is not known."""
@@ -28,7 +28,7 @@ _NO_URL = "https://unknown.invalid/v1/responses"
 """HAR requires a URL, even for a stream whose file has none."""
 
 
-def har(streams: Sequence[Stream]) -> str:
+def har(streams: Sequence[JudgedStream]) -> str:
     """The streams as the entries of one log."""
     creator = {"name": "responses-tap", "version": version("responses-tap")}
     return dumps(
@@ -36,7 +36,7 @@ def har(streams: Sequence[Stream]) -> str:
     )
 
 
-def _entry(stream: Stream) -> dict[str, Any]:
+def _entry(stream: JudgedStream) -> dict[str, Any]:
     row = stream.row
     ends = [time for time in (row.end_ns, row.last_byte_ns) if time is not None] if row else []
     took = max(ends, default=0) / 1e6
@@ -69,7 +69,7 @@ def _request(row: "StreamRow | None") -> dict[str, Any]:
     }
 
 
-def _response(stream: Stream) -> dict[str, Any]:
+def _response(stream: JudgedStream) -> dict[str, Any]:
     row = stream.row
     status = (row.status or 0) if row else HTTPStatus.OK
     headers = row.response_headers if row else ()
@@ -84,7 +84,7 @@ def _response(stream: Stream) -> dict[str, Any]:
     }
 
 
-def _message(http_version: str, headers: "Headers") -> dict[str, Any]:
+def _message(http_version: str, headers: Headers) -> dict[str, Any]:
     return {
         "httpVersion": http_version,
         "cookies": [],
@@ -93,7 +93,7 @@ def _message(http_version: str, headers: "Headers") -> dict[str, Any]:
     }
 
 
-def _type(headers: "Headers", stream: Stream | None = None) -> str:
+def _type(headers: Headers, stream: JudgedStream | None = None) -> str:
     """What the headers call the body; an event stream that they do not name is one all the same."""
     unnamed = "text/event-stream" if stream is not None and stream.entries else "application/json"
     return next((value for name, value in headers if name.lower() == "content-type"), unnamed)
@@ -106,7 +106,7 @@ def _content(body: bytes) -> dict[str, str]:
     return {"text": base64.b64encode(body).decode(), "encoding": "base64"}
 
 
-def _custom(stream: Stream) -> dict[str, Any]:
+def _custom(stream: JudgedStream) -> dict[str, Any]:
     row = stream.row
     return {
         "version": CUSTOM_VERSION,

@@ -14,19 +14,20 @@ from string import Template
 from responses_tap.escaping import html
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import GLYPHS, MISSING, Entry, Row, label, timeline
+from responses_tap.stream.model import Entry
+from responses_tap.stream.timeline import GLYPHS, MISSING, Row, label, timeline
 from responses_tap_viewer.reports.axis import axis
 from responses_tap_viewer.reports.facts import facts, headline
 from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 
 _PAGE = Path(__file__).with_name("page")
 _MOST_JSON = 8_000_000
 """Characters of events that a page shows: browsers grow slow with more."""
 
 
-def page(streams: Sequence[Stream]) -> str:
+def page(streams: Sequence[JudgedStream]) -> str:
     """The streams as one page."""
     style, script = (_PAGE / "page.css").read_text(), (_PAGE / "page.js").read_text()
     title = headline(streams[0]) if len(streams) == 1 else counted(len(streams), "Responses stream")
@@ -57,7 +58,7 @@ def _contents(sections: "Iterable[_Section]") -> Iterator[str]:
 class _Section:
     """A stream's part of the page; every id in it begins with its own."""
 
-    def __init__(self, stream: Stream, id_: str, streams: int) -> None:
+    def __init__(self, stream: JudgedStream, id_: str, streams: int) -> None:
         self.stream = stream
         self.id = id_
         self._left = _MOST_JSON // streams

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from responses_tap.escaping import code_block, code_span, printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import GLYPHS, Row, render, timeline
+from responses_tap.stream.model import Headers
+from responses_tap.stream.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.curl_script import command
 from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name
 from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
-    from responses_tap.store.rows import Headers
 
 MOST = 65_536
 """Characters of a GitHub issue."""
@@ -35,13 +35,13 @@ _NEAR = 3
 _RULER = "\n---\n\n"
 
 
-def bug_report(streams: Sequence[Stream]) -> str:
+def bug_report(streams: Sequence[JudgedStream]) -> str:
     """The report on these streams, one after the other."""
     share = max(_LEAST, (MOST - len(_RULER) * len(streams)) // len(streams))
     return _RULER.join(_report(stream, share) for stream in streams)
 
 
-def _report(stream: Stream, most: int) -> str:
+def _report(stream: JudgedStream, most: int) -> str:
     """The report on one stream; `most` characters, of which the timeline gets what the rest leaves."""
     opening = _joined([f"# {_headline(stream)}", "", *_environment(stream), *_findings(stream, most * 2 // 5)])
     closing = _joined([*_messages(stream.row, most // 8), *_reproduce(stream, most // 8)])
@@ -52,19 +52,19 @@ def _joined(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _headline(stream: Stream) -> str:
+def _headline(stream: JudgedStream) -> str:
     is_ours = all(finding.code in RULES for finding in by_weight(stream)[:1])
     return headline(stream) if is_ours else code_span(headline(stream))
 
 
-def _environment(stream: Stream) -> Iterator[str]:
+def _environment(stream: JudgedStream) -> Iterator[str]:
     yield "## Environment"
     yield ""
     yield from (f"- {name}: {code_span(text)}" for name, text in facts(stream))
     yield ""
 
 
-def _findings(stream: Stream, most: int) -> Iterator[str]:
+def _findings(stream: JudgedStream, most: int) -> Iterator[str]:
     findings = by_weight(stream)
     yield f"## Findings ({len(findings)})"
     yield ""
@@ -111,7 +111,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield ""
 
 
-def _timeline(stream: Stream, most: int) -> Iterator[str]:
+def _timeline(stream: JudgedStream, most: int) -> Iterator[str]:
     lines = _fitting(timeline(stream.entries, stream.findings), most)
     yield "## Timeline"
     yield ""
@@ -162,12 +162,12 @@ def _messages(row: "StreamRow | None", most: int) -> Iterator[str]:
         yield from _folded("Head of the answer", [code_block("http", _cut("\n".join(head), most // 2))])
 
 
-def _header_lines(headers: "Headers") -> list[str]:
+def _header_lines(headers: Headers) -> list[str]:
     """A header a line, whatever is in it."""
     return [printable(f"{name}: {value}") for name, value in headers]
 
 
-def _reproduce(stream: Stream, most: int) -> Iterator[str]:
+def _reproduce(stream: JudgedStream, most: int) -> Iterator[str]:
     yield "## How to reproduce"
     yield ""
     check = "uvx responses-tap check stream.sse"

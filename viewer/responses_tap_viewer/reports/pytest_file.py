@@ -13,7 +13,7 @@ from responses_tap.formats.trace import compact
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap_viewer.reports.resend import ResendRequest, resend_request
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 _HEAD = '''\
 """Requests that the recording of a Responses API server holds, sent again.
@@ -33,7 +33,7 @@ BASE_URL = os.environ.get("OPENAI_BASE_URL", {base_url}).rstrip("/")'''
 _WIDTH = 100
 
 
-def tests(streams: Sequence[Stream]) -> str:
+def tests(streams: Sequence[JudgedStream]) -> str:
     """A file for pytest with a test for each stream; UnusableInput for one that a test cannot judge."""
     requests = [resend_request(_testable(stream)) for stream in streams]
     names = dict.fromkeys(name for request in requests for name in request.variables.values())
@@ -44,7 +44,7 @@ def tests(streams: Sequence[Stream]) -> str:
     return "\n\n\n".join(parts) + "\n"
 
 
-def _testable(stream: Stream) -> Stream:
+def _testable(stream: JudgedStream) -> JudgedStream:
     serious = {finding.code for finding in stream.findings if finding.severity is not Severity.NOTE}
     if serious and all(code.startswith("TM") for code in serious):
         codes = ", ".join(sorted(serious))
@@ -52,7 +52,7 @@ def _testable(stream: Stream) -> Stream:
     return stream
 
 
-def _test(n: int, stream: Stream, request: ResendRequest) -> Iterator[str]:
+def _test(n: int, stream: JudgedStream, request: ResendRequest) -> Iterator[str]:
     serious = [finding for finding in stream.findings if finding.severity is not Severity.NOTE]
     name = f"{serious[0].code}_{serious[0].name}" if serious else "keeps_to_the_protocol"
     row = stream.row

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from responses_tap.escaping import encodable, is_token
 from responses_tap.urls import requestable
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 _MASKED = re.compile("masked-([0-9a-f]{16})")
 _OLD_MASK = re.compile("‹masked ([0-9a-f]{6})›")
@@ -49,7 +49,7 @@ class ResendRequest(NamedTuple):
         return [(found[0], self.variables[found[1]]) for found in {m[0]: m for m in _MASKED.finditer(text)}.values()]
 
 
-def resend_request(stream: Stream) -> ResendRequest:
+def resend_request(stream: JudgedStream) -> ResendRequest:
     """The request of a stream; UnusableInput where it is not known whole, or cannot be one."""
     row = stream.row
     if row is None or not row.url or not row.method or (row.method == "POST" and row.request_body is None):

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
-def body(streams: Sequence[Stream]) -> bytes:
+def body(streams: Sequence[JudgedStream]) -> bytes:
     """The one stream's body; UnusableInput where it has none."""
     (stream,) = streams
     if not stream.entries:

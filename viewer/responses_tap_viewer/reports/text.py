@@ -10,9 +10,9 @@ from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule
-from responses_tap.timeline import CUT, GLYPHS, OK, Row, render
+from responses_tap.stream.timeline import CUT, GLYPHS, OK, Row, render
 from responses_tap_viewer.checking.paths import Checked
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
@@ -81,7 +81,7 @@ def row_glyph(row: "StreamRow") -> str:
     return GLYPHS[Severity.WARNING] if row.warnings else OK
 
 
-def stream_lines(stream: Stream, rows: Iterable[Row]) -> Iterator[str]:
+def stream_lines(stream: JudgedStream, rows: Iterable[Row]) -> Iterator[str]:
     """A stream's head and its timeline."""
     yield from stream_title(stream)
     for row in rows:
@@ -90,7 +90,7 @@ def stream_lines(stream: Stream, rows: Iterable[Row]) -> Iterator[str]:
     yield ""
 
 
-def stream_title(stream: Stream) -> Iterator[str]:
+def stream_title(stream: JudgedStream) -> Iterator[str]:
     """What a stream is: its name, and what is known of it."""
     row = stream.row
     if row is None:

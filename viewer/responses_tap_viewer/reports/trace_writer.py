@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from responses_tap.formats.trace import VERSION, compact
 from responses_tap.protocol.checker import RULES_VERSION
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.reports.json_report import dumps, finding_object
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 
 if TYPE_CHECKING:
     from responses_tap.store import StreamRow
 
 
-def trace(streams: Sequence[Stream]) -> str:
+def trace(streams: Sequence[JudgedStream]) -> str:
     """The streams as JSON text.
 
     Times are nanoseconds since a stream's `started_at`; a frame is text (`raw`), or base64 (`raw_base64`) where it
@@ -35,7 +35,7 @@ def trace(streams: Sequence[Stream]) -> str:
     )
 
 
-def _stream(stream: Stream) -> dict[str, Any]:
+def _stream(stream: JudgedStream) -> dict[str, Any]:
     return {
         "source": stream.source,
         "id": stream.id,

@@ -2,7 +2,7 @@
 
 from textual.message import Message
 
-from responses_tap.timeline import Row
+from responses_tap.stream.timeline import Row
 from responses_tap_viewer.tui.summary import Summary
 
 

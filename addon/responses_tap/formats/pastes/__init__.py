@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from responses_tap.formats.imported import End, Imported, Taken
 from responses_tap.formats.json_events import framed
 from responses_tap.formats.pastes import names, refusals
 from responses_tap.formats.pastes.finding import Found, find, find_fields
@@ -20,6 +19,7 @@ from responses_tap.formats.pastes.unwrapping import Line, unwrap
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.grammar import LIFECYCLE, TERMINALS
 from responses_tap.protocol.profiles import Lack
+from responses_tap.stream.model import Ending, Stream, TimedFrame
 
 __all__ = ["LARGEST", "Paste", "is_shortened", "read", "refusals"]
 
@@ -52,7 +52,7 @@ class Paste(NamedTuple):
     """A paste that is one: what it is, and its stream."""
 
     kind: str
-    stream: Imported
+    stream: Stream
 
 
 def is_shortened(head: bytes) -> bool:
@@ -199,9 +199,9 @@ def _without_none(value: Any, *, keep: bool = False) -> Any:  # noqa: ANN401 (JS
     return value
 
 
-def _imported(kind: str, events: list[tuple[dict[str, Any], int]], lacks: set[Lack]) -> Imported:
-    frames = (Taken(framed(data := json.dumps(event).encode(), parse(data)), line=line) for event, line in events)
+def _imported(kind: str, events: list[tuple[dict[str, Any], int]], lacks: set[Lack]) -> Stream:
+    frames = (TimedFrame(framed(data := json.dumps(event).encode(), parse(data)), line=line) for event, line in events)
     count = "1 event" if len(events) == 1 else f"{len(events)} events"
-    end = End(ended_by="unknown") if Lack.EXCERPT in lacks else End()
+    ending = Ending(ended_by="unknown") if Lack.EXCERPT in lacks else Ending()
     remark = f"read as {kind}, {count}; no bytes, no times"
-    return Imported(frames, end=end, framed=False, lacks=frozenset(lacks), remark=remark)
+    return Stream(frames, ending=ending, framed=False, lacks=frozenset(lacks), remark=remark)

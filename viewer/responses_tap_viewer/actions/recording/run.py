@@ -21,7 +21,7 @@ from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamF
 from responses_tap.recorder.messages import EndedBy
 from responses_tap.store import RecordingError, StreamRow, open_recording
 from responses_tap.store.moving import latest
-from responses_tap.timeline import GLYPHS
+from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from responses_tap.proxy import CannotRecord, Proxy
-from responses_tap.timeline import timeline
+from responses_tap.stream.timeline import timeline
 from responses_tap_viewer.actions.playback import playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.printing import print_lines, say

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from responses_tap_viewer.reports.difference import in_words, lines
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 from responses_tap_viewer.tui.compare.comparison import Compared, JsonPairLines, PairLines
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
@@ -31,7 +31,7 @@ class CompareScreen(Screen[None]):
         Binding("equals_sign", "dismiss", "Back", show=False),
     ]
 
-    def __init__(self, streams: tuple[Stream, Stream], compared: Compared) -> None:
+    def __init__(self, streams: tuple[JudgedStream, JudgedStream], compared: Compared) -> None:
         super().__init__()
         self._streams = streams
         self.compared = compared

@@ -7,11 +7,11 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.findings import Finding
-from responses_tap.timeline import GLYPHS
+from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.compare.compare import SAME, Difference, Pair, compare_streams, described
 from responses_tap_viewer.compare.outline import Step, events_of
 from responses_tap_viewer.compare.shape import differing
-from responses_tap_viewer.streams import Stream
+from responses_tap_viewer.streams import JudgedStream
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, padded
 
@@ -36,7 +36,7 @@ class Side(NamedTuple):
     """The findings by position."""
 
     @classmethod
-    def of(cls, stream: Stream) -> "Side":
+    def of(cls, stream: JudgedStream) -> "Side":
         """A stream as one side."""
         found: dict[int, list[Finding]] = defaultdict(list)
         if not any(entry.response for entry in stream.entries):
@@ -51,7 +51,7 @@ class Side(NamedTuple):
 class Compared:
     """Two streams, aligned; the rows are those of the comparison."""
 
-    def __init__(self, a: Stream, b: Stream) -> None:
+    def __init__(self, a: JudgedStream, b: JudgedStream) -> None:
         """UnusableInput where one of them holds no event."""
         comparison = compare_streams(a, b)
         self.differences = comparison.differences

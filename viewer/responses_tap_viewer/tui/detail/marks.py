@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding
-from responses_tap.timeline import GLYPHS
+from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.tui.json_lines import JsonPath
 
 _STEP = re.compile(r"\w+")

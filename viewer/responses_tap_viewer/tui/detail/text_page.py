@@ -8,7 +8,7 @@ from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.grammar import Role, Row
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import EventRow, Recording
-from responses_tap.timeline import OK
+from responses_tap.stream.timeline import OK
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.spans import Line
 

@@ -14,13 +14,13 @@ from textual.widgets import Input, Label
 
 from responses_tap.escaping import printable
 from responses_tap.store import RecordingError
-from responses_tap.timeline import MISSING
+from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.actions.departure import PersonalFound
 from responses_tap_viewer.actions.exporting import Departure, depart, write_whole
 from responses_tap_viewer.exporting.leaks import SecretFound
 from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines
 
@@ -55,7 +55,7 @@ class ExportScreen(ModalScreen[Path | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Cancel")]
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: JudgedStream) -> None:
         super().__init__()
         self._stream = stream
         self._formats, self._amounts = Lines(id="formats"), Lines(id="amounts")

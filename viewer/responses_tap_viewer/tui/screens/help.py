@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from responses_tap.filters import FIELDS
 from responses_tap.protocol.findings import Severity
-from responses_tap.timeline import CUT, GLYPHS, OK
+from responses_tap.stream.filters import FIELDS
+from responses_tap.stream.timeline import CUT, GLYPHS, OK
 from responses_tap_viewer.tui.streams.stream_columns import OPEN
 from responses_tap_viewer.tui.streams.streams_pane import MARKED
 from responses_tap_viewer.tui.timeline.row_lines import STALL

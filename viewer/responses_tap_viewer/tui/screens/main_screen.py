@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from responses_tap.escaping import printable
 from responses_tap.store import Recording
-from responses_tap.timeline import MISSING
+from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.tui.detail.detail_pane import DetailPane
 from responses_tap_viewer.tui.detail.pages import Subject, page
 from responses_tap_viewer.tui.screens.activity_line import ActivityLine, RecorderStatus

@@ -4,7 +4,7 @@ import asyncio
 
 from responses_tap_viewer.actions.playback import playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
-from responses_tap_viewer.streams import Stream, UnusableInput
+from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class Replays:
@@ -15,7 +15,7 @@ class Replays:
         self.words = ""
         """What is being replayed and where, empty while nothing is."""
 
-    async def start(self, stream: Stream) -> None:
+    async def start(self, stream: JudgedStream) -> None:
         """Serve a stream on a free port of this machine; UnusableInput where it cannot be."""
         await self.stop()
         playing = await asyncio.to_thread(playback, stream)

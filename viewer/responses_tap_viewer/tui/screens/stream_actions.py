@@ -13,7 +13,7 @@ from responses_tap.store import Recording, RecordingError
 from responses_tap_viewer.actions.exporting import depart
 from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import Stream, UnusableInput, recorded_stream
+from responses_tap_viewer.streams import JudgedStream, UnusableInput, recorded_stream
 from responses_tap_viewer.tui.compare.compare_screen import CompareScreen
 from responses_tap_viewer.tui.compare.comparison import Compared
 from responses_tap_viewer.tui.screens.export_dialog import ExportScreen
@@ -79,12 +79,12 @@ async def replay(replays: Replays, watched: WatchedRecording, selected: Summary 
         await replays.start(stream)
 
 
-async def _read(watched: WatchedRecording, selected: Summary | None) -> Stream | None:
+async def _read(watched: WatchedRecording, selected: Summary | None) -> JudgedStream | None:
     """The selected stream with all its frames; None where there is none, or the recording cannot be read."""
     return None if selected is None else await watched.read(partial(_whole, stream_id=selected.id))
 
 
-def _whole(recording: Recording, stream_id: int) -> Stream:
+def _whole(recording: Recording, stream_id: int) -> JudgedStream:
     """A stream with all its frames; UnusableInput where it has been removed."""
     row = recording.stream(stream_id)
     if row is None:

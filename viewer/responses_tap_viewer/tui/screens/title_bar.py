@@ -5,7 +5,7 @@ from textual.widgets import Static
 
 from responses_tap.escaping import printable
 from responses_tap.protocol.findings import Severity
-from responses_tap.timeline import GLYPHS
+from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.tui.streams.catalogue import Totals
 
 

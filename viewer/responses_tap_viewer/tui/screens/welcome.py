@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from responses_tap.escaping import printable, shell_word
-from responses_tap.timeline import MISSING
+from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.streams import default_recording
 
 

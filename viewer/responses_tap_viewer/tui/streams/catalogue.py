@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from responses_tap.filters import Filter
+from responses_tap.stream.filters import Filter
 from responses_tap_viewer.tui.streams.groups import Group, grouped
 from responses_tap_viewer.tui.streams.stream_columns import SORT_KEYS
 from responses_tap_viewer.tui.summary import Summary

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from responses_tap.escaping import printable
-from responses_tap.filters import FIELDS, Field
+from responses_tap.stream.filters import FIELDS, Field
 from responses_tap_viewer.tui.summary import Summary
 
 _OPERATORS = (">=", "<=", ":", "=", ">", "<")

@@ -12,8 +12,8 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from responses_tap.escaping import printable
-from responses_tap.filters import Filter, FilterError, parse
-from responses_tap.timeline import MISSING
+from responses_tap.stream.filters import Filter, FilterError, parse
+from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.tui.streams.filter_completion import completions, last_term
 from responses_tap_viewer.tui.summary import Summary
 

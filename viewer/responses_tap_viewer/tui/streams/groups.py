@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
-from responses_tap.timeline import MISSING, OK
+from responses_tap.stream.timeline import MISSING, OK
 from responses_tap_viewer.tui.spans import Line, Role
 from responses_tap_viewer.tui.streams.stream_columns import finding
 from responses_tap_viewer.tui.summary import Summary

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import RULES
-from responses_tap.timeline import CUT, GLYPHS, OK
+from responses_tap.stream.timeline import CUT, GLYPHS, OK
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Span
 from responses_tap_viewer.tui.summary import Summary
 

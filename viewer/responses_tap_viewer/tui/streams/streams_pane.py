@@ -3,7 +3,7 @@
 from textual.app import ComposeResult
 
 from responses_tap.escaping import shorten
-from responses_tap.filters import Filter
+from responses_tap.stream.filters import Filter
 from responses_tap_viewer.tui.selection_messages import StreamSelected
 from responses_tap_viewer.tui.spans import Line, fit
 from responses_tap_viewer.tui.streams.catalogue import Catalogue, LineKey, Order

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
-from responses_tap.timeline import FOLDABLE, Row, Timeline, tail_row, take_frame
+from responses_tap.stream.timeline import FOLDABLE, Row, Timeline, tail_row, take_frame
 from responses_tap_viewer.tui.timeline.time_axis import Arrivals
 
 _PAGE = 1000

@@ -5,7 +5,7 @@ from enum import Enum
 
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.grammar import Role as ScopeRole
-from responses_tap.timeline import GLYPHS, MISSING, Row, label
+from responses_tap.stream.timeline import GLYPHS, MISSING, Row, label
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit
 
 _NS = 1e9

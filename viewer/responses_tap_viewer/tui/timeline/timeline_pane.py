@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from responses_tap.timeline import Row
+from responses_tap.stream.timeline import Row
 from responses_tap_viewer.tui.selection_messages import RowSelected
 from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.timeline.follower import Follower, lacks_frames

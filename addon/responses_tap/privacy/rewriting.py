@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.sse import DONE_MARKER, Frame, decode
-from responses_tap.timeline import Entry
+from responses_tap.stream.model import Entry
 
 type Path = tuple[str, ...]
 """Where in an event a text stands: names from the outside in; the elements of an array share its name."""

@@ -8,8 +8,8 @@ import hashlib
 import re
 import secrets
 
+from responses_tap.privacy.rewriting import Kind, Path, rewrite_json
 from responses_tap.protocol.events import is_json
-from responses_tap_viewer.exporting.rewriting import Kind, Path, rewrite_json
 
 _ALPHABETS = (
     "xovacemnrsuwzqtybdfghijklp",

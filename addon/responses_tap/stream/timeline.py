@@ -17,7 +17,8 @@ from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
 from responses_tap.protocol.sse import Frame
-from responses_tap.subjects import PLACE, dotted, subject, text_of
+from responses_tap.stream.event_text import PLACE, dotted, subject, text_of
+from responses_tap.stream.model import Entry
 
 GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
 """Each severity reads without colour, too."""
@@ -29,20 +30,6 @@ FOLDABLE = frozenset(type_ for type_, row in ROWS.items() if row.role is Role.DE
 """The types whose Delta can be told without their frame: no column has a command's index."""
 _WIDTH = 120
 """Columns that a rendered finding may fill."""
-
-
-class Entry(NamedTuple):
-    """One frame of a stream, as the timeline needs it."""
-
-    n: int
-    """0-based number of the frame in the body."""
-    frame: Frame
-    position: int | None
-    """The number of its event in its response, None where it is no event."""
-    response: int = 0
-    at_ns: int | None = None
-    """Arrival in nanoseconds since the stream's start, None where no time was kept (a file)."""
-    chunk: int | None = None
 
 
 class Delta(NamedTuple):

@@ -1,41 +1,63 @@
-"""What a file gives, whatever its shape: streams with what it tells of their requests, answers and times."""
+"""What a stream consists of, whether it is being recorded, comes out of a recording or out of a file of any format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from responses_tap.formats import values
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import Frame
+from responses_tap.stream import values
 
 type Headers = tuple[tuple[str, str], ...]
+"""The headers of a message in their order, names as sent."""
 
 STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
 ENDED_BY = ("server", "client", "network", "recorder", "unknown")
 
 
-class Taken(NamedTuple):
-    """A frame out of a file."""
+class TimedFrame(NamedTuple):
+    """A frame and its arrival, as far as that is known: most files tell nothing of it."""
 
     frame: Frame
     at_ns: int | None = None
-    """Arrival, nanoseconds since the request, where the file tells it."""
+    """Nanoseconds since the request."""
     chunk: int | None = None
-    """The number of the piece that completed it, where the file tells it."""
+    """The number of the chunk that completed it."""
     line: int | None = None
-    """The line of the file, from 1, in which it begins, where that is not told by the frames before it."""
+    """The line of its file, from 1, in which it begins, where the frames before it don't tell."""
 
 
-class Piece(NamedTuple):
-    """A piece of the body as it arrived."""
+class Entry(NamedTuple):
+    """A frame that has been judged, as a timeline shows it."""
+
+    n: int
+    """0-based number of the frame in the body."""
+    frame: Frame
+    position: int | None
+    """The number of its event in its response, None where it is no event."""
+    response: int = 0
+    """The number of its response in the body; a frame that is no event belongs to the response before it."""
+    at_ns: int | None = None
+    """Arrival in nanoseconds since the stream's start, None where no time was kept (a file)."""
+    chunk: int | None = None
+    line: int | None = None
+    """As `TimedFrame` has it."""
+
+
+class Chunk(NamedTuple):
+    """A piece of the response's body as it arrived."""
 
     at_ns: int
+    """Nanoseconds since the request."""
     wire_size: int
+    """Bytes on the wire, still content-encoded."""
     offset: int
+    """Where it begins in the decoded body, bytes."""
     size: int
+    """Bytes of the decoded body that it brought."""
 
 
-def _typed(facts: "Request | Answer | End") -> None:
+def _typed(facts: "Request | Response | Ending") -> None:
     """Make texts storable; ValueError where a fact is of another type than it must be."""
     for field in fields(facts):
         value = getattr(facts, field.name)
@@ -50,7 +72,7 @@ def _typed(facts: "Request | Answer | End") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the file tells of the request; empty where it tells nothing."""
+    """What is known of a request; empty where nothing is."""
 
     method: str = ""
     url: str = ""
@@ -65,14 +87,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the file tells of the head of the answer, and of its body where that is no event stream."""
+class Response:
+    """What is known of a response's status and headers, and its body where that isn't an event stream."""
 
     status: int | None = None
     headers: Headers = ()
     body: bytes | None = None
     at_ns: int | None = None
-    """When its first byte came, nanoseconds since the request, where the file tells it beside the events' times."""
+    """When its first byte came, nanoseconds since the request, where that is known apart from the chunks' times."""
 
     def __post_init__(self) -> None:
         _typed(self)
@@ -93,8 +115,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How the stream ended, as the file tells it."""
+class Ending:
+    """How a stream ended; empty where nobody knows."""
 
     state: str | None = None
     ended_by: str | None = None
@@ -108,20 +130,23 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """One stream out of a file. Its frames come once, and before the file's next stream is asked for."""
+class Stream:
+    """One request and its response. The frames of a file come once, and before the file's next stream is asked for."""
 
-    frames: Iterator[Taken]
+    frames: Iterable[TimedFrame] = ()
     place: str = ""
     """Where in its file it is (`entry 3`), empty where it is all of it."""
     request: Request = Request()
-    answer: Answer = Answer()
-    end: End = End()
-    pieces: tuple[Piece, ...] = ()
+    response: Response = Response()
+    ending: Ending = Ending()
+    chunks: tuple[Chunk, ...] = ()
     framed: bool = True
     """Whether the frames are the server's: events alone (JSON lines) say nothing of `event:` lines and `[DONE]`."""
     live: bool = False
     """Whether the body is as it came over the wire: no editor has trimmed its end."""
+    socket: int | None = None
+    """The WebSocket that it came over, by its number in the recording: then each frame is a message, and the request's
+    body the client's event that asked for them. None for a stream of HTTP."""
     lacks: frozenset[Lack] = frozenset()
     """What it does not show of the stream: some rules cannot be asked then."""
     remark: str = ""
@@ -135,9 +160,9 @@ class Imported:
         values.optional_text(self.note)
 
     @property
-    def cut(self) -> bool:
-        """Whether somebody else than the server ended it."""
-        return self.end.ended_by in ("client", "recorder", "unknown") or self.end.state == "open"
+    def is_cut(self) -> bool:
+        """Whether the server is not to blame for a missing end: somebody else ended it, or it still goes on."""
+        return self.ending.ended_by in ("client", "recorder", "unknown") or self.ending.state == "open"
 
 
 class Skipped(NamedTuple):

@@ -125,9 +125,3 @@ HEADERS = {
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 HTTP_VERSIONS = frozenset(("HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/3.0"))
 ROUTES = frozenset(("sse", "websocket"))
-STATES = frozenset(
-    (
-        "open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error",
-    )
-)  # fmt: skip
-ENDED_BY = frozenset(("server", "client", "network", "recorder", "unknown"))

@@ -1,0 +1,60 @@
+"""The one way from the frames of a stream to its findings, and to the entries of its timeline."""
+
+from collections.abc import Iterator
+
+from responses_tap.protocol.bodies import Head, asks_for_stream
+from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.websocket_checker import SocketChecker, Turn
+from responses_tap.stream.model import Entry, Stream
+from responses_tap.urls import is_resumption
+
+_CREATE = b'{"type":"response.create"}'
+
+
+def checker_for(
+    stream: Stream, profile: str = DEFAULT_PROFILE, *, resumed: bool = False, streamed: bool | None = None
+) -> Checker | Turn:
+    """The checker for a stream, by what is known of its request and response.
+
+    `resumed` says that a client took up a background response again, where the URL doesn't say so; `streamed` whether
+    the request asked for a stream, where its body isn't at hand.
+    """
+    if stream.socket is not None:
+        return _turn_of(stream, profile)
+    request, response = stream.request, stream.response
+    if streamed is None:
+        streamed = response.body is None or asks_for_stream(request.url, request.body)
+    return Checker(
+        profile,
+        live=stream.live,
+        resumed=resumed or is_resumption(request.url),
+        framed=stream.framed,
+        head=Head(response.status, response.field("content-type")),
+        streamed=streamed,
+        lacks=stream.lacks,
+    )
+
+
+def judged(stream: Stream, checker: Checker | Turn) -> Iterator[Entry]:
+    """Have the stream checked, frame by frame and to its end. Afterwards, the checker has the findings.
+
+    What is no event (a comment, `[DONE]`) belongs to the response of the event before it.
+    """
+    response = 0
+    for n, (frame, at_ns, chunk, line) in enumerate(stream.frames):
+        event = checker.feed(frame, at_ns)
+        if event is not None:
+            response = event.response
+        yield Entry(n, frame, None if event is None else event.position, response, at_ns, chunk, line)
+    if stream.response.body is not None and isinstance(checker, Checker):
+        checker.feed_whole(stream.response.body)
+    checker.finish(cut=stream.is_cut)
+
+
+def _turn_of(stream: Stream, profile: str) -> Turn:
+    """The turn of a socket of which nothing but this response is known; a steered one, nobody asked for."""
+    socket = SocketChecker(profile)
+    turn = socket.asked((stream.request.body or "").encode(errors="replace")) or socket.asked(_CREATE)
+    assert turn is not None
+    return turn
