@@ -23,7 +23,7 @@ from mitmproxy.test import taddons, tflow, tutils
 from tests.conftest import RECORDINGS
 from tests.upstream import PATIENCE, SSE_HEAD, Upstream, ended, eventually, framed, rows
 
-from responses_tap.capture import Capture
+from responses_tap.mitm.addon import Capture
 from responses_tap.store import open_recording
 from responses_tap.timeline import render, timeline
 

@@ -19,7 +19,7 @@ from tests.conftest import RECORDINGS
 from tests.recorder.test_recorder import workers
 from tests.upstream import SSE_HEAD, Script, Upstream, ended, eventually, facts_hold, framed, hang_up, head, rows
 
-from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.store import open_recording
 
@@ -379,7 +379,7 @@ def test_a_proxy_that_is_killed_leaves_a_whole_record(db: Path) -> None:
     script = """
         import sys, time
         from pathlib import Path
-        from responses_tap.proxy import Proxy
+        from responses_tap.mitm.proxy import Proxy
         proxy = Proxy(Path(sys.argv[1]), upstream=sys.argv[2], on_notice=lambda notice: None)
         print(proxy.port, flush=True)
         time.sleep(600)

@@ -23,9 +23,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
-from responses_tap.capture import Capture
+from responses_tap.mitm.addon import Capture
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.protocol.sse import message_frame
-from responses_tap.proxy import Proxy
 from responses_tap.recorder import FindingMade, Notice, StreamFinished
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
 from responses_tap.recorder.sockets import LiveSocket

@@ -20,7 +20,7 @@ from tests.conftest import RECORDINGS, events_of
 from tests.feeding import FeedLoop
 from tests.upstream import SSE_HEAD, Upstream, framed, head, rows
 
-from responses_tap.proxy import Proxy
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import worker as worker_module
 from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import (

@@ -19,7 +19,7 @@ from tests.feeding import FeedLoop
 from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request, workers
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
-from responses_tap.proxy import Proxy
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import Notice, Trouble
 from responses_tap.recorder.messages import Answer
 from responses_tap.store import RecordingError, open_recording

@@ -22,7 +22,7 @@ from tests.feeding import FeedLoop
 from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
-from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
 from responses_tap.recorder.messages import Answer
 from responses_tap.store import open_recording
@@ -217,7 +217,7 @@ def test_the_next_recorder_goes_on_in_the_last_file(db: Path) -> None:
 PROXY = """
     import sys, time
     from pathlib import Path
-    from responses_tap.proxy import Proxy
+    from responses_tap.mitm.proxy import Proxy
     proxy = Proxy(Path(sys.argv[1]), upstream=sys.argv[2], on_notice=lambda notice: None)
     print(proxy.port, flush=True)
     time.sleep(600)

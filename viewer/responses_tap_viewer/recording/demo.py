@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.timeline import timeline
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.replay import playback

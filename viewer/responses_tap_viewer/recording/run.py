@@ -14,9 +14,9 @@ from typing import cast
 import click
 
 from responses_tap.escaping import printable
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
-from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import EndedBy
 from responses_tap.store import RecordingError, StreamRow, open_recording

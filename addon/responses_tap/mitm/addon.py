@@ -22,11 +22,11 @@ from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.utils import human
 
-from responses_tap.contentview import ResponsesContentview
-from responses_tap.endings import Sockets, end_of, end_of_socket
 from responses_tap.escaping import printable
 from responses_tap.filters import FilterError, parse
-from responses_tap.marks import Marks
+from responses_tap.mitm.contentview import ResponsesContentview
+from responses_tap.mitm.endings import TcpConnections, end_of, end_of_socket
+from responses_tap.mitm.flow_marks import FlowMarks
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import Feeder, FindingMade, Hint, Notice, Tap, Trouble
@@ -57,9 +57,9 @@ class Capture:
     def __init__(self, on_notice: Callable[[Notice], object] = log_notice) -> None:
         self._on_notice = on_notice
         self._feeder: Feeder | None = None
-        self._marks: Marks | None = None
+        self._marks: FlowMarks | None = None
         self._settings: tuple[str, ...] | None = None
-        self._sockets = Sockets()
+        self._connections = TcpConnections()
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
         self.passed = Counter[str]()
         """Requests that nobody would record by themselves, by method and path; those of rare paths under `_OTHERS`."""
@@ -86,7 +86,7 @@ class Capture:
         _check(profile, only)
         if self._settings is not None and self._settings[0] == settings[0]:
             self.done()  # a file has one writer at a time
-        marks = Marks(db)
+        marks = FlowMarks(db)
 
         def tell(notice: Notice) -> None:
             marks.take(notice)
@@ -106,12 +106,12 @@ class Capture:
             self._feeder.tell(notice)
 
     def client_connected(self, client: Client) -> None:
-        """Keep hold of the socket, to see later who closed it."""
-        self._sockets.watch(client, client)
+        """Keep hold of the connection, to see later who closed it."""
+        self._connections.watch(client, client)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Keep hold of the socket, to see later who closed it."""
-        self._sockets.watch(data.client, data.server)
+        """Keep hold of the connection, to see later who closed it."""
+        self._connections.watch(data.client, data.server)
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         """Look on where a request to record is passed on piece by piece, as with the option `stream_large_bodies`."""
@@ -152,7 +152,7 @@ class Capture:
         if _is_handshake(flow) and flow.response is None:
             self._open(flow, expected=True)
         if flow in self._taps:
-            self._end(flow, end_of(flow, self._sockets))
+            self._end(flow, end_of(flow, self._connections))
 
     def websocket_start(self, flow: HTTPFlow) -> None:
         """Begin to record a socket of this API."""
@@ -174,7 +174,7 @@ class Capture:
     def websocket_end(self, flow: HTTPFlow) -> None:
         """The socket is closed."""
         if tap := self._taps.pop(flow, None):
-            tap.end(end_of_socket(flow, self._sockets))
+            tap.end(end_of_socket(flow, self._connections))
 
     def done(self) -> None:
         """Write everything that has been captured."""

@@ -1,4 +1,4 @@
-"""Marks flows in mitmproxy's own screens with what was found in their streams."""
+"""FlowMarks flows in mitmproxy's own screens with what was found in their streams."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ _MARKS = {"error": ":red_circle:", "warning": ":yellow_circle:"}
 """mitmproxy's names of the marks, by severity; the worse first."""
 
 
-class Marks:
+class FlowMarks:
     """What connects flows with the notices about their streams; flows that nobody else keeps are let go."""
 
     def __init__(self, db: Path) -> None:

@@ -24,8 +24,8 @@ from mitmproxy.master import Master
 from mitmproxy.options import CONF_BASENAME, CONF_DIR, Options
 from mitmproxy.proxy.mode_servers import ServerInstance, WireGuardServerInstance
 
-from responses_tap.capture import Capture, log_notice
-from responses_tap.connections import Connections
+from responses_tap.mitm.addon import Capture, log_notice
+from responses_tap.mitm.connection_hints import ConnectionHints
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder import Notice, Trouble
 
@@ -103,7 +103,7 @@ class Proxy:
         ours = {name: value for name, value in (options or {}).items() if name.startswith("tap_")}
         self._settings = {"tap_db": str(db), "tap_profile": profile, **ours}
         self._capture = Capture(on_notice)
-        self._connections = Connections(self._capture.tell)
+        self._hints = ConnectionHints(self._capture.tell)
         self._stop: Callable[[], object] | None = None
         self._failure: Exception | None = None
         self._settled = threading.Event()
@@ -169,7 +169,7 @@ class Proxy:
         master.addons.add(
             *default_addons(),  # type: ignore[no-untyped-call]
             self._capture,
-            self._connections,
+            self._hints,
             running,
             _Forgetful(),
         )
