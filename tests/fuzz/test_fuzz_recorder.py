@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, body
 
 from responses_tap.protocol.grammar import ROWS
-from responses_tap.recorder import worker as worker_module
 from responses_tap.recorder.messages import (
     Answer,
     Batch,
@@ -26,10 +25,11 @@ from responses_tap.recorder.messages import (
     encode_batch,
     encode_message,
 )
-from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation
-from responses_tap.recorder.selection import Selection
-from responses_tap.recorder.worker import Worker
+from responses_tap.recorder.worker_side import worker as worker_module
+from responses_tap.recorder.worker_side.replies import Reports
+from responses_tap.recorder.worker_side.rotation import Rotation
+from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.worker import Worker
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
 

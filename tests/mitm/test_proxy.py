@@ -315,11 +315,11 @@ def test_a_recorder_that_fails_never_breaks_the_flow(db: Path, monkeypatch: pyte
     with recording_proxy(db, v1=streamed(*EVENTS)) as proxy:
         for broken in ("Tap.relay", "Tap.answer", "Tap.end", "Feeder.open"):
             with monkeypatch.context() as patch:
-                patch.setattr(f"responses_tap.recorder.feeder.{broken}", fail)
+                patch.setattr(f"responses_tap.recorder.proxy_side.supervisor.{broken}", fail)
                 assert receive(proxy, "/v1/responses") == CLEAN
         with monkeypatch.context() as patch:
             # The head of the answer is still taken, its pieces are not.
-            patch.setattr("responses_tap.recorder.tap._now", iter([0]).__next__)
+            patch.setattr("responses_tap.recorder.proxy_side.tap._now", iter([0]).__next__)
             assert receive(proxy, "/v1/responses") == CLEAN
         assert receive(proxy, "/v1/responses") == CLEAN
     assert rows(db)[-1].state == "completed"

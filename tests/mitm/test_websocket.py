@@ -28,7 +28,7 @@ from responses_tap.mitm.proxy import Proxy
 from responses_tap.protocol.sse import message_frame
 from responses_tap.recorder import FindingMade, Notice, StreamFinished
 from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
-from responses_tap.recorder.sockets import LiveSocket
+from responses_tap.recorder.worker_side.socket_recorder import LiveSocket
 from responses_tap.store import StreamRow, open_recording
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.cli import main

@@ -21,8 +21,6 @@ from tests.feeding import FeedLoop
 from tests.upstream import SSE_HEAD, Upstream, framed, head, rows
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.recorder import worker as worker_module
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import (
     Answer,
     Batch,
@@ -33,10 +31,12 @@ from responses_tap.recorder.messages import (
     encode_batch,
     encode_message,
 )
-from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation
-from responses_tap.recorder.selection import Selection
-from responses_tap.recorder.worker import Worker
+from responses_tap.recorder.worker_side import worker as worker_module
+from responses_tap.recorder.worker_side.replies import Reports
+from responses_tap.recorder.worker_side.rotation import Rotation
+from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
+from responses_tap.recorder.worker_side.worker import Worker
 from responses_tap.store import RecordingError, StreamRow, files, open_recording
 from responses_tap.store.writer import Writer
 
@@ -303,8 +303,8 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
         "import os, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'responses_tap.recorder.worker':\n"
-        "            from responses_tap.recorder.livestream import LiveStream\n"
+        "        if name == 'responses_tap.recorder.worker_side.worker':\n"
+        "            from responses_tap.recorder.worker_side.stream_recorder import LiveStream\n"
         "            taken = LiveStream.chunk\n"
         "            def chunk(self, data, at_ns):\n"
         "                if b'KILL' in data and not self._is_quarantined:\n"
@@ -440,10 +440,10 @@ HUGE = """
     import os, sys, threading
     from pathlib import Path
     from responses_tap.recorder.messages import Answer, Batch, End, Kind, Request, encode_batch, encode_message
-    from responses_tap.recorder.reports import Reports
-    from responses_tap.recorder.rotation import Rotation
-    from responses_tap.recorder.selection import Selection
-    from responses_tap.recorder.worker import Worker
+    from responses_tap.recorder.worker_side.replies import Reports
+    from responses_tap.recorder.worker_side.rotation import Rotation
+    from responses_tap.recorder.worker_side.selection import Selection
+    from responses_tap.recorder.worker_side.worker import Worker
     from responses_tap.store.writer import Writer
 
     SIZE = 40 * 2**20

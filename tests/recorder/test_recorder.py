@@ -26,8 +26,7 @@ from tests.conftest import RECORDINGS
 from tests.feeding import FeedLoop, LoopTap
 from tests.upstream import ended, eventually, facts_hold, rows
 
-from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble, worker
-from responses_tap.recorder.livestream import LiveStream
+from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import (
     Answer,
     Batch,
@@ -38,9 +37,11 @@ from responses_tap.recorder.messages import (
     encode_message,
     encode_report,
 )
-from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation
-from responses_tap.recorder.selection import Selection
+from responses_tap.recorder.worker_side import worker
+from responses_tap.recorder.worker_side.replies import Reports
+from responses_tap.recorder.worker_side.rotation import Rotation
+from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 
@@ -403,8 +404,8 @@ def test_reports_are_not_read_byte_by_byte(feeder: FeedLoop, notices: list[Notic
 def test_a_recorder_that_falls_behind_says_what_is_missing(
     db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("responses_tap.recorder.outbox._MOST_BYTES", 2000)
-    monkeypatch.setattr("responses_tap.recorder.feeder._MOST_SENT", 1)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.send_queue._MOST_BYTES", 2000)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.supervisor._MOST_SENT", 1)
     feeder = FeedLoop(db, notices.append)
     tap = feeder.open(request(), time.monotonic_ns())
     tap.answer(Answer(200, SSE))
@@ -625,7 +626,8 @@ def test_streams_of_a_killed_machine_are_closed_by_the_next_recorder(db: Path) -
 
 
 def test_the_worker_needs_neither_mitmproxy_nor_textual() -> None:
-    script = "import sys, responses_tap.recorder.worker; print({'mitmproxy', 'textual', 'click'} & set(sys.modules))"
+    module = "responses_tap.recorder.worker_side.worker"
+    script = f"import sys, {module}; print({{'mitmproxy', 'textual', 'click'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "mitmproxy" not in done.stdout
     assert "textual" not in done.stdout

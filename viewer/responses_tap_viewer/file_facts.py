@@ -14,7 +14,7 @@ from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import Lack
 from responses_tap.recorder import messages
-from responses_tap.recorder.heads import answer_columns, answer_state, json_object, request_columns
+from responses_tap.recorder.worker_side.http_columns import answer_columns, answer_state, json_object, request_columns
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value

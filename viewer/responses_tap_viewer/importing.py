@@ -10,7 +10,7 @@ from responses_tap.formats.imported import Imported, Skipped
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.recorder.body import EventBody
+from responses_tap.recorder.worker_side.body import EventBody
 from responses_tap.store import ChunkRow
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer

@@ -7,8 +7,8 @@ flow undoes the content-encoding, cuts the body into frames, has them checked, a
 the store. Notices and acknowledgements come back through a second pipe. The worker outlives a killed proxy.
 """
 
-from responses_tap.recorder.feeder import Feeder
 from responses_tap.recorder.messages import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
-from responses_tap.recorder.tap import Tap
+from responses_tap.recorder.proxy_side.supervisor import Feeder
+from responses_tap.recorder.proxy_side.tap import Tap
 
 __all__ = ["Feeder", "FileBegun", "FindingMade", "Hint", "Notice", "StreamFinished", "StreamStarted", "Tap", "Trouble"]

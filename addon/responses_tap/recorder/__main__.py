@@ -6,7 +6,7 @@ The key of the masks, then batches come in through stdin, reports go out through
 import sys
 from pathlib import Path
 
-from responses_tap.recorder.worker import run
+from responses_tap.recorder.worker_side.worker import run
 
 db, profile, session, only, max_size, keep, deaths = sys.argv[1:]
 sys.exit(run(Path(db), profile, session, only, int(max_size), keep, is_careful=int(deaths) > 0))

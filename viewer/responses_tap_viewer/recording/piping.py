@@ -9,8 +9,8 @@ from pathlib import Path
 
 from responses_tap.formats.raw import looks_like_events
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Answer, End, Request
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
 from responses_tap.store.writer import Writer
 
 NAME = "standard input"

@@ -15,12 +15,6 @@ from pathlib import Path
 
 from responses_tap.privacy.looks import own_patterns
 from responses_tap.privacy.masking import KEY_BYTES, Masker
-from responses_tap.recorder import takeover, trials
-from responses_tap.recorder.attempts import Attempts, fingerprint
-from responses_tap.recorder.body import described
-from responses_tap.recorder.candidate import Candidate
-from responses_tap.recorder.heads import request_columns
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import (
     Acknowledged,
     Answer,
@@ -37,12 +31,18 @@ from responses_tap.recorder.messages import (
     Trouble,
     decode_messages,
 )
-from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation
-from responses_tap.recorder.selection import Selection
-from responses_tap.recorder.sockets import LiveSocket
-from responses_tap.recorder.takeover import LEFT
-from responses_tap.recorder.trials import Suspect
+from responses_tap.recorder.worker_side import recovery, trials
+from responses_tap.recorder.worker_side.attempts import Attempts, fingerprint
+from responses_tap.recorder.worker_side.body import described
+from responses_tap.recorder.worker_side.candidate import Candidate
+from responses_tap.recorder.worker_side.http_columns import request_columns
+from responses_tap.recorder.worker_side.recovery import LEFT
+from responses_tap.recorder.worker_side.replies import Reports
+from responses_tap.recorder.worker_side.rotation import Rotation
+from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.socket_recorder import LiveSocket
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
+from responses_tap.recorder.worker_side.trials import Suspect
 from responses_tap.store import RecordingError
 from responses_tap.store.moving import finish_move, latest
 from responses_tap.store.writer import Writer
@@ -126,11 +126,11 @@ class Worker:
         self._notices: list[Notice] = []
         self._decided: list[int] = []
         self._fault: str | None = None
-        self._handled = takeover.handled(writer, session)
+        self._handled = recovery.handled(writer, session)
         # What has happened since then can't be what the worker before died of.
         self._careful_until_ns = time.monotonic_ns() if is_careful else 0
         self._suspect = trials.suspect(writer, session)
-        for flow, start, live in takeover.flows(writer, session, profile):
+        for flow, start, live in recovery.flows(writer, session, profile):
             self._flows[flow], self._starts[flow] = live, start
         writer.commit()
         self._out.send(Ready(str(writer.path), [stream.id for stream in self._open]))

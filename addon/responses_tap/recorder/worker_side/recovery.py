@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 
-from responses_tap.recorder.body import described
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import End
-from responses_tap.recorder.sockets import LiveSocket
-from responses_tap.recorder.trials import Trial
+from responses_tap.recorder.worker_side.body import described
+from responses_tap.recorder.worker_side.socket_recorder import LiveSocket
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
+from responses_tap.recorder.worker_side.trials import Trial
 from responses_tap.store.writer import Writer
 
 LEFT = {"state": "truncated", "ended_by": "recorder"}

@@ -16,7 +16,7 @@ from responses_tap.store import RecordingError
 _PIPE_BYTES = 2**20
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
-_PACKAGE_ROOT = Path(__file__).parents[2]
+_PACKAGE_ROOT = Path(__file__).parents[3]
 
 
 class WorkerProcess:

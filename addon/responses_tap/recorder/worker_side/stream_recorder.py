@@ -7,8 +7,6 @@ from responses_tap.coding import ContentDecoder, can_decode
 from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.transport import Head
-from responses_tap.recorder.body import EventBody, looks_like_events
-from responses_tap.recorder.heads import answer_columns, answer_state, field, json_object, request_columns
 from responses_tap.recorder.messages import (
     Answer,
     End,
@@ -22,8 +20,16 @@ from responses_tap.recorder.messages import (
     StreamStarted,
     Trouble,
 )
-from responses_tap.recorder.upload import Upload
 from responses_tap.recorder.values import short_text
+from responses_tap.recorder.worker_side.body import EventBody, looks_like_events
+from responses_tap.recorder.worker_side.http_columns import (
+    answer_columns,
+    answer_state,
+    field,
+    json_object,
+    request_columns,
+)
+from responses_tap.recorder.worker_side.upload import Upload
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value

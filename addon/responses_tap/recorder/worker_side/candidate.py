@@ -3,8 +3,8 @@
 from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Decoder
-from responses_tap.recorder.heads import field
 from responses_tap.recorder.messages import Answer, Kind, Message
+from responses_tap.recorder.worker_side.http_columns import field
 
 _MOST_BYTES = 2**20
 """How much may come before the first event."""

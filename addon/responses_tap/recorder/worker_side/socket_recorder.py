@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from responses_tap.privacy.documents import as_text
 from responses_tap.protocol.sockets import SocketChecker, Turn
 from responses_tap.protocol.sse import Frame, message_frame
-from responses_tap.recorder.body import EventBody
-from responses_tap.recorder.heads import answer_columns, model_of, request_columns
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Answer, End, Request, SocketMessage, StreamStarted
+from responses_tap.recorder.worker_side.body import EventBody
+from responses_tap.recorder.worker_side.http_columns import answer_columns, model_of, request_columns
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
 from responses_tap.store import Recording, SocketRow, StreamRow
 from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from responses_tap.recorder.messages import Answer, End, Kind, Message, Sent, SocketMessage
-from responses_tap.recorder.outbox import Outbox
+from responses_tap.recorder.proxy_side.send_queue import Outbox
 
 _ANSWER, _CHUNK, _MESSAGE, _END, _SENT = map(int, (Kind.ANSWER, Kind.CHUNK, Kind.MESSAGE, Kind.END, Kind.SENT))
 _now = time.monotonic_ns

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 from typing import cast
 
 from responses_tap.filters import Filtered, parse
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Notice
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
 from responses_tap.store import Recording
 from responses_tap.store.waiting import Value
 

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import FileBegun, Notice, Trouble
+from responses_tap.recorder.worker_side.stream_recorder import LiveStream
 from responses_tap.store import RecordingError
 from responses_tap.store.moving import following
 from responses_tap.store.writer import Writer

@@ -24,9 +24,9 @@ from responses_tap.recorder.messages import (
     encode_batch,
     encode_message,
 )
-from responses_tap.recorder.outbox import Outbox
-from responses_tap.recorder.process import WorkerProcess
-from responses_tap.recorder.tap import KeepingTap, LeftOut, Tap
+from responses_tap.recorder.proxy_side.process import WorkerProcess
+from responses_tap.recorder.proxy_side.send_queue import Outbox
+from responses_tap.recorder.proxy_side.tap import KeepingTap, LeftOut, Tap
 from responses_tap.store import RecordingError
 
 _LARGE_BODY = 4 * 2**20
