@@ -1,6 +1,6 @@
-"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE KEEP DEATHS`: a worker, which its feeder starts.
+"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE KEEP DEATHS`: a worker process.
 
-The key of the masks, then batches come in through stdin, reports go out through stdout.
+The key of the masks, then batches come in through stdin, replies go out through stdout.
 """
 
 import sys

@@ -15,17 +15,17 @@ from responses_tap.recorder.messages import (
     Acknowledged,
     Batch,
     FileBegun,
-    Kind,
+    MessageKind,
     Notice,
     Ready,
-    Report,
+    Reply,
     Request,
     Trouble,
     encode_batch,
     encode_message,
 )
 from responses_tap.recorder.proxy_side.process import WorkerProcess
-from responses_tap.recorder.proxy_side.send_queue import Outbox
+from responses_tap.recorder.proxy_side.send_queue import SendQueue
 from responses_tap.recorder.proxy_side.tap import KeepingTap, LeftOut, Tap
 from responses_tap.store import RecordingError
 
@@ -50,12 +50,12 @@ type Later = Callable[[float, Callable[[], object]], object]
 """Calls something after so many seconds, on the proxy's thread, as an event loop's `call_later`."""
 
 
-class Feeder:
+class WorkerSupervisor:
     """Starts a worker for the recording `db` and feeds it; RecordingError if the worker cannot open the file.
 
     It lives on the proxy's thread, on which `later` calls back: a thread of its own would take the interpreter from
-    the proxy again and again. Only what waits has one: a worker's reports, whoever is told, and the search for a
-    worker's successor. `on_notice` is called with each notice, on a thread of the feeder, and may wait as it likes.
+    the proxy again and again. Only what waits has one: a worker's replies, whoever is told, and the search for a
+    worker's successor. `on_notice` is called with each notice, on a thread of the supervisor, and may wait as it likes.
     `only` is a filter for the streams that are kept, `max_size` the bytes after which another file is begun, 0 for
     never, `keep` has names of headers and query parameters whose values need no mask.
     """
@@ -76,7 +76,7 @@ class Feeder:
         self._key = secrets.token_bytes(KEY_BYTES)
         self._on_notice = on_notice
         self._later = later
-        self._outbox = Outbox(self._wake)
+        self._queue = SendQueue(self._wake)
         self._unacknowledged: deque[tuple[int, bytes]] = deque()
         self._undecided: dict[int, KeepingTap] = {}
         self._acknowledged = 0
@@ -87,33 +87,33 @@ class Feeder:
         self._starts = self._deaths = 0
         self._is_closing = self._has_stopped = False
         self._left_out = self._cut = 0
-        self._told = (0, 0)
+        self._reported = (0, 0)
         self._has_gap = False
         # Whoever writes to the worker holds the gate, or has made sure that nobody else does: it is not ready.
         self._gate = threading.Lock()
         self._is_ready = False
         self._notices: SimpleQueue[Notice | None] = SimpleQueue()
-        self._teller = threading.Thread(target=self._tell_all, name="responses-tap notices", daemon=True)
+        self._reporter = threading.Thread(target=self._report_all, name="responses-tap notices", daemon=True)
         self._worker = self._start_worker()
         self._path = self._worker.ready.path
-        self._teller.start()
+        self._reporter.start()
         if not self._is_taken_up():
             self._replace_worker()
 
-    def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> Tap:
+    def open(self, request: Request, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> Tap:
         """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
-        if self._outbox.is_half_full:
+        if self._queue.is_half_full:
             self._note_gap(left_out=1)
-            return LeftOut(self._outbox, 0, self._note_cut)
+            return LeftOut(self._queue, 0, self._note_cut)
         self._flows += 1
-        if kind is Kind.REQUEST and not request.expected:
-            tap = self._undecided[self._flows] = KeepingTap(self._outbox, self._flows, self._note_cut)
+        if kind is MessageKind.REQUEST and not request.expected:
+            tap = self._undecided[self._flows] = KeepingTap(self._queue, self._flows, self._note_cut)
             tap.put(int(kind), self._flows, at_ns, request.encode())
             return tap
         return self._open(request, at_ns, kind)
 
-    def tell(self, notice: Notice) -> None:
-        """Have a notice told, at once but on a thread of its own: a terminal may wait, what is recorded must not."""
+    def report(self, notice: Notice) -> None:
+        """Report a notice at once, on a thread of its own: a terminal may wait, the recording must not."""
         self._notices.put(notice)
 
     def close(self) -> None:
@@ -130,18 +130,18 @@ class Feeder:
                 had_stopped = True
             else:
                 time.sleep(_RETRY_SECONDS)
-        if not had_stopped and self._told != (self._left_out, self._cut):
-            self.tell(self._gap("not all was recorded"))
-        self._outbox.shut()
+        if not had_stopped and self._reported != (self._left_out, self._cut):
+            self.report(self._gap("not all was recorded"))
+        self._queue.close()
         self._notices.put(None)
-        self._teller.join(_CLOSE_SECONDS)
+        self._reporter.join(_CLOSE_SECONDS)
 
-    def _open(self, request: Request, at_ns: int, kind: Kind) -> Tap:
-        tap = Tap(self._outbox, self._flows, self._note_cut)
+    def _open(self, request: Request, at_ns: int, kind: MessageKind) -> Tap:
+        tap = Tap(self._queue, self._flows, self._note_cut)
         if len(request.body) <= _LARGE_BODY:
-            self._outbox.put(int(kind), self._flows, at_ns, request.encode())
+            self._queue.put(int(kind), self._flows, at_ns, request.encode())
         else:
-            self._outbox.put(int(kind), self._flows, at_ns, replace(request, body=b"", is_upload=True).encode())
+            self._queue.put(int(kind), self._flows, at_ns, replace(request, body=b"", is_upload=True).encode())
             tap.upload(request.body)
             tap.sent()
         return tap
@@ -153,19 +153,19 @@ class Feeder:
 
     def _feed(self) -> None:
         if self._has_stopped:
-            self._outbox.shut()
+            self._queue.close()
             return
-        self._outbox.pack()
+        self._queue.pack()
         self._send()
-        self._tell_end_of_gap()
+        self._report_end_of_gap()
         if self._is_all_sent:
-            self._outbox.sleep()
+            self._queue.arm()
         else:
             self._later(_RETRY_SECONDS, self._feed)
 
     @property
     def _is_all_sent(self) -> bool:
-        return not self._rest and self._outbox.is_empty
+        return not self._rest and self._queue.is_empty
 
     def _send(self) -> None:
         """Send what the worker takes at once."""
@@ -180,8 +180,8 @@ class Feeder:
                     return
 
     def _take(self) -> bool:
-        """Take the next batch out of the outbox; whether there is one that may be on its way."""
-        if self._sent_bytes - self._acknowledged_bytes >= _MOST_SENT or (batch := self._outbox.take()) is None:
+        """Take the next batch out of the queue; whether there is one that may be on its way."""
+        if self._sent_bytes - self._acknowledged_bytes >= _MOST_SENT or (batch := self._queue.take()) is None:
             return False
         encoded = encode_batch(batch)
         self._unacknowledged.append((batch.number, encoded))
@@ -193,7 +193,7 @@ class Feeder:
 
     def _start_worker(self) -> WorkerProcess:
         arguments = [*self._arguments, str(self._deaths)]
-        return WorkerProcess(arguments, self._key, self._take_report, self._note_death)
+        return WorkerProcess(arguments, self._key, self._take_reply, self._note_death)
 
     def _finish(self, until: float) -> bool:
         """Let the worker end; whether it did well. If not, another one is there, or none is to be had."""
@@ -213,8 +213,8 @@ class Feeder:
 
     def _replace_worker(self) -> None:
         """Start another worker and send it what the dead one has not acknowledged."""
-        self.tell(Trouble("the recorder's worker has died; starting another one"))
-        self._worker.bury()
+        self.report(Trouble("the recorder's worker has died; starting another one"))
+        self._worker.terminate()
         self._deaths += 1
         failures = 0
         while self._starts < _MOST_STARTS and not (self._is_closing and failures > _MOST_STARTS):
@@ -223,21 +223,21 @@ class Feeder:
                 self._worker = self._start_worker()
                 self._starts += 1
                 if (ready := self._worker.ready).path != self._path:  # the former one died on its way to it
-                    self._take_report(FileBegun(ready.path, ready.streams))
+                    self._take_reply(FileBegun(ready.path, ready.streams))
                 self._send_again()
             except RecordingError as failure:
                 failures += 1
                 if failures == 1:
-                    self.tell(Trouble(f"nothing is recorded at the moment: {failure}; trying again"))
+                    self.report(Trouble(f"nothing is recorded at the moment: {failure}; trying again"))
             except BrokenPipeError:
-                self._worker.bury()
+                self._worker.terminate()
             else:
                 if failures:
-                    self.tell(Trouble("recording again"))
+                    self.report(Trouble("recording again"))
                     failures = 0
                 if self._is_taken_up():
                     return
-                self._worker.bury()
+                self._worker.terminate()
         self._stop("the file cannot be opened" if failures else "the worker dies again and again")
 
     def _is_taken_up(self) -> bool:
@@ -261,25 +261,25 @@ class Feeder:
     def _stop(self, reason: str) -> None:
         has_lost = self._unacknowledged or not self._is_all_sent
         self._has_stopped = True
-        self.tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))
+        self.report(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))
 
-    # --- reports ---------------------------------------------------------------------------------------------
+    # --- replies ---------------------------------------------------------------------------------------------
 
-    def _take_report(self, report: Report) -> None:
-        if isinstance(report, Acknowledged):
+    def _take_reply(self, reply: Reply) -> None:
+        if isinstance(reply, Acknowledged):
             self._starts = 0
-            for flow in report.decided:
+            for flow in reply.decided:
                 if (tap := self._undecided.pop(flow, None)) is not None:
                     tap.let_go()
-            while self._unacknowledged and self._unacknowledged[0][0] <= report.number:
+            while self._unacknowledged and self._unacknowledged[0][0] <= reply.number:
                 self._acknowledged, batch = self._unacknowledged.popleft()
                 self._acknowledged_bytes += len(batch)
-        elif not isinstance(report, Ready):
-            if isinstance(report, FileBegun):
-                self._path = report.path
-            self.tell(report)
+        elif not isinstance(reply, Ready):
+            if isinstance(reply, FileBegun):
+                self._path = reply.path
+            self.report(reply)
 
-    def _tell_all(self) -> None:
+    def _report_all(self) -> None:
         while (notice := self._notices.get()) is not None:
             try:
                 self._on_notice(notice)
@@ -295,15 +295,15 @@ class Feeder:
         self._cut += cut
         if not self._has_gap and not self._has_stopped:
             self._has_gap = True
-            self.tell(Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out"))
+            self.report(Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out"))
 
-    def _tell_end_of_gap(self) -> None:
-        if self._has_gap and self._outbox.is_nearly_empty:
+    def _report_end_of_gap(self) -> None:
+        if self._has_gap and self._queue.is_nearly_empty:
             self._has_gap = False
-            self.tell(self._gap("recording again"))
+            self.report(self._gap("recording again"))
 
     def _gap(self, head: str) -> Trouble:
-        """What was missed since this was last told."""
-        before, self._told = self._told, (self._left_out, self._cut)
-        left_out, cut = (now - then for now, then in zip(self._told, before, strict=True))
+        """What was missed since the last report."""
+        before, self._reported = self._reported, (self._left_out, self._cut)
+        left_out, cut = (now - then for now, then in zip(self._reported, before, strict=True))
         return Trouble(f"{head}; streams left out: {left_out}, cut: {cut}")

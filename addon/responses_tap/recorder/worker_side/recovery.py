@@ -3,16 +3,16 @@
 import json
 from collections.abc import Iterator
 
-from responses_tap.recorder.messages import End
+from responses_tap.recorder.messages import Ending
 from responses_tap.recorder.worker_side.body import described
-from responses_tap.recorder.worker_side.socket_recorder import LiveSocket
-from responses_tap.recorder.worker_side.stream_recorder import LiveStream
+from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.recorder.worker_side.trials import Trial
 from responses_tap.store.writer import Writer
 
 LEFT = {"state": "truncated", "ended_by": "recorder"}
 """How streams are left that the recorder could not follow to their end."""
-_KILLED = End("recorder", "the recorder was killed", complete=False)
+_KILLED = Ending("recorder", "the recorder was killed", complete=False)
 
 
 def handled(writer: Writer, session: str) -> int:
@@ -21,20 +21,20 @@ def handled(writer: Writer, session: str) -> int:
     return int(number) if of == session else 0
 
 
-def flows(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, LiveStream | LiveSocket]]:
+def flows(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, StreamRecorder | SocketRecorder]]:
     """The session's flows that are open, each with its number and start; those of other sessions are ended."""
     yield from _streams(writer, session, profile)
     yield from _sockets(writer, session, profile)
 
 
-def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> LiveStream | None:
+def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> StreamRecorder | None:
     """The stream as its rows tell; None where there is none, or where they cannot be understood."""
     try:
         with Trial(writer, key) as trial:
             recording = writer.recording()
             row = recording.stream(stream_id)
             if row is not None and not trial.has_killed:
-                return LiveStream.restore(row, recording, writer, profile)
+                return StreamRecorder.restore(row, recording, writer, profile)
             fault = "a worker died of its rows"
     except Exception as error:  # noqa: BLE001 (whatever its rows are like, the others go on)
         fault = described(error)
@@ -42,19 +42,19 @@ def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> LiveStr
     return None
 
 
-def _restored_socket(writer: Writer, key: str, socket_id: int, flow: int, profile: str) -> LiveSocket | None:
+def _restored_socket(writer: Writer, key: str, socket_id: int, flow: int, profile: str) -> SocketRecorder | None:
     try:
         with Trial(writer, key) as trial:
             recording = writer.recording()
             row = recording.socket(socket_id)
             if row is not None and not trial.has_killed:
-                return LiveSocket.restore(flow, row, recording, writer, profile)
+                return SocketRecorder.restore(flow, row, recording, writer, profile)
     except Exception:  # noqa: BLE001 (as above)
         return None
     return None
 
 
-def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, LiveStream]]:
+def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, StreamRecorder]]:
     for key, value in writer.meta("flow:*").items():
         _, of, flow = key.split(":")
         stream_id, start = json.loads(value)
@@ -68,7 +68,7 @@ def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, 
             stream.publish()  # nobody waits for the notices of another session
 
 
-def _sockets(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, LiveSocket]]:
+def _sockets(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, SocketRecorder]]:
     for key, value in writer.meta("socket:*").items():
         _, of, flow = key.split(":")
         socket_id, start = json.loads(value)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from responses_tap.recorder.messages import FileBegun, Notice, Trouble
-from responses_tap.recorder.worker_side.stream_recorder import LiveStream
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import RecordingError
 from responses_tap.store.moving import following
 from responses_tap.store.writer import Writer
@@ -18,7 +18,7 @@ class Rotation:
         self._first = first
         self._max_size = max_size
 
-    def follow(self, writer: Writer, open_: Sequence[LiveStream]) -> Iterator[Notice]:
+    def follow(self, writer: Writer, open_: Sequence[StreamRecorder]) -> Iterator[Notice]:
         """Let the writer go on in the next file if its own is full. What it writes has been committed."""
         if not self._max_size or (size := writer.size) <= self._max_size:
             return

@@ -6,7 +6,7 @@ from typing import cast
 
 from responses_tap.filters import Filtered, parse
 from responses_tap.recorder.messages import Notice
-from responses_tap.recorder.worker_side.stream_recorder import LiveStream
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import Recording
 from responses_tap.store.waiting import Value
 
@@ -31,7 +31,7 @@ class Selection:
         """Let a stream pass whatever comes of it."""
         self._passed.add(stream)
 
-    def publish(self, stream: LiveStream) -> list[Notice]:
+    def publish(self, stream: StreamRecorder) -> list[Notice]:
         """What is to be told of a stream now: nothing, as long as it is not known whether it stays."""
         notices = stream.publish()
         if stream.id in self._passed or not self._filter:

@@ -1,4 +1,4 @@
-"""The worker process: takes batches, keeps a LiveStream for each flow, commits, acknowledges."""
+"""The worker process: takes batches, keeps a StreamRecorder for each flow, commits, acknowledges."""
 
 import json
 import os
@@ -17,15 +17,15 @@ from responses_tap.privacy.looks import own_patterns
 from responses_tap.privacy.masking import KEY_BYTES, Masker
 from responses_tap.recorder.messages import (
     Acknowledged,
-    Answer,
     Batch,
     BatchDecoder,
-    End,
-    Kind,
+    Ending,
     Message,
+    MessageKind,
     Notice,
     Ready,
     Request,
+    Response,
     Sent,
     SocketMessage,
     Trouble,
@@ -37,11 +37,11 @@ from responses_tap.recorder.worker_side.body import described
 from responses_tap.recorder.worker_side.candidate import Candidate
 from responses_tap.recorder.worker_side.http_columns import request_columns
 from responses_tap.recorder.worker_side.recovery import LEFT
-from responses_tap.recorder.worker_side.replies import Reports
+from responses_tap.recorder.worker_side.replies import ReplyPipe
 from responses_tap.recorder.worker_side.rotation import Rotation
 from responses_tap.recorder.worker_side.selection import Selection
-from responses_tap.recorder.worker_side.socket_recorder import LiveSocket
-from responses_tap.recorder.worker_side.stream_recorder import LiveStream
+from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.recorder.worker_side.trials import Suspect
 from responses_tap.store import RecordingError
 from responses_tap.store.moving import finish_move, latest
@@ -53,9 +53,9 @@ _PATIENCE_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 _LAST_TRIES = 6
 _NICENESS = 10
-_REST = 10.0
-"""Pause after each batch, in times of the work that it was: the traffic goes first, and two processors are often
-the two halves of one core, so that niceness alone does not keep this process from slowing the proxy down."""
+_IDLE_RATIO = 10.0
+"""Sleep 10x as long as a batch took: the traffic goes first, and two processors are often the two halves of one core,
+so that niceness alone doesn't keep this process from slowing the proxy down."""
 _BULKY = 8192
 """Bytes a message from which a batch is followed by no pause."""
 _OLDEST_SECONDS = 0.5
@@ -71,7 +71,7 @@ def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: st
     and parameters whose values are kept, with commas between them. Careful is a worker after the death of another.
     """
     masker = Masker(_read_key(sys.stdin.fileno()), filter(None, keep.split(",")))
-    out = Reports(sys.stdout.fileno())
+    out = ReplyPipe(sys.stdout.fileno())
     try:
         own_patterns()
         writer = Writer(latest(db) if max_size else db, _PATIENCE_SECONDS, masker)
@@ -103,7 +103,7 @@ class Worker:
         writer: Writer,
         profile: str,
         session: str,
-        out: Reports,
+        out: ReplyPipe,
         selection: Selection,
         rotation: Rotation,
         *,
@@ -115,13 +115,13 @@ class Worker:
         self._out = out
         self._selection = selection
         self._rotation = rotation
-        self._flows: dict[int, LiveStream | LiveSocket | Candidate] = {}
+        self._flows: dict[int, StreamRecorder | SocketRecorder | Candidate] = {}
         self._starts: dict[int, int] = {}
         self._attempts = Attempts()
         self._uploads: dict[int, Request] = {}
-        self._dirty: dict[int, LiveStream] = {}
+        self._dirty: dict[int, StreamRecorder] = {}
         self._waiting: deque[Batch] = deque()
-        self._rested = 0.0
+        self._idle_until = 0.0
         self._due: float | None = None
         self._notices: list[Notice] = []
         self._decided: list[int] = []
@@ -145,7 +145,7 @@ class Worker:
                 data = os.read(source, _READ_BYTES)
                 is_open = bool(data)
                 self._waiting += batches.feed(data)
-            # While the file cannot be written what comes just waits; the feeder sends no more than it may keep.
+            # While the file cannot be written what comes just waits; the supervisor sends no more than it may keep.
             if self._waiting and self._fault is None and time.monotonic() >= self._resumes_at:
                 self._handle(self._waiting.popleft())
             self._commit_when_due()
@@ -158,7 +158,7 @@ class Worker:
 
     @property
     def _resumes_at(self) -> float:
-        return min(self._rested, self._waiting[0].since_ns / 1e9 + _OLDEST_SECONDS)
+        return min(self._idle_until, self._waiting[0].since_ns / 1e9 + _OLDEST_SECONDS)
 
     def _patience(self) -> float | None:
         """How long to wait for the pipe, in seconds; None: until something comes."""
@@ -186,7 +186,7 @@ class Worker:
         now = time.monotonic()
         # Large pieces are little work for the proxy, too, and would soon fill what may wait there.
         is_bulk = len(batch.content) > _BULKY * len(messages)
-        self._rested = now if is_bulk else now + _REST * (now - start)
+        self._idle_until = now if is_bulk else now + _IDLE_RATIO * (now - start)
 
     def _handle_carefully(self, batch: Batch, messages: Sequence[Message], take: Callable[[Message], None]) -> None:
         """Handle a batch that may be what a worker died of.
@@ -218,7 +218,7 @@ class Worker:
     def _keep(self, message: Message) -> None:
         """Keep the bytes of a message that a worker died of."""
         live = self._flows.get(message.flow)
-        if isinstance(live, LiveStream) and message.kind in (Kind.CHUNK, Kind.END):
+        if isinstance(live, StreamRecorder) and message.kind in (MessageKind.CHUNK, MessageKind.ENDING):
             self._record(live, message)
 
     def _mark(self, trying: Suspect) -> None:
@@ -239,7 +239,7 @@ class Worker:
             self._flows.pop(message.flow, None)
 
     def _dispatch(self, message: Message) -> None:
-        if message.kind is Kind.REQUEST:
+        if message.kind is MessageKind.REQUEST:
             request = Request.decode(message.payload)
             self._starts[message.flow] = message.at_ns
             if request.expected:
@@ -247,7 +247,7 @@ class Worker:
             else:
                 self._flows[message.flow] = Candidate(message)
             return
-        if message.kind is Kind.SOCKET:
+        if message.kind is MessageKind.SOCKET:
             self._begin_socket(message)
             return
         flow = self._flows.get(message.flow)
@@ -259,7 +259,7 @@ class Worker:
     def _recall(self, message: Message) -> None:
         """Take a message again that a former worker has handled: only the undecided was in its memory alone."""
         flow = self._flows.get(message.flow)
-        if message.kind is Kind.REQUEST and flow is None and not Request.decode(message.payload).expected:
+        if message.kind is MessageKind.REQUEST and flow is None and not Request.decode(message.payload).expected:
             self._starts[message.flow] = message.at_ns
             self._flows[message.flow] = Candidate(message)
         elif isinstance(flow, Candidate):
@@ -282,14 +282,14 @@ class Worker:
                 for earlier in rest:
                     self._record(stream, earlier)
 
-    def _begin(self, flow: int, request: Request) -> LiveStream | None:
+    def _begin(self, flow: int, request: Request) -> StreamRecorder | None:
         columns = request_columns(request, self._writer.masker)
         passes = self._selection.verdict(columns)
         if passes is False:
             self._flows.pop(flow, None)
             del self._starts[flow]
             return None
-        stream = self._flows[flow] = LiveStream.begin(flow, request, self._writer, self._profile, columns)
+        stream = self._flows[flow] = StreamRecorder.begin(flow, request, self._writer, self._profile, columns)
         if passes:
             self._selection.keep(stream.id)
         self._dirty[stream.id] = stream
@@ -300,27 +300,27 @@ class Worker:
         self._writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
 
-    def _note_attempt(self, flow: int, stream: LiveStream, request: Request, digest: bytes) -> None:
+    def _note_attempt(self, flow: int, stream: StreamRecorder, request: Request, digest: bytes) -> None:
         if columns := self._attempts.begin(stream.id, request, digest, self._starts[flow]):
             self._writer.set_stream(stream.id, columns)
 
     def _begin_socket(self, message: Message) -> None:
-        socket = LiveSocket.begin(message.flow, Request.decode(message.payload), self._writer, self._profile)
+        socket = SocketRecorder.begin(message.flow, Request.decode(message.payload), self._writer, self._profile)
         self._flows[message.flow], self._starts[message.flow] = socket, message.at_ns
         self._writer.set_meta(self._meta_key(message.flow, "socket"), json.dumps([socket.id, message.at_ns]))
 
-    def _record(self, live: LiveStream | LiveSocket, message: Message) -> None:
+    def _record(self, live: StreamRecorder | SocketRecorder, message: Message) -> None:
         at_ns = max(0, message.at_ns - self._starts[message.flow])
-        if isinstance(live, LiveSocket):
+        if isinstance(live, SocketRecorder):
             self._record_socket(live, message, at_ns)
         else:
             self._record_stream(live, message, at_ns)
 
-    def _record_socket(self, socket: LiveSocket, message: Message, at_ns: int) -> None:
-        if message.kind is Kind.MESSAGE:
+    def _record_socket(self, socket: SocketRecorder, message: Message, at_ns: int) -> None:
+        if message.kind is MessageKind.MESSAGE:
             changed = socket.message(SocketMessage.decode(message.payload), at_ns)
-        elif message.kind is Kind.ANSWER:
-            socket.answer(Answer.decode(message.payload))
+        elif message.kind is MessageKind.RESPONSE:
+            socket.response(Response.decode(message.payload))
             return
         else:
             changed = socket.end(self._ending(message), at_ns)
@@ -328,43 +328,43 @@ class Worker:
             self._forget(message.flow)
         self._dirty.update((stream.id, stream) for stream in changed)
 
-    def _record_stream(self, stream: LiveStream, message: Message, at_ns: int) -> None:
+    def _record_stream(self, stream: StreamRecorder, message: Message, at_ns: int) -> None:
         self._dirty[stream.id] = stream
-        if message.kind is Kind.CHUNK:
+        if message.kind is MessageKind.CHUNK:
             stream.chunk(message.payload, at_ns)
-        elif message.kind is Kind.ANSWER:
-            stream.answer(Answer.decode(message.payload))
-        elif message.kind is Kind.BODY:
+        elif message.kind is MessageKind.RESPONSE:
+            stream.response(Response.decode(message.payload))
+        elif message.kind is MessageKind.BODY:
             stream.upload(message.payload)
-        elif message.kind is Kind.SENT:
+        elif message.kind is MessageKind.SENT:
             digest, request = stream.sent(Sent.decode(message.payload)), self._uploads.pop(message.flow, None)
             if digest is not None and request is not None:
                 self._note_attempt(message.flow, stream, request, digest)
-        elif message.kind is Kind.END:
+        elif message.kind is MessageKind.ENDING:
             stream.end(self._ending(message), at_ns)
             self._attempts.end(stream.id, stream.state, message.at_ns)
             self._writer.set_meta(self._meta_key(message.flow), None)
             self._forget(message.flow)
 
-    def _ending(self, message: Message) -> End:
+    def _ending(self, message: Message) -> Ending:
         """How a flow ended; a peer may have given any text as its reason."""
-        end = End.decode(message.payload)
-        close_reason = end.close_reason and self._writer.masker.body(end.close_reason)
-        reason = end.reason
-        if end.close_reason:
-            reason = reason.replace(end.close_reason, close_reason or "")
-        return replace(end, reason=self._writer.masker.text(reason), close_reason=close_reason)
+        ending = Ending.decode(message.payload)
+        close_reason = ending.close_reason and self._writer.masker.body(ending.close_reason)
+        reason = ending.reason
+        if ending.close_reason:
+            reason = reason.replace(ending.close_reason, close_reason or "")
+        return replace(ending, reason=self._writer.masker.text(reason), close_reason=close_reason)
 
     def _quarantine(self, message: Message, fault: str) -> None:
         """Keep what is left of a flow after a message of it that cannot be handled; the others go on."""
         live = self._flows.get(message.flow)
         at_ns = max(0, message.at_ns - self._starts.get(message.flow, message.at_ns))
-        if live is None and message.kind in (Kind.REQUEST, Kind.SOCKET):
-            if message.kind is Kind.REQUEST and not Request.decode(message.payload).expected:
+        if live is None and message.kind in (MessageKind.REQUEST, MessageKind.SOCKET):
+            if message.kind is MessageKind.REQUEST and not Request.decode(message.payload).expected:
                 self._decided.append(message.flow)  # nobody knows whether it's a stream of this API
                 return
             live = self._begin_plain(message)
-        if isinstance(live, LiveStream) and not live.is_quarantined and message.kind is not Kind.END:
+        if isinstance(live, StreamRecorder) and not live.is_quarantined and message.kind is not MessageKind.ENDING:
             self._out.send(Trouble(f"stream {live.id} is kept, but not checked: the recorder failed on it ({fault})"))
             live.quarantine(fault, at_ns)
             self._dirty[live.id] = live
@@ -372,23 +372,23 @@ class Worker:
             self._out.send(Trouble(f"a stream cannot be recorded further: {fault}"))
             self._leave(message.flow, live, fault, at_ns)
 
-    def _begin_plain(self, message: Message) -> LiveStream:
+    def _begin_plain(self, message: Message) -> StreamRecorder:
         """A row for a request that cannot be recorded as it is: where it went, and no more."""
         asked = Request.decode(message.payload)
         request = replace(asked, headers=[], body=b"", is_upload=False)
         self._starts[message.flow] = message.at_ns
-        live = LiveStream.begin(message.flow, request, self._writer, self._profile)
+        live = StreamRecorder.begin(message.flow, request, self._writer, self._profile)
         self._flows[message.flow] = live
         self._writer.set_meta(self._meta_key(message.flow), json.dumps([live.id, message.at_ns]))
         return live
 
-    def _leave(self, flow: int, live: LiveStream | LiveSocket | Candidate, fault: str, at_ns: int) -> None:
+    def _leave(self, flow: int, live: StreamRecorder | SocketRecorder | Candidate, fault: str, at_ns: int) -> None:
         left = LEFT | {"end_reason": f"the recorder failed on this stream: {fault}"}
-        if isinstance(live, LiveStream):
+        if isinstance(live, StreamRecorder):
             self._dirty.pop(live.id, None)
             self._writer.set_stream(live.id, {**left, "end_ns": at_ns})
             self._writer.set_meta(self._meta_key(flow), None)
-        elif isinstance(live, LiveSocket):
+        elif isinstance(live, SocketRecorder):
             for stream in live.streams:
                 self._dirty.pop(stream.id, None)
             self._writer.leave_socket(live.id, left)
@@ -424,10 +424,12 @@ class Worker:
 
     def _abandon(self) -> None:
         """The proxy is gone: end the streams that are still open."""
-        end = End("recorder", "recording stopped before the stream had ended", complete=False)
+        ending = Ending("recorder", "recording stopped before the stream had ended", complete=False)
         for flow, live in list(self._flows.items()):
             if not isinstance(live, Candidate):
-                self._try(partial(self._record, live), Message(Kind.END, flow, time.monotonic_ns(), end.encode()))
+                self._try(
+                    partial(self._record, live), Message(MessageKind.ENDING, flow, time.monotonic_ns(), ending.encode())
+                )
 
     def _commit(self) -> bool:
         """Write everything; where that cannot be, it is told, kept, and tried again in a while."""
@@ -466,10 +468,10 @@ class Worker:
         self._out.send(*self._rotation.follow(self._writer, self._open))
 
     @property
-    def _open(self) -> list[LiveStream]:
+    def _open(self) -> list[StreamRecorder]:
         lives = list(self._flows.values())
-        open_ = [live for live in lives if isinstance(live, LiveStream)]
-        return open_ + [stream for live in lives if isinstance(live, LiveSocket) for stream in live.streams]
+        open_ = [live for live in lives if isinstance(live, StreamRecorder)]
+        return open_ + [stream for live in lives if isinstance(live, SocketRecorder) for stream in live.streams]
 
     def _publish(self) -> None:
         while self._dirty:
@@ -489,7 +491,7 @@ class Worker:
         gone = {flow: live for flow, live in self._flows.items() if not isinstance(live, Candidate)}
         for flow in gone:
             self._forget(flow)
-        lost = {stream.id for stream in gone.values() if isinstance(stream, LiveStream)} | set(self._dirty)
+        lost = {stream.id for stream in gone.values() if isinstance(stream, StreamRecorder)} | set(self._dirty)
         self._dirty.clear()
         self._fault = None
         self._out.send(
