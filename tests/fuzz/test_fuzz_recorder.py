@@ -26,12 +26,11 @@ from responses_tap.recorder.messages import (
     encode_message,
 )
 from responses_tap.recorder.worker_side import worker as worker_module
+from responses_tap.recorder.worker_side.files import RecordingFiles
 from responses_tap.recorder.worker_side.replies import ReplyPipe
-from responses_tap.recorder.worker_side.rotation import Rotation
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.worker import Worker
 from responses_tap.store import open_recording
-from responses_tap.store.writer import Writer
 
 GOOD = (RECORDINGS / "clean/text.sse").read_bytes()
 SSE = ("content-type", "text/event-stream")
@@ -178,7 +177,7 @@ def record(db: Path, messages: list[bytes]) -> None:
     with os.fdopen(sink, "wb") as pipe:
         feeding = threading.Thread(target=lambda: (pipe.write(data), pipe.close()))
         feeding.start()
-        Worker(Writer(db), "openai", "s", ReplyPipe(told), Selection(""), Rotation(db, 0)).work(source)
+        Worker(RecordingFiles(db), "openai", "s", ReplyPipe(told), Selection("")).work(source)
         feeding.join()
     os.close(source)
     os.close(told)

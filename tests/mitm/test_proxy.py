@@ -313,7 +313,7 @@ def test_a_recorder_that_fails_never_breaks_the_flow(db: Path, monkeypatch: pyte
         raise RuntimeError("planted")
 
     with recording_proxy(db, v1=streamed(*EVENTS)) as proxy:
-        for broken in ("Tap.relay", "Tap.answer", "Tap.end", "WorkerSupervisor.open"):
+        for broken in ("Tap.relay", "Tap.response", "Tap.end", "WorkerSupervisor.open"):
             with monkeypatch.context() as patch:
                 patch.setattr(f"responses_tap.recorder.proxy_side.supervisor.{broken}", fail)
                 assert receive(proxy, "/v1/responses") == CLEAN

@@ -32,8 +32,8 @@ from responses_tap.recorder.messages import (
     encode_message,
 )
 from responses_tap.recorder.worker_side import worker as worker_module
+from responses_tap.recorder.worker_side.files import RecordingFiles
 from responses_tap.recorder.worker_side.replies import ReplyPipe
-from responses_tap.recorder.worker_side.rotation import Rotation
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.recorder.worker_side.worker import Worker
@@ -117,19 +117,19 @@ def work(db: Path, sent: list[bytes], meanwhile: str = "") -> None:
     """
     source, sink = os.pipe()
     told = os.open(os.devnull, os.O_WRONLY)
-    writer = None
+    files = None
     try:
         assert sum(map(len, sent)) < 2**16  # what the pipe holds
         os.write(sink, b"".join(sent))
         os.close(sink)
-        writer = Writer(db)
+        files = RecordingFiles(db)
         if meanwhile:
             with closing(sqlite3.connect(db)) as other:
                 other.executescript(meanwhile)
-        Worker(writer, "openai", "s", ReplyPipe(told), Selection(""), Rotation(db, 0), is_careful=True).work(source)
+        Worker(files, "openai", "s", ReplyPipe(told), Selection(""), is_careful=True).work(source)
     except BaseException:
-        if writer is not None:
-            writer._let_go()
+        if files is not None:
+            files.current._let_go()
         raise
     finally:
         os.close(source)
@@ -455,7 +455,7 @@ HUGE = """
     from responses_tap.recorder.messages import Batch, Ending, MessageKind, Request, Response
     from responses_tap.recorder.messages import encode_batch, encode_message
     from responses_tap.recorder.worker_side.replies import ReplyPipe
-    from responses_tap.recorder.worker_side.rotation import Rotation
+    from responses_tap.recorder.worker_side.files import RecordingFiles
     from responses_tap.recorder.worker_side.selection import Selection
     from responses_tap.recorder.worker_side.worker import Worker
     from responses_tap.store.writer import Writer
@@ -479,8 +479,8 @@ HUGE = """
         (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
 
-    worker = Worker(Writer(Path(sys.argv[1])), "openai", "s", ReplyPipe(os.open(os.devnull, os.O_WRONLY)),
-                    Selection(""), Rotation(Path(sys.argv[1]), 0))
+    worker = Worker(RecordingFiles(Path(sys.argv[1])), "openai", "s", ReplyPipe(os.open(os.devnull, os.O_WRONLY)),
+                    Selection(""))
     before = peak()
     threading.Thread(target=feed).start()
     worker.work(source)

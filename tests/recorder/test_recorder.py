@@ -38,8 +38,8 @@ from responses_tap.recorder.messages import (
     encode_reply,
 )
 from responses_tap.recorder.worker_side import worker
+from responses_tap.recorder.worker_side.files import RecordingFiles
 from responses_tap.recorder.worker_side.replies import ReplyPipe
-from responses_tap.recorder.worker_side.rotation import Rotation
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import RecordingError, open_recording
@@ -112,11 +112,11 @@ def test_a_stream_is_recorded_whatever_its_chunks(feeder: FeedLoop, db: Path, si
         assert positions == list(range(13))
 
 
-def test_notices_tell_the_story_in_order(feeder: FeedLoop, notices: list[Notice]) -> None:
+def test_notices_tell_the_story_in_order(feeder: FeedLoop, db: Path, notices: list[Notice]) -> None:
     play(feeder, [SEED])
     feeder.close()
     started, *found, finished = notices
-    assert started == StreamStarted(1, 1, "POST", "http://h/v1/responses", "m")
+    assert started == StreamStarted(1, 1, str(db), "POST", "http://h/v1/responses", "m")
     assert [n.code for n in found if isinstance(n, FindingMade)] == ["NS201", "NS205", "MD301"]
     assert isinstance(finished, StreamFinished)
     assert (finished.state, finished.events, finished.errors, finished.first_code) == ("completed", 13, 3, "NS201")
@@ -438,7 +438,7 @@ def test_the_worker_takes_what_is_old_however_long_it_would_rest(db: Path, monke
     (source, sink), (heard, told) = os.pipe(), os.pipe()
 
     def work() -> None:
-        worker.Worker(Writer(db), "openai", "s", ReplyPipe(told), Selection(""), Rotation(db, 0)).work(source)
+        worker.Worker(RecordingFiles(db), "openai", "s", ReplyPipe(told), Selection("")).work(source)
 
     working = threading.Thread(target=work, daemon=True)
     working.start()

@@ -86,7 +86,7 @@ class Capture:
         _check(profile, only)
         if self._settings is not None and self._settings[0] == settings[0]:
             self.done()  # a file has one writer at a time
-        marks = FlowMarks(db)
+        marks = FlowMarks()
 
         def on_notice(notice: Notice) -> None:
             marks.take(notice)

@@ -262,9 +262,7 @@ class Ready:
     """The worker has opened the recording."""
 
     path: str
-    """The file: the last, where the recording is in several."""
-    streams: list[int]
-    """Those that are open, and go on."""
+    """The file that streams begin in: the last, where the recording is in several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +282,8 @@ class StreamStarted:
     """Its id in the recording, as in the other notices."""
     flow: int
     """The number that the supervisor gave its flow."""
+    path: str
+    """The file that it is in."""
     method: str
     url: str
     model: str | None
@@ -331,11 +331,9 @@ class StreamFinished:
 
 @dataclass(frozen=True, slots=True)
 class FileBegun:
-    """The recording has reached its size and goes on in another file; streams that are open move there."""
+    """The recording has reached its size, and what begins now is in another file."""
 
     path: str
-    moved: list[int]
-    """The streams that are open."""
 
 
 @dataclass(frozen=True, slots=True)

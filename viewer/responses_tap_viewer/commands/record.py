@@ -107,7 +107,7 @@ def record(
 
     Of --only, what the request shows (model, url, host, route) decides at once; for all else the stream is recorded
     to its end, and only then told of, or taken out again. Streams that are open when a file has reached --max-size
-    move to the next one.
+    end in it; those that begin go into the next one.
 
     \b
     Examples:

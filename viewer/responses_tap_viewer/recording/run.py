@@ -20,7 +20,7 @@ from responses_tap.protocol.findings import Severity
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import EndedBy
 from responses_tap.store import RecordingError, StreamRow, open_recording
-from responses_tap.store.moving import latest
+from responses_tap.store.series import latest
 from responses_tap.timeline import GLYPHS
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.recording.environment import TRUST, export_lines, upstream_ca, variables

@@ -222,8 +222,8 @@ class WorkerSupervisor:
             try:
                 self._worker = self._start_worker()
                 self._starts += 1
-                if (ready := self._worker.ready).path != self._path:  # the former one died on its way to it
-                    self._take_reply(FileBegun(ready.path, ready.streams))
+                if (path := self._worker.ready.path) != self._path:  # the former one died on its way to it
+                    self._take_reply(FileBegun(path))
                 self._send_again()
             except RecordingError as failure:
                 failures += 1

@@ -1,13 +1,14 @@
 """What a worker finds of those before it: flows of its own session go on, those of others have been killed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from responses_tap.recorder.messages import Ending
+from responses_tap.recorder.worker_side import trials
 from responses_tap.recorder.worker_side.body import described
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
-from responses_tap.recorder.worker_side.trials import Trial
+from responses_tap.recorder.worker_side.trials import Suspect, Trial
 from responses_tap.store.writer import Writer
 
 LEFT = {"state": "truncated", "ended_by": "recorder"}
@@ -15,16 +16,29 @@ LEFT = {"state": "truncated", "ended_by": "recorder"}
 _KILLED = Ending("recorder", "the recorder was killed", complete=False)
 
 
-def handled(writer: Writer, session: str) -> int:
-    """The number of the session's last batch that is in the file."""
+type Position = tuple[int, int]
+"""A batch's number, and the 0-based place of a message in it."""
+
+
+def missing(writer: Writer, session: str) -> Position:
+    """The position of the session's first message that isn't in the file."""
     of, _, number = str(writer.meta("batch").get("batch", "")).partition(":")
-    return int(number) if of == session else 0
+    suspect = trials.suspect(writer, session) or Suspect()
+    return max((int(number) + 1 if of == session else 1, 0), (suspect.batch, max(0, suspect.message)))
 
 
-def flows(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, StreamRecorder | SocketRecorder]]:
-    """The session's flows that are open, each with its number and start; those of other sessions are ended."""
-    yield from _streams(writer, session, profile)
-    yield from _sockets(writer, session, profile)
+def flows(
+    writers: Sequence[Writer], session: str, profile: str
+) -> Iterator[tuple[int, int, StreamRecorder | SocketRecorder]]:
+    """The session's flows that are open, each with its number and start; those of other sessions are ended.
+
+    `writers` begins with the current file's: a worker may have been killed between the two commits that let a socket
+    go over to it from another.
+    """
+    sockets: set[int] = set()
+    for writer in writers:
+        yield from _streams(writer, session, profile)
+        yield from _sockets(writer, session, profile, sockets)
 
 
 def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> StreamRecorder | None:
@@ -68,12 +82,16 @@ def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, 
             stream.publish()  # nobody waits for the notices of another session
 
 
-def _sockets(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, SocketRecorder]]:
+def _sockets(writer: Writer, session: str, profile: str, seen: set[int]) -> Iterator[tuple[int, int, SocketRecorder]]:
     for key, value in writer.meta("socket:*").items():
         _, of, flow = key.split(":")
         socket_id, start = json.loads(value)
+        if of == session and int(flow) in seen:
+            writer.set_meta(key, None)
+            continue
         socket = _restored_socket(writer, key, socket_id, int(flow), profile) if of == session else None
         if socket is not None:
+            seen.add(int(flow))
             yield int(flow), start, socket
         else:
             writer.set_meta(key, None)

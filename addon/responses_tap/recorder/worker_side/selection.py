@@ -7,7 +7,6 @@ from typing import cast
 from responses_tap.filters import Filtered, parse
 from responses_tap.recorder.messages import Notice
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
-from responses_tap.store import Recording
 from responses_tap.store.waiting import Value
 
 _IN_REQUEST = ("url", "host", "route", "model")
@@ -20,7 +19,7 @@ class Selection:
         self._filter = parse(text)
         self._passed: set[int] = set()
         self._held: dict[int, list[Notice]] = {}
-        self._ended: list[int] = []
+        self._ended: list[StreamRecorder] = []
 
     def verdict(self, columns: Mapping[str, Value]) -> bool | None:
         """Whether the request alone shows that its stream passes, or that it does not."""
@@ -40,17 +39,17 @@ class Selection:
             return notices
         self._held[stream.id] = self._held.get(stream.id, []) + notices
         if stream.is_over:
-            self._ended.append(stream.id)
+            self._ended.append(stream)
         return []
 
-    def decide(self, recording: Recording) -> tuple[list[Notice], list[int]]:
+    def decide(self) -> tuple[list[Notice], list[StreamRecorder]]:
         """Look at the streams that have ended and are in the file: what is to be told, and which do not stay."""
         notices, refused = [], []
         while self._ended:
             stream = self._ended.pop(0)
-            held = self._held.pop(stream, [])
-            row = next(iter(recording.streams(after_id=stream - 1, limit=1)), None)
-            codes = recording.codes(stream, stream).get(stream, ())
+            held, recording = self._held.pop(stream.id, []), stream.writer.recording()
+            row = next(iter(recording.streams(after_id=stream.id - 1, limit=1)), None)
+            codes = recording.codes(stream.id, stream.id).get(stream.id, ())
             if row is not None and self._filter.matches(row, codes):
                 notices += held
             else:

@@ -53,7 +53,7 @@ class TurnRecorder(StreamRecorder):
     def begin_notice(self, flow: int, model: str | None) -> None:
         """Tell that it is being recorded."""
         self._names_model = model is not None
-        self._notices.append(StreamStarted(self.id, flow, "GET", self._url, model))
+        self._notices.append(StreamStarted(self.id, flow, str(self.writer.path), "GET", self._url, model))
 
     def _look_for_end(self, at_ns: int) -> None:
         if self._state != "open":
@@ -80,8 +80,9 @@ class SocketRecorder:
         self.id = socket
         self._flow = flow
         self._shared = shared
-        self._started_at = datetime.fromisoformat(started_at)
-        self._writer = writer
+        self._started_at = started_at
+        self.writer = writer
+        """Whose file its next stream begins in."""
         self._checker = SocketChecker(profile)
         self._streams: dict[Turn, TurnRecorder] = {}
         self._last_ns = -1
@@ -119,10 +120,10 @@ class SocketRecorder:
 
     def response(self, response: Response) -> None:
         """Take the head of the server's response to the handshake."""
-        columns = response_columns(response, self._writer.masker)
+        columns = response_columns(response, self.writer.masker)
         columns = {name: columns[name] for name in _SHARED if name in columns}
         self._shared |= columns
-        self._writer.set_socket(self.id, columns)
+        self.writer.set_socket(self.id, columns)
 
     def message(self, message: SocketMessage, at_ns: int) -> list[TurnRecorder]:
         """Take a message of either side; the streams that it has changed."""
@@ -133,6 +134,17 @@ class SocketRecorder:
         else:
             changed = self._received(message_frame(message.content, is_text=message.is_text), at_ns)
         return changed + self._release(at_ns)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no response is open."""
+        return all(stream.state != "open" for stream in self._streams.values())
+
+    def go_on_in(self, writer: Writer) -> None:
+        """Begin further streams in another file; those that there are stay where they began."""
+        self.writer.set_socket(self.id, {"ended_by": "recorder", "end_reason": f"goes on in {writer.path.name}"})
+        writer.take_over_socket(self.id, self._shared | {"started_at": self._started_at})
+        self.writer = writer
 
     def end(self, ending: Ending, at_ns: int) -> list[TurnRecorder]:
         """The socket has been closed; the streams that this has changed."""
@@ -146,7 +158,7 @@ class SocketRecorder:
             "close_code": ending.close_code,
             "close_reason": ending.close_reason,
         }
-        self._writer.set_socket(self.id, columns)
+        self.writer.set_socket(self.id, columns)
         return self.streams
 
     def _sent(self, content: bytes, at_ns: int) -> list[TurnRecorder]:
@@ -155,7 +167,8 @@ class SocketRecorder:
             return [self._begin(turn, content, at_ns)]
         about = self._checker.about(content)
         stream = self._streams.get(about) if about is not None else None
-        self._writer.add_client_event(self.id, at_ns, stream.id if stream else None, self._masked(content))
+        writer = stream.writer if stream else self.writer
+        writer.add_client_event(self.id, at_ns, stream.id if stream else None, self._masked(content))
         return []
 
     def _received(self, frame: Frame, at_ns: int) -> list[TurnRecorder]:
@@ -175,7 +188,7 @@ class SocketRecorder:
         return released
 
     def _begin(self, turn: Turn, request: bytes | None, at_ns: int) -> TurnRecorder:
-        started_at = self._started_at + timedelta(microseconds=at_ns // 1000)
+        started_at = datetime.fromisoformat(self._started_at) + timedelta(microseconds=at_ns // 1000)
         body = None if request is None else self._masked(request)
         model = None if body is None else model_of(body)
         columns: dict[str, Value] = self._shared | {
@@ -188,10 +201,10 @@ class SocketRecorder:
             "request_body": body,
             "state": "open",
         }
-        stream = TurnRecorder(self._writer.add_stream(columns), at_ns, str(self._shared["url"]), self._writer, turn)
+        stream = TurnRecorder(self.writer.add_stream(columns), at_ns, str(self._shared["url"]), self.writer, turn)
         stream.begin_notice(self._flow, model)
         self._streams[turn] = stream
         return stream
 
     def _masked(self, content: bytes) -> str:
-        return self._writer.masker.body(as_text(content))
+        return self.writer.masker.body(as_text(content))

@@ -49,7 +49,8 @@ class StreamRecorder:
     def __init__(self, stream: int, url: str, writer: Writer, profile: str) -> None:
         self.id = stream
         self._url = url
-        self._writer = writer
+        self.writer = writer
+        """Whose file it is in."""
         self._profile = profile
         self._notices: list[Notice] = []
         self._changed: dict[str, Value] = {}
@@ -99,7 +100,8 @@ class StreamRecorder:
         if request.is_upload:
             live._is_upload, live._upload = True, Upload(live.id, request, writer)
         live._continued = continued_response(url)
-        live._notices.append(StreamStarted(live.id, flow, request.method, url, None if model is None else str(model)))
+        model = None if model is None else str(model)
+        live._notices.append(StreamStarted(live.id, flow, str(writer.path), request.method, url, model))
         return live
 
     @classmethod
@@ -144,7 +146,7 @@ class StreamRecorder:
         """The request body is complete; its digest. None where it is not kept, because not all of it came here."""
         upload, self._upload = self._upload, None
         if upload is None or upload.size != sent.size:
-            self._writer.drop_upload(self.id)
+            self.writer.drop_upload(self.id)
             told = f"the recorder could not keep up with the request of stream {self.id}: its body is not kept"
             self._notices.append(Trouble(told))
             return None
@@ -157,7 +159,7 @@ class StreamRecorder:
     def response(self, response: Response) -> None:
         """Take the status and headers of the response."""
         self._take_head(response)
-        self._changed |= response_columns(response, self._writer.masker)
+        self._changed |= response_columns(response, self.writer.masker)
 
     def chunk(self, data: bytes, at_ns: int) -> None:
         """Take a piece of the response's body as it came over the wire."""
@@ -166,7 +168,7 @@ class StreamRecorder:
             self._events = self._event_body()
         n = self._arrived(len(data), len(decoded), at_ns)
         if self._events is None or not self._coding.is_identity:
-            self._writer.add_wire(self.id, n, data)
+            self.writer.add_wire(self.id, n, data)
             self._keeps_wire = True
         if self._events is None:
             self._other += decoded
@@ -179,7 +181,7 @@ class StreamRecorder:
     def _arrived(self, wire_size: int, size: int, at_ns: int) -> int:
         """Note the arrival of a chunk; its number."""
         n = self._chunks
-        self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, self.size, size))
+        self.writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, self.size, size))
         if n == 0:
             self._changed["first_byte_ns"] = at_ns
         self._chunks += 1
@@ -214,10 +216,10 @@ class StreamRecorder:
         if self._upload is not None:
             self._changed |= self._upload.columns()
         if self._is_upload:
-            self._writer.join_upload(self.id)
+            self.writer.join_upload(self.id)
         self._changed |= self._measures()
         if self._keeps_wire:
-            self._writer.drop_wire(self.id)
+            self.writer.drop_wire(self.id)
         if self._events is None:
             self._changed["response_body"] = bytes(self._other) or None
 
@@ -247,9 +249,9 @@ class StreamRecorder:
             self._changed["response_body"] = bytes(self._other) or None
         self._changed |= {"wire_size": self._wire_size, "last_byte_ns": self.last_byte_ns if self._chunks else None}
         if self._is_upload:
-            self._writer.join_upload(self.id)
+            self.writer.join_upload(self.id)
         if self._keeps_wire:
-            self._writer.drop_wire(self.id)
+            self.writer.drop_wire(self.id)
 
     def _reasons(self, ending: Ending, at_ns: int) -> list[str]:
         reasons = [ending.reason, *self._interrupted(at_ns)]
@@ -286,10 +288,10 @@ class StreamRecorder:
                 advice = "exports will refuse or mask it"
                 self._notices.append(Hint(f"stream {self.id} has what looks like a secret: {self._secret}; {advice}"))
         if self._changed:
-            self._writer.set_stream(self.id, self._changed)
+            self.writer.set_stream(self.id, self._changed)
         if self._continued is not None:
             # At the end, too: the first part may have been written only now.
-            self._writer.link_continuation(self.id, self._continued)
+            self.writer.link_continuation(self.id, self._continued)
             self._continued = None if self._state != "open" else self._continued
         self._changed = {}
         self._is_settled = False
@@ -314,7 +316,7 @@ class StreamRecorder:
         resumed = is_resumption(self._url)
         head = Head(self._status, self._content_type)
         checker = Checker(self._profile, live=True, resumed=resumed, head=head, streamed=streamed)
-        return EventBody(self.id, self._writer, checker)
+        return EventBody(self.id, self.writer, checker)
 
     def _judged(self) -> EventBody:
         """The verdict on a body that isn't an event stream."""
