@@ -221,7 +221,7 @@ def test_a_file_that_stays_locked_is_told_in_the_end(tmp_path: Path) -> None:
 
 def test_what_a_hung_worker_leaves_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("responses_tap.recorder.proxy_side.send_queue._MOST_BYTES", 20_000)
-    monkeypatch.setattr("responses_tap.recorder.proxy_side.supervisor._MOST_SENT", 1)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.sent_batches._MOST_BYTES", 1)
     db = tmp_path / "r.db"
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append)

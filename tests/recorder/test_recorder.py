@@ -405,7 +405,7 @@ def test_a_recorder_that_falls_behind_says_what_is_missing(
     db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("responses_tap.recorder.proxy_side.send_queue._MOST_BYTES", 2000)
-    monkeypatch.setattr("responses_tap.recorder.proxy_side.supervisor._MOST_SENT", 1)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.sent_batches._MOST_BYTES", 1)
     feeder = FeedLoop(db, notices.append)
     tap = feeder.open(request(), time.monotonic_ns())
     tap.response(Response(200, SSE))

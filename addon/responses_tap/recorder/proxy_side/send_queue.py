@@ -50,7 +50,12 @@ class _Entry(NamedTuple):
 
 
 class SendQueue:
-    """Messages on their way to the worker, in their order. `wake` is called with the first after an `arm`."""
+    """Messages on their way to the worker, in their order. `wake` is called with the first after an `arm`.
+
+    What comes stays loose, four items of one list a message, until it is packed in one loop: to encode each message
+    as it came took the proxy 1 µs more an event. For the same reason the tap reads `is_full` and `is_armed`, plain
+    attributes, instead of calling `put`.
+    """
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake

@@ -1,14 +1,11 @@
 """The proxy's end of the pipe: keeps a worker fed, and another one in its place if it dies."""
 
-import logging
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 
 from responses_tap.privacy.masking import KEY_BYTES
 from responses_tap.recorder.messages import (
@@ -25,14 +22,14 @@ from responses_tap.recorder.messages import (
     encode_message,
 )
 from responses_tap.recorder.proxy_side.process import WorkerProcess
+from responses_tap.recorder.proxy_side.reporting import Gap, Reporter
 from responses_tap.recorder.proxy_side.send_queue import SendQueue
+from responses_tap.recorder.proxy_side.sent_batches import SentBatches
 from responses_tap.recorder.proxy_side.tap import KeepingTap, LeftOut, Tap
 from responses_tap.store import RecordingError
 
 _LARGE_BODY = 4 * 2**20
 """Bytes from which a request's body goes to the worker in pieces, so that it is nowhere in memory once more."""
-_MOST_SENT = 16 * 2**20
-"""Bytes on their way to the file: the worker keeps them, too."""
 _BATCH_SECONDS = 0.025
 """How long messages are gathered before they are sent."""
 _RETRY_SECONDS = 0.005
@@ -43,8 +40,6 @@ _RESTART_SECONDS = 0.2
 _MOST_DOUBLINGS = 5
 """How often the pause before another start is doubled while the file cannot be opened."""
 _CLOSE_SECONDS = 60.0
-
-_log = logging.getLogger(__name__)
 
 type Later = Callable[[float, Callable[[], object]], object]
 """Calls something after so many seconds, on the proxy's thread, as an event loop's `call_later`."""
@@ -74,26 +69,19 @@ class WorkerSupervisor:
         # The session's name lets a worker that takes over see what its predecessor has already written.
         self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size), ",".join(keep)]
         self._key = secrets.token_bytes(KEY_BYTES)
-        self._on_notice = on_notice
+        self._reporter = Reporter(on_notice)
         self._later = later
         self._queue = SendQueue(self._wake)
-        self._unacknowledged: deque[tuple[int, bytes]] = deque()
+        self._sent = SentBatches()
         self._undecided: dict[int, KeepingTap] = {}
-        self._acknowledged = 0
-        # Each counter has one thread that raises it, so that none of them needs a lock.
-        self._sent_bytes = self._acknowledged_bytes = 0
         self._rest = memoryview(b"")
         self._flows = 0
         self._starts = self._deaths = 0
         self._is_closing = self._has_stopped = False
-        self._left_out = self._cut = 0
-        self._reported = (0, 0)
-        self._has_gap = False
+        self._gap = Gap(self.report)
         # Whoever writes to the worker holds the gate, or has made sure that nobody else does: it is not ready.
         self._gate = threading.Lock()
         self._is_ready = False
-        self._notices: SimpleQueue[Notice | None] = SimpleQueue()
-        self._reporter = threading.Thread(target=self._report_all, name="responses-tap notices", daemon=True)
         self._worker = self._start_worker()
         self._path = self._worker.ready.path
         self._reporter.start()
@@ -103,7 +91,7 @@ class WorkerSupervisor:
     def open(self, request: Request, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> Tap:
         """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
         if self._queue.is_half_full:
-            self._note_gap(left_out=1)
+            self._note_left_out()
             return LeftOut(self._queue, 0, self._note_cut)
         self._flows += 1
         if kind is MessageKind.REQUEST and not request.expected:
@@ -114,7 +102,7 @@ class WorkerSupervisor:
 
     def report(self, notice: Notice) -> None:
         """Report a notice at once, on a thread of its own: a terminal may wait, the recording must not."""
-        self._notices.put(notice)
+        self._reporter.report(notice)
 
     def close(self) -> None:
         """Send everything and wait until it is in the file."""
@@ -130,11 +118,10 @@ class WorkerSupervisor:
                 had_stopped = True
             else:
                 time.sleep(_RETRY_SECONDS)
-        if not had_stopped and self._reported != (self._left_out, self._cut):
-            self.report(self._gap("not all was recorded"))
+        if not had_stopped:
+            self._gap.close()
         self._queue.close()
-        self._notices.put(None)
-        self._reporter.join(_CLOSE_SECONDS)
+        self._reporter.close(_CLOSE_SECONDS)
 
     def _open(self, request: Request, at_ns: int, kind: MessageKind) -> Tap:
         tap = Tap(self._queue, self._flows, self._note_cut)
@@ -157,7 +144,8 @@ class WorkerSupervisor:
             return
         self._queue.pack()
         self._send()
-        self._report_end_of_gap()
+        if self._queue.is_nearly_empty:
+            self._gap.end()
         if self._is_all_sent:
             self._queue.arm()
         else:
@@ -181,12 +169,9 @@ class WorkerSupervisor:
 
     def _take(self) -> bool:
         """Take the next batch out of the queue; whether there is one that may be on its way."""
-        if self._sent_bytes - self._acknowledged_bytes >= _MOST_SENT or (batch := self._queue.take()) is None:
+        if self._sent.is_full or (batch := self._queue.take()) is None:
             return False
-        encoded = encode_batch(batch)
-        self._unacknowledged.append((batch.number, encoded))
-        self._sent_bytes += len(encoded)
-        self._rest = memoryview(encoded)
+        self._rest = self._sent.add(batch)
         return True
 
     # --- the worker ------------------------------------------------------------------------------------------
@@ -250,16 +235,16 @@ class WorkerSupervisor:
     def _send_again(self) -> None:
         # The head of a flow that is not decided stands in no file; under the number of the last batch that was
         # acknowledged it comes before all that the new worker does not know either.
-        acknowledged, unacknowledged = self._acknowledged, list(self._unacknowledged)
+        acknowledged, unacknowledged = self._sent.acknowledged, self._sent.all
         undecided = [message for tap in list(self._undecided.values()) for message in tap.kept(acknowledged)]
         if undecided:
             content = b"".join(encode_message(*message) for message in undecided)
             self._worker.write_all(encode_batch(Batch(acknowledged, content)))
-        for _, batch in unacknowledged:
+        for batch in unacknowledged:
             self._worker.write_all(batch)
 
     def _stop(self, reason: str) -> None:
-        has_lost = self._unacknowledged or not self._is_all_sent
+        has_lost = not self._sent.is_empty or not self._is_all_sent
         self._has_stopped = True
         self.report(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))
 
@@ -271,39 +256,16 @@ class WorkerSupervisor:
             for flow in reply.decided:
                 if (tap := self._undecided.pop(flow, None)) is not None:
                     tap.let_go()
-            while self._unacknowledged and self._unacknowledged[0][0] <= reply.number:
-                self._acknowledged, batch = self._unacknowledged.popleft()
-                self._acknowledged_bytes += len(batch)
+            self._sent.acknowledge(reply.number)
         elif not isinstance(reply, Ready):
             if isinstance(reply, FileBegun):
                 self._path = reply.path
             self.report(reply)
 
-    def _report_all(self) -> None:
-        while (notice := self._notices.get()) is not None:
-            try:
-                self._on_notice(notice)
-            except Exception:  # noqa: BLE001 (the listener's fault must not end the recording)
-                _log.exception("a notice could not be shown: %s", notice)
+    def _note_left_out(self) -> None:
+        if not self._has_stopped:
+            self._gap.note(left_out=1)
 
     def _note_cut(self) -> None:
-        self._note_gap(cut=1)
-
-    def _note_gap(self, *, left_out: int = 0, cut: int = 0) -> None:
-        """Count streams that are left out or lose their rest."""
-        self._left_out += left_out
-        self._cut += cut
-        if not self._has_gap and not self._has_stopped:
-            self._has_gap = True
-            self.report(Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out"))
-
-    def _report_end_of_gap(self) -> None:
-        if self._has_gap and self._queue.is_nearly_empty:
-            self._has_gap = False
-            self.report(self._gap("recording again"))
-
-    def _gap(self, head: str) -> Trouble:
-        """What was missed since the last report."""
-        before, self._reported = self._reported, (self._left_out, self._cut)
-        left_out, cut = (now - then for now, then in zip(self._reported, before, strict=True))
-        return Trouble(f"{head}; streams left out: {left_out}, cut: {cut}")
+        if not self._has_stopped:
+            self._gap.note(cut=1)
