@@ -1,5 +1,5 @@
 """For mitmproxy: `mitmdump -s addon/tap.py --mode reverse:https://api.openai.com --set tap_db=FILE`."""
 
-from responses_tap.capture import Capture
+from responses_tap.mitm.addon import Capture
 
 addons = [Capture()]

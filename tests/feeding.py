@@ -1,4 +1,4 @@
-"""A feeder as a proxy has it: on the thread of an event loop, on which everything of it is called."""
+"""A supervisor as a proxy has it: on the thread of an event loop, on which everything of it is called."""
 
 import asyncio
 import threading
@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from responses_tap.recorder import Feeder, Notice, Tap
-from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
+from responses_tap.recorder import Notice, Tap, WorkerSupervisor
+from responses_tap.recorder.messages import Ending, MessageKind, Request, Response, SocketMessage
 
 
 class FeedLoop:
@@ -20,7 +20,9 @@ class FeedLoop:
         self._thread.start()
         self._is_closed = False
         try:
-            self.feeder = self.call(lambda: Feeder(db, "openai", on_notice, self._loop.call_later, **options))
+            self.supervisor = self.call(
+                lambda: WorkerSupervisor(db, "openai", on_notice, self._loop.call_later, **options)
+            )
         except BaseException:
             self._stop()
             raise
@@ -38,13 +40,13 @@ class FeedLoop:
         self._loop.call_soon_threadsafe(run)
         return done.result()
 
-    def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> "LoopTap":
-        return LoopTap(self, self.call(lambda: self.feeder.open(request, at_ns, kind)))
+    def open(self, request: Request, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> "LoopTap":
+        return LoopTap(self, self.call(lambda: self.supervisor.open(request, at_ns, kind)))
 
     def close(self) -> None:
         if not self._is_closed:
             self._is_closed = True
-            self.call(self.feeder.close)
+            self.call(self.supervisor.close)
             self._stop()
 
     def _stop(self) -> None:
@@ -59,8 +61,8 @@ class LoopTap:
     def __init__(self, loop: FeedLoop, tap: Tap) -> None:
         self._call, self._tap, self._relay = loop.call, tap, loop.call(tap.relay)
 
-    def answer(self, answer: Answer) -> None:
-        self._call(lambda: self._tap.answer(answer))
+    def response(self, response: Response) -> None:
+        self._call(lambda: self._tap.response(response))
 
     def chunk(self, data: bytes) -> None:
         assert self._call(lambda: self._relay(data)) is data
@@ -68,5 +70,5 @@ class LoopTap:
     def message(self, message: SocketMessage) -> None:
         self._call(lambda: self._tap.message(message))
 
-    def end(self, end: End) -> None:
-        self._call(lambda: self._tap.end(end))
+    def end(self, ending: Ending) -> None:
+        self._call(lambda: self._tap.end(ending))

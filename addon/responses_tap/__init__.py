@@ -4,8 +4,8 @@ The data flows one way: bytes → frames → events → scopes and rules → fin
 
 - `protocol` says what a correct stream is, and nothing else: no I/O, no clock, no threads.
 - `store` keeps streams in one SQLite file, `formats` knows their other shapes, `privacy` keeps secrets out.
-- `recorder` is the worker process that turns chunks into rows; `capture` and `proxy` tie it to mitmproxy.
 - `stream` says what a recorded stream is, judges it, and draws it as rows for every screen and report alike.
+- `recorder` is the worker process that turns chunks into rows; `mitm` ties it to mitmproxy.
 
     from responses_tap import check
 

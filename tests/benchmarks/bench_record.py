@@ -123,7 +123,7 @@ async def bare(upstream_port: str) -> None:
 
 def ours(upstream_port: str, db: str) -> None:
     """The recording proxy."""
-    from responses_tap.proxy import Proxy
+    from responses_tap.mitm.proxy import Proxy
 
     with Proxy(Path(db), upstream=f"http://127.0.0.1:{upstream_port}", on_notice=lambda _: None) as proxy:
         print(proxy.port, flush=True)

@@ -39,6 +39,19 @@ def test_what_a_command_does_is_shown_and_what_it_prints_is_kept(tmp_path: Path)
         assert "Recorded 1 stream, 13 events: 3 errors" in printed
 
 
+def test_what_a_command_prints_is_not_taken_for_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(
+        f"import sys; print('! says the client', file=sys.stderr, flush=True); {CLIENT}"
+    )
+    with (
+        ReplayServer({"": SEED}, speed=0) as upstream,
+        terminal(f"{RECORD} --upstream {upstream.url}/v1 -- {TAP.split()[0]} client.py", tmp_path) as screen,
+    ):
+        screen.shows("MD301", "client.py ended with 3 · L shows its output")
+        screen.press("L")
+        screen.shows("! says the client")
+
+
 def test_it_says_the_way_in_and_when_the_recorder_dies(tmp_path: Path) -> None:
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1", tmp_path) as screen:
         screen.shows("has no streams yet", "● recording · export OPENAI_BASE_URL=http://127.0.0.1:")

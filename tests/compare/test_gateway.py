@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from tests.conftest import RECORDINGS, body, events_of
 from tests.upstream import Upstream, ended, head
 
-from responses_tap.proxy import Proxy
+from responses_tap.mitm.proxy import Proxy
 from responses_tap_viewer.cli import main
 
 TEXT = RECORDINGS / "clean/text.sse"

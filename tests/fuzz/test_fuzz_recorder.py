@@ -15,23 +15,22 @@ from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, body
 
 from responses_tap.protocol.grammar import ROWS
-from responses_tap.recorder import worker as worker_module
 from responses_tap.recorder.messages import (
-    Answer,
     Batch,
-    End,
-    Kind,
+    Ending,
+    MessageKind,
     Request,
+    Response,
     SocketMessage,
     encode_batch,
     encode_message,
 )
-from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation
-from responses_tap.recorder.selection import Selection
-from responses_tap.recorder.worker import Worker
+from responses_tap.recorder.worker_side import worker as worker_module
+from responses_tap.recorder.worker_side.files import RecordingFiles
+from responses_tap.recorder.worker_side.replies import ReplyPipe
+from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.worker import Worker
 from responses_tap.store import open_recording
-from responses_tap.store.writer import Writer
 
 GOOD = (RECORDINGS / "clean/text.sse").read_bytes()
 SSE = ("content-type", "text/event-stream")
@@ -93,8 +92,8 @@ pieces = st.lists(
 )
 
 
-def asked(draw: st.DrawFn, kind: Kind) -> bytes:
-    route = "websocket" if kind is Kind.SOCKET else "sse"
+def asked(draw: st.DrawFn, kind: MessageKind) -> bytes:
+    route = "websocket" if kind is MessageKind.SOCKET else "sse"
     raw = draw(st.none() | st.binary(max_size=40))
     if raw is not None and draw(st.booleans()):
         return raw
@@ -106,41 +105,48 @@ def asked(draw: st.DrawFn, kind: Kind) -> bytes:
 
 
 @st.composite
-def flows(draw: st.DrawFn) -> list[tuple[Kind, bytes]]:
-    kind = draw(st.sampled_from([Kind.REQUEST, Kind.SOCKET]))
+def flows(draw: st.DrawFn) -> list[tuple[MessageKind, bytes]]:
+    kind = draw(st.sampled_from([MessageKind.REQUEST, MessageKind.SOCKET]))
     messages = [(kind, asked(draw, kind))]
     status: Any = draw(st.integers(0, 999) | wild)
-    messages.append((Kind.ANSWER, Answer(status, [*draw(headers), *draw(st.sampled_from([[], [SSE]]))]).encode()))
+    messages.append(
+        (MessageKind.RESPONSE, Response(status, [*draw(headers), *draw(st.sampled_from([[], [SSE]]))]).encode())
+    )
     for piece in draw(pieces):
-        if kind is Kind.SOCKET:
+        if kind is MessageKind.SOCKET:
             content = draw(st.just(piece) | events.map(_json) | st.just(b'{"type":"response.create"}'))
-            messages.append((Kind.MESSAGE, SocketMessage(draw(st.booleans()), draw(st.booleans()), content).encode()))
+            messages.append(
+                (MessageKind.MESSAGE, SocketMessage(draw(st.booleans()), draw(st.booleans()), content).encode())
+            )
         else:
-            messages.append((Kind.CHUNK, piece))
-    messages += draw(st.lists(st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=20)), max_size=2))
+            messages.append((MessageKind.CHUNK, piece))
+    messages += draw(st.lists(st.tuples(st.sampled_from(list(MessageKind)), st.binary(max_size=20)), max_size=2))
     code: Any = draw(wild)
     messages.append(
-        (Kind.END, End("server", draw(texts), draw(st.booleans()), 0, code, draw(st.none() | texts)).encode())
+        (
+            MessageKind.ENDING,
+            Ending("server", draw(texts), draw(st.booleans()), 0, code, draw(st.none() | texts)).encode(),
+        )
     )
     return messages
 
 
-def good() -> list[tuple[Kind, bytes]]:
+def good() -> list[tuple[MessageKind, bytes]]:
     request = Request(
         "POST", "http://good/responses", "good", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"{}"
     )
-    chunks = [(Kind.CHUNK, GOOD[at : at + 200]) for at in range(0, len(GOOD), 200)]
-    end = End("server", "the server ended the response", complete=True)
+    chunks = [(MessageKind.CHUNK, GOOD[at : at + 200]) for at in range(0, len(GOOD), 200)]
+    end = Ending("server", "the server ended the response", complete=True)
     return [
-        (Kind.REQUEST, request.encode()),
-        (Kind.ANSWER, Answer(200, [SSE]).encode()),
+        (MessageKind.REQUEST, request.encode()),
+        (MessageKind.RESPONSE, Response(200, [SSE]).encode()),
         *chunks,
-        (Kind.END, end.encode()),
+        (MessageKind.ENDING, end.encode()),
     ]
 
 
 @given(st.lists(flows(), min_size=1, max_size=2))
-def test_a_stream_beside_whatever_comes_is_whole(wild_flows: list[list[tuple[Kind, bytes]]]) -> None:
+def test_a_stream_beside_whatever_comes_is_whole(wild_flows: list[list[tuple[MessageKind, bytes]]]) -> None:
     queues = [good(), *map(list, wild_flows)]
     messages = []
     for at in range(max(map(len, queues))):
@@ -148,7 +154,7 @@ def test_a_stream_beside_whatever_comes_is_whole(wild_flows: list[list[tuple[Kin
             if at < len(queue):
                 messages.append(encode_message(int(queue[at][0]), flow, at, queue[at][1]))
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(worker_module, "_REST", 0.0)
+        patched.setattr(worker_module, "_IDLE_RATIO", 0.0)
         db = Path(folder) / "r.db"
         record(db, messages)
         with closing(sqlite3.connect(db)) as connection:
@@ -171,7 +177,7 @@ def record(db: Path, messages: list[bytes]) -> None:
     with os.fdopen(sink, "wb") as pipe:
         feeding = threading.Thread(target=lambda: (pipe.write(data), pipe.close()))
         feeding.start()
-        Worker(Writer(db), "openai", "s", Reports(told), Selection(""), Rotation(db, 0)).work(source)
+        Worker(RecordingFiles(db), "openai", "s", ReplyPipe(told), Selection("")).work(source)
         feeding.join()
     os.close(source)
     os.close(told)

@@ -14,7 +14,7 @@ from tests.conftest import RECORDINGS
 from tests.http2 import Answer, Http2Upstream, Peer, connect
 from tests.upstream import SSE_HEAD, Upstream, ended, framed, rows
 
-from responses_tap.proxy import Proxy
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import Notice
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
@@ -132,7 +132,7 @@ def asked(proxy: Proxy) -> http.client.HTTPConnection:
 
 
 def test_a_connection_that_idled_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("responses_tap.proxy._IDLE_SECONDS", 1)
+    monkeypatch.setattr("responses_tap.mitm.proxy._IDLE_SECONDS", 1)
     db = tmp_path / "r.db"
     with Upstream(v1=silent) as upstream, Proxy(db, upstream=upstream.url, on_notice=_ignore) as proxy:
         client = asked(proxy)

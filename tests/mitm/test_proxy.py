@@ -19,7 +19,7 @@ from tests.conftest import RECORDINGS
 from tests.recorder.test_recorder import workers
 from tests.upstream import SSE_HEAD, Script, Upstream, ended, eventually, facts_hold, framed, hang_up, head, rows
 
-from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.store import open_recording
 
@@ -313,13 +313,13 @@ def test_a_recorder_that_fails_never_breaks_the_flow(db: Path, monkeypatch: pyte
         raise RuntimeError("planted")
 
     with recording_proxy(db, v1=streamed(*EVENTS)) as proxy:
-        for broken in ("Tap.relay", "Tap.answer", "Tap.end", "Feeder.open"):
+        for broken in ("Tap.relay", "Tap.response", "Tap.end", "WorkerSupervisor.open"):
             with monkeypatch.context() as patch:
-                patch.setattr(f"responses_tap.recorder.feeder.{broken}", fail)
+                patch.setattr(f"responses_tap.recorder.proxy_side.supervisor.{broken}", fail)
                 assert receive(proxy, "/v1/responses") == CLEAN
         with monkeypatch.context() as patch:
             # The head of the answer is still taken, its pieces are not.
-            patch.setattr("responses_tap.recorder.tap._now", iter([0]).__next__)
+            patch.setattr("responses_tap.recorder.proxy_side.tap._now", iter([0]).__next__)
             assert receive(proxy, "/v1/responses") == CLEAN
         assert receive(proxy, "/v1/responses") == CLEAN
     assert rows(db)[-1].state == "completed"
@@ -379,7 +379,7 @@ def test_a_proxy_that_is_killed_leaves_a_whole_record(db: Path) -> None:
     script = """
         import sys, time
         from pathlib import Path
-        from responses_tap.proxy import Proxy
+        from responses_tap.mitm.proxy import Proxy
         proxy = Proxy(Path(sys.argv[1]), upstream=sys.argv[2], on_notice=lambda notice: None)
         print(proxy.port, flush=True)
         time.sleep(600)

@@ -23,12 +23,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
-from responses_tap.capture import Capture
+from responses_tap.mitm.addon import Capture
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.protocol.sse import message_frame
-from responses_tap.proxy import Proxy
 from responses_tap.recorder import FindingMade, Notice, StreamFinished
-from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
-from responses_tap.recorder.sockets import LiveSocket
+from responses_tap.recorder.messages import Ending, MessageKind, Request, Response, SocketMessage
+from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
 from responses_tap.store import StreamRow, open_recording
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.actions.playback import playback
@@ -73,7 +73,7 @@ def socket_to(proxy: Proxy, path: str = "/v1/responses", **options: Any) -> Iter
 
 
 def answers(connection: ServerConnection) -> None:
-    """Answer each request with the sample; refuse to go on from a response that is gone."""
+    """Response each request with the sample; refuse to go on from a response that is gone."""
     for n, message in enumerate(connection):
         request = json.loads(message)
         if request.get("previous_response_id") == "gone":
@@ -396,14 +396,14 @@ async def test_mitmproxy_keeps_no_messages_unless_it_is_told_to(db: Path) -> Non
 def test_a_long_socket_keeps_few_streams_in_memory(db: Path) -> None:
     writer = Writer(db)
     request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
-    live = LiveSocket.begin(1, request, writer, "openai")
+    live = SocketRecorder.begin(1, request, writer, "openai")
     for n in range(100):
         lane = {"stream_id": f"{n}"} if n % 2 else {}
         for message in (asks(**lane), *turn(f"r{n}", **lane)):
             for changed in live.message(SocketMessage(message == asks(**lane), True, message), n):
                 changed.publish()
     assert len(live.streams) <= 33
-    live.end(End("client", "gone", complete=True, close_code=1000), 10**9)
+    live.end(Ending("client", "gone", complete=True, close_code=1000), 10**9)
     writer.commit()
     writer.close()
     assert [row.state for row in rows(db)] == ["completed"] * 100
@@ -413,8 +413,8 @@ def test_a_new_worker_goes_on_with_a_socket(db: Path) -> None:
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append)
     request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
-    tap = feeder.open(request, time.monotonic_ns(), Kind.SOCKET)
-    tap.answer(Answer(101, []))
+    tap = feeder.open(request, time.monotonic_ns(), MessageKind.SOCKET)
+    tap.response(Response(101, []))
     messages = turn("b")
     tap.message(SocketMessage(True, True, asks()))
     for message in turn("a"):
@@ -423,10 +423,10 @@ def test_a_new_worker_goes_on_with_a_socket(db: Path) -> None:
     for message in messages[:5]:
         tap.message(SocketMessage(False, True, message))
     eventually(lambda: len(rows(db)) == 2 and rows(db)[1].event_count == 5)
-    feeder.feeder._worker._process.kill()
+    feeder.supervisor._worker._process.kill()
     for message in messages[5:] * 2:
         tap.message(SocketMessage(False, True, message))
-    tap.end(End("server", "closed", complete=True, close_code=1000))
+    tap.end(Ending("server", "closed", complete=True, close_code=1000))
     feeder.close()
     first, second = rows(db)
     assert (first.state, second.state, second.event_count, second.first_code) == ("completed", "completed", 21, "LC106")
@@ -461,8 +461,8 @@ def test_what_a_client_steers_is_kept(db: Path) -> None:
 def record_socket(feeder: FeedLoop, *messages: bytes) -> None:
     """Record a socket on which the first message asks, and leave it open."""
     request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
-    tap = feeder.open(request, time.monotonic_ns(), Kind.SOCKET)
-    tap.answer(Answer(101, []))
+    tap = feeder.open(request, time.monotonic_ns(), MessageKind.SOCKET)
+    tap.response(Response(101, []))
     for n, message in enumerate(messages):
         tap.message(SocketMessage(n == 0, True, message))
 
@@ -482,8 +482,8 @@ def test_a_socket_that_was_open_when_the_recorder_was_killed(db: Path) -> None:
     feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), *turn("a")[:3])
     eventually(lambda: [row.event_count for row in rows(db)] == [3])
-    feeder.feeder._starts = 99  # no other worker takes over
-    feeder.feeder._worker._process.kill()
+    feeder.supervisor._starts = 99  # no other worker takes over
+    feeder.supervisor._worker._process.kill()
     feeder.close()
     FeedLoop(db, [].append).close()
     (row,) = rows(db)

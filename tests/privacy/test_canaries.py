@@ -14,7 +14,7 @@ from tests.upstream import SSE_HEAD, Upstream, eventually, framed, rows
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection
 
-from responses_tap.proxy import Proxy
+from responses_tap.mitm.proxy import Proxy
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.reports.export_formats import FORMATS

@@ -17,8 +17,8 @@ from tests.upstream import SSE_HEAD, Upstream, eventually, framed, rows
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.looks import OWN_PATTERNS
-from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import Hint, Notice
 from responses_tap.store import open_recording
 from responses_tap_viewer.cli import main

@@ -12,9 +12,9 @@ from tests.conftest import RECORDINGS
 from tests.mitm.test_websocket import cli
 from tests.upstream import SSE_HEAD, Script, Upstream, ended, framed, head, rows
 
-from responses_tap.proxy import Proxy
-from responses_tap.recorder.attempts import Attempts, fingerprint
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder.messages import Request
+from responses_tap.recorder.worker_side.attempts import Attempts, fingerprint
 from responses_tap.store import StreamRow
 from responses_tap.store.waiting import Value
 

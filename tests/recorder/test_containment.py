@@ -20,23 +20,23 @@ from tests.conftest import RECORDINGS, events_of
 from tests.feeding import FeedLoop
 from tests.upstream import SSE_HEAD, Upstream, framed, head, rows
 
-from responses_tap.proxy import Proxy
-from responses_tap.recorder import worker as worker_module
-from responses_tap.recorder.livestream import LiveStream
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder.messages import (
-    Answer,
     Batch,
-    End,
-    Kind,
+    Ending,
+    MessageKind,
     Request,
+    Response,
     SocketMessage,
     encode_batch,
     encode_message,
 )
-from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation
-from responses_tap.recorder.selection import Selection
-from responses_tap.recorder.worker import Worker
+from responses_tap.recorder.worker_side import worker as worker_module
+from responses_tap.recorder.worker_side.files import RecordingFiles
+from responses_tap.recorder.worker_side.replies import ReplyPipe
+from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
+from responses_tap.recorder.worker_side.worker import Worker
 from responses_tap.store import RecordingError, StreamRow, files, open_recording
 from responses_tap.store.writer import Writer
 
@@ -48,10 +48,10 @@ JSON_ANSWER = (
 )
 SSE = [("Content-Type", "text/event-stream")]
 JSON = [("Content-Type", "application/json")]
-SERVER = End("server", "the server ended the response", complete=True).encode()
-CLOSED = End("server", "the server closed the WebSocket (1000)", complete=True, close_code=1000).encode()
+SERVER = Ending("server", "the server ended the response", complete=True).encode()
+CLOSED = Ending("server", "the server closed the WebSocket (1000)", complete=True, close_code=1000).encode()
 
-type Flow = list[tuple[Kind, bytes]]
+type Flow = list[tuple[MessageKind, bytes]]
 
 
 def asked(path: str, **changes: Any) -> bytes:
@@ -65,20 +65,30 @@ def asked(path: str, **changes: Any) -> bytes:
 
 def sse(path: str, body: bytes, pieces: int = 5) -> Flow:
     size = -(-len(body) // pieces)
-    chunks = [(Kind.CHUNK, body[at : at + size]) for at in range(0, len(body), size)]
-    return [(Kind.REQUEST, asked(path)), (Kind.ANSWER, Answer(200, SSE).encode()), *chunks, (Kind.END, SERVER)]
+    chunks = [(MessageKind.CHUNK, body[at : at + size]) for at in range(0, len(body), size)]
+    return [
+        (MessageKind.REQUEST, asked(path)),
+        (MessageKind.RESPONSE, Response(200, SSE).encode()),
+        *chunks,
+        (MessageKind.ENDING, SERVER),
+    ]
 
 
 def plain(path: str) -> Flow:
-    pieces = [(Kind.CHUNK, JSON_ANSWER[:40]), (Kind.CHUNK, JSON_ANSWER[40:])]
-    return [(Kind.REQUEST, asked(path)), (Kind.ANSWER, Answer(200, JSON).encode()), *pieces, (Kind.END, SERVER)]
+    pieces = [(MessageKind.CHUNK, JSON_ANSWER[:40]), (MessageKind.CHUNK, JSON_ANSWER[40:])]
+    return [
+        (MessageKind.REQUEST, asked(path)),
+        (MessageKind.RESPONSE, Response(200, JSON).encode()),
+        *pieces,
+        (MessageKind.ENDING, SERVER),
+    ]
 
 
 def socket(path: str) -> Flow:
     create = SocketMessage(True, True, b'{"type":"response.create","model":"m"}').encode()
-    messages = [(Kind.MESSAGE, SocketMessage(False, True, message).encode()) for message in MESSAGES]
-    start = [(Kind.SOCKET, asked(path, route="websocket")), (Kind.ANSWER, Answer(101, []).encode())]
-    return [*start, (Kind.MESSAGE, create), *messages, (Kind.END, CLOSED)]
+    messages = [(MessageKind.MESSAGE, SocketMessage(False, True, message).encode()) for message in MESSAGES]
+    start = [(MessageKind.SOCKET, asked(path, route="websocket")), (MessageKind.RESPONSE, Response(101, []).encode())]
+    return [*start, (MessageKind.MESSAGE, create), *messages, (MessageKind.ENDING, CLOSED)]
 
 
 BODIES = {"text": TEXT, "json": JSON_ANSWER, "socket": b"".join(MESSAGES), "later": TOOL}
@@ -101,25 +111,25 @@ def workload() -> list[bytes]:
 
 
 def work(db: Path, sent: list[bytes], meanwhile: str = "") -> None:
-    """A worker's life, with all that its feeder sends; then the feeder closes the pipe.
+    """A worker's life, with all that its supervisor sends; then the supervisor closes the pipe.
 
     `meanwhile` is what somebody else does to the file once it is open.
     """
     source, sink = os.pipe()
     told = os.open(os.devnull, os.O_WRONLY)
-    writer = None
+    files = None
     try:
         assert sum(map(len, sent)) < 2**16  # what the pipe holds
         os.write(sink, b"".join(sent))
         os.close(sink)
-        writer = Writer(db)
+        files = RecordingFiles(db)
         if meanwhile:
             with closing(sqlite3.connect(db)) as other:
                 other.executescript(meanwhile)
-        Worker(writer, "openai", "s", Reports(told), Selection(""), Rotation(db, 0), is_careful=True).work(source)
+        Worker(files, "openai", "s", ReplyPipe(told), Selection(""), is_careful=True).work(source)
     except BaseException:
-        if writer is not None:
-            writer._let_go()
+        if files is not None:
+            files.current._let_go()
         raise
     finally:
         os.close(source)
@@ -166,7 +176,7 @@ def guarded[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "_COMMIT_SECONDS", 0.0)
     monkeypatch.setattr(worker_module, "_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(worker_module, "_REST", 0.0)
+    monkeypatch.setattr(worker_module, "_IDLE_RATIO", 0.0)
 
 
 @contextmanager
@@ -229,7 +239,7 @@ def test_a_fault_anywhere_costs_no_other_stream(kind: str, tmp_path: Path, monke
         db = tmp_path / f"{n}.db"
         Writer(db).close()
         FAULTS.calls, FAULTS.at, FAULTS.error = 0, n, error
-        for _ in range(3):  # as the feeder does: a worker that dies has a successor, which gets all of it again
+        for _ in range(3):  # as the supervisor does: a worker that dies has a successor, which gets all of it again
             try:
                 with failing(monkeypatch):
                     work(db, sent)
@@ -255,15 +265,18 @@ def test_a_fault_anywhere_costs_no_other_stream(kind: str, tmp_path: Path, monke
 def test_what_cannot_be_handled_is_quarantined_and_its_bytes_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    db, taken = tmp_path / "r.db", LiveStream.answer
+    db, taken = tmp_path / "r.db", StreamRecorder.response
 
-    def fail(self: LiveStream, answer: Answer) -> None:
+    def fail(self: StreamRecorder, answer: Response) -> None:
         taken(self, answer)
         if answer.status == 299:
             raise RuntimeError("planted")
 
-    monkeypatch.setattr(LiveStream, "answer", fail)
-    bad = [(kind, Answer(299, SSE).encode() if kind is Kind.ANSWER else payload) for kind, payload in sse("bad", TEXT)]
+    monkeypatch.setattr(StreamRecorder, "response", fail)
+    bad = [
+        (kind, Response(299, SSE).encode() if kind is MessageKind.RESPONSE else payload)
+        for kind, payload in sse("bad", TEXT)
+    ]
     work(db, batches(sse("text", TEXT), bad, plain("json")))
     found = facts(db)
     row, body = found.pop("bad")
@@ -303,14 +316,14 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
         "import os, sys\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'responses_tap.recorder.worker':\n"
-        "            from responses_tap.recorder.livestream import LiveStream\n"
-        "            taken = LiveStream.chunk\n"
+        "        if name == 'responses_tap.recorder.worker_side.worker':\n"
+        "            from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder\n"
+        "            taken = StreamRecorder.chunk\n"
         "            def chunk(self, data, at_ns):\n"
         "                if b'KILL' in data and not self._is_quarantined:\n"
         "                    os._exit(11)\n"
         "                taken(self, data, at_ns)\n"
-        "            LiveStream.chunk = chunk\n"
+        "            StreamRecorder.chunk = chunk\n"
         "sys.meta_path.insert(0, Finder())\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -320,7 +333,7 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
     taps = {}
     for n, name in enumerate(("text", "bad", "other")):
         taps[name] = feeder.open(Request.decode(asked(name)), n)
-        taps[name].answer(Answer(200, SSE))
+        taps[name].response(Response(200, SSE))
     half = len(TEXT) // 2
     poison = b": KILL\n\n"
     taps["text"].chunk(TEXT[:half])
@@ -328,7 +341,7 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
     taps["other"].chunk(TEXT[:half])
     for name, body in (("text", TEXT[half:]), ("bad", TEXT), ("other", TEXT[half:])):
         taps[name].chunk(body)
-        taps[name].end(End("server", "the server ended the response", complete=True))
+        taps[name].end(Ending("server", "the server ended the response", complete=True))
     feeder.close()
     found = facts(db)
     row, body = found["bad"]
@@ -375,8 +388,8 @@ def test_a_count_of_retries_beyond_all_numbers_costs_nobody(tmp_path: Path) -> N
 
 
 UNENDED = TEXT[: TEXT.rindex(b"\n\n") + 1]  # without the blank line that ends the terminal event
-LOST = End("recorder", "the server ended the response", complete=False, lost=1)
-GONE = End("client", "the client closed the connection", complete=False)
+LOST = Ending("recorder", "the server ended the response", complete=False, lost=1)
+GONE = Ending("client", "the client closed the connection", complete=False)
 
 
 @pytest.mark.parametrize(
@@ -389,9 +402,9 @@ GONE = End("client", "the client closed the connection", complete=False)
     ],
 )
 @pytest.mark.usefixtures("fast")
-def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: End, state: str, tmp_path: Path) -> None:
+def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: Ending, state: str, tmp_path: Path) -> None:
     db, exported = tmp_path / "r.db", tmp_path / "s.json"
-    work(db, batches([*sse("cut", body)[:-1], (Kind.END, end.encode())]))
+    work(db, batches([*sse("cut", body)[:-1], (MessageKind.ENDING, end.encode())]))
     row, kept = facts(db)["cut"]
     assert (row.state, row.ended_by, kept) == (state, end.ended_by, body)
     if state == "completed":
@@ -414,7 +427,7 @@ def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: End, state: st
 @pytest.mark.usefixtures("fast")
 def test_a_background_response_has_the_state_that_it_states(state: str, tmp_path: Path) -> None:
     db = tmp_path / "r.db"
-    answer = (Kind.CHUNK, json.dumps({"id": "resp_1", "status": state}).encode())
+    answer = (MessageKind.CHUNK, json.dumps({"id": "resp_1", "status": state}).encode())
     request, head_, *_, end = plain("background")
     work(db, batches([request, head_, answer, end]))
     assert facts(db)["background"][0].state == state
@@ -439,11 +452,12 @@ def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
 HUGE = """
     import os, sys, threading
     from pathlib import Path
-    from responses_tap.recorder.messages import Answer, Batch, End, Kind, Request, encode_batch, encode_message
-    from responses_tap.recorder.reports import Reports
-    from responses_tap.recorder.rotation import Rotation
-    from responses_tap.recorder.selection import Selection
-    from responses_tap.recorder.worker import Worker
+    from responses_tap.recorder.messages import Batch, Ending, MessageKind, Request, Response
+    from responses_tap.recorder.messages import encode_batch, encode_message
+    from responses_tap.recorder.worker_side.replies import ReplyPipe
+    from responses_tap.recorder.worker_side.files import RecordingFiles
+    from responses_tap.recorder.worker_side.selection import Selection
+    from responses_tap.recorder.worker_side.worker import Worker
     from responses_tap.store.writer import Writer
 
     SIZE = 40 * 2**20
@@ -453,10 +467,10 @@ HUGE = """
         request = Request("POST", "http://h/responses", "h", "1.1", [], "2026-11-23T08:00:00Z", True, b"{}")
         event = b'event: response.output_text.done\\ndata: {"type":"response.output_text.done","text":"'
         piece = b"some words and more " * 3000
-        answer = Answer(200, [("content-type", "text/event-stream")])
+        answer = Response(200, [("content-type", "text/event-stream")])
         messages = [(1, request.encode()), (2, answer.encode()), (3, event)]
         messages += [(3, piece)] * (SIZE // len(piece) + 1)
-        messages += [(3, b'"}\\n\\n'), (4, End("server", "over", complete=True).encode())]
+        messages += [(3, b'"}\\n\\n'), (4, Ending("server", "over", complete=True).encode())]
         with open(sink, "wb") as pipe:
             for n, (kind, payload) in enumerate(messages, 1):
                 pipe.write(encode_batch(Batch(n, encode_message(kind, 1, n, payload))))
@@ -465,8 +479,8 @@ HUGE = """
         (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
 
-    worker = Worker(Writer(Path(sys.argv[1])), "openai", "s", Reports(os.open(os.devnull, os.O_WRONLY)),
-                    Selection(""), Rotation(Path(sys.argv[1]), 0))
+    worker = Worker(RecordingFiles(Path(sys.argv[1])), "openai", "s", ReplyPipe(os.open(os.devnull, os.O_WRONLY)),
+                    Selection(""))
     before = peak()
     threading.Thread(target=feed).start()
     worker.work(source)

@@ -19,9 +19,9 @@ from tests.feeding import FeedLoop
 from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request, workers
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
-from responses_tap.proxy import Proxy
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import Notice, Trouble
-from responses_tap.recorder.messages import Answer
+from responses_tap.recorder.messages import Response
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 
@@ -134,7 +134,7 @@ def test_a_deleted_file_is_begun_anew(tmp_path: Path) -> None:
     feeder = FeedLoop(db, notices.append)
     play(feeder, [CLEAN])
     cut = feeder.open(request(), time.monotonic_ns())
-    cut.answer(Answer(200, SSE))
+    cut.response(Response(200, SSE))
     eventually(lambda: len(rows(db)) == 2)
     db.unlink()
     cut.chunk(CLEAN)
@@ -220,8 +220,8 @@ def test_a_file_that_stays_locked_is_told_in_the_end(tmp_path: Path) -> None:
 
 
 def test_what_a_hung_worker_leaves_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("responses_tap.recorder.outbox._MOST_BYTES", 20_000)
-    monkeypatch.setattr("responses_tap.recorder.feeder._MOST_SENT", 1)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.send_queue._MOST_BYTES", 20_000)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.sent_batches._MOST_BYTES", 1)
     db = tmp_path / "r.db"
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append)

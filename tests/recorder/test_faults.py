@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import RECORDINGS
 from tests.upstream import SSE_HEAD, Script, Upstream, eventually, facts_hold, framed, hang_up, head, reset, rows
 
-from responses_tap.proxy import Proxy
+from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import Notice
 from responses_tap.store import StreamRow, open_recording
 

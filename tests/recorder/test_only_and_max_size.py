@@ -19,12 +19,13 @@ from pathlib import Path
 import pytest
 from tests.conftest import RECORDINGS
 from tests.feeding import FeedLoop
+from tests.recorder.test_containment import BODIES
 from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
-from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
-from responses_tap.recorder.messages import Answer
+from responses_tap.recorder.messages import Response
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
 
@@ -74,7 +75,7 @@ def test_what_the_request_shows_decides_before_the_stream_has_ended(db: Path) ->
     other = feeder.open(request(body=b'{"model":"other"}'), time.monotonic_ns())
     tap = feeder.open(request(body=b'{"model":"gpt-5"}'), time.monotonic_ns())
     for each in (other, tap):
-        each.answer(Answer(200, SSE))
+        each.response(Response(200, SSE))
         each.chunk(SEED[: len(SEED) // 2])
     eventually(lambda: any(isinstance(notice, FindingMade) for notice in notices))
     assert [row.model for row in rows(db)] == ["gpt-5"]
@@ -113,11 +114,11 @@ def big(n: int) -> bytes:
     return CLEAN + b": %d " % n + bytes(300_000).replace(b"\0", b"x") + b"\n\n"
 
 
-def test_a_full_file_is_left_for_the_next_and_open_streams_move_along(db: Path) -> None:
+def test_a_full_file_is_left_for_the_next_and_open_streams_end_where_they_began(db: Path) -> None:
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append, max_size=2**20)
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, SSE))
+    tap.response(Response(200, SSE))
     parts = [SEED[at : at + 250] for at in range(0, len(SEED), 250)]
     for n, part in enumerate(parts):
         tap.chunk(part)
@@ -139,11 +140,11 @@ def test_a_full_file_is_left_for_the_next_and_open_streams_move_along(db: Path) 
     for path, following in zip((db, *begun), (*begun, None), strict=True):
         with open_recording(path) as recording:
             assert recording.next_file() == (following and following.name)
-    (moved,) = [(path, row) for path, row in found if row.id == 1]
-    assert moved[0] == begun[-1]
-    assert (moved[1].state, moved[1].errors, moved[1].event_count) == ("completed", 3, 13)
+    ((path, long),) = [(path, row) for path, row in found if row.id == 1]
+    assert path == db
+    assert (long.state, long.errors, long.event_count) == ("completed", 3, 13)
     keys = {row.request_headers for _, row in found}
-    assert len(keys) == 1  # the masks' key goes along, so that a secret has one fingerprint in all of them
+    assert len(keys) == 1  # the masks' key is the same, so that a secret has one fingerprint in all of them
 
 
 def about(notice: Notice) -> int | None:
@@ -154,36 +155,81 @@ def files(notices: list[Notice]) -> list[Path]:
     return [Path(notice.path) for notice in notices if isinstance(notice, FileBegun)]
 
 
-@pytest.mark.parametrize("killed_in", ["copy_streams", "take_out_streams"])
-def test_a_worker_that_is_killed_while_it_goes_on_in_another_file(db: Path, killed_in: str) -> None:
-    """Before anything is in the new file, or with the open streams in both of them."""
-    feeder = FeedLoop(db, lambda notice: None)
-    play(feeder, [CLEAN])
-    feeder.close()
-    script = """
-        import os, sys
-        from pathlib import Path
-        from responses_tap.store import writer
-        setattr(writer, sys.argv[2], lambda *_: os._exit(9))
-        db = Path(sys.argv[1])
-        writer.Writer(db).move_on(db.with_stem("r-2"), [1])
-    """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(db), killed_in], check=False)
-    assert done.returncode == 9
-    notices: list[Notice] = []
-    feeder = FeedLoop(db, notices.append, max_size=2**20)
-    for n in range(3):
-        play(feeder, [big(n) * 2])
-        eventually(lambda n=n: StreamFinished in {type(notice) for notice in notices if about(notice) == n + 2})
-    feeder.close()
-    # How many there are depends on what was committed together.
-    paths = [db, *sorted(db.parent.glob("r-*.db"))]
-    assert [row.id for path in paths for row in rows(path)] == [1, 2, 3, 4]
-    assert len(paths) >= 2
-    assert [path.stem for path in paths[1:]] == [f"r-{2 + n}" for n in range(len(paths) - 1)]
-    for path, after in pairwise(paths):
-        with open_recording(path) as recording:
-            assert recording.next_file() == after.name
+KILLS = """
+    import itertools, os, sys
+    from pathlib import Path
+    from tests.recorder.test_containment import TEXT, TOOL, plain, socket, sse
+    from responses_tap.recorder.messages import Batch, encode_batch, encode_message
+    from responses_tap.recorder.worker_side import worker
+    from responses_tap.recorder.worker_side.files import RecordingFiles
+    from responses_tap.recorder.worker_side.replies import ReplyPipe
+    from responses_tap.recorder.worker_side.selection import Selection
+    from responses_tap.store.writer import Writer
+
+    worker._COMMIT_SECONDS = worker._IDLE_RATIO = 0.0
+    twice = socket("socket")[:-1] + socket("socket")[2:]
+    flows = [twice, sse("text", TEXT), plain("json"), sse("later", TOOL)]  # each begins some messages after the former
+    turns = sorted((5 * n + place, n, message) for n, flow in enumerate(flows) for place, message in enumerate(flow))
+    messages = [encode_message(kind, n, at, payload) for at, (_, n, (kind, payload)) in enumerate(turns)]
+    sent = [encode_batch(Batch(n, b"".join(some))) for n, some in enumerate(itertools.batched(messages, 5), 1)]
+    write = Writer._transact
+
+    def work(db, kill_at, deaths):
+        calls = itertools.count()
+        def guarded(self, write_rows):
+            if next(calls) == kill_at: os._exit(9)
+            write(self, write_rows)
+        Writer._transact = guarded
+        source, sink = os.pipe()
+        os.write(sink, b"".join(sent))
+        os.close(sink)
+        told = os.open(os.devnull, os.O_WRONLY)
+        files = RecordingFiles(db, int(sys.argv[2]))
+        worker.Worker(files, "openai", "s", ReplyPipe(told), Selection(""), is_careful=deaths > 0).work(source)
+
+    def life(*arguments):
+        if not (child := os.fork()):
+            work(*arguments)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    folder = Path(sys.argv[1])
+    for kill_at in itertools.count():
+        db = folder / str(kill_at) / "r.db"
+        if life(db, kill_at, 0) == 0:
+            break
+        again = 6 + 7 * kill_at % 25 if kill_at % 2 else -1  # not while rows are read, which would be suspected
+        if life(db, again, 1) != 0 and life(db, -1, 2) != 0:
+            sys.exit(f"killed at {kill_at}, it does not end")
+"""
+
+
+def test_a_worker_that_is_killed_before_any_commit_leaves_each_stream_whole_in_one_file(tmp_path: Path) -> None:
+    """With a limit that a few frames reach, so that streams are open in several files; and killed once more."""
+    blank = Writer(tmp_path / "blank.db")
+    limit = blank.size
+    blank.close()
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-c", textwrap.dedent(KILLS), str(folder), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    folders = sorted(folder.iterdir())
+    assert len(folders) > 20
+    for folder in folders:
+        paths = [folder / "r.db", *(folder / f"r-{n}.db" for n in range(2, len(list(folder.glob("*.db"))) + 1))]
+        recorded = [(path, row) for path in paths for row in rows(path)]
+        assert sorted(row.id for _, row in recorded) == [1, 2, 3, 4, 5], folder
+        bodies = []
+        for path, row in recorded:
+            assert row.state == "completed", (path, row)
+            with open_recording(path) as recording:
+                whole = recording.stream(row.id)
+                assert whole is not None
+                bodies.append((row.url.split("/")[3], whole.response_body or recording.body(row.id)))
+        assert sorted(bodies) == sorted([*BODIES.items(), ("socket", BODIES["socket"])])
+        for path, after in pairwise(paths):
+            with open_recording(path) as recording:
+                assert recording.next_file() == after.name, path
 
 
 def test_what_is_recorded_stays_where_a_recorder_with_a_size_starts_again(db: Path) -> None:
@@ -217,7 +263,7 @@ def test_the_next_recorder_goes_on_in_the_last_file(db: Path) -> None:
 PROXY = """
     import sys, time
     from pathlib import Path
-    from responses_tap.proxy import Proxy
+    from responses_tap.mitm.proxy import Proxy
     proxy = Proxy(Path(sys.argv[1]), upstream=sys.argv[2], on_notice=lambda notice: None)
     print(proxy.port, flush=True)
     time.sleep(600)

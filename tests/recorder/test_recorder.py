@@ -1,4 +1,4 @@
-"""The worker and its feeder: a real process, a real file, and what becomes of them when one dies."""
+"""The worker and its supervisor: a real process, a real file, and what becomes of them when one dies."""
 
 import gzip
 import json
@@ -26,29 +26,30 @@ from tests.conftest import RECORDINGS
 from tests.feeding import FeedLoop, LoopTap
 from tests.upstream import ended, eventually, facts_hold, rows
 
-from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble, worker
-from responses_tap.recorder.livestream import LiveStream
+from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import (
-    Answer,
     Batch,
-    End,
-    Kind,
+    Ending,
+    MessageKind,
     Request,
+    Response,
     encode_batch,
     encode_message,
-    encode_report,
+    encode_reply,
 )
-from responses_tap.recorder.reports import Reports
-from responses_tap.recorder.rotation import Rotation
-from responses_tap.recorder.selection import Selection
+from responses_tap.recorder.worker_side import worker
+from responses_tap.recorder.worker_side.files import RecordingFiles
+from responses_tap.recorder.worker_side.replies import ReplyPipe
+from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
 SSE = [("Content-Type", "text/event-stream")]
-SERVER = End("server", "the server ended the response", complete=True)
-CLIENT = End("client", "the client closed the connection", complete=False)
+SERVER = Ending("server", "the server ended the response", complete=True)
+CLIENT = Ending("client", "the client closed the connection", complete=False)
 
 
 def request(path: str = "/v1/responses", *, expected: bool = True, body: bytes = b'{"model":"m"}') -> Request:
@@ -80,11 +81,11 @@ def play(
     *,
     headers: list[tuple[str, str]] = SSE,
     status: int = 200,
-    end: End = SERVER,
+    end: Ending = SERVER,
     asked: Request | None = None,
 ) -> None:
     tap = feeder.open(asked or request(), time.monotonic_ns())
-    tap.answer(Answer(status, headers))
+    tap.response(Response(status, headers))
     for chunk in chunks:
         tap.chunk(chunk)
     tap.end(end)
@@ -122,11 +123,11 @@ def test_blank_lines_before_the_first_event_hide_no_stream(feeder: FeedLoop, db:
         assert [finding.code for finding in recording.findings(row.id)] == ["TR906"]
 
 
-def test_notices_tell_the_story_in_order(feeder: FeedLoop, notices: list[Notice]) -> None:
+def test_notices_tell_the_story_in_order(feeder: FeedLoop, db: Path, notices: list[Notice]) -> None:
     play(feeder, [SEED])
     feeder.close()
     started, *found, finished = notices
-    assert started == StreamStarted(1, 1, "POST", "http://h/v1/responses", "m")
+    assert started == StreamStarted(1, 1, str(db), "POST", "http://h/v1/responses", "m")
     assert [n.code for n in found if isinstance(n, FindingMade)] == ["NS201", "NS205", "MD301"]
     assert isinstance(finished, StreamFinished)
     assert (finished.state, finished.events, finished.errors, finished.first_code) == ("completed", 13, 3, "NS201")
@@ -134,7 +135,7 @@ def test_notices_tell_the_story_in_order(feeder: FeedLoop, notices: list[Notice]
 
 def test_a_stream_is_finished_at_its_terminal_event(feeder: FeedLoop, db: Path, notices: list[Notice]) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, SSE))
+    tap.response(Response(200, SSE))
     tap.chunk(CLEAN)
     eventually(lambda: any(isinstance(notice, StreamFinished) for notice in notices))
     (row,) = ended(db)
@@ -152,7 +153,7 @@ def test_a_stream_is_finished_at_its_terminal_event(feeder: FeedLoop, db: Path, 
 
 
 @pytest.mark.parametrize(("end", "code"), [(SERVER, "LC103"), (CLIENT, None)])
-def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: End, code: str | None) -> None:
+def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: Ending, code: str | None) -> None:
     cut = CLEAN[: len(CLEAN) // 2]
     play(feeder, pieces(cut, 100), end=end)
     feeder.close()
@@ -169,8 +170,8 @@ def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: End, code:
 
 def test_a_silence_before_the_end_is_told(db: Path) -> None:
     writer = Writer(db)
-    stream = LiveStream.begin(1, request(), writer, "openai")
-    stream.answer(Answer(200, SSE))
+    stream = StreamRecorder.begin(1, request(), writer, "openai")
+    stream.response(Response(200, SSE))
     stream.chunk(CLEAN[:99], 5)
     stream.end(CLIENT, 12_345_000_000)
     stream.publish()
@@ -182,7 +183,7 @@ def test_a_silence_before_the_end_is_told(db: Path) -> None:
 
 def test_what_has_come_is_in_the_file_while_the_stream_runs(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, SSE))
+    tap.response(Response(200, SSE))
     tap.chunk(CLEAN[:777])
     eventually(lambda: _body(db) == CLEAN[:777])
     tap.chunk(CLEAN[777:778])
@@ -283,7 +284,7 @@ def test_an_answer_without_stream_is_kept(feeder: FeedLoop, db: Path, status: st
 
 def test_a_request_that_was_never_answered(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.end(End("network", "the server was not reached", complete=False))
+    tap.end(Ending("network", "the server was not reached", complete=False))
     feeder.close()
     (row,) = rows(db)
     assert (row.state, row.ended_by, row.status) == ("http-error", "network", None)
@@ -353,8 +354,8 @@ def test_a_rule_that_fails_costs_findings_but_no_facts(db: Path, monkeypatch: py
 
     monkeypatch.setattr("responses_tap.protocol.sequence.Sequence.apply", fail)
     writer = Writer(db)
-    stream = LiveStream.begin(1, request(), writer, "openai")
-    stream.answer(Answer(200, SSE))
+    stream = StreamRecorder.begin(1, request(), writer, "openai")
+    stream.response(Response(200, SSE))
     for part in pieces(CLEAN, 100):
         stream.chunk(part, 5)
     stream.end(SERVER, 6)
@@ -408,17 +409,17 @@ def test_reports_are_not_read_byte_by_byte(feeder: FeedLoop, notices: list[Notic
     for _ in range(20):
         play(feeder, [SEED])
     eventually(lambda: sum(isinstance(notice, StreamFinished) for notice in notices) == 20)
-    assert reads() - before < sum(len(encode_report(notice)) for notice in notices) / 10
+    assert reads() - before < sum(len(encode_reply(notice)) for notice in notices) / 10
 
 
 def test_a_recorder_that_falls_behind_says_what_is_missing(
     db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("responses_tap.recorder.outbox._MOST_BYTES", 2000)
-    monkeypatch.setattr("responses_tap.recorder.feeder._MOST_SENT", 1)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.send_queue._MOST_BYTES", 2000)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.sent_batches._MOST_BYTES", 1)
     feeder = FeedLoop(db, notices.append)
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, SSE))
+    tap.response(Response(200, SSE))
     (worker,) = workers(db)
     os.kill(worker, signal.SIGSTOP)
     sent = 0
@@ -442,19 +443,19 @@ def test_a_recorder_that_falls_behind_says_what_is_missing(
 
 
 def test_the_worker_takes_what_is_old_however_long_it_would_rest(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Ten seconds of full load once cut every stream: the worker paused although the feeder sent it nothing more.
-    monkeypatch.setattr(worker, "_REST", 1e9)
+    # Ten seconds of full load once cut every stream: the worker paused although the supervisor sent it nothing more.
+    monkeypatch.setattr(worker, "_IDLE_RATIO", 1e9)
     Writer(db).close()
     (source, sink), (heard, told) = os.pipe(), os.pipe()
 
     def work() -> None:
-        worker.Worker(Writer(db), "openai", "s", Reports(told), Selection(""), Rotation(db, 0)).work(source)
+        worker.Worker(RecordingFiles(db), "openai", "s", ReplyPipe(told), Selection("")).work(source)
 
     working = threading.Thread(target=work, daemon=True)
     working.start()
     frames = CLEAN.split(b"\n\n")[:-1]
-    sent = [(Kind.REQUEST, request().encode()), (Kind.ANSWER, Answer(200, SSE).encode())]
-    sent += [(Kind.CHUNK, frame + b"\n\n") for frame in frames]
+    sent = [(MessageKind.REQUEST, request().encode()), (MessageKind.RESPONSE, Response(200, SSE).encode())]
+    sent += [(MessageKind.CHUNK, frame + b"\n\n") for frame in frames]
     for number, (kind, payload) in enumerate(sent, 1):
         os.write(sink, encode_batch(Batch(number, encode_message(kind, 1, time.monotonic_ns(), payload))))
     eventually(lambda: [row.event_count for row in rows(db)] == [len(frames)])
@@ -493,7 +494,7 @@ def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: FeedLoop, db: 
     taps: list[LoopTap] = []
     for _ in range(3):
         taps.append(feeder.open(request(), time.monotonic_ns()))
-        taps[-1].answer(Answer(200, SSE))
+        taps[-1].response(Response(200, SSE))
     parts = pieces(SEED, 97)
     for n, part in enumerate(parts):
         for tap in taps:
@@ -523,7 +524,7 @@ def test_a_worker_killed_with_everything_unwritten(feeder: FeedLoop, db: Path) -
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
 def test_a_dead_worker_passes_on_an_encoded_stream(feeder: FeedLoop, db: Path, encoding: str) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(200, [*SSE, ("Content-Encoding", encoding)]))
+    tap.response(Response(200, [*SSE, ("Content-Encoding", encoding)]))
     wire = ENCODINGS[encoding](CLEAN)
     for part in pieces(wire, 100):
         tap.chunk(part)
@@ -541,7 +542,7 @@ def test_a_dead_worker_passes_on_an_encoded_stream(feeder: FeedLoop, db: Path, e
 
 def test_a_dead_worker_passes_on_an_answer_that_is_no_stream(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.answer(Answer(429, [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]))
+    tap.response(Response(429, [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]))
     wire = gzip.compress(b'{"error":{}}')
     tap.chunk(wire[:20])
     eventually(lambda: open_chunks(db) == 1)
@@ -564,7 +565,7 @@ def test_a_dead_worker_passes_on_what_was_not_decided(feeder: FeedLoop, db: Path
     waits = feeder.open(request("/proxied/stream", expected=False), time.monotonic_ns())
     other = feeder.open(request("/v1/chat/completions", expected=False), time.monotonic_ns())
     for tap in (waits, other):
-        tap.answer(Answer(200, SSE))
+        tap.response(Response(200, SSE))
     waits.chunk(CLEAN if decided else CLEAN[:50])
     other.chunk(b'data: {"object":"chat.completion.chunk"}\n\n')
     before.end(CLIENT)
@@ -583,15 +584,16 @@ def test_a_dead_worker_passes_on_what_was_not_decided(feeder: FeedLoop, db: Path
 PROXY = """
     import asyncio, sys, time
     from pathlib import Path
-    from responses_tap.recorder import Feeder
-    from responses_tap.recorder.messages import Answer, Request
+    from responses_tap.recorder import WorkerSupervisor
+    from responses_tap.recorder.messages import Response, Request
 
     async def feed():
-        feeder = Feeder(Path(sys.argv[1]), "openai", lambda notice: None, asyncio.get_running_loop().call_later)
+        later = asyncio.get_running_loop().call_later
+        feeder = WorkerSupervisor(Path(sys.argv[1]), "openai", lambda notice: None, later)
         for n in range(200):
             request = Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00Z", True, b"")
             tap = feeder.open(request, time.monotonic_ns())
-            tap.answer(Answer(200, [("content-type", "text/event-stream")]))
+            tap.response(Response(200, [("content-type", "text/event-stream")]))
             take = tap.relay()
             for _ in range(10):
                 take(b'data: {"type":"response.in_progress"}\\n\\n')
@@ -636,7 +638,8 @@ def test_streams_of_a_killed_machine_are_closed_by_the_next_recorder(db: Path) -
 
 
 def test_the_worker_needs_neither_mitmproxy_nor_textual() -> None:
-    script = "import sys, responses_tap.recorder.worker; print({'mitmproxy', 'textual', 'click'} & set(sys.modules))"
+    module = "responses_tap.recorder.worker_side.worker"
+    script = f"import sys, {module}; print({{'mitmproxy', 'textual', 'click'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "mitmproxy" not in done.stdout
     assert "textual" not in done.stdout
@@ -650,7 +653,7 @@ def test_the_file_stays_small(feeder: FeedLoop, db: Path) -> None:
         b'"output_index":0,"content_index":0,"sequence_number":%d,"delta":"word ","logprobs":[]}\n\n'
     )
     for tap in taps:
-        tap.answer(Answer(200, SSE))
+        tap.response(Response(200, SSE))
     sizes = 0
     for n in range(500):
         for tap in taps:

@@ -23,7 +23,7 @@ from tests.tui.conftest import opened
 
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.migrations import migrations
-from responses_tap.store.moving import following, latest
+from responses_tap.store.series import following, latest
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.actions.exporting import write_whole
 from responses_tap_viewer.cli import main

@@ -45,6 +45,16 @@ class Recorder:
         """How many bytes of each stream have been written."""
         self.types: dict[int, list[str]] = {}
 
+    def begin_next(self, path: Path) -> None:
+        """Go on in another file, as with `--max-size`."""
+        following = Writer(path)
+        following.number_after(*self.writer.last_ids)
+        following.commit()
+        self.writer.set_meta("next", path.name)
+        self.writer.commit()
+        self.writer.close()
+        self.writer = following
+
     def start(self, **columns: Any) -> int:
         facts = {
             "method": "POST",

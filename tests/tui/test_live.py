@@ -39,17 +39,14 @@ async def test_the_last_line_is_followed_while_the_list_has_the_focus(four: Reco
 async def test_a_recorder_that_goes_on_in_another_file_is_followed(four: Recorder) -> None:
     first = four.writer.path
     async with browsing(four) as screen:
-        stream = four.start()
-        n = four.feed(stream, SEED)
-        four.writer.commit()
+        four.add(GOOD)
         await screen.shows("5 streams")
         for number in (2, 3):
-            four.writer.move_on(first.with_stem(f"{first.stem}-{number}"), [stream])
+            four.begin_next(first.with_stem(f"{first.stem}-{number}"))
+        stream = four.add(SEED)
         await screen.shows(f"{first.stem}-3.db  1 stream", f"The recorder goes on in {first.stem}-3.db")
-        four.finish(stream, n)
-        four.writer.commit()
         await screen.is_at(stream)
-        four.writer.move_on(first.with_stem(f"{first.stem}-4"), [])
+        four.begin_next(first.with_stem(f"{first.stem}-4"))
         await screen.press("t")
         await screen.shows("since the row before", f"{first.stem}-3.db  1 stream")  # there is nothing to see in 4
         stream = four.add(GOOD)
@@ -57,7 +54,7 @@ async def test_a_recorder_that_goes_on_in_another_file_is_followed(four: Recorde
         await screen.press("x")
         await screen.shows(f"Export stream {stream}", "bytes")
     async with opened(first) as screen:
-        await screen.shows(f"{first.name}  4 streams", f"This recording goes on in {first.stem}-2.db")
+        await screen.shows(f"{first.name}  5 streams", f"This recording goes on in {first.stem}-2.db")
 
 
 async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder) -> None:

@@ -15,7 +15,12 @@ from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder import messages
-from responses_tap.recorder.heads import answer_columns, answer_state, json_object, request_columns
+from responses_tap.recorder.worker_side.http_columns import (
+    json_object,
+    request_columns,
+    response_columns,
+    response_state,
+)
 from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
@@ -54,7 +59,7 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
         "source": ", ".join([f"imported from {path}", *_ways(imported)]),
     }
     if answer.status is not None:
-        columns |= answer_columns(messages.Answer(answer.status, list(answer.headers)), masker)
+        columns |= response_columns(messages.Response(answer.status, list(answer.headers)), masker)
     return columns
 
 
@@ -153,7 +158,7 @@ def state_of(imported: Stream, terminal_state: str = "truncated") -> str:
         return "http-error"
     if imported.response.body is None:
         return terminal_state
-    return answer_state(json_object(imported.response.body))
+    return response_state(json_object(imported.response.body))
 
 
 def _started_at(path: Path, told: str | None) -> str:

@@ -8,7 +8,7 @@ from responses_tap.errors import RecordingError
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
-from responses_tap.recorder.body import EventBody
+from responses_tap.recorder.worker_side.body import EventBody
 from responses_tap.store import ChunkRow
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer

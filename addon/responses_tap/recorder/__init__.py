@@ -1,14 +1,24 @@
 """The recorder: a process of its own that turns what a proxy saw into rows of a recording.
 
-In the proxy a `Feeder` gives out a `Tap` for each flow. It puts requests, headers and chunks, each with its time,
-into the `outbox`, from which they go in batches through a pipe (`messages`), on the proxy's own thread, which never
-waits for it. In the worker (`python -m responses_tap.recorder`, module `worker`) one `LiveStream` for each
-flow undoes the content-encoding, cuts the body into frames, has them checked, and hands the rows to
-the store. Notices and acknowledgements come back through a second pipe. The worker outlives a killed proxy.
+In the proxy (`proxy_side`) a `WorkerSupervisor` gives out a `Tap` for each flow. It puts requests, headers and chunks,
+each with its time, into a `SendQueue`, from which they go in batches through a pipe (`messages`), on the proxy's own
+thread, which never waits for it. In the worker (`python -m responses_tap.recorder`, `worker_side`) one `StreamRecorder`
+for each flow undoes the content-encoding, cuts the body into frames, has them checked, and hands the rows to the store.
+Notices and acknowledgements come back through a second pipe. The worker outlives a killed proxy.
 """
 
-from responses_tap.recorder.feeder import Feeder
 from responses_tap.recorder.messages import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
-from responses_tap.recorder.tap import Tap
+from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
+from responses_tap.recorder.proxy_side.tap import Tap
 
-__all__ = ["Feeder", "FileBegun", "FindingMade", "Hint", "Notice", "StreamFinished", "StreamStarted", "Tap", "Trouble"]
+__all__ = [
+    "FileBegun",
+    "FindingMade",
+    "Hint",
+    "Notice",
+    "StreamFinished",
+    "StreamStarted",
+    "Tap",
+    "Trouble",
+    "WorkerSupervisor",
+]

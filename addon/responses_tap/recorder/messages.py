@@ -19,13 +19,13 @@ message_head = _MESSAGE_HEAD.pack
 """What precedes a payload: (kind, flow, nanoseconds, bytes of the payload)."""
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What a message tells of a flow."""
 
     REQUEST = 1
-    ANSWER = 2
+    RESPONSE = 2
     CHUNK = 3
-    END = 4
+    ENDING = 4
     SOCKET = 5
     """The request of a WebSocket; its messages follow."""
     MESSAGE = 6
@@ -35,16 +35,16 @@ class Kind(IntEnum):
     """The body of an upload is complete."""
 
 
-_KINDS = {int(kind): kind for kind in Kind}
-"""A look-up for the hot path, several times as fast as `Kind(1)`."""
+_KINDS = {int(kind): kind for kind in MessageKind}
+"""A look-up for the hot path, several times as fast as `MessageKind(1)`."""
 
 
 class Message(NamedTuple):
     """One thing that happened to a flow."""
 
-    kind: Kind
+    kind: MessageKind
     flow: int
-    """The number that the feeder gave the flow."""
+    """The number that the supervisor gave the flow."""
     at_ns: int
     """When, in nanoseconds of the monotonic clock."""
     payload: bytes
@@ -151,19 +151,19 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The head of the server's answer."""
+class Response:
+    """The status and headers of the server's response."""
 
     status: int
     headers: list[tuple[str, str]]
 
     def encode(self) -> bytes:
-        """The payload of an ANSWER message."""
+        """The payload of a RESPONSE message."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def decode(cls, payload: bytes) -> "Answer":
-        """The answer of a message; status 0 where it states none."""
+    def decode(cls, payload: bytes) -> "Response":
+        """The response of a message; status 0 where it states none."""
         facts = _facts(payload)
         return cls(small_int(facts.get("status")) or 0, pairs(facts.get("headers")))
 
@@ -206,13 +206,13 @@ class SocketMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Ending:
     """How a flow ended."""
 
     ended_by: EndedBy
     reason: str
     complete: bool
-    """Whether the answer came to its end as HTTP understands it."""
+    """Whether the response was complete as HTTP understands it."""
     lost: int = 0
     """Bytes of the body that were not recorded because the recorder could not keep up."""
     close_code: int | None = None
@@ -220,12 +220,12 @@ class End:
     close_reason: str | None = None
 
     def encode(self) -> bytes:
-        """The payload of an END message."""
+        """The payload of an ENDING message."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def decode(cls, payload: bytes) -> "End":
-        """The end of a message."""
+    def decode(cls, payload: bytes) -> "Ending":
+        """The ending in a message."""
         facts = _facts(payload)
         by, lost, close_reason = (facts.get(name) for name in ("ended_by", "lost", "close_reason"))
         return cls(
@@ -262,9 +262,7 @@ class Ready:
     """The worker has opened the recording."""
 
     path: str
-    """The file: the last, where the recording is in several."""
-    streams: list[int]
-    """Those that are open, and go on."""
+    """The file that streams begin in: the last, where the recording is in several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +281,9 @@ class StreamStarted:
     stream: int
     """Its id in the recording, as in the other notices."""
     flow: int
-    """The number that the feeder gave its flow."""
+    """The number that the supervisor gave its flow."""
+    path: str
+    """The file that it is in."""
     method: str
     url: str
     model: str | None
@@ -331,11 +331,9 @@ class StreamFinished:
 
 @dataclass(frozen=True, slots=True)
 class FileBegun:
-    """The recording has reached its size and goes on in another file; streams that are open move there."""
+    """The recording has reached its size, and what begins now is in another file."""
 
     path: str
-    moved: list[int]
-    """The streams that are open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +348,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a person should know and no finding says: why there is no connection, that an answer holds a secret."""
+    """What a person should know and no finding says: why there is no connection, that a response holds a secret."""
 
     message: str
 
@@ -361,24 +359,24 @@ class Hint:
 type Notice = StreamStarted | FindingMade | StreamFinished | FileBegun | Trouble | Hint
 """What the user of a recorder is told."""
 
-type Report = Ready | Acknowledged | Notice
-"""What a worker tells its feeder."""
+type Reply = Ready | Acknowledged | Notice
+"""What a worker says to its supervisor."""
 
-_REPORTS: dict[str, type[Report]] = {
+_REPLIES: dict[str, type[Reply]] = {
     kind.__name__: kind
     for kind in (Ready, Acknowledged, StreamStarted, FindingMade, StreamFinished, FileBegun, Trouble, Hint)
 }
 
 
-def encode_report(report: Report) -> bytes:
+def encode_reply(reply: Reply) -> bytes:
     """A line of JSON with its line end."""
-    return json.dumps({"report": type(report).__name__, **asdict(report)}).encode() + b"\n"
+    return json.dumps({"reply": type(reply).__name__, **asdict(reply)}).encode() + b"\n"
 
 
-def decode_report(line: bytes) -> Report:
-    """The report in a line; a line that is none (an interpreter's dying words) is Trouble."""
+def decode_reply(line: bytes) -> Reply:
+    """The reply in a line; a line that is none (an interpreter's dying words) is Trouble."""
     try:
         facts = json.loads(line)
-        return _REPORTS[facts.pop("report")](**facts)
+        return _REPLIES[facts.pop("reply")](**facts)
     except (ValueError, KeyError, TypeError, AttributeError):
         return Trouble(f"recorder: {line.decode(errors='replace').strip()}")

@@ -12,7 +12,6 @@ from responses_tap.errors import RecordingError
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store.files import take
-from responses_tap.store.moving import TABLES_OF_STREAMS, copy_streams, take_out_streams
 from responses_tap.store.opening import files_of
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow, storable_text
@@ -21,7 +20,11 @@ from responses_tap.store.waiting import Statement, Value, Waiting, is_of_the_fil
 _NEXT_ID = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
 )
-_NEXT_SOCKET = "SELECT 1 + coalesce(max(id), 0) FROM sockets"
+_NEXT_SOCKET = (
+    "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_socket'), 0)) FROM sockets"
+)
+_TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events")
+"""Besides `streams` itself; their column `stream` says whose a row is."""
 _LINK_CONTINUATION = (
     "UPDATE streams SET continues = (SELECT max(id) FROM streams"
     " WHERE response_id = ? AND id < ? AND response_body IS NULL) WHERE id = ?"
@@ -81,6 +84,11 @@ class Writer:
         """How many frames wait for `commit`."""
         return len(self._waiting.events)
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anything waits for `commit`."""
+        return any(vars(self._waiting).values())
+
     def begin_anew(self) -> None:
         """Begin the file again after it has been deleted; what was collected for it is gone, too."""
         self._let_go()
@@ -125,8 +133,12 @@ class Writer:
         """Add a WebSocket with these columns and return its id."""
         socket_id = self._next_socket
         self._next_socket += 1
-        self._insert("sockets", {"id": socket_id, **columns})
+        self.take_over_socket(socket_id, columns)
         return socket_id
+
+    def take_over_socket(self, socket_id: int, columns: Mapping[str, Value]) -> None:
+        """Add a WebSocket that goes on here, and keeps the id that it has in the file before this one."""
+        self._insert("sockets", {"id": socket_id, **columns})
 
     def set_socket(self, socket_id: int, columns: Mapping[str, Value]) -> None:
         """Set some columns of a WebSocket."""
@@ -194,7 +206,7 @@ class Writer:
 
     def discard_stream(self, stream_id: int) -> None:
         """Take a stream out again; the next ones use its space."""
-        for table in TABLES_OF_STREAMS:
+        for table in _TABLES_OF_STREAMS:
             self._add(f"DELETE FROM {table} WHERE stream = ?", stream_id)  # noqa: S608 (ours)
         self._add("DELETE FROM streams WHERE id = ?", stream_id)
         self._add("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", self._next_id - 1)
@@ -207,29 +219,16 @@ class Writer:
         )
         return int((pages - free) * page)
 
-    def move_on(self, path: Path, streams: Iterable[int]) -> None:
-        """Go on in a new file, and take these streams along; nothing may be waiting for `commit`.
+    @property
+    def last_ids(self) -> tuple[int, int]:
+        """The highest ids so far of a stream and of a WebSocket."""
+        return self._next_id - 1, self._next_socket - 1
 
-        Streams and sockets keep their numbers, and the file the key of the masks. RecordingError or sqlite3.Error
-        where it cannot be; then nothing has changed.
-        """
-        former, moved = self._db, [(stream_id,) for stream_id in streams]
-        # This connection is open while the former one looks at the file: it keeps the lock alive.
-        db, descriptor = take(path, self._patience_s)
-        try:
-            copy_streams(former, path, moved)
-        except sqlite3.Error:
-            db.close()
-            os.close(descriptor)
-            path.unlink()
-            raise
-        self._beside = {file: file.stat() for file in files_of(path)[1:] if file.exists()}
-        with contextlib.suppress(sqlite3.Error):  # what has been copied is left twice at the worst
-            take_out_streams(former, moved, path)
-            db.execute("DELETE FROM meta WHERE key = 'half_moved'")
-            former.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._let_go()
-        self._db, self._lock, self.path = db, descriptor, path
+    def number_after(self, stream_id: int, socket_id: int) -> None:
+        """Give no id up to these, which are those of the file before this one."""
+        self._next_id, self._next_socket = stream_id + 1, socket_id + 1
+        self.set_meta("last_id", stream_id)
+        self.set_meta("last_socket", socket_id)
 
     def remove_streams(self, ids: Iterable[int]) -> None:
         """Take streams out of the file, with all that belongs to them, and give their space back, at once.
@@ -240,7 +239,7 @@ class Writer:
         connection = self._db.conn
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for table in TABLES_OF_STREAMS:
+            for table in _TABLES_OF_STREAMS:
                 connection.executemany(f"DELETE FROM {table} WHERE stream = ?", gone)  # noqa: S608 (ours)
             connection.executemany("DELETE FROM streams WHERE id = ?", gone)
             for statement in _LEFT_BEHIND:

@@ -63,6 +63,7 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
     callback=_joined,
     help="Do not mask this request header or query parameter.",
 )
+@click.option("--notices", type=int, default=-1, hidden=True)
 @click.option("--until-eof", is_flag=True, hidden=True, expose_value=False, callback=_end_with_input)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
@@ -90,7 +91,7 @@ def record(
 
     Of --only, what the request shows (model, url, host, route) decides at once; for all else the stream is recorded
     to its end, and only then told of, or taken out again. Streams that are open when a file has reached --max-size
-    move to the next one.
+    end in it; those that begin go into the next one.
 
     \b
     Examples:
@@ -104,6 +105,7 @@ def record(
     from responses_tap_viewer.streams import default_recording
 
     where, upstream, db = address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
+    notices = int(settings.pop("notices"))
     if ui:
         from responses_tap_viewer.tui.recorder_process import record_and_browse
 
@@ -111,4 +113,4 @@ def record(
         options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
         options += [f"--keep={name}" for name in settings["tap_keep"].split(",") if name]
         ctx.exit(record_and_browse(current(db, settings["tap_max_size"]), options, command))
-    ctx.exit(record(db, where, upstream, modes, command, settings))
+    ctx.exit(record(db, where, upstream, modes, command, settings, notices))

@@ -1,21 +1,18 @@
 """`record --ui`: a recorder in a process of its own, and the terminal UI on what it writes."""
 
+import os
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from responses_tap_viewer.actions.recording.notices import Recording, read_notices
 from responses_tap_viewer.printing import print_document
 from responses_tap_viewer.reports.text import WARNING
 from responses_tap_viewer.tui.launch import browse, need_terminal
-
-_POLL = 0.05
-_READY = b"Recording "
-"""How the line begins that `record` prints when its port is open."""
-_EXPORT = "export "
 
 
 class RecorderProcess:
@@ -25,46 +22,45 @@ class RecorderProcess:
         self.log = Path(log.name)
         """Where the output goes."""
         self._command = " ".join(command)
+        self._way_in = ""
+        self._warning = ""
+        self._is_recording = False
+        self._has_begun = threading.Event()
+        notices, sink = os.pipe()
+        options = ["--until-eof", f"--notices={sink}", *arguments]
         self._process = subprocess.Popen(  # noqa: S603 (ourselves, with what the user gave)
-            [sys.executable, "-m", "responses_tap_viewer", "record", "--until-eof", *arguments, "--", *command],
+            [sys.executable, "-m", "responses_tap_viewer", "record", *options, "--", *command],
+            pass_fds=[sink],
             stdin=subprocess.PIPE,  # it ends with this process, however that comes; the keyboard belongs to the UI
             stdout=log if sys.stdout.isatty() else None,
             stderr=log,
         )
-        self._way_in = ""
-        self._warning = ""
-        self._looked_at = 0
+        os.close(sink)
+        threading.Thread(target=self._listen, args=(notices,), name="recorder's notices", daemon=True).start()
+
+    def _listen(self, notices: int) -> None:
+        with os.fdopen(notices, "rb") as lines:
+            for notice in read_notices(lines):
+                if isinstance(notice, Recording):
+                    self._is_recording, self._way_in = True, notice.way_in
+                    self._has_begun.set()
+                else:
+                    self._warning = f"{WARNING}{notice.message}"
+        self._has_begun.set()
 
     def wait_until_ready(self) -> bool:
         """Whether it records; False where it could not begin."""
-        while _READY not in self.log.read_bytes():
-            if self._process.poll() is not None:
-                return _READY in self.log.read_bytes()
-            time.sleep(_POLL)
-        return True
+        self._has_begun.wait()
+        return self._is_recording
 
     @property
     def words(self) -> str:
         """What it does now, in a line."""
         status = self._process.poll()
-        self._look_for_warning()
         if status is not None:
             end = f"{self._command or 'the recorder'} ended with {status}"
             return f"■ {end}{self._warning and f' · {self._warning}'} · L shows its output"
-        if not self._command and not self._way_in:
-            lines = map(str.strip, self.log.read_text(errors="replace").splitlines())
-            self._way_in = next((line for line in lines if line.startswith(_EXPORT)), "")
         return f"● recording · {self._warning or self._command or self._way_in} · L shows its output"
-
-    def _look_for_warning(self) -> None:
-        with self.log.open("rb") as log:
-            log.seek(self._looked_at)
-            lines = log.read().splitlines(keepends=True)
-        for line in lines:
-            if line.endswith(b"\n"):
-                self._looked_at += len(line)
-                if line.startswith(WARNING.encode()):
-                    self._warning = line.decode(errors="replace").strip()
 
     def end(self) -> int:
         """End it once everything recorded is written; its exit status."""

@@ -11,7 +11,7 @@ from responses_tap.escaping import shell_word
 from responses_tap_viewer.streams import UnusableInput
 
 if TYPE_CHECKING:  # mitmproxy takes a second to import, and `clients` needs none of it
-    from responses_tap.proxy import Listener, Proxy
+    from responses_tap.mitm.proxy import Listener, Proxy
 
 TRUST = (
     "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",

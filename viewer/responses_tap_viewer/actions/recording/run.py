@@ -14,15 +14,16 @@ from typing import cast
 import click
 
 from responses_tap.escaping import printable
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
-from responses_tap.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import EndedBy
 from responses_tap.store import RecordingError, StreamRow, open_recording
-from responses_tap.store.moving import latest
+from responses_tap.store.series import latest
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
+from responses_tap_viewer.actions.recording.notices import NoticePipe, Recording, Warning  # noqa: A004 (as there)
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 from responses_tap_viewer.streams import UnusableInput
@@ -40,7 +41,8 @@ _ADVICE = (
 class Narrator:
     """Prints notices of the recorder to standard error: the command owns standard output."""
 
-    def __init__(self, db: Path) -> None:
+    def __init__(self, db: Path, pipe: NoticePipe) -> None:
+        self._pipe = pipe
         self._streams: dict[int, StreamFinished] = {}
         self._files = [db]
         self._last_id = _last_id(db)
@@ -62,15 +64,19 @@ class Narrator:
                 self._files.append(Path(notice.path))
                 say(f"Recording goes on in {printable(notice.path)}")
             case Trouble():
-                say(click.style(f"{WARNING}{printable(notice.message)}", fg="red"))
+                say(self._warned(printable(notice.message), "red"))
             case Hint():
-                say(click.style(f"{WARNING}{printable(notice.message)}", fg="yellow"))
+                say(self._warned(printable(notice.message), "yellow"))
+
+    def _warned(self, message: str, color: str) -> str:
+        self._pipe.send(Warning(message))
+        return click.style(f"{WARNING}{message}", fg=color)
 
     def summary(self, passed: Mapping[str, int], only: str) -> Iterator[str]:
         """What was recorded, in all, as the files have it; `passed` are the requests beside it, by method and path."""
         streams = self._recorded()
         if not streams:
-            yield click.style(f"{WARNING}Recorded {_nothing(passed, only)}. {_ADVICE}", fg="yellow")
+            yield self._warned(f"Recorded {_nothing(passed, only)}. {_ADVICE}", "yellow")
             return
         errors, warnings = sum(s.errors for s in streams), sum(s.warnings for s in streams)
         events = sum(s.events for s in streams)
@@ -150,13 +156,16 @@ def record(
     modes: Sequence[str],
     command: Sequence[str],
     tap: Mapping[str, str],
+    notices: int,
 ) -> int:
     """Record until `command` ends, or until SIGINT or SIGTERM where there is none; the exit status.
 
-    `tap` has the addon's options beside the file, by their names in mitmproxy.
+    `tap` has the addon's options beside the file, by their names in mitmproxy; `notices` is the descriptor of a pipe
+    to the UI that runs this, -1 where none does.
     """
     where = current(db, tap["tap_max_size"])
-    narrator = Narrator(where)
+    pipe = NoticePipe(notices)
+    narrator = Narrator(where, pipe)
     options = {"ssl_verify_upstream_trusted_ca": upstream_ca(), **tap}
     try:
         proxy = Proxy(db, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options)
@@ -171,6 +180,7 @@ def record(
         settings = [variables(proxy, listener, Path(folder)) for listener in proxy.listeners]
         if not proxy.ca_lasts and any(TRUST[0] in variables_ for variables_ in settings):
             say("The CA is one for this run: ~/.mitmproxy has none (`mitmdump` makes one that stays)")
+        pipe.send(Recording(next(export_lines(settings[0]), "") if settings else ""))
         if command:
             status = _run(command, settings[0] if settings else {})
         else:

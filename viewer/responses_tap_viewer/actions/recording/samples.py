@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from responses_tap.proxy import CannotRecord, Proxy
+from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.stream.timeline import timeline
 from responses_tap_viewer.actions.playback import playback
 from responses_tap_viewer.actions.replay_server import ReplayServer

@@ -1,4 +1,4 @@
-"""A worker process as its feeder sees it: started, written to, listened to, waited for."""
+"""A worker process as its supervisor sees it: started, written to, listened to, waited for."""
 
 import contextlib
 import fcntl
@@ -10,13 +10,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from responses_tap.recorder.messages import Ready, Report, Trouble, decode_report
+from responses_tap.recorder.messages import Ready, Reply, Trouble, decode_reply
 from responses_tap.store import RecordingError
 
 _PIPE_BYTES = 2**20
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
-_PACKAGE_ROOT = Path(__file__).parents[2]
+_PACKAGE_ROOT = Path(__file__).parents[3]
 
 
 class WorkerProcess:
@@ -24,27 +24,27 @@ class WorkerProcess:
 
     `key` is what it masks credentials with.
 
-    `on_report` is called with what the worker says, and `on_end` after its last word, on a thread of their own. The
+    `on_reply` is called with what the worker says, and `on_end` after its last word, on a thread of their own. The
     other methods are for one thread at a time.
     """
 
     def __init__(
-        self, arguments: list[str], key: bytes, on_report: Callable[[Report], object], on_end: Callable[[], object]
+        self, arguments: list[str], key: bytes, on_reply: Callable[[Reply], object], on_end: Callable[[], object]
     ) -> None:
-        self._on_report = on_report
+        self._on_reply = on_reply
         self._on_end = on_end
         self.ready: Ready
-        """Its first report."""
-        self._first: Report | None = None
+        """Its first reply."""
+        self._first: Reply | None = None
         self._spoke = threading.Event()
         self._has_ended = threading.Event()
         self._process = _start(arguments)
         with contextlib.suppress(BrokenPipeError):
             self.write_all(key)
-        self._listener = threading.Thread(target=self._listen, name="responses-tap reports", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="responses-tap replies", daemon=True)
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
-            self.bury()
+            self.terminate()
             raise RecordingError(self._first.message if isinstance(self._first, Trouble) else "recorder: no answer")
         self.ready = self._first
 
@@ -79,7 +79,7 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return False
 
-    def bury(self) -> None:
+    def terminate(self) -> None:
         """Make sure that the worker has ended, and let go of it."""
         self._process.kill()
         self.finish(_END_SECONDS)
@@ -88,12 +88,12 @@ class WorkerProcess:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                report = decode_report(line)
+                reply = decode_reply(line)
                 if self._first is None:
-                    self._first = report
+                    self._first = reply
                     self._spoke.set()
                 else:
-                    self._on_report(report)
+                    self._on_reply(reply)
         self._spoke.set()
         self._has_ended.set()
         self._on_end()
@@ -109,7 +109,7 @@ def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=os.environ | {"PYTHONPATH": path},
-        # Unbuffered, reports would be read byte by byte, each time taking the interpreter from the proxy's thread.
+        # Unbuffered, replies would be read byte by byte, each time taking the interpreter from the proxy's thread.
         bufsize=-1,
         # A Ctrl-C in the terminal is for the proxy, which then ends the worker. Not a session of its own:
         # Linux would schedule it by itself (autogroup), and the worker's niceness would mean nothing.

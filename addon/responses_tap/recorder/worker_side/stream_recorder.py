@@ -1,4 +1,4 @@
-"""One recorded request and its answer, from its first message to its last."""
+"""One recorded request and its response, from its first message to its last."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,23 +6,29 @@ from collections.abc import Iterator
 from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.sse import looks_like_events
-from responses_tap.recorder.body import EventBody
-from responses_tap.recorder.heads import answer_columns, answer_state, field, json_object, request_columns
 from responses_tap.recorder.messages import (
-    Answer,
-    End,
     EndedBy,
+    Ending,
     FindingMade,
     Hint,
     Notice,
     Request,
+    Response,
     Sent,
     StreamFinished,
     StreamStarted,
     Trouble,
 )
-from responses_tap.recorder.upload import Upload
 from responses_tap.recorder.values import short_text
+from responses_tap.recorder.worker_side.body import EventBody
+from responses_tap.recorder.worker_side.http_columns import (
+    field,
+    json_object,
+    request_columns,
+    response_columns,
+    response_state,
+)
+from responses_tap.recorder.worker_side.upload import Upload
 from responses_tap.store import ChunkRow, Recording, StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
@@ -35,7 +41,7 @@ _SILENCE_SECONDS = 1.0
 """A shorter silence before the end says nothing."""
 
 
-class LiveStream:
+class StreamRecorder:
     """A stream that is being recorded. Times are given in nanoseconds since its request.
 
     Its rows go to the writer, what changes again and again only at `publish`, which precedes each commit.
@@ -44,7 +50,8 @@ class LiveStream:
     def __init__(self, stream: int, url: str, writer: Writer, profile: str) -> None:
         self.id = stream
         self._url = url
-        self._writer = writer
+        self.writer = writer
+        """Whose file it is in."""
         self._profile = profile
         self._notices: list[Notice] = []
         self._changed: dict[str, Value] = {}
@@ -81,8 +88,8 @@ class LiveStream:
     @classmethod
     def begin(
         cls, flow: int, request: Request, writer: Writer, profile: str, columns: dict[str, Value] | None = None
-    ) -> "LiveStream":
-        """A new stream, with a row of its own, of the flow that the feeder gave this number.
+    ) -> "StreamRecorder":
+        """A new stream, with a row of its own, of the flow that the supervisor gave this number.
 
         `columns` is what the row says of the request, where that is known already.
         """
@@ -94,11 +101,12 @@ class LiveStream:
         if request.is_upload:
             live._is_upload, live._upload = True, Upload(live.id, request, writer)
         live._continued = continued_response(url)
-        live._notices.append(StreamStarted(live.id, flow, request.method, url, None if model is None else str(model)))
+        model = None if model is None else str(model)
+        live._notices.append(StreamStarted(live.id, flow, str(writer.path), request.method, url, model))
         return live
 
     @classmethod
-    def restore(cls, row: StreamRow, recording: Recording, writer: Writer, profile: str) -> "LiveStream":
+    def restore(cls, row: StreamRow, recording: Recording, writer: Writer, profile: str) -> "StreamRecorder":
         """The stream as a worker had it that died."""
         live = cls(row.id, row.url, writer, profile)
         live._state, live._names_model = row.state, row.model is not None
@@ -106,7 +114,7 @@ class LiveStream:
         live._is_upload = recording.has_upload(row.id)
         live._is_quarantined = row.state == "truncated"  # of a stream that goes on nothing else says so
         if row.status is not None:
-            live._take_head(Answer(row.status, list(row.response_headers)))
+            live._take_head(Response(row.status, list(row.response_headers)))
         if not (chunks := recording.chunks(row.id)):
             return live
         last = chunks[-1]
@@ -139,7 +147,7 @@ class LiveStream:
         """The request body is complete; its digest. None where it is not kept, because not all of it came here."""
         upload, self._upload = self._upload, None
         if upload is None or upload.size != sent.size:
-            self._writer.drop_upload(self.id)
+            self.writer.drop_upload(self.id)
             told = f"the recorder could not keep up with the request of stream {self.id}: its body is not kept"
             self._notices.append(Trouble(told))
             return None
@@ -149,19 +157,19 @@ class LiveStream:
         self._changed |= columns
         return upload.digest
 
-    def answer(self, answer: Answer) -> None:
-        """Take the head of the answer."""
-        self._take_head(answer)
-        self._changed |= answer_columns(answer, self._writer.masker)
+    def response(self, response: Response) -> None:
+        """Take the status and headers of the response."""
+        self._take_head(response)
+        self._changed |= response_columns(response, self.writer.masker)
 
     def chunk(self, data: bytes, at_ns: int) -> None:
-        """Take a piece of the answer's body as it came over the wire."""
+        """Take a piece of the response's body as it came over the wire."""
         decoded = self._coding.decode(data)
         if self._events is None and self.size == 0 and looks_like_events(decoded):
             self._events = self._event_body()
         n = self._arrived(len(data), len(decoded), at_ns)
         if self._events is None or not self._coding.is_identity:
-            self._writer.add_wire(self.id, n, data)
+            self.writer.add_wire(self.id, n, data)
             self._keeps_wire = True
         if self._events is None:
             self._other += decoded
@@ -174,7 +182,7 @@ class LiveStream:
     def _arrived(self, wire_size: int, size: int, at_ns: int) -> int:
         """Note the arrival of a chunk; its number."""
         n = self._chunks
-        self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, self.size, size))
+        self.writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, self.size, size))
         if n == 0:
             self._changed["first_byte_ns"] = at_ns
         self._chunks += 1
@@ -183,25 +191,25 @@ class LiveStream:
         self.last_byte_ns = at_ns
         return n
 
-    def end(self, end: End, at_ns: int) -> None:
+    def end(self, ending: Ending, at_ns: int) -> None:
         """Nothing more will come."""
         if self._is_quarantined:
             self._end_unchecked()
             return
-        reasons = self._reasons(end, at_ns)
+        reasons = self._reasons(ending, at_ns)
         self._verdict = self._events or self._judged()
         # Whoever but the server hung up after the terminal event has cut what was within an event, and nothing else.
         unfinished = self._events.unfinished if self._events is not None else 0
-        by_peer = end.ended_by in ("server", "network")
-        cut = not by_peer and (self._state == "open" or end.lost > 0 or unfinished > 0)
+        by_peer = ending.ended_by in ("server", "network")
+        cut = not by_peer and (self._state == "open" or ending.lost > 0 or unfinished > 0)
         self._verdict.finish(self.last_byte_ns, self._chunks - 1, cut=cut or not self._can_decode)
         if self._state == "open":
-            self._settle(self._final_state(end), end.ended_by, "; ".join(reasons), at_ns)
-        elif self._terminal is not None and not end.complete and (by_peer or cut):
+            self._settle(self._final_state(ending), ending.ended_by, "; ".join(reasons), at_ns)
+        elif self._terminal is not None and not ending.complete and (by_peer or cut):
             within = [_within(unfinished)] if cut and unfinished else []
             self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *within, *reasons[1:]])
             if cut:  # whoever checks the recording must know that the server isn't to blame for what is missing
-                self._changed["ended_by"] = end.ended_by
+                self._changed["ended_by"] = ending.ended_by
         self._conclude()
 
     def _conclude(self) -> None:
@@ -215,9 +223,9 @@ class LiveStream:
         """Keep what is to stay of a stream that is over, and nothing that was there for a worker to take over."""
         self.is_over = True
         if self._is_upload:
-            self._writer.join_upload(self.id)
+            self.writer.join_upload(self.id)
         if self._keeps_wire:
-            self._writer.drop_wire(self.id)
+            self.writer.drop_wire(self.id)
         if self._events is None:
             self._changed["response_body"] = bytes(self._other) or None
 
@@ -245,10 +253,10 @@ class LiveStream:
         self._changed |= {"wire_size": self._wire_size, "last_byte_ns": self.last_byte_ns if self._chunks else None}
         self._close()
 
-    def _reasons(self, end: End, at_ns: int) -> list[str]:
-        reasons = [end.reason, *self._interrupted(at_ns)]
-        if end.lost:
-            reasons.append(f"{end.lost} bytes were not recorded, because the recorder could not keep up")
+    def _reasons(self, ending: Ending, at_ns: int) -> list[str]:
+        reasons = [ending.reason, *self._interrupted(at_ns)]
+        if ending.lost:
+            reasons.append(f"{ending.lost} bytes were not recorded, because the recorder could not keep up")
         if self._coding.damage is not None:
             reasons.append(self._coding.damage)
         return reasons
@@ -280,10 +288,10 @@ class LiveStream:
                 advice = "exports will refuse or mask it"
                 self._notices.append(Hint(f"stream {self.id} has what looks like a secret: {self._secret}; {advice}"))
         if self._changed:
-            self._writer.set_stream(self.id, self._changed)
+            self.writer.set_stream(self.id, self._changed)
         if self._continued is not None:
             # At the end, too: the first part may have been written only now.
-            self._writer.link_continuation(self.id, self._continued)
+            self.writer.link_continuation(self.id, self._continued)
             self._continued = None if self._state != "open" else self._continued
         self._changed = {}
         self._is_settled = False
@@ -296,11 +304,10 @@ class LiveStream:
             self._names_response = True
             self._changed["response_id"] = id_
 
-    def _take_head(self, answer: Answer) -> None:
-        self._status = answer.status
-        self._content_type = field(answer.headers, "content-type") or ""
-        coding = field(answer.headers, "content-encoding")
-        self._coding = ContentDecoder(coding)
+    def _take_head(self, response: Response) -> None:
+        self._status = response.status
+        self._content_type = field(response.headers, "content-type") or ""
+        self._coding = ContentDecoder(field(response.headers, "content-encoding"))
         self._can_decode = self._coding.damage is None
         if self._content_type.lower().startswith("text/event-stream"):
             self._events = self._event_body()
@@ -310,7 +317,7 @@ class LiveStream:
         known = model.Stream(
             request=model.Request(url=self._url), response=model.Response(self._status, typed), live=True
         )
-        return EventBody(self.id, self._writer, checker_for(known, self._profile, streamed=streamed))
+        return EventBody(self.id, self.writer, checker_for(known, self._profile, streamed=streamed))
 
     def _judged(self) -> EventBody:
         """The verdict on a body that isn't an event stream."""
@@ -318,12 +325,12 @@ class LiveStream:
         verdict.judge(bytes(self._other))
         return verdict
 
-    def _final_state(self, end: End) -> str:
+    def _final_state(self, ending: Ending) -> str:
         if self._status is None or not 200 <= self._status < 300:  # noqa: PLR2004 (HTTP's successes)
             return "http-error"
-        if self._events is not None or not end.complete:
+        if self._events is not None or not ending.complete:
             return "truncated"
-        return answer_state(json_object(bytes(self._other)))
+        return response_state(json_object(bytes(self._other)))
 
     def _settle(self, state: str, ended_by: EndedBy, reason: str, at_ns: int) -> None:
         self._state = state
@@ -342,12 +349,12 @@ class LiveStream:
             if not self._names_model:
                 measures["model"] = self._events.model
             return measures | self._events.columns
-        answer = json_object(bytes(self._other))
-        usage = answer.get("usage")
+        response = json_object(bytes(self._other))
+        usage = response.get("usage")
         usage = usage if isinstance(usage, dict) else {}
         return measures | {
             "event_count": 0,
-            "response_id": short_text(answer.get("id")) or None,
+            "response_id": short_text(response.get("id")) or None,
             "input_tokens": storable_int(usage.get("input_tokens")),
             "output_tokens": storable_int(usage.get("output_tokens")),
         }

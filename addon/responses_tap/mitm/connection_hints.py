@@ -11,7 +11,7 @@ from responses_tap.recorder import Hint
 _MOST_TOLD = 1000
 
 
-class Connections:
+class ConnectionHints:
     """An addon that gives `on_hint` one Hint for each cause, on the proxy's thread, which is not to wait."""
 
     def __init__(self, on_hint: Callable[[Hint], object]) -> None:

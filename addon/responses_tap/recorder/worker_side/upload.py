@@ -5,8 +5,8 @@ import string
 
 from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.documents import as_text
-from responses_tap.recorder.heads import field, model_of
 from responses_tap.recorder.messages import Request
+from responses_tap.recorder.worker_side.http_columns import field, model_of
 from responses_tap.store.uploads import mark
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer

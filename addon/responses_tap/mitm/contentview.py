@@ -7,7 +7,7 @@ from mitmproxy.contentviews import Contentview, Metadata
 from mitmproxy.flow import Flow
 
 from responses_tap.errors import RecordingError
-from responses_tap.marks import LINK
+from responses_tap.mitm.flow_marks import LINK
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import decode
 from responses_tap.store import open_recording

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import cast
 
-from responses_tap.recorder.livestream import LiveStream
 from responses_tap.recorder.messages import Notice
-from responses_tap.store import Recording
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store.waiting import Value
 from responses_tap.stream.filters import Filtered, parse
 
@@ -20,7 +19,7 @@ class Selection:
         self._filter = parse(text)
         self._passed: set[int] = set()
         self._held: dict[int, list[Notice]] = {}
-        self._ended: list[int] = []
+        self._ended: list[StreamRecorder] = []
 
     def verdict(self, columns: Mapping[str, Value]) -> bool | None:
         """Whether the request alone shows that its stream passes, or that it does not."""
@@ -31,7 +30,7 @@ class Selection:
         """Let a stream pass whatever comes of it."""
         self._passed.add(stream)
 
-    def publish(self, stream: LiveStream) -> list[Notice]:
+    def publish(self, stream: StreamRecorder) -> list[Notice]:
         """What is to be told of a stream now: nothing, as long as it is not known whether it stays."""
         notices = stream.publish()
         if stream.id in self._passed or not self._filter:
@@ -40,17 +39,17 @@ class Selection:
             return notices
         self._held[stream.id] = self._held.get(stream.id, []) + notices
         if stream.is_over:
-            self._ended.append(stream.id)
+            self._ended.append(stream)
         return []
 
-    def decide(self, recording: Recording) -> tuple[list[Notice], list[int]]:
+    def decide(self) -> tuple[list[Notice], list[StreamRecorder]]:
         """Look at the streams that have ended and are in the file: what is to be told, and which do not stay."""
         notices, refused = [], []
         while self._ended:
             stream = self._ended.pop(0)
-            held = self._held.pop(stream, [])
-            row = next(iter(recording.streams(after_id=stream - 1, limit=1)), None)
-            codes = recording.codes(stream, stream).get(stream, ())
+            held, recording = self._held.pop(stream.id, []), stream.writer.recording()
+            row = next(iter(recording.streams(after_id=stream.id - 1, limit=1)), None)
+            codes = recording.codes(stream.id, stream.id).get(stream.id, ())
             if row is not None and self._filter.matches(row, codes):
                 notices += held
             else:

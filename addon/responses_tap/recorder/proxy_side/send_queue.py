@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from responses_tap.recorder.messages import Batch, Kind, encode_message, message_head
+from responses_tap.recorder.messages import Batch, MessageKind, encode_message, message_head
 
 _MOST_BYTES = 64 * 2**20
 """What may wait, beside what has come since batches were last packed. Beyond it chunks are left out, and new streams
@@ -23,13 +23,13 @@ _PIECE_DISCOUNT = 4
 """So many times less than its bytes does such a piece count: the proxy has them in memory anyway, or they come
 quickly."""
 _LARGE_MESSAGE = 2**12
-"""Bytes from which a message is counted for its flow, too: by the flow that fills the outbox no other is to suffer."""
+"""Bytes from which a message is counted for its flow, too: by the flow that fills the queue no other is to suffer."""
 _BULK_DISCOUNT = 4
 """So many times less than its bytes does such a message count: the worker is done with it much sooner than with many
 small ones of that size."""
 _FAIR = _MOST_BYTES // 8
-"""What may wait of a flow in large messages without its being cut when the outbox is full."""
-_BODY = int(Kind.BODY)
+"""What may wait of a flow in large messages without its being cut when the queue is full."""
+_BODY = int(MessageKind.BODY)
 
 
 class _Piece(NamedTuple):
@@ -49,8 +49,13 @@ class _Entry(NamedTuple):
     """Of which flows it has large messages, and what those count."""
 
 
-class Outbox:
-    """Messages on their way to the worker, in their order. `wake` is called with the first after a `sleep`."""
+class SendQueue:
+    """Messages on their way to the worker, in their order. `wake` is called with the first after an `arm`.
+
+    What comes stays loose, four items of one list a message, until it is packed in one loop: to encode each message
+    as it came took the proxy 1 µs more an event. For the same reason the tap reads `is_full` and `is_armed`, plain
+    attributes, instead of calling `put`.
+    """
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
@@ -58,19 +63,19 @@ class Outbox:
         self._batches: deque[_Entry] = deque()
         self._bulk: dict[int, int] = {}
         self._waiting = 0
-        self._is_shut = False
+        self._is_closed = False
         self._number = 0
-        self.is_asleep = True
-        """Whether the next message is to `stir`."""
+        self.is_armed = True
+        """Whether the next message is to `notify`."""
         self.is_full = False
         """Whether the worker is so far behind that chunks have to be left out."""
         self.add = self._loose.extend
-        """Adds a message's kind, flow, nanoseconds and payload; it does not stir."""
+        """Adds a message's kind, flow, nanoseconds and payload; it does not notify."""
 
     @property
     def is_half_full(self) -> bool:
         """Whether the worker is so far behind that no new stream should begin."""
-        return self._is_shut or self._waiting - max(self._bulk.values(), default=0) > _MOST_BYTES // 2
+        return self._is_closed or self._waiting - max(self._bulk.values(), default=0) > _MOST_BYTES // 2
 
     @property
     def is_nearly_empty(self) -> bool:
@@ -83,17 +88,17 @@ class Outbox:
         return not self._loose and not self._batches
 
     def has_room(self, flow: int) -> bool:
-        """Whether a message of this flow may wait: of a full outbox the flow that fills it is cut, not the others."""
+        """Whether a message of this flow may wait: of a full queue the flow that fills it is cut, not the others."""
         if not self.is_full:
             return True
         is_greedy = self._bulk.get(flow, 0) > _FAIR
         fills = max(self._bulk.values(), default=0)
-        return not self._is_shut and not is_greedy and self._waiting - fills <= _MOST_BYTES
+        return not self._is_closed and not is_greedy and self._waiting - fills <= _MOST_BYTES
 
     def put(self, kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> None:
         """Add a message."""
         self.add((kind, flow, at_ns, payload))
-        self.stir()
+        self.notify()
 
     def put_body(self, flow: int, at_ns: int, data: bytes) -> bool:
         """Add a piece of a request's body; whether there was room for it."""
@@ -106,13 +111,13 @@ class Outbox:
             else:
                 self.pack()
                 self._append(_Entry(piece, len(piece.data) // _PIECE_DISCOUNT, {}))
-                self.stir()
+                self.notify()
         return True
 
-    def stir(self) -> None:
+    def notify(self) -> None:
         """Wake whoever takes the batches."""
-        if self.is_asleep:
-            self.is_asleep = False
+        if self.is_armed:
+            self.is_armed = False
             self._wake()
 
     def pack(self) -> int:
@@ -151,13 +156,13 @@ class Outbox:
         self._measure()
         return Batch(number, first if isinstance(first, bytes) else encode_message(_BODY, *first))
 
-    def sleep(self) -> None:
+    def arm(self) -> None:
         """Wake somebody for the next message."""
-        self.is_asleep = True
+        self.is_armed = True
 
-    def shut(self) -> None:
+    def close(self) -> None:
         """Nobody takes anything more: what waits is let go of, and there is room for nothing."""
-        self._is_shut = True
+        self._is_closed = True
         self._loose.clear()
         self._batches.clear()
         self._measure()
@@ -171,7 +176,7 @@ class Outbox:
         self._measure()
 
     def _measure(self) -> None:
-        self.is_full = self._is_shut or self._waiting > _MOST_BYTES
+        self.is_full = self._is_closed or self._waiting > _MOST_BYTES
 
 
 def _entry(content: list[bytes | memoryview], bulk: dict[int, int]) -> _Entry:

@@ -21,6 +21,11 @@ class Suspect(NamedTuple):
         """As it stands in the file."""
         return f"{self.batch}:{self.message}"
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """The batch, and the place in it of the first message that this is about."""
+        return self.batch, max(0, self.message)
+
 
 def suspect(writer: Writer, session: str) -> Suspect | None:
     """What the worker before was trying when it died, if it was."""

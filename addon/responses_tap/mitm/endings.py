@@ -1,8 +1,8 @@
-"""Who ended a flow that broke off: what mitmproxy says of it, and what its sockets and HTTP layers know besides.
+"""Who ended a flow that broke off: mitmproxy's own words, and what its TCP connections and HTTP layers know besides.
 
 mitmproxy words a reset HTTP/2 stream alike for both sides, and does not tell a connection that was reset from one
 that was closed, nor its own time-out from a client that left. Three facts beside its message decide: which side's
-failure its HTTP layer is handling, and whether the socket of that side has come to its end or to an error.
+failure its HTTP layer is handling, and whether the connection of that side has come to its end or to an error.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
 
-from responses_tap.recorder.messages import End, EndedBy
+from responses_tap.recorder.messages import EndedBy, Ending
 
 _ABNORMAL_CLOSURE = 1006
 """The close code of a WebSocket whose connection ended without one (RFC 6455, section 7.4.1)."""
@@ -25,14 +25,14 @@ _STREAM_RESET = re.compile(r"stream (?:reset|closed) by client \((.*)\)")
 """mitmproxy's words for a stream of HTTP/2 or HTTP/3 that the peer reset, whichever side that is."""
 
 
-class Sockets:
+class TcpConnections:
     """What the open connections are read from; asked once a flow has broken off, when mitmproxy has let go of them."""
 
     def __init__(self) -> None:
         self._readers: weakref.WeakKeyDictionary[Connection, asyncio.StreamReader] = weakref.WeakKeyDictionary()
 
     def watch(self, client: Client, connection: Connection) -> None:
-        """Keep a connection's socket; `client` is the one at whose request it was opened."""
+        """Keep what a connection is read from; `client` is the one at whose request it was opened."""
         handler = _handler(client)
         io = handler.transports.get(connection) if handler is not None else None
         if io is not None and isinstance(io.reader, asyncio.StreamReader):
@@ -51,53 +51,53 @@ class Sockets:
         return reader.at_eof() or reader.exception() is not None
 
 
-def end_of(flow: HTTPFlow, sockets: Sockets) -> End:
+def end_of(flow: HTTPFlow, connections: TcpConnections) -> Ending:
     """How a flow ended that has an error."""
     assert flow.error is not None
     message = flow.error.msg
     if message == flow.error.KILLED_MESSAGE:
-        return End("unknown", message, complete=False)
+        return Ending("unknown", message, complete=False)
     if _is_client_at_fault(flow, message):
-        return _by_client(flow.client_conn, message, sockets)
-    return _by_server(flow.server_conn, message, sockets, answered=flow.response is not None)
+        return _by_client(flow.client_conn, message, connections)
+    return _by_server(flow.server_conn, message, connections, answered=flow.response is not None)
 
 
-def end_of_socket(flow: HTTPFlow, sockets: Sockets) -> End:
+def end_of_socket(flow: HTTPFlow, connections: TcpConnections) -> Ending:
     """How a WebSocket ended."""
     assert flow.websocket is not None
     code, reason = flow.websocket.close_code, flow.websocket.close_reason or None
     side: EndedBy = "client" if flow.websocket.closed_by_client else "server"
     if code != _ABNORMAL_CLOSURE:
         how = f"the {side} closed the WebSocket ({' '.join(filter(None, (str(code), reason)))})"
-        return End(side, how, complete=True, close_code=code, close_reason=reason)
+        return Ending(side, how, complete=True, close_code=code, close_reason=reason)
     connection = flow.client_conn if side == "client" else flow.server_conn
-    if isinstance(error := sockets.error(connection), OSError):
+    if isinstance(error := connections.error(connection), OSError):
         how = f"the WebSocket's connection to the {side} broke ({error.strerror or error})"
-        return End("network", how, complete=False, close_code=code)
-    return End(side, f"the {side} dropped the WebSocket without closing it", complete=False, close_code=code)
+        return Ending("network", how, complete=False, close_code=code)
+    return Ending(side, f"the {side} dropped the WebSocket without closing it", complete=False, close_code=code)
 
 
-def _by_client(client: Client, message: str, sockets: Sockets) -> End:
+def _by_client(client: Client, message: str, connections: TcpConnections) -> Ending:
     if reset := _STREAM_RESET.search(message):
-        return End("client", f"the client reset the HTTP/2 stream ({reset[1]})", complete=False)
-    if sockets.is_left(client):
-        return End("client", f"the client closed the connection ({message})", complete=False)
-    # The socket is sound, so it was mitmproxy who closed it.
+        return Ending("client", f"the client reset the HTTP/2 stream ({reset[1]})", complete=False)
+    if connections.is_left(client):
+        return Ending("client", f"the client closed the connection ({message})", complete=False)
+    # The connection is sound, so mitmproxy closed it.
     idle = ctx.options.tcp_timeout
-    return End("network", f"mitmproxy closed the connection, idle for its tcp_timeout of {idle} s", complete=False)
+    return Ending("network", f"mitmproxy closed the connection, idle for its tcp_timeout of {idle} s", complete=False)
 
 
-def _by_server(server: Server, message: str, sockets: Sockets, *, answered: bool) -> End:
+def _by_server(server: Server, message: str, connections: TcpConnections, *, answered: bool) -> Ending:
     was_reached = server.timestamp_tls_setup if server.tls else server.timestamp_tcp_setup
     if not answered and not was_reached:
-        return End("network", f"the server was not reached ({message})", complete=False)
+        return Ending("network", f"the server was not reached ({message})", complete=False)
     if reset := _STREAM_RESET.search(message):
-        return End("network", f"the server's side reset the HTTP/2 stream ({reset[1]})", complete=False)
-    if isinstance(error := sockets.error(server), OSError):
-        return End("network", f"the connection to the server broke ({error.strerror or error})", complete=False)
-    if sockets.is_left(server):
-        return End("server", f"the server closed the connection ({message})", complete=False)
-    return End("server", message, complete=False)
+        return Ending("network", f"the server's side reset the HTTP/2 stream ({reset[1]})", complete=False)
+    if isinstance(error := connections.error(server), OSError):
+        return Ending("network", f"the connection to the server broke ({error.strerror or error})", complete=False)
+    if connections.is_left(server):
+        return Ending("server", f"the server closed the connection ({message})", complete=False)
+    return Ending("server", message, complete=False)
 
 
 def _is_client_at_fault(flow: HTTPFlow, message: str) -> bool:

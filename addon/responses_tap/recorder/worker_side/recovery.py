@@ -1,40 +1,54 @@
 """What a worker finds of those before it: flows of its own session go on, those of others have been killed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from responses_tap.recorder.body import described
-from responses_tap.recorder.livestream import LiveStream
-from responses_tap.recorder.messages import End
-from responses_tap.recorder.sockets import LiveSocket
-from responses_tap.recorder.trials import Trial
+from responses_tap.recorder.messages import Ending
+from responses_tap.recorder.worker_side import trials
+from responses_tap.recorder.worker_side.body import described
+from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
+from responses_tap.recorder.worker_side.trials import Suspect, Trial
 from responses_tap.store.writer import Writer
 
 LEFT = {"state": "truncated", "ended_by": "recorder"}
 """How streams are left that the recorder could not follow to their end."""
-_KILLED = End("recorder", "the recorder was killed", complete=False)
+_KILLED = Ending("recorder", "the recorder was killed", complete=False)
 
 
-def handled(writer: Writer, session: str) -> int:
-    """The number of the session's last batch that is in the file."""
+type Position = tuple[int, int]
+"""A batch's number, and the 0-based place of a message in it."""
+
+
+def missing(writer: Writer, session: str) -> Position:
+    """The position of the session's first message that isn't in the file."""
     of, _, number = str(writer.meta("batch").get("batch", "")).partition(":")
-    return int(number) if of == session else 0
+    suspect = trials.suspect(writer, session) or Suspect()
+    return max((int(number) + 1 if of == session else 1, 0), suspect.position)
 
 
-def flows(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, LiveStream | LiveSocket]]:
-    """The session's flows that are open, each with its number and start; those of other sessions are ended."""
-    yield from _streams(writer, session, profile)
-    yield from _sockets(writer, session, profile)
+def flows(
+    writers: Sequence[Writer], session: str, profile: str
+) -> Iterator[tuple[int, int, StreamRecorder | SocketRecorder]]:
+    """The session's flows that are open, each with its number and start; those of other sessions are ended.
+
+    `writers` begins with the current file's: a worker may have been killed between the two commits that let a socket
+    go over to it from another.
+    """
+    sockets: set[int] = set()
+    for writer in writers:
+        yield from _streams(writer, session, profile)
+        yield from _sockets(writer, session, profile, sockets)
 
 
-def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> LiveStream | None:
+def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> StreamRecorder | None:
     """The stream as its rows tell; None where there is none, or where they cannot be understood."""
     try:
         with Trial(writer, key) as trial:
             recording = writer.recording()
             row = recording.stream(stream_id)
             if row is not None and not trial.has_killed:
-                return LiveStream.restore(row, recording, writer, profile)
+                return StreamRecorder.restore(row, recording, writer, profile)
             fault = "a worker died of its rows"
     except Exception as error:  # noqa: BLE001 (whatever its rows are like, the others go on)
         fault = described(error)
@@ -42,19 +56,19 @@ def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> LiveStr
     return None
 
 
-def _restored_socket(writer: Writer, key: str, socket_id: int, flow: int, profile: str) -> LiveSocket | None:
+def _restored_socket(writer: Writer, key: str, socket_id: int, flow: int, profile: str) -> SocketRecorder | None:
     try:
         with Trial(writer, key) as trial:
             recording = writer.recording()
             row = recording.socket(socket_id)
             if row is not None and not trial.has_killed:
-                return LiveSocket.restore(flow, row, recording, writer, profile)
+                return SocketRecorder.restore(flow, row, recording, writer, profile)
     except Exception:  # noqa: BLE001 (as above)
         return None
     return None
 
 
-def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, LiveStream]]:
+def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, StreamRecorder]]:
     for key, value in writer.meta("flow:*").items():
         _, of, flow = key.split(":")
         stream_id, start = json.loads(value)
@@ -68,12 +82,16 @@ def _streams(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, 
             stream.publish()  # nobody waits for the notices of another session
 
 
-def _sockets(writer: Writer, session: str, profile: str) -> Iterator[tuple[int, int, LiveSocket]]:
+def _sockets(writer: Writer, session: str, profile: str, seen: set[int]) -> Iterator[tuple[int, int, SocketRecorder]]:
     for key, value in writer.meta("socket:*").items():
         _, of, flow = key.split(":")
         socket_id, start = json.loads(value)
+        if of == session and int(flow) in seen:
+            writer.set_meta(key, None)
+            continue
         socket = _restored_socket(writer, key, socket_id, int(flow), profile) if of == session else None
         if socket is not None:
+            seen.add(int(flow))
             yield int(flow), start, socket
         else:
             writer.set_meta(key, None)

@@ -22,14 +22,14 @@ from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.utils import human
 
-from responses_tap.contentview import ResponsesContentview
-from responses_tap.endings import Sockets, end_of, end_of_socket
 from responses_tap.escaping import printable
-from responses_tap.marks import Marks
+from responses_tap.mitm.contentview import ResponsesContentview
+from responses_tap.mitm.endings import TcpConnections, end_of, end_of_socket
+from responses_tap.mitm.flow_marks import FlowMarks
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
-from responses_tap.recorder import Feeder, FindingMade, Hint, Notice, Tap, Trouble
-from responses_tap.recorder.messages import Answer, End, Kind, Request, SocketMessage
+from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, WorkerSupervisor
+from responses_tap.recorder.messages import Ending, MessageKind, Request, Response, SocketMessage
 from responses_tap.store import RecordingError
 from responses_tap.stream.filters import FilterError, parse
 
@@ -56,10 +56,10 @@ class Capture:
 
     def __init__(self, on_notice: Callable[[Notice], object] = log_notice) -> None:
         self._on_notice = on_notice
-        self._feeder: Feeder | None = None
-        self._marks: Marks | None = None
+        self._supervisor: WorkerSupervisor | None = None
+        self._marks: FlowMarks | None = None
         self._settings: tuple[str, ...] | None = None
-        self._sockets = Sockets()
+        self._connections = TcpConnections()
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
         self.passed = Counter[str]()
         """Requests that nobody would record by themselves, by method and path; those of rare paths under `_OTHERS`."""
@@ -86,36 +86,36 @@ class Capture:
         _check(profile, only)
         if self._settings is not None and self._settings[0] == settings[0]:
             self.done()  # a file has one writer at a time
-        marks = Marks(db)
+        marks = FlowMarks()
 
-        def tell(notice: Notice) -> None:
+        def on_notice(notice: Notice) -> None:
             marks.take(notice)
             self._on_notice(notice)
 
         try:
             later = ctx.master.event_loop.call_later
-            feeder = Feeder(db, profile, tell, later, only=only, max_size=max_size, keep=keep)
+            supervisor = WorkerSupervisor(db, profile, on_notice, later, only=only, max_size=max_size, keep=keep)
         except RecordingError as error:
             raise OptionsError(str(error)) from None  # type: ignore[no-untyped-call]
         self.done()
-        self._feeder, self._settings, self._marks = feeder, settings, marks
+        self._supervisor, self._settings, self._marks = supervisor, settings, marks
 
-    def tell(self, notice: Notice) -> None:
-        """Have a notice told like those of the recorder: whoever shows it may wait, the proxy does not."""
-        if self._feeder is not None:
-            self._feeder.tell(notice)
+    def report(self, notice: Notice) -> None:
+        """Report a notice as the recorder does: whoever shows it may wait, the proxy doesn't."""
+        if self._supervisor is not None:
+            self._supervisor.report(notice)
 
     def client_connected(self, client: Client) -> None:
-        """Keep hold of the socket, to see later who closed it."""
-        self._sockets.watch(client, client)
+        """Keep hold of the connection, to see later who closed it."""
+        self._connections.watch(client, client)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Keep hold of the socket, to see later who closed it."""
-        self._sockets.watch(data.client, data.server)
+        """Keep hold of the connection, to see later who closed it."""
+        self._connections.watch(data.client, data.server)
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         """Look on where a request to record is passed on piece by piece, as with the option `stream_large_bodies`."""
-        if flow.request.stream and _is_expected(flow) and self._feeder is not None:
+        if flow.request.stream and _is_expected(flow) and self._supervisor is not None:
             self._open(flow, expected=True, is_upload=True)
             flow.request.stream = _relay(self._taps[flow].upload, flow.request.stream)
 
@@ -136,7 +136,7 @@ class Capture:
         if (is_stream or refused) and flow not in self._taps:
             self._open(flow, expected=refused)
         if tap := self._taps.get(flow):
-            tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
+            tap.response(Response(flow.response.status_code, _pairs(flow.response.headers)))
             before = flow.response.stream
             relay: _Stream = tap.relay()
             if _has_screens():
@@ -144,22 +144,22 @@ class Capture:
             flow.response.stream = _relay(relay, before) if callable(before) else relay
 
     def response(self, flow: HTTPFlow) -> None:
-        """The answer is complete."""
-        self._end(flow, End("server", "the server ended the response", complete=True))
+        """The response is complete."""
+        self._end(flow, Ending("server", "the server ended the response", complete=True))
 
     def error(self, flow: HTTPFlow) -> None:
         """The flow broke off."""
         if _is_handshake(flow) and flow.response is None:
             self._open(flow, expected=True)
         if flow in self._taps:
-            self._end(flow, end_of(flow, self._sockets))
+            self._end(flow, end_of(flow, self._connections))
 
     def websocket_start(self, flow: HTTPFlow) -> None:
         """Begin to record a socket of this API."""
         if _is_handshake(flow) and flow.response is not None:
-            self._open(flow, expected=True, kind=Kind.SOCKET)
+            self._open(flow, expected=True, kind=MessageKind.SOCKET)
             if tap := self._taps.get(flow):
-                tap.answer(Answer(flow.response.status_code, _pairs(flow.response.headers)))
+                tap.response(Response(flow.response.status_code, _pairs(flow.response.headers)))
 
     def websocket_message(self, flow: HTTPFlow) -> None:
         """A message is on its way: it passes as it is."""
@@ -174,27 +174,29 @@ class Capture:
     def websocket_end(self, flow: HTTPFlow) -> None:
         """The socket is closed."""
         if tap := self._taps.pop(flow, None):
-            tap.end(end_of_socket(flow, self._sockets))
+            tap.end(end_of_socket(flow, self._connections))
 
     def done(self) -> None:
         """Write everything that has been captured."""
-        if self._feeder is not None:
-            self._feeder.close()
-        self._feeder = self._settings = None
+        if self._supervisor is not None:
+            self._supervisor.close()
+        self._supervisor = self._settings = None
 
     def _count(self, flow: HTTPFlow) -> None:
         name = f"{flow.request.method} {self._masker.url(_path(flow))}"[:_LONGEST_NAME]
         self.passed[name if name in self.passed or len(self.passed) < _MOST_NAMES else _OTHERS] += 1
 
-    def _open(self, flow: HTTPFlow, *, expected: bool, kind: Kind = Kind.REQUEST, is_upload: bool = False) -> None:
-        if self._feeder is not None:
-            self._taps[flow] = self._feeder.open(*_asked(flow, expected=expected, is_upload=is_upload), kind)
+    def _open(
+        self, flow: HTTPFlow, *, expected: bool, kind: MessageKind = MessageKind.REQUEST, is_upload: bool = False
+    ) -> None:
+        if self._supervisor is not None:
+            self._taps[flow] = self._supervisor.open(*_asked(flow, expected=expected, is_upload=is_upload), kind)
             assert self._marks is not None
             self._marks.watch(self._taps[flow].flow, flow)
 
-    def _end(self, flow: HTTPFlow, end: End) -> None:
+    def _end(self, flow: HTTPFlow, ending: Ending) -> None:
         if tap := self._taps.pop(flow, None):
-            tap.end(end)
+            tap.end(ending)
         if (body := self._bodies.pop(flow, None)) is not None and flow.response is not None:
             flow.response.raw_content = bytes(body)
 

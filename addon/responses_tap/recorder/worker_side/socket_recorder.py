@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from responses_tap.privacy.documents import as_text
 from responses_tap.protocol.sse import Frame, message_frame
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
-from responses_tap.recorder.body import EventBody
-from responses_tap.recorder.heads import answer_columns, model_of, request_columns
-from responses_tap.recorder.livestream import LiveStream
-from responses_tap.recorder.messages import Answer, End, Request, SocketMessage, StreamStarted
+from responses_tap.recorder.messages import Ending, Request, Response, SocketMessage, StreamStarted
+from responses_tap.recorder.worker_side.body import EventBody
+from responses_tap.recorder.worker_side.http_columns import model_of, request_columns, response_columns
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import Recording, SocketRow, StreamRow
 from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value
@@ -19,7 +19,7 @@ _SHARED = ("url", "host", "http_version", "request_headers", "status", "response
 """What the handshake settles for all streams of a socket."""
 
 
-class TurnStream(LiveStream):
+class TurnRecorder(StreamRecorder):
     """One response of a socket, as a stream. Its times begin when it was asked for."""
 
     def __init__(self, stream: int, start_ns: int, url: str, writer: Writer, turn: Turn) -> None:
@@ -29,7 +29,7 @@ class TurnStream(LiveStream):
         self._body = self._events = EventBody(stream, writer, turn)
 
     @classmethod
-    def restored(cls, row: StreamRow, writer: Writer, turn: Turn) -> "TurnStream":
+    def restored(cls, row: StreamRow, writer: Writer, turn: Turn) -> "TurnRecorder":
         """The stream as far as its row tells; its messages are to be given to `retake`."""
         live = cls(row.id, row.socket_ns or 0, row.url, writer, turn)
         live._state, live._names_model = row.state, row.model is not None
@@ -53,7 +53,7 @@ class TurnStream(LiveStream):
     def begin_notice(self, flow: int, model: str | None) -> None:
         """Tell that it is being recorded."""
         self._names_model = model is not None
-        self._notices.append(StreamStarted(self.id, flow, "GET", self._url, model))
+        self._notices.append(StreamStarted(self.id, flow, str(self.writer.path), "GET", self._url, model))
 
     def _look_for_end(self, at_ns: int) -> None:
         if self._state != "open":
@@ -67,11 +67,11 @@ class TurnStream(LiveStream):
         elif (terminal := self._body.terminal_type) is not None:
             self._settle(self._body.state, "server", terminal, at_ns)
 
-    def _final_state(self, end: End) -> str:
+    def _final_state(self, ending: Ending) -> str:
         return "truncated"
 
 
-class LiveSocket:
+class SocketRecorder:
     """A WebSocket that is being recorded. Times are given in nanoseconds since its handshake."""
 
     def __init__(
@@ -80,22 +80,23 @@ class LiveSocket:
         self.id = socket
         self._flow = flow
         self._shared = shared
-        self._started_at = datetime.fromisoformat(started_at)
-        self._writer = writer
+        self._started_at = started_at
+        self.writer = writer
+        """Whose file its next stream begins in."""
         self._checker = SocketChecker(profile)
-        self._streams: dict[Turn, TurnStream] = {}
+        self._streams: dict[Turn, TurnRecorder] = {}
         self._last_ns = -1
 
     @classmethod
-    def begin(cls, flow: int, request: Request, writer: Writer, profile: str) -> "LiveSocket":
-        """A new socket, with a row of its own, of the flow that the feeder gave this number."""
+    def begin(cls, flow: int, request: Request, writer: Writer, profile: str) -> "SocketRecorder":
+        """A new socket, with a row of its own, of the flow that the supervisor gave this number."""
         columns = request_columns(request, writer.masker)
         shared = {name: columns[name] for name in _SHARED if name in columns}
         socket = writer.add_socket(shared | {"started_at": request.started_at})
         return cls(socket, flow, shared, request.started_at, writer, profile)
 
     @classmethod
-    def restore(cls, flow: int, row: SocketRow, recording: Recording, writer: Writer, profile: str) -> "LiveSocket":
+    def restore(cls, flow: int, row: SocketRow, recording: Recording, writer: Writer, profile: str) -> "SocketRecorder":
         """The socket as a worker had it that died."""
         facts = {name: getattr(row, name) for name in _SHARED}
         shared = {name: json.dumps(value) if name.endswith("headers") else value for name, value in facts.items()}
@@ -105,7 +106,7 @@ class LiveSocket:
             if turn is None:
                 continue
             if turn not in live._streams and (begun := recording.stream(stream)) is not None:
-                live._streams[turn] = TurnStream.restored(begun, writer, turn)
+                live._streams[turn] = TurnRecorder.restored(begun, writer, turn)
             if frame is not None and (again := live._streams.get(turn)) is not None:
                 live._last_ns = again.start_ns + at_ns
                 again.retake(frame, live._last_ns)
@@ -113,18 +114,18 @@ class LiveSocket:
         return live
 
     @property
-    def streams(self) -> list[TurnStream]:
+    def streams(self) -> list[TurnRecorder]:
         """The streams that may still get messages."""
         return list(self._streams.values())
 
-    def answer(self, answer: Answer) -> None:
-        """Take the head of the server's answer to the handshake."""
-        columns = answer_columns(answer, self._writer.masker)
+    def response(self, response: Response) -> None:
+        """Take the head of the server's response to the handshake."""
+        columns = response_columns(response, self.writer.masker)
         columns = {name: columns[name] for name in _SHARED if name in columns}
         self._shared |= columns
-        self._writer.set_socket(self.id, columns)
+        self.writer.set_socket(self.id, columns)
 
-    def message(self, message: SocketMessage, at_ns: int) -> list[TurnStream]:
+    def message(self, message: SocketMessage, at_ns: int) -> list[TurnRecorder]:
         """Take a message of either side; the streams that it has changed."""
         # Messages are told apart, and put in their order again, by their times.
         at_ns = self._last_ns = max(at_ns, self._last_ns + 1)
@@ -134,48 +135,60 @@ class LiveSocket:
             changed = self._received(message_frame(message.content, is_text=message.is_text), at_ns)
         return changed + self._release(at_ns)
 
-    def end(self, end: End, at_ns: int) -> list[TurnStream]:
+    @property
+    def is_idle(self) -> bool:
+        """Whether no response is open."""
+        return all(stream.state != "open" for stream in self._streams.values())
+
+    def go_on_in(self, writer: Writer) -> None:
+        """Begin further streams in another file; those that there are stay where they began."""
+        self.writer.set_socket(self.id, {"ended_by": "recorder", "end_reason": f"goes on in {writer.path.name}"})
+        writer.take_over_socket(self.id, self._shared | {"started_at": self._started_at})
+        self.writer = writer
+
+    def end(self, ending: Ending, at_ns: int) -> list[TurnRecorder]:
         """The socket has been closed; the streams that this has changed."""
         at_ns = max(at_ns, self._last_ns + 1)
         for stream in self.streams:
-            stream.end(end, at_ns - stream.start_ns)
+            stream.end(ending, at_ns - stream.start_ns)
         columns: dict[str, Value] = {
             "end_ns": at_ns,
-            "ended_by": end.ended_by,
-            "end_reason": end.reason,
-            "close_code": end.close_code,
-            "close_reason": end.close_reason,
+            "ended_by": ending.ended_by,
+            "end_reason": ending.reason,
+            "close_code": ending.close_code,
+            "close_reason": ending.close_reason,
         }
-        self._writer.set_socket(self.id, columns)
+        self.writer.set_socket(self.id, columns)
         return self.streams
 
-    def _sent(self, content: bytes, at_ns: int) -> list[TurnStream]:
+    def _sent(self, content: bytes, at_ns: int) -> list[TurnRecorder]:
         turn = self._checker.asked(content)
         if turn is not None:
             return [self._begin(turn, content, at_ns)]
         about = self._checker.about(content)
         stream = self._streams.get(about) if about is not None else None
-        self._writer.add_client_event(self.id, at_ns, stream.id if stream else None, self._masked(content))
+        writer = stream.writer if stream else self.writer
+        writer.add_client_event(self.id, at_ns, stream.id if stream else None, self._masked(content))
         return []
 
-    def _received(self, frame: Frame, at_ns: int) -> list[TurnStream]:
+    def _received(self, frame: Frame, at_ns: int) -> list[TurnRecorder]:
         turn = self._checker.turn(frame)
         stream = self._streams.get(turn) or self._begin(turn, turn.steered, at_ns)
         turn.steered = None
         stream.message(frame, at_ns)
         return [stream]
 
-    def _release(self, at_ns: int) -> list[TurnStream]:
+    def _release(self, at_ns: int) -> list[TurnRecorder]:
         """End the streams that get no more messages, because their lane has gone on."""
         released = [self._streams.pop(turn) for turn in [turn for turn in self._streams if turn.is_over]]
         for stream in released:
             error = stream.turn.response.error is not None
             reason = "an error of the server" if error else "the next response began on its lane"
-            stream.end(End("server", reason, complete=False), at_ns - stream.start_ns)
+            stream.end(Ending("server", reason, complete=False), at_ns - stream.start_ns)
         return released
 
-    def _begin(self, turn: Turn, request: bytes | None, at_ns: int) -> TurnStream:
-        started_at = self._started_at + timedelta(microseconds=at_ns // 1000)
+    def _begin(self, turn: Turn, request: bytes | None, at_ns: int) -> TurnRecorder:
+        started_at = datetime.fromisoformat(self._started_at) + timedelta(microseconds=at_ns // 1000)
         body = None if request is None else self._masked(request)
         model = None if body is None else model_of(body)
         columns: dict[str, Value] = self._shared | {
@@ -188,10 +201,10 @@ class LiveSocket:
             "request_body": body,
             "state": "open",
         }
-        stream = TurnStream(self._writer.add_stream(columns), at_ns, str(self._shared["url"]), self._writer, turn)
+        stream = TurnRecorder(self.writer.add_stream(columns), at_ns, str(self._shared["url"]), self.writer, turn)
         stream.begin_notice(self._flow, model)
         self._streams[turn] = stream
         return stream
 
     def _masked(self, content: bytes) -> str:
-        return self._writer.masker.body(as_text(content))
+        return self.writer.masker.body(as_text(content))

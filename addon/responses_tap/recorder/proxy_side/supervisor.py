@@ -1,38 +1,35 @@
 """The proxy's end of the pipe: keeps a worker fed, and another one in its place if it dies."""
 
-import logging
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 
 from responses_tap.privacy.masking import KEY_BYTES
 from responses_tap.recorder.messages import (
     Acknowledged,
     Batch,
     FileBegun,
-    Kind,
+    MessageKind,
     Notice,
     Ready,
-    Report,
+    Reply,
     Request,
     Trouble,
     encode_batch,
     encode_message,
 )
-from responses_tap.recorder.outbox import Outbox
-from responses_tap.recorder.process import WorkerProcess
-from responses_tap.recorder.tap import KeepingTap, LeftOut, Tap
+from responses_tap.recorder.proxy_side.process import WorkerProcess
+from responses_tap.recorder.proxy_side.reporting import Gap, Reporter
+from responses_tap.recorder.proxy_side.send_queue import SendQueue
+from responses_tap.recorder.proxy_side.sent_batches import SentBatches
+from responses_tap.recorder.proxy_side.tap import KeepingTap, LeftOut, Tap
 from responses_tap.store import RecordingError
 
 _LARGE_BODY = 4 * 2**20
 """Bytes from which a request's body goes to the worker in pieces, so that it is nowhere in memory once more."""
-_MOST_SENT = 16 * 2**20
-"""Bytes on their way to the file: the worker keeps them, too."""
 _BATCH_SECONDS = 0.025
 """How long messages are gathered before they are sent."""
 _RETRY_SECONDS = 0.005
@@ -44,18 +41,16 @@ _MOST_DOUBLINGS = 5
 """How often the pause before another start is doubled while the file cannot be opened."""
 _CLOSE_SECONDS = 60.0
 
-_log = logging.getLogger(__name__)
-
 type Later = Callable[[float, Callable[[], object]], object]
 """Calls something after so many seconds, on the proxy's thread, as an event loop's `call_later`."""
 
 
-class Feeder:
+class WorkerSupervisor:
     """Starts a worker for the recording `db` and feeds it; RecordingError if the worker cannot open the file.
 
     It lives on the proxy's thread, on which `later` calls back: a thread of its own would take the interpreter from
-    the proxy again and again. Only what waits has one: a worker's reports, whoever is told, and the search for a
-    worker's successor. `on_notice` is called with each notice, on a thread of the feeder, and may wait as it likes.
+    the proxy again and again. Only what waits has one: a worker's replies, whoever is told, and the search for a
+    worker's successor. `on_notice` is called with each notice, on a thread of the supervisor, and may wait as it likes.
     `only` is a filter for the streams that are kept, `max_size` the bytes after which another file is begun, 0 for
     never, `keep` has names of headers and query parameters whose values need no mask.
     """
@@ -74,47 +69,40 @@ class Feeder:
         # The session's name lets a worker that takes over see what its predecessor has already written.
         self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size), ",".join(keep)]
         self._key = secrets.token_bytes(KEY_BYTES)
-        self._on_notice = on_notice
+        self._reporter = Reporter(on_notice)
         self._later = later
-        self._outbox = Outbox(self._wake)
-        self._unacknowledged: deque[tuple[int, bytes]] = deque()
+        self._queue = SendQueue(self._wake)
+        self._sent = SentBatches()
         self._undecided: dict[int, KeepingTap] = {}
-        self._acknowledged = 0
-        # Each counter has one thread that raises it, so that none of them needs a lock.
-        self._sent_bytes = self._acknowledged_bytes = 0
         self._rest = memoryview(b"")
         self._flows = 0
         self._starts = self._deaths = 0
         self._is_closing = self._has_stopped = False
-        self._left_out = self._cut = 0
-        self._told = (0, 0)
-        self._has_gap = False
+        self._gap = Gap(self.report)
         # Whoever writes to the worker holds the gate, or has made sure that nobody else does: it is not ready.
         self._gate = threading.Lock()
         self._is_ready = False
-        self._notices: SimpleQueue[Notice | None] = SimpleQueue()
-        self._teller = threading.Thread(target=self._tell_all, name="responses-tap notices", daemon=True)
         self._worker = self._start_worker()
         self._path = self._worker.ready.path
-        self._teller.start()
+        self._reporter.start()
         if not self._is_taken_up():
             self._replace_worker()
 
-    def open(self, request: Request, at_ns: int, kind: Kind = Kind.REQUEST) -> Tap:
+    def open(self, request: Request, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> Tap:
         """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
-        if self._outbox.is_half_full:
-            self._note_gap(left_out=1)
-            return LeftOut(self._outbox, 0, self._note_cut)
+        if self._queue.is_half_full:
+            self._note_left_out()
+            return LeftOut(self._queue, 0, self._note_cut)
         self._flows += 1
-        if kind is Kind.REQUEST and not request.expected:
-            tap = self._undecided[self._flows] = KeepingTap(self._outbox, self._flows, self._note_cut)
+        if kind is MessageKind.REQUEST and not request.expected:
+            tap = self._undecided[self._flows] = KeepingTap(self._queue, self._flows, self._note_cut)
             tap.put(int(kind), self._flows, at_ns, request.encode())
             return tap
         return self._open(request, at_ns, kind)
 
-    def tell(self, notice: Notice) -> None:
-        """Have a notice told, at once but on a thread of its own: a terminal may wait, what is recorded must not."""
-        self._notices.put(notice)
+    def report(self, notice: Notice) -> None:
+        """Report a notice at once, on a thread of its own: a terminal may wait, the recording must not."""
+        self._reporter.report(notice)
 
     def close(self) -> None:
         """Send everything and wait until it is in the file."""
@@ -130,18 +118,17 @@ class Feeder:
                 had_stopped = True
             else:
                 time.sleep(_RETRY_SECONDS)
-        if not had_stopped and self._told != (self._left_out, self._cut):
-            self.tell(self._gap("not all was recorded"))
-        self._outbox.shut()
-        self._notices.put(None)
-        self._teller.join(_CLOSE_SECONDS)
+        if not had_stopped:
+            self._gap.close()
+        self._queue.close()
+        self._reporter.close(_CLOSE_SECONDS)
 
-    def _open(self, request: Request, at_ns: int, kind: Kind) -> Tap:
-        tap = Tap(self._outbox, self._flows, self._note_cut)
+    def _open(self, request: Request, at_ns: int, kind: MessageKind) -> Tap:
+        tap = Tap(self._queue, self._flows, self._note_cut)
         if len(request.body) <= _LARGE_BODY:
-            self._outbox.put(int(kind), self._flows, at_ns, request.encode())
+            self._queue.put(int(kind), self._flows, at_ns, request.encode())
         else:
-            self._outbox.put(int(kind), self._flows, at_ns, replace(request, body=b"", is_upload=True).encode())
+            self._queue.put(int(kind), self._flows, at_ns, replace(request, body=b"", is_upload=True).encode())
             tap.upload(request.body)
             tap.sent()
         return tap
@@ -153,19 +140,20 @@ class Feeder:
 
     def _feed(self) -> None:
         if self._has_stopped:
-            self._outbox.shut()
+            self._queue.close()
             return
-        self._outbox.pack()
+        self._queue.pack()
         self._send()
-        self._tell_end_of_gap()
+        if self._queue.is_nearly_empty:
+            self._gap.end()
         if self._is_all_sent:
-            self._outbox.sleep()
+            self._queue.arm()
         else:
             self._later(_RETRY_SECONDS, self._feed)
 
     @property
     def _is_all_sent(self) -> bool:
-        return not self._rest and self._outbox.is_empty
+        return not self._rest and self._queue.is_empty
 
     def _send(self) -> None:
         """Send what the worker takes at once."""
@@ -180,20 +168,17 @@ class Feeder:
                     return
 
     def _take(self) -> bool:
-        """Take the next batch out of the outbox; whether there is one that may be on its way."""
-        if self._sent_bytes - self._acknowledged_bytes >= _MOST_SENT or (batch := self._outbox.take()) is None:
+        """Take the next batch out of the queue; whether there is one that may be on its way."""
+        if self._sent.is_full or (batch := self._queue.take()) is None:
             return False
-        encoded = encode_batch(batch)
-        self._unacknowledged.append((batch.number, encoded))
-        self._sent_bytes += len(encoded)
-        self._rest = memoryview(encoded)
+        self._rest = self._sent.add(batch)
         return True
 
     # --- the worker ------------------------------------------------------------------------------------------
 
     def _start_worker(self) -> WorkerProcess:
         arguments = [*self._arguments, str(self._deaths)]
-        return WorkerProcess(arguments, self._key, self._take_report, self._note_death)
+        return WorkerProcess(arguments, self._key, self._take_reply, self._note_death)
 
     def _finish(self, until: float) -> bool:
         """Let the worker end; whether it did well. If not, another one is there, or none is to be had."""
@@ -213,8 +198,8 @@ class Feeder:
 
     def _replace_worker(self) -> None:
         """Start another worker and send it what the dead one has not acknowledged."""
-        self.tell(Trouble("the recorder's worker has died; starting another one"))
-        self._worker.bury()
+        self.report(Trouble("the recorder's worker has died; starting another one"))
+        self._worker.terminate()
         self._deaths += 1
         failures = 0
         while self._starts < _MOST_STARTS and not (self._is_closing and failures > _MOST_STARTS):
@@ -222,22 +207,22 @@ class Feeder:
             try:
                 self._worker = self._start_worker()
                 self._starts += 1
-                if (ready := self._worker.ready).path != self._path:  # the former one died on its way to it
-                    self._take_report(FileBegun(ready.path, ready.streams))
+                if (path := self._worker.ready.path) != self._path:  # the former one died on its way to it
+                    self._take_reply(FileBegun(path))
                 self._send_again()
             except RecordingError as failure:
                 failures += 1
                 if failures == 1:
-                    self.tell(Trouble(f"nothing is recorded at the moment: {failure}; trying again"))
+                    self.report(Trouble(f"nothing is recorded at the moment: {failure}; trying again"))
             except BrokenPipeError:
-                self._worker.bury()
+                self._worker.terminate()
             else:
                 if failures:
-                    self.tell(Trouble("recording again"))
+                    self.report(Trouble("recording again"))
                     failures = 0
                 if self._is_taken_up():
                     return
-                self._worker.bury()
+                self._worker.terminate()
         self._stop("the file cannot be opened" if failures else "the worker dies again and again")
 
     def _is_taken_up(self) -> bool:
@@ -250,60 +235,37 @@ class Feeder:
     def _send_again(self) -> None:
         # The head of a flow that is not decided stands in no file; under the number of the last batch that was
         # acknowledged it comes before all that the new worker does not know either.
-        acknowledged, unacknowledged = self._acknowledged, list(self._unacknowledged)
+        acknowledged, unacknowledged = self._sent.acknowledged, self._sent.all
         undecided = [message for tap in list(self._undecided.values()) for message in tap.kept(acknowledged)]
         if undecided:
             content = b"".join(encode_message(*message) for message in undecided)
             self._worker.write_all(encode_batch(Batch(acknowledged, content)))
-        for _, batch in unacknowledged:
+        for batch in unacknowledged:
             self._worker.write_all(batch)
 
     def _stop(self, reason: str) -> None:
-        has_lost = self._unacknowledged or not self._is_all_sent
+        has_lost = not self._sent.is_empty or not self._is_all_sent
         self._has_stopped = True
-        self.tell(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))
+        self.report(Trouble(f"nothing more is recorded: {reason}" + ("; what came last is lost" if has_lost else "")))
 
-    # --- reports ---------------------------------------------------------------------------------------------
+    # --- replies ---------------------------------------------------------------------------------------------
 
-    def _take_report(self, report: Report) -> None:
-        if isinstance(report, Acknowledged):
+    def _take_reply(self, reply: Reply) -> None:
+        if isinstance(reply, Acknowledged):
             self._starts = 0
-            for flow in report.decided:
+            for flow in reply.decided:
                 if (tap := self._undecided.pop(flow, None)) is not None:
                     tap.let_go()
-            while self._unacknowledged and self._unacknowledged[0][0] <= report.number:
-                self._acknowledged, batch = self._unacknowledged.popleft()
-                self._acknowledged_bytes += len(batch)
-        elif not isinstance(report, Ready):
-            if isinstance(report, FileBegun):
-                self._path = report.path
-            self.tell(report)
+            self._sent.acknowledge(reply.number)
+        elif not isinstance(reply, Ready):
+            if isinstance(reply, FileBegun):
+                self._path = reply.path
+            self.report(reply)
 
-    def _tell_all(self) -> None:
-        while (notice := self._notices.get()) is not None:
-            try:
-                self._on_notice(notice)
-            except Exception:  # noqa: BLE001 (the listener's fault must not end the recording)
-                _log.exception("a notice could not be shown: %s", notice)
+    def _note_left_out(self) -> None:
+        if not self._has_stopped:
+            self._gap.note(left_out=1)
 
     def _note_cut(self) -> None:
-        self._note_gap(cut=1)
-
-    def _note_gap(self, *, left_out: int = 0, cut: int = 0) -> None:
-        """Count streams that are left out or lose their rest."""
-        self._left_out += left_out
-        self._cut += cut
-        if not self._has_gap and not self._has_stopped:
-            self._has_gap = True
-            self.tell(Trouble("the recorder is too far behind: until it has caught up, streams are cut or left out"))
-
-    def _tell_end_of_gap(self) -> None:
-        if self._has_gap and self._outbox.is_nearly_empty:
-            self._has_gap = False
-            self.tell(self._gap("recording again"))
-
-    def _gap(self, head: str) -> Trouble:
-        """What was missed since this was last told."""
-        before, self._told = self._told, (self._left_out, self._cut)
-        left_out, cut = (now - then for now, then in zip(self._told, before, strict=True))
-        return Trouble(f"{head}; streams left out: {left_out}, cut: {cut}")
+        if not self._has_stopped:
+            self._gap.note(cut=1)

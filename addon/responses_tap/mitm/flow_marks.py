@@ -1,15 +1,14 @@
-"""Marks flows in mitmproxy's own screens with what was found in their streams."""
+"""FlowMarks flows in mitmproxy's own screens with what was found in their streams."""
 
 import asyncio
 import contextlib
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 from mitmproxy import ctx
 from mitmproxy.hooks import UpdateHook
 from mitmproxy.http import HTTPFlow
 
-from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamStarted
+from responses_tap.recorder import FindingMade, Notice, StreamStarted
 
 LINK = "responses_tap"
 """The entry of a flow's metadata with its streams, each as the command line takes it: FILE.db#ID."""
@@ -17,11 +16,10 @@ _MARKS = {"error": ":red_circle:", "warning": ":yellow_circle:"}
 """mitmproxy's names of the marks, by severity; the worse first."""
 
 
-class Marks:
+class FlowMarks:
     """What connects flows with the notices about their streams; flows that nobody else keeps are let go."""
 
-    def __init__(self, db: Path) -> None:
-        self._db = db.absolute()
+    def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop = ctx.master.event_loop
         self._flows: WeakValueDictionary[int, HTTPFlow] = WeakValueDictionary()
         self._streams: WeakValueDictionary[int, HTTPFlow] = WeakValueDictionary()
@@ -32,27 +30,18 @@ class Marks:
 
     def take(self, notice: Notice) -> None:
         """Take a notice; on any thread. The flow changes on mitmproxy's own."""
-        if isinstance(notice, StreamStarted | FindingMade | FileBegun):
+        if isinstance(notice, StreamStarted | FindingMade):
             with contextlib.suppress(RuntimeError):  # mitmproxy has ended, and its loop is closed
                 self._loop.call_soon_threadsafe(self._apply, notice)
 
-    def _apply(self, notice: StreamStarted | FindingMade | FileBegun) -> None:
-        if isinstance(notice, FileBegun):
-            self._move(Path(notice.path), notice.moved)
-        elif isinstance(notice, StreamStarted) and (flow := self._flows.get(notice.flow)) is not None:
+    def _apply(self, notice: StreamStarted | FindingMade) -> None:
+        if isinstance(notice, StreamStarted) and (flow := self._flows.get(notice.flow)) is not None:
             self._streams[notice.stream] = flow
-            flow.metadata[LINK] = [*flow.metadata.get(LINK, []), f"{self._db}#{notice.stream}"]
+            flow.metadata[LINK] = [*flow.metadata.get(LINK, []), f"{notice.path}#{notice.stream}"]
         elif isinstance(notice, FindingMade) and notice.severity in _MARKS:
             flow = self._streams.get(notice.stream)
             if flow is not None and notice.code not in flow.comment:
                 _mark(flow, notice)
-
-    def _move(self, path: Path, streams: list[int]) -> None:
-        """From now on what is recorded is at `path`, these streams too."""
-        moved = {f"{self._db}#{stream}": f"{path}#{stream}" for stream in streams}
-        for flow in filter(None, map(self._streams.get, streams)):
-            flow.metadata[LINK] = [moved.get(link, link) for link in flow.metadata[LINK]]
-        self._db = path
 
 
 def _mark(flow: HTTPFlow, finding: FindingMade) -> None:

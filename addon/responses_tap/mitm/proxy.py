@@ -24,8 +24,8 @@ from mitmproxy.master import Master
 from mitmproxy.options import CONF_BASENAME, CONF_DIR, Options
 from mitmproxy.proxy.mode_servers import ServerInstance, WireGuardServerInstance
 
-from responses_tap.capture import Capture, log_notice
-from responses_tap.connections import Connections
+from responses_tap.mitm.addon import Capture, log_notice
+from responses_tap.mitm.connection_hints import ConnectionHints
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder import Notice, Trouble
 
@@ -103,7 +103,7 @@ class Proxy:
         ours = {name: value for name, value in (options or {}).items() if name.startswith("tap_")}
         self._settings = {"tap_db": str(db), "tap_profile": profile, **ours}
         self._capture = Capture(on_notice)
-        self._connections = Connections(self._capture.tell)
+        self._hints = ConnectionHints(self._capture.report)
         self._stop: Callable[[], object] | None = None
         self._failure: Exception | None = None
         self._settled = threading.Event()
@@ -164,12 +164,12 @@ class Proxy:
         # mitmproxy's own calls are only partly annotated.
         master: Any = Master(Options(), event_loop=loop)
         running = _Running()
-        errors = _Errors(self._capture.tell)
+        errors = _Errors(self._capture.report)
         master.options.update_defer(**self._settings)
         master.addons.add(
             *default_addons(),  # type: ignore[no-untyped-call]
             self._capture,
-            self._connections,
+            self._hints,
             running,
             _Forgetful(),
         )
@@ -215,14 +215,14 @@ class _Running:
 
 
 class _Errors(logging.Handler):
-    """Tells what mitmproxy reports as an error: nobody else shows its log in this process."""
+    """Reports what mitmproxy logs as an error: nobody else shows its log in this process."""
 
-    def __init__(self, tell: Callable[[Notice], object]) -> None:
+    def __init__(self, report: Callable[[Notice], object]) -> None:
         super().__init__(logging.ERROR)
-        self._tell = tell
+        self._report = report
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell(Trouble(f"mitmproxy: {record.getMessage().partition('\n')[0]}"))
+        self._report(Trouble(f"mitmproxy: {record.getMessage().partition('\n')[0]}"))
 
 
 class _Forgetful:

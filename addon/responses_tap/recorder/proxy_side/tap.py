@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-from responses_tap.recorder.messages import Answer, End, Kind, Message, Sent, SocketMessage
-from responses_tap.recorder.outbox import Outbox
+from responses_tap.recorder.messages import Ending, Message, MessageKind, Response, Sent, SocketMessage
+from responses_tap.recorder.proxy_side.send_queue import SendQueue
 
-_ANSWER, _CHUNK, _MESSAGE, _END, _SENT = map(int, (Kind.ANSWER, Kind.CHUNK, Kind.MESSAGE, Kind.END, Kind.SENT))
+_RESPONSE, _CHUNK, _MESSAGE, _ENDING, _SENT = map(
+    int, (MessageKind.RESPONSE, MessageKind.CHUNK, MessageKind.MESSAGE, MessageKind.ENDING, MessageKind.SENT)
+)
 _now = time.monotonic_ns
 _log = logging.getLogger(__name__)
 
@@ -17,14 +19,14 @@ type Relay = Callable[[bytes], bytes]
 
 
 class Tap:
-    """Puts what happens to a flow into the outbox, without ever waiting. `on_cut` is called when it had to leave out.
+    """Puts what happens to a flow into the queue, without ever waiting. `on_cut` is called when it had to leave out.
 
     All methods are for one thread: the proxy's.
     """
 
-    def __init__(self, outbox: Outbox, flow: int, on_cut: Callable[[], object]) -> None:
-        self._outbox = outbox
-        self._put = outbox.put
+    def __init__(self, queue: SendQueue, flow: int, on_cut: Callable[[], object]) -> None:
+        self._queue = queue
+        self._put = queue.put
         self.flow = flow
         """The number of the flow."""
         self._on_cut = on_cut
@@ -36,37 +38,37 @@ class Tap:
         """A piece of an upload's body is here."""
         self._sent += len(data)
         if not self._lacks_request:
-            self._lacks_request = not self._outbox.put_body(self.flow, _now(), data)
+            self._lacks_request = not self._queue.put_body(self.flow, _now(), data)
 
     def sent(self) -> None:
         """The body of an upload is complete."""
         self._put(_SENT, self.flow, _now(), Sent(self._sent).encode())
 
-    def answer(self, answer: Answer) -> None:
+    def response(self, response: Response) -> None:
         """The server's headers are here."""
-        self._put(_ANSWER, self.flow, _now(), answer.encode())
+        self._put(_RESPONSE, self.flow, _now(), response.encode())
 
     def relay(self) -> Relay:
-        """What takes each piece of the answer's body, still content-encoded, and gives it back whatever happens."""
+        """What takes each piece of the response's body, still content-encoded, and gives it back whatever happens."""
         chunks = self._chunks()
         next(chunks)
         return chunks.send
 
     def _chunks(self, data: bytes = b"") -> Generator[bytes, bytes, None]:
-        # As few steps as can be, which is why this is a generator: every event of every stream comes through here, and
-        # it takes less to resume one than to call a function that looks everything up.
-        outbox, add, flow, now = self._outbox, self._outbox.add, self.flow, _now
+        # As few steps as can be: every event of every stream comes through here. Resuming a generator, whose names are
+        # local, takes 0.28 µs; a method that looks them up takes 0.32 (CPython 3.13).
+        queue, add, flow, now = self._queue, self._queue.add, self.flow, _now
         while True:
             data = yield data
             if not data:
                 continue
             try:
-                if self._lost or (outbox.is_full and not outbox.has_room(flow)):
+                if self._lost or (queue.is_full and not queue.has_room(flow)):
                     self._leave_out(data)
                 else:
                     add((_CHUNK, flow, now(), data))
-                    if outbox.is_asleep:
-                        outbox.stir()
+                    if queue.is_armed:
+                        queue.notify()
             except Exception as error:  # noqa: BLE001 (whatever it is, the client gets its bytes)
                 self._note_fault(error)
 
@@ -74,14 +76,14 @@ class Tap:
         """A message of a WebSocket is here."""
         self._put_if_room(_MESSAGE, message.encode())
 
-    def end(self, end: End) -> None:
+    def end(self, ending: Ending) -> None:
         """The flow has ended; nothing may follow."""
         if self._lost:
-            end = replace(end, ended_by="recorder", complete=False, lost=self._lost)
-        self._put(_END, self.flow, _now(), end.encode())
+            ending = replace(ending, ended_by="recorder", complete=False, lost=self._lost)
+        self._put(_ENDING, self.flow, _now(), ending.encode())
 
     def _put_if_room(self, kind: int, data: bytes) -> None:
-        if self._lost or not self._outbox.has_room(self.flow):
+        if self._lost or not self._queue.has_room(self.flow):
             self._leave_out(data)
         else:
             self._put(kind, self.flow, _now(), data)
@@ -104,17 +106,17 @@ class KeepingTap(Tap):
     The worker keeps in memory alone what it has of such a flow; so does this, for the worker that takes over.
     """
 
-    def __init__(self, outbox: Outbox, flow: int, on_cut: Callable[[], object]) -> None:
-        super().__init__(outbox, flow, on_cut)
+    def __init__(self, queue: SendQueue, flow: int, on_cut: Callable[[], object]) -> None:
+        super().__init__(queue, flow, on_cut)
         self._kept: list[tuple[int, Message]] = []
         self._is_undecided = True
         self._put = self.put
 
     def put(self, kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> None:
-        """Put a message into the outbox, and keep it."""
-        self._outbox.put(kind, flow, at_ns, payload)
+        """Put a message into the queue, and keep it."""
+        self._queue.put(kind, flow, at_ns, payload)
         # Packed at once, it is known in which batch it is.
-        self._kept.append((self._outbox.pack(), Message(Kind(kind), flow, at_ns, bytes(payload))))
+        self._kept.append((self._queue.pack(), Message(MessageKind(kind), flow, at_ns, bytes(payload))))
 
     def _chunks(self, data: bytes = b"") -> Generator[bytes, bytes, None]:
         while self._is_undecided:
@@ -133,7 +135,7 @@ class KeepingTap(Tap):
     def let_go(self) -> None:
         """Nothing need be kept any more. On any thread."""
         self._is_undecided = False
-        self._put = self._outbox.put
+        self._put = self._queue.put
         self._kept = []
 
 
@@ -146,7 +148,7 @@ class LeftOut(Tap):
     def sent(self) -> None:
         """Nothing is kept."""
 
-    def answer(self, answer: Answer) -> None:
+    def response(self, response: Response) -> None:
         """Nothing is kept."""
 
     def relay(self) -> Relay:
@@ -156,5 +158,5 @@ class LeftOut(Tap):
     def message(self, message: SocketMessage) -> None:
         """Nothing is kept."""
 
-    def end(self, end: End) -> None:
+    def end(self, ending: Ending) -> None:
         """Nothing is kept."""

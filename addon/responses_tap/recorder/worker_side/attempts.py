@@ -4,9 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from responses_tap.recorder.heads import RETRY_COUNT, field, json_object
 from responses_tap.recorder.messages import Request
 from responses_tap.recorder.values import count_of
+from responses_tap.recorder.worker_side.http_columns import RETRY_COUNT, field, json_object
 from responses_tap.store.waiting import Value
 
 _MOST_TRIES = 500

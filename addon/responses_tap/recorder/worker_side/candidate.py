@@ -3,8 +3,8 @@
 from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Decoder
-from responses_tap.recorder.heads import field
-from responses_tap.recorder.messages import Answer, Kind, Message
+from responses_tap.recorder.messages import Message, MessageKind, Response
+from responses_tap.recorder.worker_side.http_columns import field
 
 _MOST_BYTES = 2**20
 """How much may come before the first event."""
@@ -25,11 +25,11 @@ class Candidate:
     def take(self, message: Message) -> None:
         """Look at a further message of the flow."""
         self.messages.append(message)
-        if message.kind is Kind.ANSWER:
-            self._coding = ContentDecoder(field(Answer.decode(message.payload).headers, "content-encoding"))
-        elif message.kind is Kind.END:
+        if message.kind is MessageKind.RESPONSE:
+            self._coding = ContentDecoder(field(Response.decode(message.payload).headers, "content-encoding"))
+        elif message.kind is MessageKind.ENDING:
             self.is_wanted = False
-        elif message.kind is Kind.CHUNK:
+        elif message.kind is MessageKind.CHUNK:
             self._look(message.payload)
 
     def _look(self, data: bytes) -> None:

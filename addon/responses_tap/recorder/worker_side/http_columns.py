@@ -1,4 +1,4 @@
-"""The heads of request and answer as columns of a stream's row, secrets masked."""
+"""Request and response headers as columns of a stream's row, secrets masked."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.documents import as_text
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.bodies import is_response
-from responses_tap.recorder.messages import Answer, Request
+from responses_tap.recorder.messages import Request, Response
 from responses_tap.recorder.values import count_of, short_text
 from responses_tap.store.waiting import Value
 
@@ -41,12 +41,12 @@ def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
     }
 
 
-def answer_columns(answer: Answer, masker: Masker) -> dict[str, Value]:
-    """What the stream's row says of the head of the answer."""
-    encoding = field(answer.headers, "content-encoding")
+def response_columns(response: Response, masker: Masker) -> dict[str, Value]:
+    """What the stream's row says of the response's status and headers."""
+    encoding = field(response.headers, "content-encoding")
     return {
-        "status": answer.status,
-        "response_headers": json.dumps(masker.response_headers(answer.headers)),
+        "status": response.status,
+        "response_headers": json.dumps(masker.response_headers(response.headers)),
         "content_encoding": None if encoding is None else short_text(encoding),
     }
 
@@ -60,11 +60,11 @@ def json_object(text: str | bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def answer_state(answer: dict[str, Any]) -> str:
-    """The state of a stream whose answer is a JSON document: that of a background response may be `queued`."""
-    if not is_response(answer):
+def response_state(response: dict[str, Any]) -> str:
+    """The state of a stream whose response is a JSON document: that of a background response may be `queued`."""
+    if not is_response(response):
         return "truncated"
-    status = answer.get("status")
+    status = response.get("status")
     return status if isinstance(status, str) and status in _STATUSES else "completed"
 
 

@@ -1,0 +1,51 @@
+"""What `record` reports to the terminal UI that runs it (`record --ui`): JSON lines through a pipe.
+
+`{"notice": "Recording", "way_in": "export …"}` once the proxy listens, `{"notice": "Warning", "message": "…"}` for what
+goes wrong beside the streams.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The proxy listens."""
+
+    way_in: str
+    """The line that leads a client to it in a shell; empty where none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001 (what it is called on the screen)
+    """The user should look at this."""
+
+    message: str
+
+
+_KINDS = {kind.__name__: kind for kind in (Recording, Warning)}
+
+
+class NoticePipe:
+    """Sends notices until nobody reads them; `descriptor` -1: nobody does."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def send(self, notice: Recording | Warning) -> None:
+        """Send one notice, in one write."""
+        if self._descriptor >= 0:
+            line = json.dumps({"notice": type(notice).__name__, **asdict(notice)}).encode() + b"\n"
+            try:
+                os.write(self._descriptor, line)
+            except BrokenPipeError:
+                self._descriptor = -1
+
+
+def read_notices(lines: Iterable[bytes]) -> Iterator[Recording | Warning]:
+    """The notices in the lines that come out of the pipe."""
+    for line in lines:
+        facts = json.loads(line)
+        yield _KINDS[facts.pop("notice")](**facts)
