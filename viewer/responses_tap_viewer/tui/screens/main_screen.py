@@ -38,6 +38,8 @@ from responses_tap_viewer.tui.widgets.lines import Chosen, VisibleRangeChanged
 _BETWEEN_REFRESHES = 0.1
 """Seconds: the screen follows a recording ten times a second at the most."""
 
+_VISIBLE_STREAMS = "visible streams"
+
 DEMO = "demo"
 """What the application returns when the user asked for the demo."""
 
@@ -105,6 +107,8 @@ class MainScreen(Screen[None]):
                 gc.freeze()
             if change is not Change.NOTHING:
                 self._show_state()
+            elif self._streams.lacks_visible and not self._is_reading_streams:
+                self._read_visible_streams()
             self._show_activity()
             await asyncio.sleep(_BETWEEN_REFRESHES)
 
@@ -172,7 +176,11 @@ class MainScreen(Screen[None]):
         elif message.lines is self._timeline.lines:
             self._read_visible_rows()
 
-    @work(exclusive=True, group="visible streams")
+    @property
+    def _is_reading_streams(self) -> bool:
+        return any(worker.group == _VISIBLE_STREAMS and not worker.is_finished for worker in self.workers)
+
+    @work(exclusive=True, group=_VISIBLE_STREAMS)
     async def _read_visible_streams(self) -> None:
         await self._streams.read_visible(self._watched)
 

@@ -11,7 +11,7 @@ from responses_tap_viewer.tui.streams.column_head import ColumnHead
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.streams.groups import Group, group_line
 from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS, ID_WIDTH, OPEN, Column, columns
-from responses_tap_viewer.tui.streams.visible_rows import VisibleRows
+from responses_tap_viewer.tui.streams.visible_rows import Missing, VisibleRows
 from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.watched_recording import WatchedRecording
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines, VisibleRangeChanged
@@ -116,15 +116,23 @@ class StreamsPane(Pane):
 
     async def read_visible(self, watched: WatchedRecording) -> None:
         """Read what only the visible lines show."""
-        source = self.lines.source
-        if not isinstance(source, StreamLines):
-            return
-        # Not the catalogue's lines: it may have got others since these were drawn.
-        listed = [source.listed[line] for line in self.lines.visible_range]
-        missing = self._visible.missing(self.catalogue, listed)
+        missing = self._missing()
         if missing.streams or missing.examples:
             await watched.read(lambda recording: self._visible.read(recording, missing))
         self.lines.refresh()  # also for what was read for a call before this one, which may have been cancelled
+
+    @property
+    def lacks_visible(self) -> bool:
+        """Whether there is something to read that visible lines show."""
+        return any(self._missing())
+
+    def _missing(self) -> Missing:
+        source = self.lines.source
+        if not isinstance(source, StreamLines):
+            return Missing([], {})
+        # Not the catalogue's lines: it may have got others since these were drawn.
+        listed = [source.listed[line] for line in self.lines.visible_range]
+        return self._visible.missing(self.catalogue, listed)
 
     def on_resize(self) -> None:
         """Choose the columns for the new width."""
