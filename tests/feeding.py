@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from responses_tap.recorder import Notice, Tap, WorkerSupervisor
-from responses_tap.recorder.messages import Ending, MessageKind, Request, Response, SocketMessage
+from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
 
 
 class FeedLoop:
@@ -40,7 +40,7 @@ class FeedLoop:
         self._loop.call_soon_threadsafe(run)
         return done.result()
 
-    def open(self, request: Request, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> "LoopTap":
+    def open(self, request: RequestMessage, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> "LoopTap":
         return LoopTap(self, self.call(lambda: self.supervisor.open(request, at_ns, kind)))
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class LoopTap:
     def __init__(self, loop: FeedLoop, tap: Tap) -> None:
         self._call, self._tap, self._relay = loop.call, tap, loop.call(tap.relay)
 
-    def response(self, response: Response) -> None:
+    def response(self, response: ResponseMessage) -> None:
         self._call(lambda: self._tap.response(response))
 
     def chunk(self, data: bytes) -> None:
@@ -70,5 +70,5 @@ class LoopTap:
     def message(self, message: SocketMessage) -> None:
         self._call(lambda: self._tap.message(message))
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: EndingMessage) -> None:
         self._call(lambda: self._tap.end(ending))

@@ -17,10 +17,10 @@ from tests.conftest import RECORDINGS, body
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.recorder.messages import (
     Batch,
-    Ending,
+    EndingMessage,
     MessageKind,
-    Request,
-    Response,
+    RequestMessage,
+    ResponseMessage,
     SocketMessage,
     encode_batch,
     encode_message,
@@ -99,7 +99,7 @@ def asked(draw: st.DrawFn, kind: MessageKind) -> bytes:
         return raw
     started = draw(st.sampled_from(["2026-11-23T08:00:00.000000Z", "yesterday", ""]))
     line = [draw(texts) for _ in range(4)]
-    return Request(
+    return RequestMessage(
         line[0], line[1], line[2], line[3], draw(headers), started, draw(st.booleans()), raw or b"{}", route
     ).encode()
 
@@ -110,7 +110,7 @@ def flows(draw: st.DrawFn) -> list[tuple[MessageKind, bytes]]:
     messages = [(kind, asked(draw, kind))]
     status: Any = draw(st.integers(0, 999) | wild)
     messages.append(
-        (MessageKind.RESPONSE, Response(status, [*draw(headers), *draw(st.sampled_from([[], [SSE]]))]).encode())
+        (MessageKind.RESPONSE, ResponseMessage(status, [*draw(headers), *draw(st.sampled_from([[], [SSE]]))]).encode())
     )
     for piece in draw(pieces):
         if kind is MessageKind.SOCKET:
@@ -125,21 +125,21 @@ def flows(draw: st.DrawFn) -> list[tuple[MessageKind, bytes]]:
     messages.append(
         (
             MessageKind.ENDING,
-            Ending("server", draw(texts), draw(st.booleans()), 0, code, draw(st.none() | texts)).encode(),
+            EndingMessage("server", draw(texts), draw(st.booleans()), 0, code, draw(st.none() | texts)).encode(),
         )
     )
     return messages
 
 
 def good() -> list[tuple[MessageKind, bytes]]:
-    request = Request(
+    request = RequestMessage(
         "POST", "http://good/responses", "good", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"{}"
     )
     chunks = [(MessageKind.CHUNK, GOOD[at : at + 200]) for at in range(0, len(GOOD), 200)]
-    end = Ending("server", "the server ended the response", complete=True)
+    end = EndingMessage("server", "the server ended the response", complete=True)
     return [
         (MessageKind.REQUEST, request.encode()),
-        (MessageKind.RESPONSE, Response(200, [SSE]).encode()),
+        (MessageKind.RESPONSE, ResponseMessage(200, [SSE]).encode()),
         *chunks,
         (MessageKind.ENDING, end.encode()),
     ]

@@ -27,7 +27,7 @@ from responses_tap.mitm.addon import Capture
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.protocol.sse import message_frame
 from responses_tap.recorder import FindingMade, Notice, StreamFinished
-from responses_tap.recorder.messages import Ending, MessageKind, Request, Response, SocketMessage
+from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
 from responses_tap.store import StreamRow, open_recording
 from responses_tap.store.writer import Writer
@@ -395,7 +395,9 @@ async def test_mitmproxy_keeps_no_messages_unless_it_is_told_to(db: Path) -> Non
 
 def test_a_long_socket_keeps_few_streams_in_memory(db: Path) -> None:
     writer = Writer(db)
-    request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
+    request = RequestMessage(
+        "GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b""
+    )
     live = SocketRecorder.begin(1, request, writer, "openai")
     for n in range(100):
         lane = {"stream_id": f"{n}"} if n % 2 else {}
@@ -403,7 +405,7 @@ def test_a_long_socket_keeps_few_streams_in_memory(db: Path) -> None:
             for changed in live.message(SocketMessage(message == asks(**lane), True, message), n):
                 changed.publish()
     assert len(live.streams) <= 33
-    live.end(Ending("client", "gone", complete=True, close_code=1000), 10**9)
+    live.end(EndingMessage("client", "gone", complete=True, close_code=1000), 10**9)
     writer.commit()
     writer.close()
     assert [row.state for row in rows(db)] == ["completed"] * 100
@@ -412,9 +414,11 @@ def test_a_long_socket_keeps_few_streams_in_memory(db: Path) -> None:
 def test_a_new_worker_goes_on_with_a_socket(db: Path) -> None:
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append)
-    request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
+    request = RequestMessage(
+        "GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b""
+    )
     tap = feeder.open(request, time.monotonic_ns(), MessageKind.SOCKET)
-    tap.response(Response(101, []))
+    tap.response(ResponseMessage(101, []))
     messages = turn("b")
     tap.message(SocketMessage(True, True, asks()))
     for message in turn("a"):
@@ -426,7 +430,7 @@ def test_a_new_worker_goes_on_with_a_socket(db: Path) -> None:
     feeder.supervisor._worker._process.kill()
     for message in messages[5:] * 2:
         tap.message(SocketMessage(False, True, message))
-    tap.end(Ending("server", "closed", complete=True, close_code=1000))
+    tap.end(EndingMessage("server", "closed", complete=True, close_code=1000))
     feeder.close()
     first, second = rows(db)
     assert (first.state, second.state, second.event_count, second.first_code) == ("completed", "completed", 21, "LC106")
@@ -460,9 +464,11 @@ def test_what_a_client_steers_is_kept(db: Path) -> None:
 
 def record_socket(feeder: FeedLoop, *messages: bytes) -> None:
     """Record a socket on which the first message asks, and leave it open."""
-    request = Request("GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b"")
+    request = RequestMessage(
+        "GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b""
+    )
     tap = feeder.open(request, time.monotonic_ns(), MessageKind.SOCKET)
-    tap.response(Response(101, []))
+    tap.response(ResponseMessage(101, []))
     for n, message in enumerate(messages):
         tap.message(SocketMessage(n == 0, True, message))
 

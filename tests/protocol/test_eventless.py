@@ -14,7 +14,7 @@ from tests.feeding import FeedLoop
 from tests.upstream import Upstream, head, rows
 
 from responses_tap import check, open_recording
-from responses_tap.recorder.messages import EndedBy, Ending, Request, Response
+from responses_tap.recorder.messages import EndedBy, EndingMessage, RequestMessage, ResponseMessage
 from responses_tap_viewer.cli import main
 
 JSON, SSE = "application/json", "text/event-stream"
@@ -237,7 +237,7 @@ def feeder(db: Path) -> Iterator[FeedLoop]:
 def play(
     feeder: FeedLoop, status: int | None, kind: str, data: bytes, asked: Any, ended_by: EndedBy = "server"
 ) -> None:
-    request = Request(
+    request = RequestMessage(
         "POST",
         "http://h/v1/responses",
         "h",
@@ -249,10 +249,10 @@ def play(
     )
     tap = feeder.open(request, time.monotonic_ns())
     if status is not None:
-        tap.response(Response(status, [("Content-Type", kind)]))
+        tap.response(ResponseMessage(status, [("Content-Type", kind)]))
     if data:
         tap.chunk(data)
-    tap.end(Ending(ended_by, "it ended", complete=ended_by == "server"))
+    tap.end(EndingMessage(ended_by, "it ended", complete=ended_by == "server"))
 
 
 def test_the_recorder_judges_them_as_recheck_does(feeder: FeedLoop, db: Path) -> None:

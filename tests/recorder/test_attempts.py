@@ -13,7 +13,7 @@ from tests.mitm.test_websocket import cli
 from tests.upstream import SSE_HEAD, Script, Upstream, ended, framed, head, rows
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.recorder.messages import Request
+from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.attempts import Attempts, fingerprint
 from responses_tap.store import StreamRow
 from responses_tap.store.waiting import Value
@@ -73,7 +73,7 @@ def test_the_attempts_of_the_real_client_are_linked(db: Path) -> None:
 def test_a_request_that_is_not_streamed_is_a_request_and_its_answer(db: Path) -> None:
     done = json.dumps({"id": "resp_1", "object": "response", "status": "completed", "output": [],
                        "usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}}).encode()  # fmt: skip
-    refused = answer(b'{"error":{"message":"no"}}', status="400 Bad Request")
+    refused = answer(b'{"error":{"message":"no"}}', status="400 Bad RequestMessage")
     with client_of(db, in_turn(answer(done), refused, answer(done)), max_retries=0) as client:
         assert client.responses.create(model="m", input="hi").id == "resp_1"
         with pytest.raises(openai.BadRequestError):
@@ -117,12 +117,12 @@ def test_a_background_response_is_joined_to_its_first_part(db: Path) -> None:
     assert "0 changed" in cli("recheck", str(db))
 
 
-def request(body: bytes = b"{}", *, count: int | None = None) -> Request:
+def request(body: bytes = b"{}", *, count: int | None = None) -> RequestMessage:
     headers = [] if count is None else [("x-stainless-retry-count", str(count))]
-    return Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", headers, "2026-11-23T08:00:00Z", True, body)
+    return RequestMessage("POST", "http://h/v1/responses", "h", "HTTP/1.1", headers, "2026-11-23T08:00:00Z", True, body)
 
 
-def begun(attempts: Attempts, stream: int, request: Request, at_ns: int) -> dict[str, Value]:
+def begun(attempts: Attempts, stream: int, request: RequestMessage, at_ns: int) -> dict[str, Value]:
     return attempts.begin(stream, request, fingerprint(request.body), at_ns)
 
 

@@ -23,10 +23,10 @@ from tests.upstream import SSE_HEAD, Upstream, framed, head, rows
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder.messages import (
     Batch,
-    Ending,
+    EndingMessage,
     MessageKind,
-    Request,
-    Response,
+    RequestMessage,
+    ResponseMessage,
     SocketMessage,
     encode_batch,
     encode_message,
@@ -48,8 +48,8 @@ JSON_ANSWER = (
 )
 SSE = [("Content-Type", "text/event-stream")]
 JSON = [("Content-Type", "application/json")]
-SERVER = Ending("server", "the server ended the response", complete=True).encode()
-CLOSED = Ending("server", "the server closed the WebSocket (1000)", complete=True, close_code=1000).encode()
+SERVER = EndingMessage("server", "the server ended the response", complete=True).encode()
+CLOSED = EndingMessage("server", "the server closed the WebSocket (1000)", complete=True, close_code=1000).encode()
 
 type Flow = list[tuple[MessageKind, bytes]]
 
@@ -58,7 +58,7 @@ def asked(path: str, **changes: Any) -> bytes:
     headers = changes.get("headers", [("Content-Type", "application/json")])
     started = "2026-11-23T08:00:00.000000Z"
     route = changes.get("route", "sse")
-    return Request(
+    return RequestMessage(
         "POST", f"http://h/{path}/responses", "h", "HTTP/1.1", headers, started, True, b'{"model":"m"}', route
     ).encode()
 
@@ -68,7 +68,7 @@ def sse(path: str, body: bytes, pieces: int = 5) -> Flow:
     chunks = [(MessageKind.CHUNK, body[at : at + size]) for at in range(0, len(body), size)]
     return [
         (MessageKind.REQUEST, asked(path)),
-        (MessageKind.RESPONSE, Response(200, SSE).encode()),
+        (MessageKind.RESPONSE, ResponseMessage(200, SSE).encode()),
         *chunks,
         (MessageKind.ENDING, SERVER),
     ]
@@ -78,7 +78,7 @@ def plain(path: str) -> Flow:
     pieces = [(MessageKind.CHUNK, JSON_ANSWER[:40]), (MessageKind.CHUNK, JSON_ANSWER[40:])]
     return [
         (MessageKind.REQUEST, asked(path)),
-        (MessageKind.RESPONSE, Response(200, JSON).encode()),
+        (MessageKind.RESPONSE, ResponseMessage(200, JSON).encode()),
         *pieces,
         (MessageKind.ENDING, SERVER),
     ]
@@ -87,7 +87,10 @@ def plain(path: str) -> Flow:
 def socket(path: str) -> Flow:
     create = SocketMessage(True, True, b'{"type":"response.create","model":"m"}').encode()
     messages = [(MessageKind.MESSAGE, SocketMessage(False, True, message).encode()) for message in MESSAGES]
-    start = [(MessageKind.SOCKET, asked(path, route="websocket")), (MessageKind.RESPONSE, Response(101, []).encode())]
+    start = [
+        (MessageKind.SOCKET, asked(path, route="websocket")),
+        (MessageKind.RESPONSE, ResponseMessage(101, []).encode()),
+    ]
     return [*start, (MessageKind.MESSAGE, create), *messages, (MessageKind.ENDING, CLOSED)]
 
 
@@ -267,14 +270,14 @@ def test_what_cannot_be_handled_is_quarantined_and_its_bytes_are_kept(
 ) -> None:
     db, taken = tmp_path / "r.db", StreamRecorder.response
 
-    def fail(self: StreamRecorder, answer: Response) -> None:
+    def fail(self: StreamRecorder, answer: ResponseMessage) -> None:
         taken(self, answer)
         if answer.status == 299:
             raise RuntimeError("planted")
 
     monkeypatch.setattr(StreamRecorder, "response", fail)
     bad = [
-        (kind, Response(299, SSE).encode() if kind is MessageKind.RESPONSE else payload)
+        (kind, ResponseMessage(299, SSE).encode() if kind is MessageKind.RESPONSE else payload)
         for kind, payload in sse("bad", TEXT)
     ]
     work(db, batches(sse("text", TEXT), bad, plain("json")))
@@ -332,8 +335,8 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
     feeder = FeedLoop(db, lambda notice: said.append(str(notice)))
     taps = {}
     for n, name in enumerate(("text", "bad", "other")):
-        taps[name] = feeder.open(Request.decode(asked(name)), n)
-        taps[name].response(Response(200, SSE))
+        taps[name] = feeder.open(RequestMessage.decode(asked(name)), n)
+        taps[name].response(ResponseMessage(200, SSE))
     half = len(TEXT) // 2
     poison = b": KILL\n\n"
     taps["text"].chunk(TEXT[:half])
@@ -341,7 +344,7 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
     taps["other"].chunk(TEXT[:half])
     for name, body in (("text", TEXT[half:]), ("bad", TEXT), ("other", TEXT[half:])):
         taps[name].chunk(body)
-        taps[name].end(Ending("server", "the server ended the response", complete=True))
+        taps[name].end(EndingMessage("server", "the server ended the response", complete=True))
     feeder.close()
     found = facts(db)
     row, body = found["bad"]
@@ -388,8 +391,8 @@ def test_a_count_of_retries_beyond_all_numbers_costs_nobody(tmp_path: Path) -> N
 
 
 UNENDED = TEXT[: TEXT.rindex(b"\n\n") + 1]  # without the blank line that ends the terminal event
-LOST = Ending("recorder", "the server ended the response", complete=False, lost=1)
-GONE = Ending("client", "the client closed the connection", complete=False)
+LOST = EndingMessage("recorder", "the server ended the response", complete=False, lost=1)
+GONE = EndingMessage("client", "the client closed the connection", complete=False)
 
 
 @pytest.mark.parametrize(
@@ -402,7 +405,7 @@ GONE = Ending("client", "the client closed the connection", complete=False)
     ],
 )
 @pytest.mark.usefixtures("fast")
-def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: Ending, state: str, tmp_path: Path) -> None:
+def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: EndingMessage, state: str, tmp_path: Path) -> None:
     db, exported = tmp_path / "r.db", tmp_path / "s.json"
     work(db, batches([*sse("cut", body)[:-1], (MessageKind.ENDING, end.encode())]))
     row, kept = facts(db)["cut"]
@@ -452,7 +455,7 @@ def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
 HUGE = """
     import os, sys, threading
     from pathlib import Path
-    from responses_tap.recorder.messages import Batch, Ending, MessageKind, Request, Response
+    from responses_tap.recorder.messages import Batch, EndingMessage, MessageKind, RequestMessage, ResponseMessage
     from responses_tap.recorder.messages import encode_batch, encode_message
     from responses_tap.recorder.worker_side.replies import ReplyPipe
     from responses_tap.recorder.worker_side.files import RecordingFiles
@@ -464,13 +467,13 @@ HUGE = """
     source, sink = os.pipe()
 
     def feed():
-        request = Request("POST", "http://h/responses", "h", "1.1", [], "2026-11-23T08:00:00Z", True, b"{}")
+        request = RequestMessage("POST", "http://h/responses", "h", "1.1", [], "2026-11-23T08:00:00Z", True, b"{}")
         event = b'event: response.output_text.done\\ndata: {"type":"response.output_text.done","text":"'
         piece = b"some words and more " * 3000
-        answer = Response(200, [("content-type", "text/event-stream")])
+        answer = ResponseMessage(200, [("content-type", "text/event-stream")])
         messages = [(1, request.encode()), (2, answer.encode()), (3, event)]
         messages += [(3, piece)] * (SIZE // len(piece) + 1)
-        messages += [(3, b'"}\\n\\n'), (4, Ending("server", "over", complete=True).encode())]
+        messages += [(3, b'"}\\n\\n'), (4, EndingMessage("server", "over", complete=True).encode())]
         with open(sink, "wb") as pipe:
             for n, (kind, payload) in enumerate(messages, 1):
                 pipe.write(encode_batch(Batch(n, encode_message(kind, 1, n, payload))))

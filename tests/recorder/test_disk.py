@@ -21,7 +21,7 @@ from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, fr
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import Notice, Trouble
-from responses_tap.recorder.messages import Response
+from responses_tap.recorder.messages import ResponseMessage
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 
@@ -134,7 +134,7 @@ def test_a_deleted_file_is_begun_anew(tmp_path: Path) -> None:
     feeder = FeedLoop(db, notices.append)
     play(feeder, [CLEAN])
     cut = feeder.open(request(), time.monotonic_ns())
-    cut.response(Response(200, SSE))
+    cut.response(ResponseMessage(200, SSE))
     eventually(lambda: len(rows(db)) == 2)
     db.unlink()
     cut.chunk(CLEAN)

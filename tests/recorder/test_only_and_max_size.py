@@ -25,7 +25,7 @@ from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, fr
 
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
-from responses_tap.recorder.messages import Response
+from responses_tap.recorder.messages import ResponseMessage
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
 
@@ -75,7 +75,7 @@ def test_what_the_request_shows_decides_before_the_stream_has_ended(db: Path) ->
     other = feeder.open(request(body=b'{"model":"other"}'), time.monotonic_ns())
     tap = feeder.open(request(body=b'{"model":"gpt-5"}'), time.monotonic_ns())
     for each in (other, tap):
-        each.response(Response(200, SSE))
+        each.response(ResponseMessage(200, SSE))
         each.chunk(SEED[: len(SEED) // 2])
     eventually(lambda: any(isinstance(notice, FindingMade) for notice in notices))
     assert [row.model for row in rows(db)] == ["gpt-5"]
@@ -118,7 +118,7 @@ def test_a_full_file_is_left_for_the_next_and_open_streams_end_where_they_began(
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append, max_size=2**20)
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.response(Response(200, SSE))
+    tap.response(ResponseMessage(200, SSE))
     parts = [SEED[at : at + 250] for at in range(0, len(SEED), 250)]
     for n, part in enumerate(parts):
         tap.chunk(part)

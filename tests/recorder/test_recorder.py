@@ -29,10 +29,10 @@ from tests.upstream import ended, eventually, facts_hold, rows
 from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import (
     Batch,
-    Ending,
+    EndingMessage,
     MessageKind,
-    Request,
-    Response,
+    RequestMessage,
+    ResponseMessage,
     encode_batch,
     encode_message,
     encode_reply,
@@ -48,14 +48,14 @@ from responses_tap.store.writer import Writer
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
 SSE = [("Content-Type", "text/event-stream")]
-SERVER = Ending("server", "the server ended the response", complete=True)
-CLIENT = Ending("client", "the client closed the connection", complete=False)
+SERVER = EndingMessage("server", "the server ended the response", complete=True)
+CLIENT = EndingMessage("client", "the client closed the connection", complete=False)
 
 
-def request(path: str = "/v1/responses", *, expected: bool = True, body: bytes = b'{"model":"m"}') -> Request:
+def request(path: str = "/v1/responses", *, expected: bool = True, body: bytes = b'{"model":"m"}') -> RequestMessage:
     headers = [("Authorization", "Bearer sk-planted0123456789abcdef"), ("X-Stainless-Retry-Count", "2")]
     started = "2026-11-23T08:00:00.000000Z"
-    return Request("POST", f"http://h{path}", "h", "HTTP/1.1", headers, started, expected, body)
+    return RequestMessage("POST", f"http://h{path}", "h", "HTTP/1.1", headers, started, expected, body)
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ def play(
     *,
     headers: list[tuple[str, str]] = SSE,
     status: int = 200,
-    end: Ending = SERVER,
-    asked: Request | None = None,
+    end: EndingMessage = SERVER,
+    asked: RequestMessage | None = None,
 ) -> None:
     tap = feeder.open(asked or request(), time.monotonic_ns())
-    tap.response(Response(status, headers))
+    tap.response(ResponseMessage(status, headers))
     for chunk in chunks:
         tap.chunk(chunk)
     tap.end(end)
@@ -135,7 +135,7 @@ def test_notices_tell_the_story_in_order(feeder: FeedLoop, db: Path, notices: li
 
 def test_a_stream_is_finished_at_its_terminal_event(feeder: FeedLoop, db: Path, notices: list[Notice]) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.response(Response(200, SSE))
+    tap.response(ResponseMessage(200, SSE))
     tap.chunk(CLEAN)
     eventually(lambda: any(isinstance(notice, StreamFinished) for notice in notices))
     (row,) = ended(db)
@@ -153,7 +153,7 @@ def test_a_stream_is_finished_at_its_terminal_event(feeder: FeedLoop, db: Path, 
 
 
 @pytest.mark.parametrize(("end", "code"), [(SERVER, "LC103"), (CLIENT, None)])
-def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: Ending, code: str | None) -> None:
+def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: EndingMessage, code: str | None) -> None:
     cut = CLEAN[: len(CLEAN) // 2]
     play(feeder, pieces(cut, 100), end=end)
     feeder.close()
@@ -171,7 +171,7 @@ def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: Ending, co
 def test_a_silence_before_the_end_is_told(db: Path) -> None:
     writer = Writer(db)
     stream = StreamRecorder.begin(1, request(), writer, "openai")
-    stream.response(Response(200, SSE))
+    stream.response(ResponseMessage(200, SSE))
     stream.chunk(CLEAN[:99], 5)
     stream.end(CLIENT, 12_345_000_000)
     stream.publish()
@@ -183,7 +183,7 @@ def test_a_silence_before_the_end_is_told(db: Path) -> None:
 
 def test_what_has_come_is_in_the_file_while_the_stream_runs(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.response(Response(200, SSE))
+    tap.response(ResponseMessage(200, SSE))
     tap.chunk(CLEAN[:777])
     eventually(lambda: _body(db) == CLEAN[:777])
     tap.chunk(CLEAN[777:778])
@@ -284,7 +284,7 @@ def test_an_answer_without_stream_is_kept(feeder: FeedLoop, db: Path, status: st
 
 def test_a_request_that_was_never_answered(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.end(Ending("network", "the server was not reached", complete=False))
+    tap.end(EndingMessage("network", "the server was not reached", complete=False))
     feeder.close()
     (row,) = rows(db)
     assert (row.state, row.ended_by, row.status) == ("http-error", "network", None)
@@ -355,7 +355,7 @@ def test_a_rule_that_fails_costs_findings_but_no_facts(db: Path, monkeypatch: py
     monkeypatch.setattr("responses_tap.protocol.sequence.Sequence.apply", fail)
     writer = Writer(db)
     stream = StreamRecorder.begin(1, request(), writer, "openai")
-    stream.response(Response(200, SSE))
+    stream.response(ResponseMessage(200, SSE))
     for part in pieces(CLEAN, 100):
         stream.chunk(part, 5)
     stream.end(SERVER, 6)
@@ -419,7 +419,7 @@ def test_a_recorder_that_falls_behind_says_what_is_missing(
     monkeypatch.setattr("responses_tap.recorder.proxy_side.sent_batches._MOST_BYTES", 1)
     feeder = FeedLoop(db, notices.append)
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.response(Response(200, SSE))
+    tap.response(ResponseMessage(200, SSE))
     (worker,) = workers(db)
     os.kill(worker, signal.SIGSTOP)
     sent = 0
@@ -454,7 +454,7 @@ def test_the_worker_takes_what_is_old_however_long_it_would_rest(db: Path, monke
     working = threading.Thread(target=work, daemon=True)
     working.start()
     frames = CLEAN.split(b"\n\n")[:-1]
-    sent = [(MessageKind.REQUEST, request().encode()), (MessageKind.RESPONSE, Response(200, SSE).encode())]
+    sent = [(MessageKind.REQUEST, request().encode()), (MessageKind.RESPONSE, ResponseMessage(200, SSE).encode())]
     sent += [(MessageKind.CHUNK, frame + b"\n\n") for frame in frames]
     for number, (kind, payload) in enumerate(sent, 1):
         os.write(sink, encode_batch(Batch(number, encode_message(kind, 1, time.monotonic_ns(), payload))))
@@ -494,7 +494,7 @@ def test_a_dead_worker_is_replaced_and_nothing_is_missing(feeder: FeedLoop, db: 
     taps: list[LoopTap] = []
     for _ in range(3):
         taps.append(feeder.open(request(), time.monotonic_ns()))
-        taps[-1].response(Response(200, SSE))
+        taps[-1].response(ResponseMessage(200, SSE))
     parts = pieces(SEED, 97)
     for n, part in enumerate(parts):
         for tap in taps:
@@ -524,7 +524,7 @@ def test_a_worker_killed_with_everything_unwritten(feeder: FeedLoop, db: Path) -
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
 def test_a_dead_worker_passes_on_an_encoded_stream(feeder: FeedLoop, db: Path, encoding: str) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.response(Response(200, [*SSE, ("Content-Encoding", encoding)]))
+    tap.response(ResponseMessage(200, [*SSE, ("Content-Encoding", encoding)]))
     wire = ENCODINGS[encoding](CLEAN)
     for part in pieces(wire, 100):
         tap.chunk(part)
@@ -542,7 +542,7 @@ def test_a_dead_worker_passes_on_an_encoded_stream(feeder: FeedLoop, db: Path, e
 
 def test_a_dead_worker_passes_on_an_answer_that_is_no_stream(feeder: FeedLoop, db: Path) -> None:
     tap = feeder.open(request(), time.monotonic_ns())
-    tap.response(Response(429, [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]))
+    tap.response(ResponseMessage(429, [("Content-Type", "application/json"), ("Content-Encoding", "gzip")]))
     wire = gzip.compress(b'{"error":{}}')
     tap.chunk(wire[:20])
     eventually(lambda: open_chunks(db) == 1)
@@ -565,7 +565,7 @@ def test_a_dead_worker_passes_on_what_was_not_decided(feeder: FeedLoop, db: Path
     waits = feeder.open(request("/proxied/stream", expected=False), time.monotonic_ns())
     other = feeder.open(request("/v1/chat/completions", expected=False), time.monotonic_ns())
     for tap in (waits, other):
-        tap.response(Response(200, SSE))
+        tap.response(ResponseMessage(200, SSE))
     waits.chunk(CLEAN if decided else CLEAN[:50])
     other.chunk(b'data: {"object":"chat.completion.chunk"}\n\n')
     before.end(CLIENT)
@@ -585,15 +585,15 @@ PROXY = """
     import asyncio, sys, time
     from pathlib import Path
     from responses_tap.recorder import WorkerSupervisor
-    from responses_tap.recorder.messages import Response, Request
+    from responses_tap.recorder.messages import ResponseMessage, RequestMessage
 
     async def feed():
         later = asyncio.get_running_loop().call_later
         feeder = WorkerSupervisor(Path(sys.argv[1]), "openai", lambda notice: None, later)
         for n in range(200):
-            request = Request("POST", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00Z", True, b"")
+            request = RequestMessage("POST", "http://h/responses", "h", "1.1", [], "2026-11-23T08:00:00Z", True, b"")
             tap = feeder.open(request, time.monotonic_ns())
-            tap.response(Response(200, [("content-type", "text/event-stream")]))
+            tap.response(ResponseMessage(200, [("content-type", "text/event-stream")]))
             take = tap.relay()
             for _ in range(10):
                 take(b'data: {"type":"response.in_progress"}\\n\\n')
@@ -653,7 +653,7 @@ def test_the_file_stays_small(feeder: FeedLoop, db: Path) -> None:
         b'"output_index":0,"content_index":0,"sequence_number":%d,"delta":"word ","logprobs":[]}\n\n'
     )
     for tap in taps:
-        tap.response(Response(200, SSE))
+        tap.response(ResponseMessage(200, SSE))
     sizes = 0
     for n in range(500):
         for tap in taps:

@@ -39,7 +39,7 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
     """What a row says of the request, and of the head of the answer where there is one."""
     request, answer = imported.request, imported.response
     # The body is decoded already, whatever its headers say.
-    facts = messages.Request(
+    facts = messages.RequestMessage(
         request.method,
         request.url,
         split(request.url).hostname or "",
@@ -59,7 +59,7 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
         "source": ", ".join([f"imported from {path}", *_ways(imported)]),
     }
     if answer.status is not None:
-        columns |= response_columns(messages.Response(answer.status, list(answer.headers)), masker)
+        columns |= response_columns(messages.ResponseMessage(answer.status, list(answer.headers)), masker)
     return columns
 
 

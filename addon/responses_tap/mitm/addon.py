@@ -29,7 +29,7 @@ from responses_tap.mitm.flow_marks import FlowMarks
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, WorkerSupervisor
-from responses_tap.recorder.messages import Ending, MessageKind, Request, Response, SocketMessage
+from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
 from responses_tap.store import RecordingError
 from responses_tap.stream.filters import FilterError, parse
 
@@ -136,7 +136,7 @@ class Capture:
         if (is_stream or refused) and flow not in self._taps:
             self._open(flow, expected=refused)
         if tap := self._taps.get(flow):
-            tap.response(Response(flow.response.status_code, _pairs(flow.response.headers)))
+            tap.response(ResponseMessage(flow.response.status_code, _pairs(flow.response.headers)))
             before = flow.response.stream
             relay: _Stream = tap.relay()
             if _has_screens():
@@ -145,7 +145,7 @@ class Capture:
 
     def response(self, flow: HTTPFlow) -> None:
         """The response is complete."""
-        self._end(flow, Ending("server", "the server ended the response", complete=True))
+        self._end(flow, EndingMessage("server", "the server ended the response", complete=True))
 
     def error(self, flow: HTTPFlow) -> None:
         """The flow broke off."""
@@ -159,7 +159,7 @@ class Capture:
         if _is_handshake(flow) and flow.response is not None:
             self._open(flow, expected=True, kind=MessageKind.SOCKET)
             if tap := self._taps.get(flow):
-                tap.response(Response(flow.response.status_code, _pairs(flow.response.headers)))
+                tap.response(ResponseMessage(flow.response.status_code, _pairs(flow.response.headers)))
 
     def websocket_message(self, flow: HTTPFlow) -> None:
         """A message is on its way: it passes as it is."""
@@ -194,7 +194,7 @@ class Capture:
             assert self._marks is not None
             self._marks.watch(self._taps[flow].flow, flow)
 
-    def _end(self, flow: HTTPFlow, ending: Ending) -> None:
+    def _end(self, flow: HTTPFlow, ending: EndingMessage) -> None:
         if tap := self._taps.pop(flow, None):
             tap.end(ending)
         if (body := self._bodies.pop(flow, None)) is not None and flow.response is not None:
@@ -272,14 +272,14 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
     return [(name.decode(errors="replace"), value.decode(errors="replace")) for name, value in headers.fields]
 
 
-def _asked(flow: HTTPFlow, *, expected: bool, is_upload: bool) -> tuple[Request, int]:
+def _asked(flow: HTTPFlow, *, expected: bool, is_upload: bool) -> tuple[RequestMessage, int]:
     """The request, and when it was complete, or an upload's began: nanoseconds of the monotonic clock."""
     request = flow.request
     complete = request.timestamp_end or request.timestamp_start
     at_ns = time.monotonic_ns() - int((time.time() - complete) * 1e9)
     started_at = datetime.fromtimestamp(complete, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return (
-        Request(
+        RequestMessage(
             request.method,
             request.pretty_url,
             request.pretty_host,

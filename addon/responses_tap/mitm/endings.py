@@ -17,7 +17,7 @@ from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.server import ConnectionHandler
 
-from responses_tap.recorder.messages import EndedBy, Ending
+from responses_tap.recorder.messages import EndedBy, EndingMessage
 
 _ABNORMAL_CLOSURE = 1006
 """The close code of a WebSocket whose connection ended without one (RFC 6455, section 7.4.1)."""
@@ -51,53 +51,57 @@ class TcpConnections:
         return reader.at_eof() or reader.exception() is not None
 
 
-def end_of(flow: HTTPFlow, connections: TcpConnections) -> Ending:
+def end_of(flow: HTTPFlow, connections: TcpConnections) -> EndingMessage:
     """How a flow ended that has an error."""
     assert flow.error is not None
     message = flow.error.msg
     if message == flow.error.KILLED_MESSAGE:
-        return Ending("unknown", message, complete=False)
+        return EndingMessage("unknown", message, complete=False)
     if _is_client_at_fault(flow, message):
         return _by_client(flow.client_conn, message, connections)
     return _by_server(flow.server_conn, message, connections, answered=flow.response is not None)
 
 
-def end_of_socket(flow: HTTPFlow, connections: TcpConnections) -> Ending:
+def end_of_socket(flow: HTTPFlow, connections: TcpConnections) -> EndingMessage:
     """How a WebSocket ended."""
     assert flow.websocket is not None
     code, reason = flow.websocket.close_code, flow.websocket.close_reason or None
     side: EndedBy = "client" if flow.websocket.closed_by_client else "server"
     if code != _ABNORMAL_CLOSURE:
         how = f"the {side} closed the WebSocket ({' '.join(filter(None, (str(code), reason)))})"
-        return Ending(side, how, complete=True, close_code=code, close_reason=reason)
+        return EndingMessage(side, how, complete=True, close_code=code, close_reason=reason)
     connection = flow.client_conn if side == "client" else flow.server_conn
     if isinstance(error := connections.error(connection), OSError):
         how = f"the WebSocket's connection to the {side} broke ({error.strerror or error})"
-        return Ending("network", how, complete=False, close_code=code)
-    return Ending(side, f"the {side} dropped the WebSocket without closing it", complete=False, close_code=code)
+        return EndingMessage("network", how, complete=False, close_code=code)
+    return EndingMessage(side, f"the {side} dropped the WebSocket without closing it", complete=False, close_code=code)
 
 
-def _by_client(client: Client, message: str, connections: TcpConnections) -> Ending:
+def _by_client(client: Client, message: str, connections: TcpConnections) -> EndingMessage:
     if reset := _STREAM_RESET.search(message):
-        return Ending("client", f"the client reset the HTTP/2 stream ({reset[1]})", complete=False)
+        return EndingMessage("client", f"the client reset the HTTP/2 stream ({reset[1]})", complete=False)
     if connections.is_left(client):
-        return Ending("client", f"the client closed the connection ({message})", complete=False)
+        return EndingMessage("client", f"the client closed the connection ({message})", complete=False)
     # The connection is sound, so mitmproxy closed it.
     idle = ctx.options.tcp_timeout
-    return Ending("network", f"mitmproxy closed the connection, idle for its tcp_timeout of {idle} s", complete=False)
+    return EndingMessage(
+        "network", f"mitmproxy closed the connection, idle for its tcp_timeout of {idle} s", complete=False
+    )
 
 
-def _by_server(server: Server, message: str, connections: TcpConnections, *, answered: bool) -> Ending:
+def _by_server(server: Server, message: str, connections: TcpConnections, *, answered: bool) -> EndingMessage:
     was_reached = server.timestamp_tls_setup if server.tls else server.timestamp_tcp_setup
     if not answered and not was_reached:
-        return Ending("network", f"the server was not reached ({message})", complete=False)
+        return EndingMessage("network", f"the server was not reached ({message})", complete=False)
     if reset := _STREAM_RESET.search(message):
-        return Ending("network", f"the server's side reset the HTTP/2 stream ({reset[1]})", complete=False)
+        return EndingMessage("network", f"the server's side reset the HTTP/2 stream ({reset[1]})", complete=False)
     if isinstance(error := connections.error(server), OSError):
-        return Ending("network", f"the connection to the server broke ({error.strerror or error})", complete=False)
+        return EndingMessage(
+            "network", f"the connection to the server broke ({error.strerror or error})", complete=False
+        )
     if connections.is_left(server):
-        return Ending("server", f"the server closed the connection ({message})", complete=False)
-    return Ending("server", message, complete=False)
+        return EndingMessage("server", f"the server closed the connection ({message})", complete=False)
+    return EndingMessage("server", message, complete=False)
 
 
 def _is_client_at_fault(flow: HTTPFlow, message: str) -> bool:

@@ -108,7 +108,7 @@ class BatchDecoder:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RequestMessage:
     """What a client asked for."""
 
     method: str
@@ -132,7 +132,7 @@ class Request:
         return json.dumps(facts).encode() + b"\n" + self.body
 
     @classmethod
-    def decode(cls, payload: bytes) -> "Request":
+    def decode(cls, payload: bytes) -> "RequestMessage":
         """The request of a message."""
         line, _, body = payload.partition(b"\n")
         facts = _facts(line)
@@ -151,7 +151,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ResponseMessage:
     """The status and headers of the server's response."""
 
     status: int
@@ -162,7 +162,7 @@ class Response:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def decode(cls, payload: bytes) -> "Response":
+    def decode(cls, payload: bytes) -> "ResponseMessage":
         """The response of a message; status 0 where it states none."""
         facts = _facts(payload)
         return cls(small_int(facts.get("status")) or 0, pairs(facts.get("headers")))
@@ -206,7 +206,7 @@ class SocketMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EndingMessage:
     """How a flow ended."""
 
     ended_by: EndedBy
@@ -224,7 +224,7 @@ class Ending:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def decode(cls, payload: bytes) -> "Ending":
+    def decode(cls, payload: bytes) -> "EndingMessage":
         """The ending in a message."""
         facts = _facts(payload)
         by, lost, close_reason = (facts.get(name) for name in ("ended_by", "lost", "close_reason"))

@@ -16,7 +16,7 @@ from responses_tap.recorder.messages import (
     Notice,
     Ready,
     Reply,
-    Request,
+    RequestMessage,
     Trouble,
     encode_batch,
     encode_message,
@@ -88,7 +88,7 @@ class WorkerSupervisor:
         if not self._is_taken_up():
             self._replace_worker()
 
-    def open(self, request: Request, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> Tap:
+    def open(self, request: RequestMessage, at_ns: int, kind: MessageKind = MessageKind.REQUEST) -> Tap:
         """A tap for a new flow, whose request was complete at `at_ns` of the monotonic clock; or for a SOCKET."""
         if self._queue.is_half_full:
             self._note_left_out()
@@ -123,7 +123,7 @@ class WorkerSupervisor:
         self._queue.close()
         self._reporter.close(_CLOSE_SECONDS)
 
-    def _open(self, request: Request, at_ns: int, kind: MessageKind) -> Tap:
+    def _open(self, request: RequestMessage, at_ns: int, kind: MessageKind) -> Tap:
         tap = Tap(self._queue, self._flows, self._note_cut)
         if len(request.body) <= _LARGE_BODY:
             self._queue.put(int(kind), self._flows, at_ns, request.encode())

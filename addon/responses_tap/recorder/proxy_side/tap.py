@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
-from responses_tap.recorder.messages import Ending, Message, MessageKind, Response, Sent, SocketMessage
+from responses_tap.recorder.messages import EndingMessage, Message, MessageKind, ResponseMessage, Sent, SocketMessage
 from responses_tap.recorder.proxy_side.send_queue import SendQueue
 
 _RESPONSE, _CHUNK, _MESSAGE, _ENDING, _SENT = map(
@@ -44,7 +44,7 @@ class Tap:
         """The body of an upload is complete."""
         self._put(_SENT, self.flow, _now(), Sent(self._sent).encode())
 
-    def response(self, response: Response) -> None:
+    def response(self, response: ResponseMessage) -> None:
         """The server's headers are here."""
         self._put(_RESPONSE, self.flow, _now(), response.encode())
 
@@ -76,7 +76,7 @@ class Tap:
         """A message of a WebSocket is here."""
         self._put_if_room(_MESSAGE, message.encode())
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: EndingMessage) -> None:
         """The flow has ended; nothing may follow."""
         if self._lost:
             ending = replace(ending, ended_by="recorder", complete=False, lost=self._lost)
@@ -148,7 +148,7 @@ class LeftOut(Tap):
     def sent(self) -> None:
         """Nothing is kept."""
 
-    def response(self, response: Response) -> None:
+    def response(self, response: ResponseMessage) -> None:
         """Nothing is kept."""
 
     def relay(self) -> Relay:
@@ -158,5 +158,5 @@ class LeftOut(Tap):
     def message(self, message: SocketMessage) -> None:
         """Nothing is kept."""
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: EndingMessage) -> None:
         """Nothing is kept."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from responses_tap.recorder.messages import Request
+from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.values import count_of
 from responses_tap.recorder.worker_side.http_columns import RETRY_COUNT, field, json_object
 from responses_tap.store.waiting import Value
@@ -39,7 +39,7 @@ class Attempts:
     def __init__(self) -> None:
         self._tries: dict[int, _Try] = {}
 
-    def begin(self, stream: int, request: Request, digest: bytes, at_ns: int) -> dict[str, Value]:
+    def begin(self, stream: int, request: RequestMessage, digest: bytes, at_ns: int) -> dict[str, Value]:
         """Take a new request, and the fingerprint of its body; what its row is to say of the attempt before it.
 
         An SDK's count is believed: 1 is the second attempt of the newest such request without one. Without a count, a

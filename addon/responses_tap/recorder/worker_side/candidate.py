@@ -3,7 +3,7 @@
 from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Decoder
-from responses_tap.recorder.messages import Message, MessageKind, Response
+from responses_tap.recorder.messages import Message, MessageKind, ResponseMessage
 from responses_tap.recorder.worker_side.http_columns import field
 
 _MOST_BYTES = 2**20
@@ -26,7 +26,7 @@ class Candidate:
         """Look at a further message of the flow."""
         self.messages.append(message)
         if message.kind is MessageKind.RESPONSE:
-            self._coding = ContentDecoder(field(Response.decode(message.payload).headers, "content-encoding"))
+            self._coding = ContentDecoder(field(ResponseMessage.decode(message.payload).headers, "content-encoding"))
         elif message.kind is MessageKind.ENDING:
             self.is_wanted = False
         elif message.kind is MessageKind.CHUNK:

@@ -7,7 +7,7 @@ from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.documents import as_text
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.bodies import is_response
-from responses_tap.recorder.messages import Request, Response
+from responses_tap.recorder.messages import RequestMessage, ResponseMessage
 from responses_tap.recorder.values import count_of, short_text
 from responses_tap.store.waiting import Value
 
@@ -22,7 +22,7 @@ def field(headers: list[tuple[str, str]], name: str) -> str | None:
     return next((value for key, value in headers if key.lower() == name), None)
 
 
-def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
+def request_columns(request: RequestMessage, masker: Masker) -> dict[str, Value]:
     """What a new stream's row says of the request."""
     coding = ContentDecoder(field(request.headers, "content-encoding"))
     body = masker.body(as_text(coding.decode(request.body)))
@@ -41,7 +41,7 @@ def request_columns(request: Request, masker: Masker) -> dict[str, Value]:
     }
 
 
-def response_columns(response: Response, masker: Masker) -> dict[str, Value]:
+def response_columns(response: ResponseMessage, masker: Masker) -> dict[str, Value]:
     """What the stream's row says of the response's status and headers."""
     encoding = field(response.headers, "content-encoding")
     return {

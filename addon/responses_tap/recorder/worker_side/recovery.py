@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from responses_tap.recorder.messages import Ending
+from responses_tap.recorder.messages import EndingMessage
 from responses_tap.recorder.worker_side import trials
 from responses_tap.recorder.worker_side.body import described
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
@@ -13,7 +13,7 @@ from responses_tap.store.writer import Writer
 
 LEFT = {"state": "truncated", "ended_by": "recorder"}
 """How streams are left that the recorder could not follow to their end."""
-_KILLED = Ending("recorder", "the recorder was killed", complete=False)
+_KILLED = EndingMessage("recorder", "the recorder was killed", complete=False)
 
 
 type Position = tuple[int, int]

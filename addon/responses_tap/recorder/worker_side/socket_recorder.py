@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from responses_tap.privacy.documents import as_text
 from responses_tap.protocol.sse import Frame, message_frame
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
-from responses_tap.recorder.messages import Ending, Request, Response, SocketMessage, StreamStarted
+from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage, SocketMessage, StreamStarted
 from responses_tap.recorder.worker_side.body import EventBody
 from responses_tap.recorder.worker_side.http_columns import model_of, request_columns, response_columns
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
@@ -67,7 +67,7 @@ class TurnRecorder(StreamRecorder):
         elif (terminal := self._body.terminal_type) is not None:
             self._settle(self._body.state, "server", terminal, at_ns)
 
-    def _final_state(self, ending: Ending) -> str:
+    def _final_state(self, ending: EndingMessage) -> str:
         return "truncated"
 
 
@@ -88,7 +88,7 @@ class SocketRecorder:
         self._last_ns = -1
 
     @classmethod
-    def begin(cls, flow: int, request: Request, writer: Writer, profile: str) -> "SocketRecorder":
+    def begin(cls, flow: int, request: RequestMessage, writer: Writer, profile: str) -> "SocketRecorder":
         """A new socket, with a row of its own, of the flow that the supervisor gave this number."""
         columns = request_columns(request, writer.masker)
         shared = {name: columns[name] for name in _SHARED if name in columns}
@@ -118,7 +118,7 @@ class SocketRecorder:
         """The streams that may still get messages."""
         return list(self._streams.values())
 
-    def response(self, response: Response) -> None:
+    def response(self, response: ResponseMessage) -> None:
         """Take the head of the server's response to the handshake."""
         columns = response_columns(response, self.writer.masker)
         columns = {name: columns[name] for name in _SHARED if name in columns}
@@ -146,7 +146,7 @@ class SocketRecorder:
         writer.take_over_socket(self.id, self._shared | {"started_at": self._started_at})
         self.writer = writer
 
-    def end(self, ending: Ending, at_ns: int) -> list[TurnRecorder]:
+    def end(self, ending: EndingMessage, at_ns: int) -> list[TurnRecorder]:
         """The socket has been closed; the streams that this has changed."""
         at_ns = max(at_ns, self._last_ns + 1)
         for stream in self.streams:
@@ -184,7 +184,7 @@ class SocketRecorder:
         for stream in released:
             error = stream.turn.response.error is not None
             reason = "an error of the server" if error else "the next response began on its lane"
-            stream.end(Ending("server", reason, complete=False), at_ns - stream.start_ns)
+            stream.end(EndingMessage("server", reason, complete=False), at_ns - stream.start_ns)
         return released
 
     def _begin(self, turn: Turn, request: bytes | None, at_ns: int) -> TurnRecorder:

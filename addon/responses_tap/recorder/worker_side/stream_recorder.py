@@ -8,12 +8,12 @@ from responses_tap.protocol.bodies import asks_for_stream
 from responses_tap.protocol.sse import looks_like_events
 from responses_tap.recorder.messages import (
     EndedBy,
-    Ending,
+    EndingMessage,
     FindingMade,
     Hint,
     Notice,
-    Request,
-    Response,
+    RequestMessage,
+    ResponseMessage,
     Sent,
     StreamFinished,
     StreamStarted,
@@ -87,7 +87,7 @@ class StreamRecorder:
 
     @classmethod
     def begin(
-        cls, flow: int, request: Request, writer: Writer, profile: str, columns: dict[str, Value] | None = None
+        cls, flow: int, request: RequestMessage, writer: Writer, profile: str, columns: dict[str, Value] | None = None
     ) -> "StreamRecorder":
         """A new stream, with a row of its own, of the flow that the supervisor gave this number.
 
@@ -114,7 +114,7 @@ class StreamRecorder:
         live._is_upload = recording.has_upload(row.id)
         live._is_quarantined = row.state == "truncated"  # of a stream that goes on nothing else says so
         if row.status is not None:
-            live._take_head(Response(row.status, list(row.response_headers)))
+            live._take_head(ResponseMessage(row.status, list(row.response_headers)))
         if not (chunks := recording.chunks(row.id)):
             return live
         last = chunks[-1]
@@ -157,7 +157,7 @@ class StreamRecorder:
         self._changed |= columns
         return upload.digest
 
-    def response(self, response: Response) -> None:
+    def response(self, response: ResponseMessage) -> None:
         """Take the status and headers of the response."""
         self._take_head(response)
         self._changed |= response_columns(response, self.writer.masker)
@@ -191,7 +191,7 @@ class StreamRecorder:
         self.last_byte_ns = at_ns
         return n
 
-    def end(self, ending: Ending, at_ns: int) -> None:
+    def end(self, ending: EndingMessage, at_ns: int) -> None:
         """Nothing more will come."""
         if self._is_quarantined:
             self._end_unchecked()
@@ -253,7 +253,7 @@ class StreamRecorder:
         self._changed |= {"wire_size": self._wire_size, "last_byte_ns": self.last_byte_ns if self._chunks else None}
         self._close()
 
-    def _reasons(self, ending: Ending, at_ns: int) -> list[str]:
+    def _reasons(self, ending: EndingMessage, at_ns: int) -> list[str]:
         reasons = [ending.reason, *self._interrupted(at_ns)]
         if ending.lost:
             reasons.append(f"{ending.lost} bytes were not recorded, because the recorder could not keep up")
@@ -304,7 +304,7 @@ class StreamRecorder:
             self._names_response = True
             self._changed["response_id"] = id_
 
-    def _take_head(self, response: Response) -> None:
+    def _take_head(self, response: ResponseMessage) -> None:
         self._status = response.status
         self._content_type = field(response.headers, "content-type") or ""
         self._coding = ContentDecoder(field(response.headers, "content-encoding"))
@@ -325,7 +325,7 @@ class StreamRecorder:
         verdict.judge(bytes(self._other))
         return verdict
 
-    def _final_state(self, ending: Ending) -> str:
+    def _final_state(self, ending: EndingMessage) -> str:
         if self._status is None or not 200 <= self._status < 300:  # noqa: PLR2004 (HTTP's successes)
             return "http-error"
         if self._events is not None or not ending.complete:

@@ -5,7 +5,7 @@ import string
 
 from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.documents import as_text
-from responses_tap.recorder.messages import Request
+from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.http_columns import field, model_of
 from responses_tap.store.uploads import mark
 from responses_tap.store.waiting import Value
@@ -19,7 +19,7 @@ _BASE64 = (string.ascii_letters + string.digits + "+/=").encode()
 class Upload:
     """The request body of a stream, taken piece by piece."""
 
-    def __init__(self, stream: int, request: Request, writer: Writer) -> None:
+    def __init__(self, stream: int, request: RequestMessage, writer: Writer) -> None:
         self._stream = stream
         self._writer = writer
         self._coding = ContentDecoder(field(request.headers, "content-encoding"))

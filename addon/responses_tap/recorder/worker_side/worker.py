@@ -19,13 +19,13 @@ from responses_tap.recorder.messages import (
     Acknowledged,
     Batch,
     BatchDecoder,
-    Ending,
+    EndingMessage,
     Message,
     MessageKind,
     Notice,
     Ready,
-    Request,
-    Response,
+    RequestMessage,
+    ResponseMessage,
     Sent,
     SocketMessage,
     Trouble,
@@ -114,7 +114,7 @@ class Worker:
         self._flows: dict[int, StreamRecorder | SocketRecorder | Candidate] = {}
         self._starts: dict[int, int] = {}
         self._attempts = Attempts()
-        self._uploads: dict[int, Request] = {}
+        self._uploads: dict[int, RequestMessage] = {}
         self._dirty: dict[int, StreamRecorder] = {}
         self._waiting: deque[Batch] = deque()
         self._idle_until = 0.0
@@ -266,7 +266,7 @@ class Worker:
 
     def _dispatch(self, message: Message) -> None:
         if message.kind is MessageKind.REQUEST:
-            request = Request.decode(message.payload)
+            request = RequestMessage.decode(message.payload)
             self._starts[message.flow] = message.at_ns
             if request.expected:
                 self._begin(message.flow, request)
@@ -285,7 +285,7 @@ class Worker:
     def _recall(self, message: Message) -> None:
         """Take a message again that a former worker has handled: only the undecided was in its memory alone."""
         flow = self._flows.get(message.flow)
-        if message.kind is MessageKind.REQUEST and flow is None and not Request.decode(message.payload).expected:
+        if message.kind is MessageKind.REQUEST and flow is None and not RequestMessage.decode(message.payload).expected:
             self._starts[message.flow] = message.at_ns
             self._flows[message.flow] = Candidate(message)
         elif isinstance(flow, Candidate):
@@ -304,11 +304,11 @@ class Worker:
         elif candidate.is_wanted:
             self._decided.append(message.flow)
             request, *rest = candidate.messages
-            if (stream := self._begin(message.flow, Request.decode(request.payload))) is not None:
+            if (stream := self._begin(message.flow, RequestMessage.decode(request.payload))) is not None:
                 for earlier in rest:
                     self._record(stream, earlier)
 
-    def _begin(self, flow: int, request: Request) -> StreamRecorder | None:
+    def _begin(self, flow: int, request: RequestMessage) -> StreamRecorder | None:
         writer = self._files.current
         columns = request_columns(request, writer.masker)
         passes = self._selection.verdict(columns)
@@ -327,13 +327,13 @@ class Worker:
         writer.set_meta(self._meta_key(flow), json.dumps([stream.id, self._starts[flow]]))
         return stream
 
-    def _note_attempt(self, flow: int, stream: StreamRecorder, request: Request, digest: bytes) -> None:
+    def _note_attempt(self, flow: int, stream: StreamRecorder, request: RequestMessage, digest: bytes) -> None:
         if columns := self._attempts.begin(stream.id, request, digest, self._starts[flow]):
             stream.writer.set_stream(stream.id, columns)
 
     def _begin_socket(self, message: Message) -> None:
         writer = self._files.current
-        socket = SocketRecorder.begin(message.flow, Request.decode(message.payload), writer, self._profile)
+        socket = SocketRecorder.begin(message.flow, RequestMessage.decode(message.payload), writer, self._profile)
         self._flows[message.flow], self._starts[message.flow] = socket, message.at_ns
         writer.set_meta(self._meta_key(message.flow, "socket"), json.dumps([socket.id, message.at_ns]))
 
@@ -348,7 +348,7 @@ class Worker:
         if message.kind is MessageKind.MESSAGE:
             changed = socket.message(SocketMessage.decode(message.payload), at_ns)
         elif message.kind is MessageKind.RESPONSE:
-            socket.response(Response.decode(message.payload))
+            socket.response(ResponseMessage.decode(message.payload))
             return
         else:
             changed = socket.end(self._ending(message), at_ns)
@@ -361,7 +361,7 @@ class Worker:
         if message.kind is MessageKind.CHUNK:
             stream.chunk(message.payload, at_ns)
         elif message.kind is MessageKind.RESPONSE:
-            stream.response(Response.decode(message.payload))
+            stream.response(ResponseMessage.decode(message.payload))
         elif message.kind is MessageKind.BODY:
             stream.upload(message.payload)
         elif message.kind is MessageKind.SENT:
@@ -374,9 +374,9 @@ class Worker:
             stream.writer.set_meta(self._meta_key(message.flow), None)
             self._forget(message.flow)
 
-    def _ending(self, message: Message) -> Ending:
+    def _ending(self, message: Message) -> EndingMessage:
         """How a flow ended; a peer may have given any text as its reason."""
-        ending = Ending.decode(message.payload)
+        ending = EndingMessage.decode(message.payload)
         close_reason = ending.close_reason and self._files.current.masker.body(ending.close_reason)
         reason = ending.reason
         if ending.close_reason:
@@ -388,7 +388,7 @@ class Worker:
         live = self._flows.get(message.flow)
         at_ns = max(0, message.at_ns - self._starts.get(message.flow, message.at_ns))
         if live is None and message.kind in (MessageKind.REQUEST, MessageKind.SOCKET):
-            if message.kind is MessageKind.REQUEST and not Request.decode(message.payload).expected:
+            if message.kind is MessageKind.REQUEST and not RequestMessage.decode(message.payload).expected:
                 self._decided.append(message.flow)  # nobody knows whether it's a stream of this API
                 return
             live = self._begin_plain(message)
@@ -402,7 +402,7 @@ class Worker:
 
     def _begin_plain(self, message: Message) -> StreamRecorder:
         """A row for a request that cannot be recorded as it is: where it went, and no more."""
-        asked = Request.decode(message.payload)
+        asked = RequestMessage.decode(message.payload)
         request = replace(asked, headers=[], body=b"", is_upload=False)
         self._starts[message.flow] = message.at_ns
         live = StreamRecorder.begin(message.flow, request, self._files.current, self._profile)
@@ -453,7 +453,7 @@ class Worker:
 
     def _abandon(self) -> None:
         """The proxy is gone: end the streams that are still open."""
-        ending = Ending("recorder", "recording stopped before the stream had ended", complete=False)
+        ending = EndingMessage("recorder", "recording stopped before the stream had ended", complete=False)
         for flow, live in list(self._flows.items()):
             if not isinstance(live, Candidate):
                 self._try(

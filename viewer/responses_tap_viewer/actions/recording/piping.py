@@ -9,7 +9,7 @@ from pathlib import Path
 
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import looks_like_events
-from responses_tap.recorder.messages import Ending, Request, Response
+from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store.writer import Writer
 
@@ -44,9 +44,11 @@ def _record(pipe: int, start: bytes, db: Path, ready: threading.Event) -> None:
     writer = Writer(db)
     began = time.monotonic_ns()
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    live = StreamRecorder.begin(0, Request("", NAME, "", "", [], now, expected=True, body=b""), writer, DEFAULT_PROFILE)
+    live = StreamRecorder.begin(
+        0, RequestMessage("", NAME, "", "", [], now, expected=True, body=b""), writer, DEFAULT_PROFILE
+    )
     # The checker needs a response, although its status and headers are unknown.
-    live.response(Response(HTTPStatus.OK, [("Content-Type", "text/event-stream")]))
+    live.response(ResponseMessage(HTTPStatus.OK, [("Content-Type", "text/event-stream")]))
     live.publish()
     writer.set_stream(live.id, {"status": None, "response_headers": "[]", "source": NAME})
     piece = start
@@ -56,7 +58,7 @@ def _record(pipe: int, start: bytes, db: Path, ready: threading.Event) -> None:
         writer.commit()
         ready.set()
         piece = os.read(pipe, _PIECE)
-    live.end(Ending("server", "the pipe was closed", complete=True), time.monotonic_ns() - began)
+    live.end(EndingMessage("server", "the pipe was closed", complete=True), time.monotonic_ns() - began)
     live.publish()
     writer.commit()
     writer.close()
