@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from responses_tap.store import Recording, StreamRow, open_recording
+from responses_tap.store import Recording, open_recording
+from responses_tap.stream.columns import StreamRow
 
 PATIENCE = 60.0
 """Seconds that a condition gets to come true; no test takes them unless it fails."""

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import RECORDINGS
 
 from responses_tap import open_recording
-from responses_tap.store import StreamRow
+from responses_tap.stream.columns import StreamRow
 from responses_tap_viewer.actions.playback import Playback, playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.streams import find_stream

@@ -13,7 +13,8 @@ from tests.conftest import BROKEN, CLEAN
 
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
-from responses_tap.store import Recording, StreamRow, open_recording
+from responses_tap.store import Recording, open_recording
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import Entry, Stream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples

@@ -29,8 +29,9 @@ from responses_tap.protocol.sse import message_frame
 from responses_tap.recorder import FindingMade, Notice, StreamFinished
 from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
-from responses_tap.store import StreamRow, open_recording
+from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
+from responses_tap.stream.columns import StreamRow
 from responses_tap_viewer.actions.playback import playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.cli import main

@@ -37,8 +37,9 @@ from responses_tap.recorder.worker_side.replies import ReplyPipe
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.recorder.worker_side.worker import Worker
-from responses_tap.store import RecordingError, StreamRow, files, open_recording
+from responses_tap.store import RecordingError, files, open_recording
 from responses_tap.store.writer import Writer
+from responses_tap.stream.columns import StreamRow
 
 TEXT = (RECORDINGS / "clean/text.sse").read_bytes()
 TOOL = (RECORDINGS / "clean/tool-call.sse").read_bytes()

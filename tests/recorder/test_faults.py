@@ -18,7 +18,8 @@ from tests.upstream import SSE_HEAD, Script, Upstream, eventually, facts_hold, f
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import Notice
-from responses_tap.store import StreamRow, open_recording
+from responses_tap.store import open_recording
+from responses_tap.stream.columns import StreamRow
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 FIRST = CLEAN[: CLEAN.index(b"\n\n") + 2]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from responses_tap.stream.filters import FIELDS, Filter, FilterError, Term, parse
 
-_TEXTS = [name for name, field in FIELDS.items() if field.number is None]
-_NUMBERS = [name for name, field in FIELDS.items() if field.number is not None]
+_TEXTS = [name for name, field in FIELDS.items() if not field.is_number]
+_NUMBERS = [name for name, field in FIELDS.items() if field.is_number]
 
 
 class Row(NamedTuple):

@@ -21,9 +21,9 @@ from responses_tap.recorder.worker_side.http_columns import (
     response_columns,
     response_state,
 )
-from responses_tap.store import StreamRow
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import ENDED_BY, STATES, Ending, Request, Response, Stream, TimedFrame
 from responses_tap.urls import split
 
@@ -54,8 +54,7 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
     columns = request_columns(facts, masker) | {
         "model": model if isinstance(model, str) else None,
         "request_body": masker.body(request.body) if request.body else None,
-        "mark": imported.mark,
-        "note": imported.note,
+        **imported.carried,
         "source": ", ".join([f"imported from {path}", *_ways(imported)]),
     }
     if answer.status is not None:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from responses_tap.protocol.sse import Frame
+from responses_tap.stream.columns import StreamRow
 from responses_tap.urls import starting_after
 
 if TYPE_CHECKING:
-    from responses_tap.store import Recording, StreamRow
+    from responses_tap.store import Recording
 
 
 class Part(NamedTuple):
@@ -18,7 +19,7 @@ class Part(NamedTuple):
     frames: int | None
 
 
-def parts(recording: "Recording", row: "StreamRow") -> list[Part]:
+def parts(recording: "Recording", row: StreamRow) -> list[Part]:
     """The parts of the response that a stream ends, first to last; empty where an event between two of them is missing.
 
     A stream that goes on with no other is a part by itself.
@@ -36,7 +37,7 @@ def parts(recording: "Recording", row: "StreamRow") -> list[Part]:
     return found
 
 
-def earlier_parts(recording: "Recording", rows: Iterable["StreamRow"]) -> set[int]:
+def earlier_parts(recording: "Recording", rows: Iterable[StreamRow]) -> set[int]:
     """The streams that are parts of responses which others of these end."""
     going_on = [row for row in rows if row.continues is not None]
     return {part.stream for row in going_on for part in parts(recording, row)[:-1]}

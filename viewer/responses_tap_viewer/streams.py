@@ -16,11 +16,12 @@ from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checker_for, judged
 from responses_tap.stream.model import Entry, Request, Response, Skipped, Stream
 
 if TYPE_CHECKING:
-    from responses_tap.store import ChunkRow, Recording, StreamRow
+    from responses_tap.store import ChunkRow, Recording
     from responses_tap.stream.filters import Filter
 
 DEFAULT_RECORDING = Path("recordings/responses.db")
@@ -77,7 +78,7 @@ class JudgedStream:
     """Its id in the recording, None for a file."""
     index: int | None = None
     """Which response of the file was asked for, None for all of it."""
-    row: "StreamRow | None" = None
+    row: StreamRow | None = None
     """What the recording knows beside the body; of a file, what it tells of request and answer, None where nothing."""
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -215,7 +216,7 @@ def as_excerpt(imported: Stream) -> Stream:
     return replace(imported, lacks=imported.lacks | {Lack.EXCERPT})
 
 
-def recorded_stream(recording: "Recording", row: "StreamRow") -> JudgedStream:
+def recorded_stream(recording: "Recording", row: StreamRow) -> JudgedStream:
     """A stream of an open recording, with its frames and the findings it was recorded with."""
     entries = list(recording.entries(row.id))
     if row.first_byte_ns is None:  # it was imported from a file that has no times

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO, NamedTuple
 from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.stream import values
-from responses_tap.stream.model import Ending, Headers, Request, Response, Skipped, Stream
+from responses_tap.stream.columns import Headers
+from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream
 
 _KEYS = ("interactions", "http_interactions")
 _YAML = re.compile(rb"^(?:http_)?interactions:\s*(?:#.*)?$", re.MULTILINE)

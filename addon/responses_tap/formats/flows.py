@@ -10,7 +10,8 @@ from responses_tap.formats import Damaged, documents
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.privacy.documents import as_text
 from responses_tap.stream import values
-from responses_tap.stream.model import Ending, Headers, Request, Response, Skipped, Stream
+from responses_tap.stream.columns import Headers
+from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream
 
 if TYPE_CHECKING:
     from mitmproxy.flow import Flow

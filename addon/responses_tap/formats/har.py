@@ -10,7 +10,8 @@ from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.protocol.sse import decode
 from responses_tap.stream import values
-from responses_tap.stream.model import Chunk, Ending, Headers, Request, Response, Skipped, Stream, TimedFrame
+from responses_tap.stream.columns import Headers
+from responses_tap.stream.model import Chunk, Ending, Request, Response, Skipped, Stream, TimedFrame, carried
 
 CUSTOM = "_responses_tap"
 """The field of an entry in which our export keeps what HAR has no field for."""
@@ -72,8 +73,7 @@ def _own(entry: dict[str, Any], place: str) -> Stream:
         Ending(*custom["end"] or ()),
         tuple(Chunk(*map(values.count, chunk)) for chunk in custom["chunks"]),
         live=bool(custom["live"]),
-        mark=custom["mark"],
-        note=custom["note"],
+        carried=carried(custom),
     )
 
 

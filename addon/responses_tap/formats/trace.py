@@ -8,7 +8,8 @@ from typing import Any
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.protocol.sse import Frame, framed, message_frame
 from responses_tap.stream import values
-from responses_tap.stream.model import Chunk, Ending, Headers, Request, Response, Skipped, Stream, TimedFrame
+from responses_tap.stream.columns import Headers
+from responses_tap.stream.model import Chunk, Ending, Request, Response, Skipped, Stream, TimedFrame, carried
 
 VERSION = 1
 _NAME = "responses-tap trace"
@@ -44,11 +45,17 @@ def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
     ending = Ending(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
     pieces = tuple(Chunk(*(values.count(piece[name]) for name in Chunk._fields)) for piece in stream.get("chunks", ()))
     told = "request" in stream
-    request, answer = (_request(stream), _response(stream["response"])) if told else (Request(), Response())
-    live = bool(stream.get("live"))
-    mark, note = stream.get("mark"), stream.get("note")
-    socket = values.count(stream.get("socket") or 0) if is_socket else None
-    return Stream(iter(frames), place, request, answer, ending, pieces, live=live, socket=socket, mark=mark, note=note)
+    return Stream(
+        iter(frames),
+        place,
+        _request(stream) if told else Request(),
+        _response(stream["response"]) if told else Response(),
+        ending,
+        pieces,
+        live=bool(stream.get("live")),
+        socket=values.count(stream.get("socket") or 0) if is_socket else None,
+        carried=carried(stream),
+    )
 
 
 def _frames(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:

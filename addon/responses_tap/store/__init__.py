@@ -2,6 +2,6 @@
 
 from responses_tap.errors import RecordingError
 from responses_tap.store.reader import Recording, open_recording
-from responses_tap.store.rows import ChunkRow, EventRow, SocketRow, StreamRow
+from responses_tap.store.rows import ChunkRow, EventRow, SocketRow
 
-__all__ = ["ChunkRow", "EventRow", "Recording", "RecordingError", "SocketRow", "StreamRow", "open_recording"]
+__all__ = ["ChunkRow", "EventRow", "Recording", "RecordingError", "SocketRow", "open_recording"]

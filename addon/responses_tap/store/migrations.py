@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -13,10 +13,9 @@ from sqlite_utils import Database, Migrations
 from responses_tap.errors import RecordingError
 from responses_tap.escaping import printable
 from responses_tap.store.opening import ADVICE
+from responses_tap.stream.columns import COLUMNS
 
 migrations = Migrations("responses-tap")
-LATER = frozenset({"socket", "socket_ns", "continues", "retry_of"})
-"""Columns of `streams` that a file lacks which an older version wrote and no recorder has opened since."""
 
 
 @migrations()
@@ -119,7 +118,7 @@ def check_schema(db: Database, path: Path) -> None:
             raise RecordingError(f"{path} was written by a newer responses-tap (schema {newest}); upgrade to read it")
         if applied != set(known[: len(applied)]):
             raise RecordingError(f"{path} is damaged (its schema lacks a step); {ADVICE}")
-        _require_tables(db, path, _needed(is_strict="m008_strict" in applied))
+        _require_tables(db, path, _needed(applied))
     except sqlite3.DatabaseError as error:
         raise damaged(path, error) from error
 
@@ -137,12 +136,13 @@ def check_ours(db: Database, path: Path) -> None:
             raise RecordingError(f"{path} cannot be written: its {name} isn't the one that `record` makes; {ADVICE}")
 
 
-def _needed(*, is_strict: bool) -> dict[str, set[str]]:
+def _needed(applied: Collection[str]) -> dict[str, set[str]]:
     """The tables that a reader needs, with their columns: not all of a file that no writer has brought up to date."""
     needed = {table: set(columns) for table, columns in _strict_columns().items()}
-    if is_strict:
+    stored = [column for column in COLUMNS.values() if column.sql]
+    needed["streams"] = {column.name for column in stored if not column.since or column.since in applied}
+    if "m008_strict" in applied:
         return needed
-    needed["streams"] -= LATER
     return {table: needed[table] for table in ("streams", "chunks", "events", "tails", "findings", "verdicts", "meta")}
 
 

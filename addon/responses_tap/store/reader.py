@@ -16,13 +16,26 @@ from sqlite_utils import Database
 from responses_tap.errors import RecordingError
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
-from responses_tap.store.columns import Columns, Misfit, Row
-from responses_tap.store.migrations import LATER, check_schema, damaged
+from responses_tap.store.migrations import check_schema, damaged
+from responses_tap.store.narrowing import narrow, sql_value
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
-from responses_tap.store.rows import ChunkRow, Count, EventRow, FindingColumns, Nanoseconds, SocketRow, StreamRow
+from responses_tap.store.row_types import Misfit, Row, RowType
+from responses_tap.store.rows import (
+    BodyColumn,
+    ChunkRow,
+    CountColumn,
+    EventRow,
+    FindingColumns,
+    HeadersColumn,
+    NanosecondsColumn,
+    SocketRow,
+)
+from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.filters import Filter
 from responses_tap.stream.model import Entry
 from responses_tap.stream.timeline import FOLDABLE, Delta
+
+type Parameters = Sequence[int | str | float] | dict[str, int]
 
 _PAGE = 1000
 """Events read in one statement."""
@@ -61,9 +74,10 @@ class Recording:
         """The streams that could not be listed, by id, and why."""
         self._db = db
         self._steps = 0
-        absent = LATER - self._columns("streams")
-        names = [field.name for field in fields(StreamRow)]
-        self._whole, self._light = _select(names, absent), _select(names, {*absent, *_HEAVY})
+        there = self._columns("streams")
+        absent = {column.name for column in COLUMNS.values() if column.sql and column.name not in there}
+        bulk = {column.name for column in COLUMNS.values() if column.bulk}
+        self._whole, self._light = _select(COLUMNS, absent), _select(COLUMNS, absent | bulk)
         self._fields = "fields" if "fields" in self._columns("findings") else "'[]'"
 
     def __enter__(self) -> Self:
@@ -273,8 +287,10 @@ class Recording:
 
     def matching(self, wanted: Filter) -> list[StreamRow]:
         """The streams that a filter lets pass, ascending, without their heads and bodies."""
-        rows = self.streams()
+        condition, values = narrow(wanted)
+        rows = self._stream_rows(f"{self._light} {condition} ORDER BY s.id", values)
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
+        # Python has the last word: SQLite knows the case of ASCII alone.
         return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
 
     def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, RecordedMessage | None]]:
@@ -287,23 +303,23 @@ class Recording:
         for row in self.events(stream_id):
             yield start + row.at_ns, RecordedMessage(stream_id, row.at_ns, _message(row.raw, row.position))
 
-    def _stream_rows(self, sql: str, parameters: dict[str, int]) -> list[StreamRow]:
+    def _stream_rows(self, sql: str, parameters: Parameters) -> list[StreamRow]:
         return [StreamRow(*row) for row in self._sifted(_STREAM, self._fetch(sql, parameters), 0)]
 
-    def _sifted(self, columns: Columns, rows: list[Row], id_at: int) -> list[Row]:
+    def _sifted(self, type_: RowType, rows: list[Row], id_at: int) -> list[Row]:
         """The rows that fit; the streams of the others, whose ids are in that column, are `damaged`."""
-        fitting, others = columns.sift(rows)
+        fitting, others = type_.sift(rows)
         for row, misfit in others:
-            self.damaged.setdefault(row[id_at], self._damage(row[id_at], f"{columns.table}.{misfit}"))
+            self.damaged.setdefault(row[id_at], self._damage(row[id_at], f"{type_.table}.{misfit}"))
         return fitting
 
-    def _typed(self, columns: Columns, stream_id: int | None, sql: str, *parameters: int | str) -> list[Row]:
+    def _typed(self, type_: RowType, stream_id: int | None, sql: str, *parameters: int | str) -> list[Row]:
         """The rows of a query about one stream, or about None; RecordingError where one doesn't fit its columns."""
         rows = self._rows(sql, *parameters)
         try:
-            return columns.read(rows)
+            return type_.read(rows)
         except Misfit as misfit:
-            raise self._damage(stream_id, f"{columns.table}.{misfit}; row {misfit.row} of what was read") from misfit
+            raise self._damage(stream_id, f"{type_.table}.{misfit}; row {misfit.row} of what was read") from misfit
 
     def _damage(self, stream_id: int | None, what: str) -> RecordingError:
         name = self.path if stream_id is None else f"{self.path}#{stream_id}"
@@ -315,7 +331,7 @@ class Recording:
     def _rows(self, sql: str, *parameters: int | str) -> list[Row]:
         return self._fetch(sql, parameters)
 
-    def _fetch(self, sql: str, parameters: Sequence[int | str] | dict[str, int]) -> list[Row]:
+    def _fetch(self, sql: str, parameters: Parameters) -> list[Row]:
         """The rows of a query, in which a text that isn't UTF-8 is left as bytes."""
         connection = self._db.conn
         connection.set_progress_handler(self._is_endless, _STEPS)
@@ -377,23 +393,9 @@ _COUNTED = 100
 """Rows that are read before they are counted: each may be as large as the file."""
 _SIZED = frozenset((str, bytes))
 
-_HEAVY = ("request_headers", "request_body", "response_headers", "response_body")
-_ELSEWHERE = {
-    # An open stream's counts stand in no column, which would have to be rewritten with every batch.
-    "event_count": "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)",
-    "first_event_ns": "(SELECT at_ns FROM events WHERE stream = s.id AND position IS NOT NULL ORDER BY n LIMIT 1)",
-    "last_byte_ns": "coalesce(s.last_byte_ns, (SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))",
-    "rules": "v.rules",
-    "profile": "v.profile",
-    "errors": "coalesce(v.error, 0)",
-    "warnings": "coalesce(v.warning, 0)",
-    "notes": "coalesce(v.note, 0)",
-    "first_code": "v.first_code",
-}
-
 
 def _select(names: Iterable[str], without: Collection[str] = ()) -> str:
-    columns = {name: _ELSEWHERE.get(name, "NULL" if name in without else f"s.{name}") for name in names}
+    columns = {name: "NULL" if name in without else sql_value(name) for name in names}
     listed = ", ".join(f"{column} AS {name}" for name, column in columns.items())
     return f"SELECT {listed} FROM streams s LEFT JOIN verdicts v ON v.stream = s.id WHERE "  # noqa: S608
 
@@ -406,19 +408,20 @@ _SKETCH = f"""
 """  # noqa: S608 (ours)
 _CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
 
-_STREAM = Columns.of("streams", StreamRow)
-_SOCKET = Columns.of("sockets", SocketRow)
-_CHUNK = Columns.of("chunks", ChunkRow)
-_EVENT = Columns.of("events", EventRow)
-_FINDING = Columns.of("findings", FindingColumns)
-_SKETCHED = Columns(
+_STREAM_TYPES = {"Count": CountColumn, "Nanoseconds": NanosecondsColumn, "Headers": HeadersColumn, "Body": BodyColumn}
+_STREAM = RowType.of("streams", StreamRow, _STREAM_TYPES)
+_SOCKET = RowType.of("sockets", SocketRow)
+_CHUNK = RowType.of("chunks", ChunkRow)
+_EVENT = RowType.of("events", EventRow)
+_FINDING = RowType.of("findings", FindingColumns)
+_SKETCHED = RowType(
     "events",
     {
-        "n": Count,
-        "position": Count | None,
-        "at_ns": Nanoseconds,
-        "chunk": Count,
-        "response": Count,
+        "n": CountColumn,
+        "position": CountColumn | None,
+        "at_ns": NanosecondsColumn,
+        "chunk": CountColumn,
+        "response": CountColumn,
         "type": str | None,
         "output_index": int | None,
         "content_index": int | None,
@@ -426,21 +429,21 @@ _SKETCHED = Columns(
         "raw": bytes | None,
     },
 )
-_ID = Columns("streams", {"id": int})
-_ROUTE = Columns("streams", {"route": str})
-_BODY = Columns("streams", {"request_body": bytes | None})
-_TURN = Columns("streams", {"id": int, "socket_ns": Nanoseconds})
-_SENT = Columns("client_events", {"at_ns": Nanoseconds, "stream": int | None, "body": bytes})
-_RAW = Columns("events", {"raw": bytes})
-_TYPE = Columns("events", {"type": str})
-_PART = Columns("events", {"at_ns": int, "count": int})
-_WIRE = Columns("wire", {"n": Count, "raw": bytes})
-_CODE = Columns("findings", {"stream": int, "code": str})
+_ID = RowType("streams", {"id": int})
+_ROUTE = RowType("streams", {"route": str})
+_BODY = RowType("streams", {"request_body": bytes | None})
+_TURN = RowType("streams", {"id": int, "socket_ns": NanosecondsColumn})
+_SENT = RowType("client_events", {"at_ns": NanosecondsColumn, "stream": int | None, "body": bytes})
+_RAW = RowType("events", {"raw": bytes})
+_TYPE = RowType("events", {"type": str})
+_PART = RowType("events", {"at_ns": int, "count": int})
+_WIRE = RowType("wire", {"n": CountColumn, "raw": bytes})
+_CODE = RowType("findings", {"stream": int, "code": str})
 
 
 @cache
-def _facts(names: tuple[str, ...]) -> Columns:
-    return Columns.of("streams", StreamRow, names)
+def _facts(names: tuple[str, ...]) -> RowType:
+    return RowType.of("streams", StreamRow, _STREAM_TYPES, names)
 
 
 def _message(raw: bytes, position: int | None) -> Frame:

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple, TypedDict
 from pydantic import BeforeValidator, Field
 
 from responses_tap.protocol.findings import Severity
-from responses_tap.stream.model import Headers
+from responses_tap.stream.columns import Headers
 
 _LONGEST_NS = 10**18
 """Some 31 years."""
@@ -40,11 +40,11 @@ def _text(value: object) -> object:
     return value.decode() if isinstance(value, bytes) else value
 
 
-type Count = Annotated[int, Field(ge=0, le=_MOST_COUNTED)]
-type Nanoseconds = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
+type CountColumn = Annotated[int, Field(ge=0, le=_MOST_COUNTED)]
+type NanosecondsColumn = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
 """A time in a stream, which may lie before what it is counted from."""
-type _Headers = Annotated[Headers, BeforeValidator(_headers)]
-type _Body = Annotated[str | None, BeforeValidator(_text)]
+type HeadersColumn = Annotated[Headers, BeforeValidator(_headers)]
+type BodyColumn = Annotated[str, BeforeValidator(_text)]
 
 _MOST = 2**63 - 1
 
@@ -65,15 +65,15 @@ class ChunkRow(NamedTuple):
     """A piece of a response's body as it arrived."""
 
     stream: int
-    n: Count
+    n: CountColumn
     """0-based in its stream."""
-    at_ns: Nanoseconds
+    at_ns: NanosecondsColumn
     """Arrival, nanoseconds since the stream's `started_at`."""
-    wire_size: Count
+    wire_size: CountColumn
     """Bytes on the wire, still content-encoded."""
-    offset: Count
+    offset: CountColumn
     """Where it begins in the decoded body, bytes."""
-    size: Count
+    size: CountColumn
     """Bytes of the decoded body that it brought."""
 
 
@@ -81,12 +81,12 @@ class EventRow(NamedTuple):
     """One frame of a stream. The fields from `type` on are None where the frame is no event."""
 
     stream: int
-    n: Count
+    n: CountColumn
     """0-based number of the frame in the body."""
-    position: Count | None
+    position: CountColumn | None
     """0-based number of the event in its response; None for comments, `[DONE]` and a cut tail."""
-    at_ns: Nanoseconds
-    chunk: Count
+    at_ns: NanosecondsColumn
+    chunk: CountColumn
     """The `n` of the chunk that completed it."""
     type: str | None
     sequence_number: int | None
@@ -94,7 +94,7 @@ class EventRow(NamedTuple):
     content_index: int | None
     summary_index: int | None
     item_id: str | None
-    response: Count
+    response: CountColumn
     """Which response of the body it is in, 0-based; what is no event is in that of the event before it."""
     raw: bytes
     """The frame as it arrived, after content-decoding."""
@@ -106,81 +106,6 @@ def bare_event(stream: int, n: int, at_ns: int, chunk: int, raw: bytes, response
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRow:
-    """One request and its streamed answer. Times that end in `_ns`: nanoseconds since `started_at`."""
-
-    id: int
-    method: str
-    url: str
-    host: str
-    route: str
-    """`sse` or `websocket`."""
-    http_version: str
-    model: str | None
-    request_headers: _Headers
-    """Secrets masked."""
-    request_body: _Body
-    """Secrets masked; None in rows of `Recording.streams`, which leaves the bodies in the file."""
-    status: int | None
-    response_headers: _Headers
-    content_encoding: str | None
-    response_id: str | None
-    started_at: str
-    """ISO 8601, UTC, microseconds: the wall clock at the request."""
-    first_byte_ns: Nanoseconds | None
-    first_event_ns: Nanoseconds | None
-    """When the first event had arrived, as far as events have come."""
-    last_byte_ns: Nanoseconds | None
-    end_ns: Nanoseconds | None
-    state: str
-    """open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error."""
-    ended_by: str | None
-    """server, client, network, recorder or unknown; None while open."""
-    end_reason: str | None
-    attempt: int
-    """The SDK's retry count, 0 for the first try."""
-    event_count: Count
-    """Events so far. While the stream is open, comments count too."""
-    input_tokens: int | None
-    output_tokens: int | None
-    wire_size: Count | None
-    """Bytes of the body on the wire, None while open."""
-    shape: str | None
-    """Fingerprint of the sequence of event types, runs folded."""
-    source: str
-    """`captured`, or what it was imported from."""
-    mark: str | None
-    note: str | None
-    response_body: bytes | None
-    """An answer that is no event stream, content-decoded; None in rows of `Recording.streams`."""
-    socket: int | None
-    """The WebSocket that it came over, None for a stream of its own connection."""
-    socket_ns: Nanoseconds | None
-    """`started_at` in nanoseconds since the socket's."""
-    continues: int | None
-    """The stream whose response a client took up again here (`starting_after`)."""
-    retry_of: int | None
-    """The stream of the attempt before this one."""
-    rules: str | None
-    """The version of the rules behind the verdict, None where there is no verdict."""
-    profile: str | None
-    errors: Count
-    warnings: Count
-    notes: Count
-    first_code: str | None
-
-    @property
-    def links(self) -> list[str]:
-        """What it has to do with others, in words."""
-        links = (
-            ("over WebSocket", self.socket),
-            ("goes on with stream", self.continues),
-            ("another attempt of stream", self.retry_of),
-        )
-        return [f"{words} {other}" for words, other in links if other is not None]
-
-
-@dataclass(frozen=True, slots=True)
 class SocketRow:
     """One WebSocket. Its responses are streams; the times of those begin with them."""
 
@@ -188,13 +113,13 @@ class SocketRow:
     url: str
     host: str
     http_version: str
-    request_headers: _Headers
+    request_headers: HeadersColumn
     """Of the handshake, secrets masked."""
     status: int | None
-    response_headers: _Headers
+    response_headers: HeadersColumn
     started_at: str
     """ISO 8601, UTC, microseconds: the wall clock at the handshake."""
-    end_ns: Nanoseconds | None
+    end_ns: NanosecondsColumn | None
     """When it was closed, nanoseconds since `started_at`; None while it is open."""
     ended_by: str | None
     end_reason: str | None
@@ -209,11 +134,11 @@ class FindingColumns(TypedDict):
     code: str
     name: str
     severity: Annotated[Severity, Field(strict=False)]
-    position: Count | None
+    position: CountColumn | None
     text: str
     scope: Annotated[dict[str, int], BeforeValidator(_json)]
     missing: str | None
     count: Annotated[int, Field(ge=1, le=_MOST_COUNTED)]
     evidence: Annotated[list[int], BeforeValidator(_json)]
-    response: Count
+    response: CountColumn
     fields: Annotated[tuple[str, ...], Field(strict=False), BeforeValidator(_json)]

@@ -13,10 +13,9 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-type Text = Callable[["Filtered"], str | None]
-type Number = Callable[["Filtered"], float | None]
+from responses_tap.stream.columns import COLUMNS, Column
 
 
 class FilterError(ValueError):
@@ -32,75 +31,47 @@ class FilterError(ValueError):
         return f"at {self.position + 1}: expected {self.expected}"
 
 
-class Filtered(Protocol):
-    """What a filter looks at in a stream; `StreamRow` has it, and what the terminal UI keeps of one."""
-
-    @property
-    def id(self) -> int: ...  # noqa: D102
-    @property
-    def model(self) -> str | None: ...  # noqa: D102
-    @property
-    def url(self) -> str: ...  # noqa: D102
-    @property
-    def host(self) -> str: ...  # noqa: D102
-    @property
-    def route(self) -> str: ...  # noqa: D102
-    @property
-    def status(self) -> int | None: ...  # noqa: D102
-    @property
-    def state(self) -> str: ...  # noqa: D102
-    @property
-    def ended_by(self) -> str | None: ...  # noqa: D102
-    @property
-    def response_id(self) -> str | None: ...  # noqa: D102
-    @property
-    def first_byte_ns(self) -> int | None: ...  # noqa: D102
-    @property
-    def end_ns(self) -> int | None: ...  # noqa: D102
-    @property
-    def event_count(self) -> int | None: ...  # noqa: D102
-    @property
-    def errors(self) -> int: ...  # noqa: D102
-    @property
-    def warnings(self) -> int: ...  # noqa: D102
-    @property
-    def notes(self) -> int: ...  # noqa: D102
-
-
 class Field(NamedTuple):
-    """What a term can ask about; neither `text` nor `number`: the codes of the findings."""
+    """What a term can ask about."""
 
     meaning: str
-    text: Text | None = None
-    number: Number | None = None
+    column: Column | None = None
+    """The field of a stream's row; None: the codes of its findings."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers, which are compared; else they are texts."""
+        return self.column is not None and self.column.is_number
+
+    @property
+    def unit(self) -> float:
+        """By what the row's number is divided: a time stands there in nanoseconds, and is asked for in seconds."""
+        return 1e9 if self.column is not None and self.column.name.endswith("_ns") else 1
+
+    def text(self, row: object) -> str:
+        """The text of a row."""
+        assert self.column is not None
+        return getattr(row, self.column.name) or ""
+
+    def number(self, row: object) -> float | None:
+        """The number of a row."""
+        assert self.column is not None
+        number = getattr(row, self.column.name)
+        return None if number is None else number if self.unit == 1 else number / self.unit
 
 
-def _seconds(ns: int | None) -> float | None:
-    return None if ns is None else ns / 1e9
+def _fields() -> Iterator[tuple[str, Field]]:
+    for column in COLUMNS.values():
+        if column.filter:
+            name, _, meaning = column.filter.partition(": ")
+            yield name, Field(meaning, column)
+    yield "code", Field("the code of a finding")
 
 
-FIELDS = {
-    "id": Field("the stream's number", number=lambda row: row.id),
-    "model": Field("the model", text=lambda row: row.model),
-    "host": Field("host and port of the API", text=lambda row: row.host),
-    "url": Field("the URL of the request", text=lambda row: row.url),
-    "route": Field("sse or websocket", text=lambda row: row.route),
-    "status": Field("the HTTP status", number=lambda row: row.status),
-    "state": Field(
-        "open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error",
-        text=lambda row: row.state,
-    ),
-    "ended_by": Field("server, client, network, recorder or unknown", text=lambda row: row.ended_by),
-    "response_id": Field("the response's id", text=lambda row: row.response_id),
-    "first": Field("seconds until the first byte", number=lambda row: _seconds(row.first_byte_ns)),
-    "took": Field("seconds until the end", number=lambda row: _seconds(row.end_ns)),
-    "events": Field("how many events", number=lambda row: row.event_count),
-    "errors": Field("how many errors", number=lambda row: row.errors),
-    "warnings": Field("how many warnings", number=lambda row: row.warnings),
-    "notes": Field("how many notes", number=lambda row: row.notes),
-    "code": Field("the code of a finding"),
-}
+FIELDS = dict(_fields())
 """Every field by its name."""
+WORDS = ("model", "url", "response_id", "code")
+"""The fields in which a word is looked for."""
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ":": operator.eq,
@@ -118,7 +89,6 @@ _PLAIN = re.compile(r"[\w.*?/@+:<>=\[\]()#%&-]+", re.ASCII)
 """Text that needs no quotes."""
 _KEPT = 256
 """Texts of which a term remembers whether they fit."""
-_IN_WORDS: tuple[Text, ...] = (lambda row: row.model, lambda row: row.url, lambda row: row.response_id)
 
 
 @dataclass(frozen=True)
@@ -139,28 +109,34 @@ class Term:
             values = _quoted(self.values[0]) + values[len(_written(self.values[0])) :]
         return f"{'-' * self.negated}{self.field}{self.operator}{values}"
 
-    def matches(self, row: Filtered, codes: Collection[str]) -> bool:
+    def matches(self, row: object, codes: Collection[str]) -> bool:
         """Whether a stream with findings of these codes meets it."""
         return self._holds(row, codes) is not self.negated
 
-    def _holds(self, row: Filtered, codes: Collection[str]) -> bool:
-        if not self.field:
-            return any(map(self._fits, (*[read(row) or "" for read in _IN_WORDS], *codes)))
-        field = FIELDS[self.field]
-        if field.number is not None:
+    def _holds(self, row: object, codes: Collection[str]) -> bool:
+        names = (self.field,) if self.field else WORDS
+        return any(self._holds_in(FIELDS[name], row, codes) for name in names)
+
+    def _holds_in(self, field: Field, row: object, codes: Collection[str]) -> bool:
+        if field.is_number:
             number, compare = field.number(row), _OPERATORS[self.operator]
-            return number is not None and any(compare(number, wanted) for wanted in self._numbers)
-        return any(map(self._fits, codes if field.text is None else (field.text(row) or "",)))
+            return number is not None and any(compare(number, wanted) for wanted in self.numbers)
+        return any(map(self._fits, codes if field.column is None else (field.text(row),)))
 
     @cached_property
-    def _numbers(self) -> list[float]:
+    def numbers(self) -> list[float]:
+        """The values of a field that is a number."""
         return [float(value) for value in self.values]
+
+    @property
+    def globs(self) -> list[str]:
+        """What a text must be one of: `*` stands for any characters, `?` for one. A word may stand within it."""
+        return list(self.values) if self.field else [f"*{value}*" for value in self.values]
 
     @cached_property
     def _fits(self) -> Callable[[str], bool]:
         """Whether a text is one of the values. Most streams share their model, their URL and their codes."""
-        around = "" if self.field else "*"
-        globs = [f"{around}{value}{around}".replace("[", "[[]") for value in self.values]
+        globs = [glob.replace("[", "[[]") for glob in self.globs]
         patterns = [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in globs]
         return lru_cache(_KEPT)(lambda text: any(pattern.match(text) for pattern in patterns))
 
@@ -177,13 +153,13 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self.terms)
 
-    def early(self, row: Filtered, known: Collection[str]) -> bool | None:
+    def early(self, row: object, known: Collection[str]) -> bool | None:
         """Whether it will let a stream pass of which only these fields are known; None where that is open."""
         if any(term.field in known and not term.matches(row, ()) for term in self.terms):
             return False
         return True if all(term.field in known for term in self.terms) else None
 
-    def matches(self, row: Filtered, codes: Collection[str]) -> bool:
+    def matches(self, row: object, codes: Collection[str]) -> bool:
         """Whether it lets a stream pass whose findings have these codes."""
         return all(term.matches(row, codes) for term in self.terms)
 
@@ -219,7 +195,7 @@ def _next(text: str, at: int) -> int:
 def _check_field(name: str, operator_: str, at: int) -> None:
     if name not in FIELDS:
         raise FilterError(at, f"a field ({', '.join(FIELDS)}), or quotes around the word")
-    if operator_ != ":" and FIELDS[name].number is None:
+    if operator_ != ":" and not FIELDS[name].is_number:
         raise FilterError(at + len(name), f"{name}: (only numbers are compared)")
 
 
@@ -236,7 +212,7 @@ def _values(text: str, at: int, name: str) -> tuple[tuple[str, ...], int]:
 
 
 def _value(text: str, at: int, name: str) -> tuple[str, int]:
-    is_number = bool(name) and FIELDS[name].number is not None
+    is_number = bool(name) and FIELDS[name].is_number
     if text.startswith('"', at) and not is_number:
         quoted = _QUOTED.match(text, at)
         if quoted is None:

@@ -1,15 +1,13 @@
 """What a stream consists of, whether it is being recorded, comes out of a recording or out of a file of any format."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import Frame
 from responses_tap.stream import values
-
-type Headers = tuple[tuple[str, str], ...]
-"""The headers of a message in their order, names as sent."""
+from responses_tap.stream.columns import COLUMNS, Headers
 
 STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
 ENDED_BY = ("server", "client", "network", "recorder", "unknown")
@@ -59,15 +57,15 @@ class Chunk(NamedTuple):
 
 def _typed(facts: "Request | Response | Ending") -> None:
     """Make texts storable; ValueError where a fact is of another type than it must be."""
-    for field in fields(facts):
-        value = getattr(facts, field.name)
-        if field.name == "headers":
+    for fact in fields(facts):
+        value = getattr(facts, fact.name)
+        if fact.name == "headers":
             value = tuple((values.text(name), values.text(text)) for name, text in value)
-        elif field.name == "at_ns":
+        elif fact.name == "at_ns":
             values.optional_count(value)
-        elif isinstance(value, str) or field.type in (str, str | None):
+        elif isinstance(value, str) or fact.type in (str, str | None):
             value = values.optional_text(value)
-        object.__setattr__(facts, field.name, value)
+        object.__setattr__(facts, fact.name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +149,18 @@ class Stream:
     """What it does not show of the stream: some rules cannot be asked then."""
     remark: str = ""
     """How it was read, where that does not go without saying."""
-    mark: str | None = None
-    """What a user marked it with, and noted down about it."""
-    note: str | None = None
-
-    def __post_init__(self) -> None:
-        values.optional_text(self.mark)
-        values.optional_text(self.note)
+    carried: Mapping[str, str | None] = field(default_factory=dict)
+    """What a user said of it, by column: it has been marked, say, or a note was made about it."""
 
     @property
     def is_cut(self) -> bool:
         """Whether the server is not to blame for a missing end: somebody else ended it, or it still goes on."""
         return self.ending.ended_by in ("client", "recorder", "unknown") or self.ending.state == "open"
+
+
+def carried(facts: Mapping[str, Any]) -> dict[str, str | None]:
+    """What a file of our own says of the columns that are carried; ValueError where one is no text."""
+    return {name: values.optional_text(facts.get(name)) for name, column in COLUMNS.items() if column.carried}
 
 
 class Skipped(NamedTuple):

@@ -4,18 +4,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from responses_tap.privacy.masks import MASK
 from responses_tap.privacy.personal import find_personal
 from responses_tap.privacy.rewriting import Path, delta_texts
 from responses_tap.protocol.events import parse
+from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap_viewer.exporting.leaks import named
 from responses_tap_viewer.exporting.redaction import Content, is_text
 from responses_tap_viewer.streams import JudgedStream, UnusableInput
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 _NAMED = 3
 """Places that are named beside the first."""
@@ -107,20 +105,19 @@ def _event_texts(stream: JudgedStream) -> Iterator[_PlacedText]:
         yield f"the text of the {text.type} events", text.path, whole
 
 
-def _row_texts(row: "StreamRow | None") -> Iterator[_PlacedText]:
+def _row_texts(row: StreamRow | None) -> Iterator[_PlacedText]:
     if row is None:
         return
-    for place, text in (
-        ("the URL", row.url),
-        ("the reason of the end", row.end_reason),
-        ("the mark", row.mark),
-        ("the note", row.note),
-    ):
-        yield place, (), text or ""
-    for side, headers in (("request", row.request_headers), ("response", row.response_headers)):
-        yield from ((f"the {side} header {name}", (), value) for name, value in headers)
-    for place, body in (("the request body", row.request_body or ""), ("the response body", row.response_body or b"")):
-        yield from ((place, path, text) for path, text in _texts_of(body))
+    for column in COLUMNS.values():
+        value = getattr(row, column.name) if column.words else None
+        if not value:
+            continue
+        if column.is_headers:
+            yield from ((f"{column.words} {header}", (), text) for header, text in value)
+        elif column.is_body:
+            yield from ((column.words, path, text) for path, text in _texts_of(value))
+        else:
+            yield column.words, (), value
 
 
 def _texts_of(body: str | bytes) -> Iterator[tuple[Path, str]]:

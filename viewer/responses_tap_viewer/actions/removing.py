@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from responses_tap.store import StreamRow
 from responses_tap.store.writer import Writer
+from responses_tap.stream.columns import StreamRow
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
 

@@ -18,6 +18,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.websocket_checker import Turn
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checker_for, judged
 from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
 from responses_tap_viewer.checking.turns import Turns
@@ -40,7 +41,7 @@ from responses_tap_viewer.streams import (
 )
 
 if TYPE_CHECKING:
-    from responses_tap.store import Recording, StreamRow
+    from responses_tap.store import Recording
 
 _MUCH_BYTES = 32 << 20
 """From so many bytes in several files on, starting more processes pays."""
@@ -160,11 +161,11 @@ class Recorded:
         self._joined = joined
         self._turns = Turns(recording)
 
-    def stream(self, row: "StreamRow") -> Stream:
+    def stream(self, row: StreamRow) -> Stream:
         """A stream, with its frames."""
         return stream_of(row, (TimedFrame(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id)))
 
-    def check(self, row: "StreamRow", profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "EventLines"]:
+    def check(self, row: StreamRow, profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "EventLines"]:
         """Check a stream; the finished checker, and where its events stand."""
         # A list's rows come without their headers, which name the type of the content.
         stream = self.stream(self._recording.stream(row.id) or row)
@@ -281,7 +282,7 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
         yield from (UnusableInput("", str(error)) for error in recording.damaged.values())
 
 
-def _check_row(source: str, recorded: Recorded, row: "StreamRow", options: Options) -> Iterator[Checked]:
+def _check_row(source: str, recorded: Recorded, row: StreamRow, options: Options) -> Iterator[Checked]:
     profile, why, _ = _profile(options, recorded.stream(row))
     checker, lines = recorded.check(row, profile, resumed=options.resumed)
     eventless = Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile, why)

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn, judge_again
+from responses_tap.stream.columns import StreamRow
 
 if TYPE_CHECKING:
-    from responses_tap.store import Recording, StreamRow
+    from responses_tap.store import Recording
 
 
 class Turns:
@@ -16,7 +17,7 @@ class Turns:
         self._judged: tuple[int | None, str] = (None, "")
         self._turns: dict[int, Turn] = {}
 
-    def of(self, row: "StreamRow", profile: str) -> Turn:
+    def of(self, row: StreamRow, profile: str) -> Turn:
         """The response of a stream that came over a socket, with all its messages; not finished yet."""
         assert row.socket is not None
         if self._judged != (row.socket, profile):

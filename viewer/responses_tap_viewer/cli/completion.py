@@ -6,15 +6,12 @@ Runs while a user types: what cannot be read completes to nothing, silently.
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from responses_tap.escaping import shorten
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
+from responses_tap.stream.columns import StreamRow
 
 type _ShellComplete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -76,7 +73,7 @@ def terms(incomplete: str) -> list[CompletionItem]:
     start = term.removeprefix("-")
     lead = f"{before}{space}{term[: len(term) - len(start)]}"
     return [
-        CompletionItem(f"{lead}{name}{'>' if field.number else ':'}", help=field.meaning)
+        CompletionItem(f"{lead}{name}{'>' if field.is_number else ':'}", help=field.meaning)
         for name, field in FIELDS.items()
         if name.startswith(start)
     ]
@@ -98,7 +95,7 @@ def _files(incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="file")]
 
 
-def _about(row: "StreamRow") -> str:
+def _about(row: StreamRow) -> str:
     """What a shell shows beside a stream. It reads that by lines and tabs, and prints it as it is."""
     return shorten(" · ".join(filter(None, (row.model, row.state, row.first_code))))
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from responses_tap.privacy.masks import MASK
 from responses_tap.protocol.events import Event, parse
-from responses_tap.store import Recording, StreamRow
+from responses_tap.store import Recording
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import Entry
 from responses_tap_viewer.compare.compare import Comparison, Pair, compare
 from responses_tap_viewer.compare.outline import Step

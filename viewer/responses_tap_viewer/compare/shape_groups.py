@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 
-from responses_tap.store import Recording, StreamRow
+from responses_tap.store import Recording
+from responses_tap.stream.columns import StreamRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The last look before a stream leaves: what in it looks like a secret, and where; and how to mask it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from responses_tap.escaping import printable
 from responses_tap.privacy.looks import find_secrets
@@ -11,12 +11,10 @@ from responses_tap.privacy.masking import Masker
 from responses_tap.privacy.rewriting import delta_texts, rewrite
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
+from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.model import Entry
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import JudgedStream, UnusableInput
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 _MASKER = Masker(written=True)
 """What is masked here was in clear in the recording: its fingerprints are those of one run."""
@@ -100,34 +98,24 @@ def _starred(text: str) -> str:
     return "".join((*parts, text[at:]))
 
 
-def _in_row(row: "StreamRow") -> Iterator[Leak]:
+def _in_row(row: StreamRow) -> Iterator[Leak]:
     clean = _masked_row(row)
-    for name, place in (
-        ("url", "the URL"),
-        ("request_body", "the request body"),
-        ("response_body", "the response body"),
-        ("end_reason", "the reason of the end"),
-        ("note", "the note"),
-    ):
-        if getattr(row, name) != getattr(clean, name):
-            yield Leak(place, "by its name or its looks")
-    for name, side in (("request_headers", "request"), ("response_headers", "response")):
-        for (header, value), (_, other) in zip(getattr(row, name), getattr(clean, name), strict=True):
-            if value != other:
-                yield Leak(f"the {side} header {header}", "by its name or its looks")
+    for name, column in COLUMNS.items():
+        was, now = getattr(row, name), getattr(clean, name)
+        if column.is_headers:
+            for (header, value), (_, other) in zip(was, now, strict=True):
+                if value != other:
+                    yield Leak(f"{column.words} {header}", "by its name or its looks")
+        elif was != now:
+            yield Leak(column.words, "by its name or its looks")
 
 
-def _masked_row(row: "StreamRow") -> "StreamRow":
-    return replace(
-        row,
-        url=_MASKER.url(row.url),
-        request_headers=tuple(_MASKER.request_headers(row.request_headers)),
-        request_body=None if row.request_body is None else _MASKER.body(row.request_body),
-        response_headers=tuple(_MASKER.response_headers(row.response_headers)),
-        response_body=None if row.response_body is None else _masked_bytes(row.response_body),
-        end_reason=None if row.end_reason is None else _MASKER.text(row.end_reason),
-        note=None if row.note is None else _MASKER.text(row.note),
-    )
+def _masked_row(row: StreamRow) -> StreamRow:
+    written = {name: getattr(row, name) for name, column in COLUMNS.items() if column.words}
+    masks: dict[str, Any] = {
+        name: _MASKS.get(name, _MASKER.text)(value) for name, value in written.items() if value is not None
+    }
+    return replace(row, **masks)
 
 
 def _masked_bytes(body: bytes) -> bytes:
@@ -140,3 +128,13 @@ def named(entry: Entry) -> str:
         return f"frame {entry.n}"
     type_ = parse(entry.frame.data or b"").type
     return f"event {entry.position}{f' ({type_})' if type_ else ''}"
+
+
+_MASKS: dict[str, Callable[[Any], object]] = {
+    "url": _MASKER.url,
+    "request_headers": lambda headers: tuple(_MASKER.request_headers(headers)),
+    "request_body": _MASKER.body,
+    "response_headers": lambda headers: tuple(_MASKER.response_headers(headers)),
+    "response_body": _masked_bytes,
+}
+"""How secrets are masked in columns whose syntax is known; any other is a text."""

@@ -10,7 +10,6 @@ from dataclasses import replace
 from enum import StrEnum
 from itertools import product
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from responses_tap.privacy.letters import Letters
@@ -29,16 +28,14 @@ from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
+from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import Headers, Stream, TimedFrame
+from responses_tap.stream.model import Stream, TimedFrame
 from responses_tap.urls import split
 from responses_tap_viewer.exporting.structure import Structure
 from responses_tap_viewer.file_facts import stream_of
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.streams import JudgedStream, UnusableInput
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 
 class Content(StrEnum):
@@ -103,7 +100,7 @@ class _Text:
             return text if _WORDLIKE.fullmatch(text) else self._letters.filled(text)
         return self._letters.filled(text) if is_text(path, text) else text
 
-    def row(self, row: "StreamRow") -> "StreamRow":
+    def row(self, row: StreamRow) -> StreamRow:
         """The row with the values masked that are not known to be harmless."""
         return replace(
             row,
@@ -124,7 +121,7 @@ def is_text(path: Path, text: str) -> bool:
     return name not in _WORDS and not name.endswith("_id")
 
 
-def _checked(stream: JudgedStream, row: "StreamRow | None", frames: Iterable[Frame]) -> JudgedStream:
+def _checked(stream: JudgedStream, row: StreamRow | None, frames: Iterable[Frame]) -> JudgedStream:
     """The stream with these frames in place of its own (as many), and what is found in them under the same rules."""
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     asked = stream.row  # what was asked for decides which answer is right, and may be left out of what leaves
@@ -157,7 +154,7 @@ def _unworded(finding: Finding, content: Content) -> Finding:
     return replace(finding, text=re.sub(r"\{\w+\}", "…", RULES[finding.code].message), notes=[])
 
 
-def _without_bodies(row: "StreamRow", left: _Text | Structure) -> "StreamRow":
+def _without_bodies(row: StreamRow, left: _Text | Structure) -> StreamRow:
     """The row with the texts of its bodies replaced."""
     answer = row.response_body
     return replace(

@@ -8,7 +8,7 @@ compare alike.
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from responses_tap.privacy import vocabulary as known
@@ -17,12 +17,10 @@ from responses_tap.privacy.rewriting import LITERAL, Kind, Path
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.fields import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.protocol.grammar import ROWS
-from responses_tap.stream.model import ENDED_BY, STATES, Entry, Headers
+from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
+from responses_tap.stream.model import ENDED_BY, STATES, Entry
 from responses_tap.urls import split
 from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 _HOST = "host.invalid"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -93,32 +91,27 @@ class Structure:
             return self._word(() if users else path, text)
         return self._letters.filled(text) if users or not path else self._string(path, text)
 
-    def row(self, row: "StreamRow") -> "StreamRow":
+    def row(self, row: StreamRow) -> StreamRow:
         """The row without what tells who asked whom for what. Its answer's body is not looked at."""
-        return replace(
-            row,
-            method=row.method if row.method in known.METHODS else "",
-            url=self._url(row.url),
-            host=_HOST,
-            route=row.route if row.route in known.ROUTES else "sse",
-            http_version=row.http_version if row.http_version in known.HTTP_VERSIONS else "",
-            model=None,
-            request_headers=_headers(row.request_headers),
-            request_body=None,
-            status=row.status if row.status is None else min(max(row.status, _STATUSES.start), _STATUSES.stop - 1),
-            response_headers=_headers(row.response_headers),
-            content_encoding=_value("content-encoding", row.content_encoding or ""),
-            response_id=None if row.response_id is None else self._ids.id(row.response_id),
-            state=row.state if row.state in STATES else "truncated",
-            ended_by=row.ended_by if row.ended_by in ENDED_BY else None,
-            end_reason=row.end_reason if row.end_reason in ROWS else None,
-            input_tokens=None,
-            output_tokens=None,
-            shape=None,
-            source=next((way for way in (CAPTURED, EVENTS_ALONE) if row.source.endswith(way)), "imported"),
-            mark=None,
-            note=None,
-        )
+        dropped: dict[str, Any] = {column.name: None for column in COLUMNS.values() if column.private}
+        safe = {
+            "method": row.method if row.method in known.METHODS else "",
+            "url": self._url(row.url),
+            "host": _HOST,
+            "route": row.route if row.route in known.ROUTES else "sse",
+            "http_version": row.http_version if row.http_version in known.HTTP_VERSIONS else "",
+            "request_headers": _headers(row.request_headers),
+            "status": row.status if row.status is None else min(max(row.status, _STATUSES.start), _STATUSES.stop - 1),
+            "response_headers": _headers(row.response_headers),
+            "response_body": row.response_body,
+            "content_encoding": _value("content-encoding", row.content_encoding or ""),
+            "response_id": None if row.response_id is None else self._ids.id(row.response_id),
+            "state": row.state if row.state in STATES else "truncated",
+            "ended_by": row.ended_by if row.ended_by in ENDED_BY else None,
+            "end_reason": row.end_reason if row.end_reason in ROWS else None,
+            "source": next((way for way in (CAPTURED, EVENTS_ALONE) if row.source.endswith(way)), "imported"),
+        }
+        return replace(row, **dropped | safe)
 
     def _string(self, path: Path, text: str) -> str:
         name = path[-1]

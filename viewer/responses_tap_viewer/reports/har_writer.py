@@ -8,19 +8,16 @@ import base64
 from collections.abc import Sequence
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from responses_tap.formats.har import CUSTOM, CUSTOM_VERSION
-from responses_tap.stream.model import Headers
+from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
 from responses_tap.urls import split
 from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.over_sse import over_sse
 from responses_tap_viewer.reports.json_report import dumps
 from responses_tap_viewer.streams import JudgedStream
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 _UNKNOWN = -1
 """HAR's number for what is not known."""
@@ -53,7 +50,7 @@ def _entry(stream: JudgedStream) -> dict[str, Any]:
     }
 
 
-def _request(row: "StreamRow | None") -> dict[str, Any]:
+def _request(row: StreamRow | None) -> dict[str, Any]:
     if row is None:
         return {"method": "POST", "url": _NO_URL, **_message("", ()), "queryString": [], "bodySize": _UNKNOWN}
     query = parse_qsl(split(row.url).query, keep_blank_values=True)
@@ -115,8 +112,7 @@ def _custom(stream: JudgedStream) -> dict[str, Any]:
         "started_at": row.started_at if row else None,
         "live": row is not None and row.source.endswith(CAPTURED),
         "end": None if row is None else [row.state, row.ended_by, row.end_reason, row.end_ns],
-        "mark": row.mark if row else None,
-        "note": row.note if row else None,
+        **{column.name: getattr(row, column.name, None) for column in COLUMNS.values() if column.carried},
         "frames": [[entry.at_ns, entry.chunk] for entry in stream.entries],
         "chunks": [[chunk.at_ns, chunk.wire_size, chunk.offset, chunk.size] for chunk in stream.chunks],
     }

@@ -3,17 +3,15 @@
 import json
 from collections.abc import Sequence
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from responses_tap.escaping import json_document
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
+from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import UnusableInput
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 VERSION = 1
 
@@ -35,28 +33,14 @@ def check_report(results: Sequence[Checked | UnusableInput], profile: str) -> st
     )
 
 
-def stream_list(rows: "Sequence[StreamRow]") -> str:
+def stream_list(rows: Sequence[StreamRow]) -> str:
     """The streams of a recording, as `list` prints them."""
     return dumps([stream_summary(row) for row in rows])
 
 
-def stream_summary(row: "StreamRow") -> dict[str, Any]:
+def stream_summary(row: StreamRow) -> dict[str, Any]:
     """One stream in a line."""
-    return {
-        "id": row.id,
-        "started_at": row.started_at,
-        "model": row.model,
-        "route": row.route,
-        "status": row.status,
-        "state": row.state,
-        "ended_by": row.ended_by,
-        "response_id": row.response_id,
-        "events": row.event_count,
-        "error": row.errors,
-        "warning": row.warnings,
-        "note": row.notes,
-        "first_code": row.first_code,
-    }
+    return {column.listed: getattr(row, column.name) for column in COLUMNS.values() if column.listed}
 
 
 def finding_object(finding: Finding) -> dict[str, Any]:

@@ -5,12 +5,11 @@ What is from outside stands in code spans and fenced blocks, where nothing is li
 """  # noqa: D205
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from responses_tap.escaping import code_block, code_span, printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.stream.model import Headers
+from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.curl_script import command
 from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name
@@ -18,9 +17,6 @@ from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.streams import JudgedStream, UnusableInput
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 MOST = 65_536
 """Characters of a GitHub issue."""
@@ -148,7 +144,7 @@ def _fitting(rows: list[Row], most: int) -> list[str]:
     return lines
 
 
-def _messages(row: "StreamRow | None", most: int) -> Iterator[str]:
+def _messages(row: StreamRow | None, most: int) -> Iterator[str]:
     if row is None:
         return
     if row.url:

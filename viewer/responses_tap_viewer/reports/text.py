@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import click
 
@@ -10,12 +9,10 @@ from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import CUT, GLYPHS, OK, Row, render
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.streams import JudgedStream
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 WARNING = "! "
@@ -57,7 +54,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def list_lines(rows: "Iterable[StreamRow]") -> Iterator[str]:
+def list_lines(rows: Iterable[StreamRow]) -> Iterator[str]:
     """The streams of a recording, a line each."""
     yield f"{'id':>5}  {'time':<19} {'model':<22} {'status':>6} {'state':<11} {'events':>6}  verdict"
     for row in rows:
@@ -70,7 +67,7 @@ def list_lines(rows: "Iterable[StreamRow]") -> Iterator[str]:
         )
 
 
-def row_glyph(row: "StreamRow") -> str:
+def row_glyph(row: StreamRow) -> str:
     """The verdict on a recorded stream as one character."""
     if row.errors:
         return GLYPHS[Severity.ERROR]

@@ -4,17 +4,15 @@ import base64
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from responses_tap.formats.trace import VERSION, compact
 from responses_tap.protocol.checker import RULES_VERSION
+from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.model import Entry
 from responses_tap_viewer.file_facts import CAPTURED
 from responses_tap_viewer.reports.json_report import dumps, finding_object
 from responses_tap_viewer.streams import JudgedStream
-
-if TYPE_CHECKING:
-    from responses_tap.store import StreamRow
 
 
 def trace(streams: Sequence[JudgedStream]) -> str:
@@ -49,37 +47,15 @@ def _stream(stream: JudgedStream) -> dict[str, Any]:
     }
 
 
-def _recorded(row: "StreamRow") -> dict[str, Any]:
-    return {
-        "started_at": row.started_at,
-        "route": row.route,
-        "live": row.source.endswith(CAPTURED),
-        "request": {
-            "method": row.method,
-            "url": row.url,
-            "http_version": row.http_version,
-            "headers": row.request_headers,
-            **_body(row.request_body),
-        },
-        "response": {
-            "status": row.status,
-            "headers": row.response_headers,
-            "content_encoding": row.content_encoding,
-            **_body(row.response_body),
-        },
-        "model": row.model,
-        "response_id": row.response_id,
-        "state": row.state,
-        "ended_by": row.ended_by,
-        "end_reason": row.end_reason,
-        "end_ns": row.end_ns,
-        "attempt": row.attempt,
-        "retry_of": row.retry_of,
-        "continues": row.continues,
-        "socket": row.socket,
-        "mark": row.mark,
-        "note": row.note,
-    }
+def _recorded(row: StreamRow) -> dict[str, Any]:
+    known: dict[str, Any] = {"live": row.source.endswith(CAPTURED)}
+    for column in COLUMNS.values():
+        if column.trace:
+            group, dot, name = column.trace.rpartition(".")
+            value = getattr(row, column.name)
+            place = known.setdefault(group, {}) if dot else known
+            place.update(_body(value) if column.is_body else {name: value})
+    return known
 
 
 def _frame(entry: Entry) -> dict[str, Any]:

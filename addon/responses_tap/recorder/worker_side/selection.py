@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import cast
 
 from responses_tap.recorder.messages import Notice
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store.waiting import Value
-from responses_tap.stream.filters import Filtered, parse
+from responses_tap.stream.filters import parse
 
 _IN_REQUEST = ("url", "host", "route", "model")
 
@@ -24,7 +23,7 @@ class Selection:
     def verdict(self, columns: Mapping[str, Value]) -> bool | None:
         """Whether the request alone shows that its stream passes, or that it does not."""
         known = [name for name in _IN_REQUEST if columns.get(name) is not None]
-        return self._filter.early(cast("Filtered", SimpleNamespace(**columns)), known)
+        return self._filter.early(SimpleNamespace(**columns), known)
 
     def keep(self, stream: int) -> None:
         """Let a stream pass whatever comes of it."""

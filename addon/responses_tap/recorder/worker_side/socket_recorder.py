@@ -10,10 +10,11 @@ from responses_tap.recorder.messages import EndingMessage, RequestMessage, Respo
 from responses_tap.recorder.worker_side.body import EventBody
 from responses_tap.recorder.worker_side.http_columns import model_of, request_columns, response_columns
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
-from responses_tap.store import Recording, SocketRow, StreamRow
+from responses_tap.store import Recording, SocketRow
 from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
+from responses_tap.stream.columns import StreamRow
 
 _SHARED = ("url", "host", "http_version", "request_headers", "status", "response_headers")
 """What the handshake settles for all streams of a socket."""

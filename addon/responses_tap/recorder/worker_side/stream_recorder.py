@@ -29,11 +29,12 @@ from responses_tap.recorder.worker_side.http_columns import (
     response_state,
 )
 from responses_tap.recorder.worker_side.upload import Upload
-from responses_tap.store import ChunkRow, Recording, StreamRow
+from responses_tap.store import ChunkRow, Recording
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer, first_code
 from responses_tap.stream import model
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checker_for
 from responses_tap.urls import continued_response
 

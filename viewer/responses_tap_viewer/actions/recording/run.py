@@ -19,8 +19,9 @@ from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
 from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import EndedBy
-from responses_tap.store import RecordingError, StreamRow, open_recording
+from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
+from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.actions.recording.notices import NoticePipe, Recording, Warning  # noqa: A004 (as there)

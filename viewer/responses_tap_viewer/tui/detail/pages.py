@@ -7,8 +7,8 @@ from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
-from responses_tap.store import Recording, StreamRow
-from responses_tap.stream.model import Headers
+from responses_tap.store import Recording
+from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.timeline import GLYPHS, MISSING, Row
 from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
 from responses_tap_viewer.tui.detail.marks import marks

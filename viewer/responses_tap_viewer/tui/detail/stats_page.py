@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from responses_tap.store import ChunkRow, Recording, StreamRow
+from responses_tap.store import ChunkRow, Recording
+from responses_tap.stream.columns import StreamRow
 from responses_tap_viewer.tui.spans import Line
 
 _NS = 1e9

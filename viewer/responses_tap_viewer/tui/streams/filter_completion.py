@@ -21,8 +21,8 @@ def completions(text: str, summaries: Iterable[Summary]) -> list[str]:
     field, operator_, value = _parted(term)
     if not operator_:
         names = (name for name in FIELDS if term and name.startswith(term.lower()))
-        return [f"{start}{name}{':' if FIELDS[name].number is None else '>'}" for name in names]
-    if field not in FIELDS or FIELDS[field].number is not None:
+        return [f"{start}{name}{'>' if FIELDS[name].is_number else ':'}" for name in names]
+    if field not in FIELDS or FIELDS[field].is_number:
         return []
     values, comma, begun = value.rpartition(",")
     known = sorted({word for summary in summaries for word in _words(FIELDS[field], summary)})
@@ -44,7 +44,7 @@ def _parted(term: str) -> tuple[str, str, str]:
 
 
 def _words(field: Field, summary: Summary) -> Iterable[str]:
-    if field.text is None:
+    if field.column is None:
         return summary.codes
     word = field.text(summary)
     # What cannot be typed is not proposed: the line would show it as it is.

@@ -1,6 +1,7 @@
 """Holds the rows of a query to the types of its columns: a file may have been made by anybody."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, get_type_hints
 
@@ -20,8 +21,8 @@ class Misfit(ValueError):  # noqa: N818 - it is about the value
         """0-based, among the rows of the query."""
 
 
-class Columns:
-    """The columns of a query: their names, and their types as annotations have them."""
+class RowType:
+    """What a row of a query must be: its columns' names, and their types as annotations have them."""
 
     def __init__(self, table: str, types: dict[str, Any]) -> None:
         self.table = table
@@ -29,9 +30,14 @@ class Columns:
         self._types = types
 
     @classmethod
-    def of(cls, table: str, made: type, names: Iterable[str] | None = None) -> "Columns":
-        """The fields of a class, or those with these names, in that order."""
-        hints = get_type_hints(made, include_extras=True)
+    def of(
+        cls, table: str, made: type, types: Mapping[str, object] | None = None, names: Iterable[str] | None = None
+    ) -> "RowType":
+        """The fields of a class, or those with these names, in that order.
+
+        `types` has what the types stand for here that annotations name (`Count`): within their limits.
+        """
+        hints = get_type_hints(made, {**vars(sys.modules[made.__module__]), **(types or {})}, include_extras=True)
         return cls(table, hints if names is None else {name: hints[name] for name in names})
 
     def read(self, rows: Sequence[Row]) -> list[Row]:

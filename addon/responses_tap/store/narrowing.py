@@ -1,0 +1,94 @@
+"""A filter as SQL, as far as it can be: which streams it may let pass, so that no others are read.
+
+SQLite knows the case of ASCII alone, so a text in which anything else stands, and a value that isn't of its column's
+type, may pass: Python looks at what is read. What SQL leaves out, Python would, too.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from responses_tap.stream.columns import COLUMNS
+from responses_tap.stream.filters import FIELDS, WORDS, Field, Filter, Term
+
+_MOST_TERMS = 16
+_MOST_VALUES = 16
+_MOST_STARS = 4
+"""In a pattern: SQLite tries each star at each place of a text."""
+_LONGEST = 200
+_ASCII = "*[^\x01-~]*"
+"""A pattern that any text has a character of which isn't ASCII."""
+
+
+class _Condition(NamedTuple):
+    """A condition in SQL, which is true, false, or unknown to SQL, and the values for its marks."""
+
+    holds: str
+    """SQL that is 1 only where it is true; else 0."""
+    may_hold: str
+    """SQL that is 0 only where it is false; else 1."""
+    values: list[str | float]
+
+
+def sql_value(name: str) -> str:
+    """The SQL of a field of a stream's row."""
+    return COLUMNS[name].value or f"s.{name}"
+
+
+def narrow(wanted: Filter) -> tuple[str, list[str | float]]:
+    """A condition that every stream meets which the filter lets pass, and the values for its marks."""
+    conditions, values = ["1"], []
+    for term in wanted.terms[:_MOST_TERMS]:
+        if _is_simple(term):
+            condition = _either([_in_field(FIELDS[name], term) for name in ([term.field] if term.field else WORDS)])
+            conditions.append(f"NOT {condition.holds}" if term.negated else condition.may_hold)
+            values += condition.values
+    return " AND ".join(conditions), values
+
+
+def _is_simple(term: Term) -> bool:
+    texts = [] if term.field and FIELDS[term.field].is_number else term.globs
+    return len(term.values) <= _MOST_VALUES and all(
+        text.isascii() and "\0" not in text and len(text) <= _LONGEST and text.count("*") <= _MOST_STARS
+        for text in texts
+    )
+
+
+def _either(conditions: list[_Condition]) -> _Condition:
+    return _Condition(
+        f"({' OR '.join(condition.holds for condition in conditions)})",
+        f"({' OR '.join(condition.may_hold for condition in conditions)})",
+        [value for condition in conditions for value in condition.values],
+    )
+
+
+def _in_field(field: Field, term: Term) -> _Condition:
+    if field.column is None:
+        code = _text("f.code", term)
+        found = "EXISTS (SELECT 1 FROM findings f WHERE f.stream = s.id AND {})"
+        return _Condition(found.format(code.holds), found.format(code.may_hold), code.values)
+    value = sql_value(field.column.name)
+    return _number(value, field, term) if field.is_number else _text(f"coalesce({value}, '')", term)
+
+
+def _text(value: str, term: Term) -> _Condition:
+    is_plain = f"(typeof({value}) = 'text' AND length({value}) = length(CAST({value} AS BLOB)) AND {value} NOT GLOB ?)"
+    fits = " OR ".join([f"{value} LIKE ? ESCAPE '\\'"] * len(term.values))
+    return _Condition(f"({is_plain} AND ({fits}))", f"(NOT {is_plain} OR {fits})", [_ASCII, *map(_like, term.globs)])
+
+
+def _number(value: str, field: Field, term: Term) -> _Condition:
+    number = f"{value} / {field.unit}" if field.unit != 1 else value
+    operator = "=" if term.operator == ":" else term.operator
+    fits = " OR ".join([f"{number} {operator} ?"] * len(term.values))
+    case = f"CASE typeof({value}) WHEN 'integer' THEN {fits} WHEN 'null' THEN 0"
+    return _Condition(f"({case} ELSE 0 END)", f"({case} ELSE 1 END)", list(term.numbers))
+
+
+def _like(glob: str) -> str:
+    """The pattern of LIKE that fits what the glob does."""
+    return "".join(_characters(glob))
+
+
+def _characters(glob: str) -> Iterator[str]:
+    for character in glob:
+        yield {"*": "%", "?": "_"}.get(character) or (f"\\{character}" if character in "%_\\" else character)

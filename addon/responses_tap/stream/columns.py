@@ -1,0 +1,201 @@
+"""The columns of a stream: one table that the schema, the reader, filters, lists, exports and redaction read.
+
+It stands below all of them: filters, privacy and formats know nothing of SQLite. It imports next to nothing, because
+`--help` names the fields of a filter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+type Headers = tuple[tuple[str, str], ...]
+"""The headers of a message in their order, names as sent."""
+type Count = int
+"""From 0 on."""
+type Nanoseconds = int
+"""A time in a stream, which may lie before what it is counted from."""
+type Body = str
+"""A text that the file may have as bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """One request and its streamed response. Times that end in `_ns`: nanoseconds since `started_at`."""
+
+    id: int
+    method: str
+    url: str
+    host: str
+    route: str
+    """`sse` or `websocket`."""
+    http_version: str
+    model: str | None
+    request_headers: Headers
+    """Secrets masked. JSON in the file: a list of [name, value]."""
+    request_body: Body | None
+    """Secrets masked; None in rows of `Recording.streams`. A BLOB in the file if it was too large to be in memory."""
+    status: int | None
+    response_headers: Headers
+    content_encoding: str | None
+    response_id: str | None
+    started_at: str
+    """ISO 8601, UTC, microseconds: the wall clock at the request."""
+    first_byte_ns: Nanoseconds | None
+    first_event_ns: Nanoseconds | None
+    """When the first event had arrived, as far as events have come."""
+    last_byte_ns: Nanoseconds | None
+    end_ns: Nanoseconds | None
+    state: str
+    """open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error."""
+    ended_by: str | None
+    """server, client, network, recorder or unknown; None while open."""
+    end_reason: str | None
+    attempt: int
+    """The SDK's retry count, 0 for the first try."""
+    event_count: Count
+    """Events so far. While the stream is open, comments count too."""
+    input_tokens: int | None
+    output_tokens: int | None
+    wire_size: Count | None
+    """Bytes of the body on the wire, None while open."""
+    shape: str | None
+    """Fingerprint of the sequence of event types, runs folded."""
+    source: str
+    """`captured`, or what it was imported from."""
+    mark: str | None
+    note: str | None
+    response_body: bytes | None
+    """A response that is no event stream, content-decoded; None in rows of `Recording.streams`."""
+    socket: int | None
+    """The WebSocket that it came over, None for a stream of its own connection."""
+    socket_ns: Nanoseconds | None
+    """`started_at` in nanoseconds since the socket's."""
+    continues: int | None
+    """The stream whose response a client took up again here (`starting_after`)."""
+    retry_of: int | None
+    """The stream of the attempt before this one."""
+    rules: str | None
+    """The version of the rules behind the verdict, None where there is no verdict."""
+    profile: str | None
+    errors: Count
+    warnings: Count
+    notes: Count
+    first_code: str | None
+
+    @property
+    def links(self) -> list[str]:
+        """What it has to do with others, in words."""
+        links = (
+            ("over WebSocket", self.socket),
+            ("goes on with stream", self.continues),
+            ("another attempt of stream", self.retry_of),
+        )
+        return [f"{words} {other}" for words, other in links if other is not None]
+
+
+class Column(NamedTuple):
+    """What everybody needs to know of a field of `StreamRow`."""
+
+    name: str
+    sql: str = ""
+    """Its type in the table `streams`; empty where it isn't a column there."""
+    private: bool = False
+    """Whether it may say who asked whom for what: `--structure-only` drops it, unless it knows how to make it safe."""
+    words: str = ""
+    """What it is called where secrets and personal data are looked for in it: anybody may have written into it."""
+    filter: str = ""
+    """What a filter can ask of it: a field's name, a colon, its meaning. Empty where a filter cannot."""
+    listed: str = ""
+    """Its key in `list --format json`; empty where it isn't there."""
+    trace: str = ""
+    """Its place in an exported trace (`request.method`); empty where it isn't there."""
+    carried: bool = False
+    """Whether it is a user's own words, which trace and HAR carry from one recording to another."""
+    bulk: bool = False
+    """Whether lists of streams leave it in the file."""
+    since: str = ""
+    """The migration that added it, if that isn't the first: a file without that step lacks it, then it is None."""
+    value: str = ""
+    """The SQL of its value, where that isn't the column's alone: `s` is the stream, `v` its verdict."""
+
+    @property
+    def is_headers(self) -> bool:
+        """Whether it has the headers of a message."""
+        return self.name.endswith("_headers")
+
+    @property
+    def is_body(self) -> bool:
+        """Whether it has the body of a message."""
+        return self.name.endswith("_body")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number in SQLite, not a text or bytes."""
+        return self.sql.startswith("INTEGER") or self.value.startswith("coalesce(")
+
+
+_STATES = "open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error"
+_FIRST_EVENT = "(SELECT at_ns FROM events WHERE stream = s.id AND position IS NOT NULL ORDER BY n LIMIT 1)"
+# An open stream's last byte and events stand in no column, which would have to be rewritten with every batch.
+_LAST_BYTE = "coalesce(s.last_byte_ns, (SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))"
+_EVENTS = "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)"
+
+_TABLE = (
+    Column("id", "INTEGER", filter="id: the stream's number", listed="id"),
+    Column("method", "TEXT NOT NULL", private=True, trace="request.method"),
+    Column("url", "TEXT NOT NULL", True, "the URL", filter="url: the URL of the request", trace="request.url"),
+    Column("host", "TEXT NOT NULL", private=True, filter="host: host and port of the API"),
+    Column("route", "TEXT NOT NULL", filter="route: sse or websocket", listed="route", trace="route"),
+    Column("http_version", "TEXT NOT NULL", private=True, trace="request.http_version"),
+    Column("model", "TEXT", private=True, filter="model: the model", listed="model", trace="model"),
+    Column("request_headers", "TEXT NOT NULL", True, "the request header", trace="request.headers", bulk=True),
+    Column("request_body", "ANY", True, "the request body", trace="request.body", bulk=True),
+    Column("status", "INTEGER", filter="status: the HTTP status", listed="status", trace="response.status"),
+    Column("response_headers", "TEXT", True, "the response header", trace="response.headers", bulk=True),
+    Column("content_encoding", "TEXT", private=True, trace="response.content_encoding"),
+    Column(
+        "response_id",
+        "TEXT",
+        private=True,
+        filter="response_id: the response's id",
+        listed="response_id",
+        trace="response_id",
+    ),
+    Column("started_at", "TEXT NOT NULL", listed="started_at", trace="started_at"),
+    Column("first_byte_ns", "INTEGER", filter="first: seconds until the first byte"),
+    Column("first_event_ns", value=_FIRST_EVENT),
+    Column("last_byte_ns", "INTEGER", value=_LAST_BYTE),
+    Column("end_ns", "INTEGER", filter="took: seconds until the end", trace="end_ns"),
+    Column("state", "TEXT NOT NULL", filter=f"state: {_STATES}", listed="state", trace="state"),
+    Column(
+        "ended_by",
+        "TEXT",
+        filter="ended_by: server, client, network, recorder or unknown",
+        listed="ended_by",
+        trace="ended_by",
+    ),
+    Column("end_reason", "TEXT", words="the reason of the end", trace="end_reason"),
+    Column("attempt", "INTEGER NOT NULL", trace="attempt"),
+    Column("event_count", "INTEGER", filter="events: how many events", listed="events", value=_EVENTS),
+    Column("input_tokens", "INTEGER", private=True),
+    Column("output_tokens", "INTEGER", private=True),
+    Column("wire_size", "INTEGER"),
+    Column("shape", "TEXT", private=True),
+    Column("source", "TEXT NOT NULL", private=True),
+    Column("mark", "TEXT", True, "the mark", trace="mark", carried=True),
+    Column("note", "TEXT", True, "the note", trace="note", carried=True),
+    Column("response_body", "BLOB", True, "the response body", trace="response.body", bulk=True),
+    Column("socket", "INTEGER", trace="socket", since="m002_sockets"),
+    Column("socket_ns", "INTEGER", since="m002_sockets"),
+    Column("continues", "INTEGER", trace="continues", since="m002_sockets"),
+    Column("retry_of", "INTEGER", trace="retry_of", since="m002_sockets"),
+    Column("rules", value="v.rules"),
+    Column("profile", value="v.profile"),
+    Column("errors", filter="errors: how many errors", listed="error", value="coalesce(v.error, 0)"),
+    Column("warnings", filter="warnings: how many warnings", listed="warning", value="coalesce(v.warning, 0)"),
+    Column("notes", filter="notes: how many notes", listed="note", value="coalesce(v.note, 0)"),
+    Column("first_code", listed="first_code", value="v.first_code"),
+)
+COLUMNS = {column.name: column for column in _TABLE}
+"""Every field of `StreamRow`, in its order, by name."""
