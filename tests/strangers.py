@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.conftest import RECORDINGS
 
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import JudgedStream, find_stream
+from responses_tap_viewer.streams import find_stream
 
 GOOD = RECORDINGS / "clean/text.sse"
 BAD = RECORDINGS / "broken/MD301-text-done-missing.sse"

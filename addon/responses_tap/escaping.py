@@ -8,6 +8,7 @@ import html as _html
 import json
 import re
 import shlex
+from math import isfinite
 
 SHORT = 60
 """Characters of a text shown in a row."""
@@ -47,6 +48,24 @@ def terminal_line(line: str) -> str:
 def json_document(text: str) -> str:
     """A JSON document, with everything escaped that a terminal could be fooled by; its values stay what they are."""
     return _UNSAFE.sub(lambda match: "\n" if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
+
+
+def dumps(value: object) -> str:
+    """JSON as every command prints it: indented, readable text, one line end."""
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), indent=2, ensure_ascii=False)
+    return json_document(text) + "\n"
+
+
+def _finite(value: object) -> object:
+    """The value with null for each number that JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(member) for member in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def html(value: object) -> str:

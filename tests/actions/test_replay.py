@@ -11,9 +11,10 @@ import openai
 import pytest
 from tests.conftest import RECORDINGS
 
+from responses_tap.errors import UnusableInput
 from responses_tap_viewer.actions.playback import CHUNKINGS, Playback, playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
-from responses_tap_viewer.streams import UnusableInput, find_stream
+from responses_tap_viewer.streams import find_stream
 
 TEXT = RECORDINGS / "clean/text.sse"
 

@@ -15,12 +15,12 @@ from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.sse import decode
 from responses_tap.store import Recording, open_recording
 from responses_tap.stream.columns import StreamRow
-from responses_tap.stream.model import Entry, Stream
+from responses_tap.stream.model import Entry, JudgedStream, Stream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import JudgedStream, find_stream
+from responses_tap_viewer.streams import find_stream
 
 # A file of one response each: TR917's has two, and each is exported by itself.
 SAMPLES = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith("TR917")]
@@ -70,7 +70,7 @@ def facts(recording: Recording, row: StreamRow) -> list[object]:
     """All that is known of a stream but where it is from."""
     columns = {name: getattr(row, name) for name in StreamRow.__slots__ if name not in ("id", "source")}
     events = [event[1:] for event in recording.events(row.id)]
-    chunks = [chunk[1:] for chunk in recording.chunks(row.id)]
+    chunks = recording.chunks(row.id)
     return [columns, events, chunks, [finding.facts() for finding in recording.findings(row.id)]]
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, events_of
 
+from responses_tap.errors import UnusableInput
+from responses_tap.privacy.redaction import Content, redacted
 from responses_tap.protocol.sse import decode
-from responses_tap.stream.model import Entry
-from responses_tap_viewer.exporting.redaction import Content, redacted
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
+from responses_tap.stream.model import Entry, JudgedStream
 
 SAMPLES = [events_of(RECORDINGS / f"clean/{name}.sse") for name in ("text", "tool-call")]
 NAMES = ("type", "id", "status", "model", "usage", "metadata", "delta", "created_at", "item", "x", "output_tokens")

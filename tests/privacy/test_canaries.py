@@ -15,8 +15,8 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection
 
 from responses_tap.mitm.proxy import Proxy
+from responses_tap.privacy.redaction import Content, redacted
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
 

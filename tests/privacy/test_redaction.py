@@ -14,15 +14,15 @@ from tests.conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
 from tests.mutations import MUTATIONS, Event, Mutation, plant
 
 from responses_tap import check
+from responses_tap.privacy.redaction import Content, redacted
 from responses_tap.privacy.rewriting import Kind, rewrite
 from responses_tap.protocol.sse import decode
-from responses_tap.stream.model import Entry
+from responses_tap.stream.model import Entry, JudgedStream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import JudgedStream, find_stream
+from responses_tap_viewer.streams import find_stream
 
 REDUCED = (Content.NO_TEXT, Content.STRUCTURE)
 KEY = "sk-proj-abc0123456789abcdefghij"

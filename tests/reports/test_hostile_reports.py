@@ -16,7 +16,8 @@ from tests.strangers import BAD, LIVE, asked, written
 
 from responses_tap.errors import RecordingError
 from responses_tap.escaping import printable
-from responses_tap_viewer.streams import JudgedStream, find_stream
+from responses_tap.stream.model import JudgedStream
+from responses_tap_viewer.streams import find_stream
 
 
 def hostile(folder: Path) -> JudgedStream:

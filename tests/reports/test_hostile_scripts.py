@@ -16,10 +16,10 @@ import pytest
 from click.testing import CliRunner
 from tests.strangers import GOOD, LIVE, asked, reproduction, run, written
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import UnusableInput
 
 SHELLS = [pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell), reason=f"needs {shell}"))
           for shell in ("dash", "bash")]  # fmt: skip

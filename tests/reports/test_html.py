@@ -11,11 +11,12 @@ import pytest
 from tests.browser import CHROMIUM, Browser
 from tests.conftest import BROKEN, CLEAN, RECORDINGS
 
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.reports import html_page
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import JudgedStream, find_stream
+from responses_tap_viewer.streams import find_stream
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 STYLE = (Path(html_page.__file__).with_name("page") / "page.css").read_text()

@@ -16,13 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import RECORDINGS
 
+from responses_tap.errors import UnusableInput
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.playback import Playback, playback
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import JudgedStream, UnusableInput, find_stream
+from responses_tap_viewer.streams import find_stream
 
 pytest_plugins = ["pytester"]
 

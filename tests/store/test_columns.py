@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from tests.conftest import CLEAN
 
 from responses_tap.errors import RecordingError
+from responses_tap.privacy.leaks import find_leaks, masked
+from responses_tap.privacy.redaction import Content, redacted
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store import open_recording
 from responses_tap.store.narrowing import narrow
@@ -22,8 +24,6 @@ from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.filters import FIELDS, Filter, Term
 from responses_tap_viewer.actions.departure import personal_data
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.exporting.leaks import find_leaks, masked
-from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.importing import import_paths
 from responses_tap_viewer.streams import find_stream
 

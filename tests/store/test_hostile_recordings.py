@@ -21,13 +21,13 @@ from tests.conftest import RECORDINGS
 from tests.crafting import FORMER_STEP, INVALID_TEXT, columns, lead_in_circles, put, record, unguarded
 from tests.tui.conftest import opened
 
+from responses_tap.errors import UnusableInput
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.migrations import migrations
 from responses_tap.store.series import following, latest
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.actions.exporting import write_whole
 from responses_tap_viewer.cli import main
-from responses_tap_viewer.streams import UnusableInput
 
 TEXT = RECORDINGS / "clean/text.sse"
 

@@ -9,8 +9,8 @@ from tests.tui.conftest import GOOD, MEDIUM, NARROW, WIDE, Recorder, browsing, o
 from textual.command import CommandInput
 from textual.widgets import Static
 
+from responses_tap.errors import UnusableInput
 from responses_tap.stream.filters import FIELDS
-from responses_tap_viewer.streams import UnusableInput
 from responses_tap_viewer.tui.screens.help import HelpScreen
 
 

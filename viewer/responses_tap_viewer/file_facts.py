@@ -1,7 +1,7 @@
 """What a file tells of a stream beside its events, as columns of a stream's row; secrets masked."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -9,10 +9,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from responses_tap.coding import can_decode
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
-from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder import messages
 from responses_tap.recorder.worker_side.http_columns import (
@@ -24,13 +22,10 @@ from responses_tap.recorder.worker_side.http_columns import (
 from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import StreamRow
-from responses_tap.stream.model import ENDED_BY, STATES, Ending, Request, Response, Stream, TimedFrame
+from responses_tap.stream.model import Stream
+from responses_tap.stream.recorded import ways_of
 from responses_tap.urls import split
 
-CAPTURED = "captured"
-"""How the source of a stream ends whose bytes are as they came over the wire."""
-EVENTS_ALONE = "events alone"
-"""And of one whose frames were made for events that came without."""
 _MASKER = Masker(written=True)
 """What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
 
@@ -55,7 +50,7 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
         "model": model if isinstance(model, str) else None,
         "request_body": masker.body(request.body) if request.body else None,
         **imported.carried,
-        "source": ", ".join([f"imported from {path}", *_ways(imported)]),
+        "source": ", ".join([f"imported from {path}", *ways_of(imported)]),
     }
     if answer.status is not None:
         columns |= response_columns(messages.ResponseMessage(answer.status, list(answer.headers)), masker)
@@ -66,38 +61,6 @@ def socket_columns(columns: Mapping[str, Value]) -> dict[str, Value]:
     """What the row of a WebSocket says that is known by these columns of its one stream."""
     shared = ("url", "host", "http_version", "request_headers", "response_headers", "started_at")
     return {name: columns[name] for name in shared if name in columns}
-
-
-def _ways(imported: Stream) -> list[str]:
-    """In what respect the body is, or is not, as it came over the wire."""
-    return [CAPTURED] * imported.live + [EVENTS_ALONE] * (not imported.framed) + sorted(imported.lacks)
-
-
-def ways_of(source: str) -> set[str]:
-    """The same, out of what a row says of its source."""
-    ways = set()
-    known = {CAPTURED, EVENTS_ALONE, *Lack}
-    while (way := source.rpartition(", ")[2]) in known:
-        ways.add(way)
-        source = source.rpartition(", ")[0]
-    return ways | ({CAPTURED} if source.endswith(CAPTURED) else set())
-
-
-def stream_of(row: StreamRow, frames: Iterable[TimedFrame] = ()) -> Stream:
-    """A recorded stream, by what its row says; `frames` are those of its events."""
-    ways = ways_of(row.source)
-    # Nobody is to blame for what is missing in a body that could not be decoded.
-    ended_by = row.ended_by if can_decode(row.content_encoding) else "unknown"
-    return Stream(
-        frames,
-        request=Request(row.method, row.url, row.http_version, row.request_headers, row.request_body, row.started_at),
-        response=Response(row.status, row.response_headers, row.response_body),
-        ending=Ending(row.state if row.state in STATES else None, ended_by if ended_by in ENDED_BY else None),
-        framed=EVENTS_ALONE not in ways,
-        live=CAPTURED in ways,
-        socket=row.socket,
-        lacks=frozenset(lack for lack in Lack if lack in ways),
-    )
 
 
 def end_columns(imported: Stream, state: str, terminal: str | None) -> dict[str, Value]:

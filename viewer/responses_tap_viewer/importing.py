@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from responses_tap.errors import RecordingError
+from responses_tap.errors import RecordingError, UnusableInput
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
@@ -19,7 +19,6 @@ from responses_tap_viewer.streams import (
     InternalError,
     PassedOver,
     Remark,
-    UnusableInput,
     files_below,
     is_recording,
     is_there,

@@ -5,23 +5,22 @@ import sqlite3
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from responses_tap.errors import RecordingError
+from responses_tap.errors import RecordingError, UnusableInput
 from responses_tap.escaping import shorten
 from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.raw import SQLITE_MAGIC
 from responses_tap.formats.recognition import recognise
-from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import Entry, Request, Response, Skipped, Stream
+from responses_tap.stream.model import JudgedStream, Request, Response, Skipped, Stream
 
 if TYPE_CHECKING:
-    from responses_tap.store import ChunkRow, Recording
+    from responses_tap.store import Recording
     from responses_tap.stream.filters import Filter
 
 DEFAULT_RECORDING = Path("recordings/responses.db")
@@ -40,18 +39,6 @@ UNUSABLE = 2
 """The exit status for unusable input, as for wrong usage."""
 
 
-class UnusableInput(Exception):  # noqa: N818 - it is about the input, and the person's to mend
-    """A path or a name that leads to no stream; the message is one line: what, where, what to do."""
-
-    def __init__(self, source: str, message: str) -> None:
-        super().__init__(source, message)
-        self.source = source
-        self.message = message
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.message}".strip()
-
-
 class NoStream(UnusableInput):
     """A file that is something else."""
 
@@ -66,36 +53,6 @@ class PassedOver(UnusableInput):
 
 class Remark(PassedOver):
     """How a file was read."""
-
-
-@dataclass(slots=True)
-class JudgedStream:
-    """A stream that has been judged: its frames with their times, and what the checker found."""
-
-    source: str
-    """The path it comes from, as given."""
-    id: int | None = None
-    """Its id in the recording, None for a file."""
-    index: int | None = None
-    """Which response of the file was asked for, None for all of it."""
-    row: StreamRow | None = None
-    """What the recording knows beside the body; of a file, what it tells of request and answer, None where nothing."""
-    entries: list[Entry] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    chunks: "list[ChunkRow]" = field(default_factory=list)
-    remark: str = ""
-    """How its file was read, where that does not go without saying."""
-
-    @property
-    def name(self) -> str:
-        """How a person names it: the path, or `FILE.db#ID`."""
-        suffix = self.id if self.id is not None else self.index
-        return self.source if suffix is None else f"{self.source}#{suffix}"
-
-    @property
-    def body(self) -> bytes:
-        """The frames joined, byte for byte."""
-        return b"".join(entry.frame.raw for entry in self.entries)
 
 
 def default_recording() -> Path:
@@ -299,9 +256,8 @@ def _checked(path: Path, imported: Stream, profile: str) -> JudgedStream:
     if imported.request == Request() and imported.response == Response() and not imported.chunks:
         return stream
     # Most files have a body and nothing else: the modules of a recording are imported only for the others.
-    from responses_tap.store import ChunkRow
     from responses_tap_viewer.file_facts import file_row
 
     stream.row = file_row(path, imported, checker)
-    stream.chunks = [ChunkRow(0, n, *piece) for n, piece in enumerate(imported.chunks)]
+    stream.chunks = list(imported.chunks)
     return stream

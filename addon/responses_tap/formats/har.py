@@ -1,21 +1,46 @@
-"""HAR 1.2: the requests that a browser or a proxy has kept, some of whose answers are event streams."""
+"""HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/): what browsers and proxies keep, and open again.
+
+What HAR has no field for stands in `_responses_tap`, as the format provides for custom fields, so that what we have
+written is read as it was.
+"""
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
+from urllib.parse import parse_qsl
 
+from responses_tap.escaping import dumps
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.protocol.sse import decode
 from responses_tap.stream import values
-from responses_tap.stream.columns import Headers
-from responses_tap.stream.model import Chunk, Ending, Request, Response, Skipped, Stream, TimedFrame, carried
+from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
+from responses_tap.stream.model import (
+    Chunk,
+    Ending,
+    JudgedStream,
+    Request,
+    Response,
+    Skipped,
+    Stream,
+    TimedFrame,
+    carried,
+)
+from responses_tap.stream.over_sse import over_sse
+from responses_tap.stream.recorded import CAPTURED
+from responses_tap.urls import split
 
-CUSTOM = "_responses_tap"
+_CUSTOM = "_responses_tap"
 """The field of an entry in which our export keeps what HAR has no field for."""
-CUSTOM_VERSION = 1
+_CUSTOM_VERSION = 1
+_UNKNOWN = -1
+"""HAR's number for what is not known."""
+_NO_URL = "https://unknown.invalid/v1/responses"
+"""HAR requires a URL, even for a stream whose file has none."""
 _BODIES = "save the HAR with content"
 
 
@@ -34,7 +59,7 @@ def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
 
 def _read_entry(entry: dict[str, Any], place: str) -> Stream | Exchange | Skipped:
     try:
-        return _own(entry, place) if CUSTOM in entry else _exchange(entry, place)
+        return _own(entry, place) if _CUSTOM in entry else _exchange(entry, place)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return Skipped(place, f"is damaged ({type(error).__name__}: {error})", fault=True)
 
@@ -56,13 +81,13 @@ def _exchange(entry: dict[str, Any], place: str) -> Exchange | Skipped:
 
 def _own(entry: dict[str, Any], place: str) -> Stream:
     """A stream that our export wrote, with its times; ValueError where its body has been changed since."""
-    custom, answer = entry[CUSTOM], _response(entry["response"])
-    if custom["version"] != CUSTOM_VERSION:
-        raise ValueError(f"{CUSTOM} is of version {custom['version']!r}; this program reads {CUSTOM_VERSION}")
+    custom, answer = entry[_CUSTOM], _response(entry["response"])
+    if custom["version"] != _CUSTOM_VERSION:
+        raise ValueError(f"{_CUSTOM} is of version {custom['version']!r}; this program reads {_CUSTOM_VERSION}")
     body = _body(entry["response"]["content"]) or b""
     frames = list(decode([body])) if custom["frames"] else []
     if len(frames) != len(custom["frames"]):
-        raise ValueError(f"its body has {len(frames)} frames, {CUSTOM} times for {len(custom['frames'])}")
+        raise ValueError(f"its body has {len(frames)} frames, {_CUSTOM} times for {len(custom['frames'])}")
     times = [(values.optional_count(at_ns), values.optional_count(chunk)) for at_ns, chunk in custom["frames"]]
     taken = [TimedFrame(frame, *time, 1) for frame, time in zip(frames, times, strict=True)]
     return Stream(
@@ -112,3 +137,96 @@ def _headers(message: dict[str, Any]) -> Headers:
 def _ending(entry: dict[str, Any]) -> Ending:
     """A HAR tells when the answer was whole, not when its events came."""
     return Ending(at_ns=values.time_ns(entry.get("time"), 1e6))
+
+
+def write(streams: Sequence[JudgedStream]) -> str:
+    """The streams as the entries of one log."""
+    creator = {"name": "responses-tap", "version": version("responses-tap-core")}
+    return dumps(
+        {"log": {"version": "1.2", "creator": creator, "entries": [_written(over_sse(stream)) for stream in streams]}}
+    )
+
+
+def _written(stream: JudgedStream) -> dict[str, Any]:
+    row = stream.row
+    ends = [time for time in (row.end_ns, row.last_byte_ns) if time is not None] if row else []
+    took = max(ends, default=0) / 1e6
+    waited = min(took, (row.first_byte_ns or 0) / 1e6) if row else 0.0
+    return {
+        "startedDateTime": row.started_at if row else "1970-01-01T00:00:00Z",
+        "time": took,
+        "request": _written_request(row),
+        "response": _written_response(stream),
+        "cache": {},
+        "timings": {"send": 0, "wait": waited, "receive": took - waited},
+        "comment": "; ".join(f"{f.severity} {f.code} {f.name} at {f.position}" for f in stream.findings),
+        _CUSTOM: _custom(stream),
+    }
+
+
+def _written_request(row: StreamRow | None) -> dict[str, Any]:
+    if row is None:
+        return {"method": "POST", "url": _NO_URL, **_message("", ()), "queryString": [], "bodySize": _UNKNOWN}
+    query = parse_qsl(split(row.url).query, keep_blank_values=True)
+    body = row.request_body
+    posted = {} if body is None else {"postData": {"mimeType": _type(row.request_headers), "text": body}}
+    return {
+        "method": row.method,
+        "url": row.url or _NO_URL,
+        **_message(row.http_version, row.request_headers),
+        "queryString": [{"name": name, "value": value} for name, value in query],
+        **posted,
+        "bodySize": 0 if body is None else len(body.encode(errors="replace")),
+    }
+
+
+def _written_response(stream: JudgedStream) -> dict[str, Any]:
+    row = stream.row
+    status = (row.status or 0) if row else HTTPStatus.OK
+    headers = row.response_headers if row else ()
+    body = (row.response_body if row else None) or stream.body
+    return {
+        "status": status,
+        "statusText": HTTPStatus(status).phrase if status in HTTPStatus else "",
+        **_message(row.http_version if row else "", headers),
+        "content": {"size": len(body), "mimeType": _type(headers, stream), **_content(body)},
+        "redirectURL": "",
+        "bodySize": _UNKNOWN if row is None or row.wire_size is None else row.wire_size,
+    }
+
+
+def _message(http_version: str, headers: Headers) -> dict[str, Any]:
+    return {
+        "httpVersion": http_version,
+        "cookies": [],
+        "headers": [{"name": name, "value": value} for name, value in headers],
+        "headersSize": _UNKNOWN,
+    }
+
+
+def _type(headers: Headers, stream: JudgedStream | None = None) -> str:
+    """What the headers call the body; an event stream that they do not name is one all the same."""
+    unnamed = "text/event-stream" if stream is not None and stream.entries else "application/json"
+    return next((value for name, value in headers if name.lower() == "content-type"), unnamed)
+
+
+def _content(body: bytes) -> dict[str, str]:
+    # Not only what is no UTF-8: of text whose content-type names no charset, mitmproxy makes Latin-1.
+    if body.isascii():
+        return {"text": body.decode()}
+    return {"text": base64.b64encode(body).decode(), "encoding": "base64"}
+
+
+def _custom(stream: JudgedStream) -> dict[str, Any]:
+    row = stream.row
+    return {
+        "version": _CUSTOM_VERSION,
+        "request": row is not None and bool(row.url),
+        "answer": row is not None and row.status is not None,
+        "started_at": row.started_at if row else None,
+        "live": row is not None and row.source.endswith(CAPTURED),
+        "end": None if row is None else [row.state, row.ended_by, row.end_reason, row.end_ns],
+        **{column.name: getattr(row, column.name, None) for column in COLUMNS.values() if column.carried},
+        "frames": [[entry.at_ns, entry.chunk] for entry in stream.entries],
+        "chunks": [[chunk.at_ns, chunk.wire_size, chunk.offset, chunk.size] for chunk in stream.chunks],
+    }

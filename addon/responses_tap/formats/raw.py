@@ -2,13 +2,15 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from responses_tap.errors import UnusableInput
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.sse import Frame, decode, looks_like_events
-from responses_tap.stream.model import Stream, TimedFrame
+from responses_tap.stream.model import JudgedStream, Stream, TimedFrame
+from responses_tap.stream.over_sse import over_sse
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 _LOOK_AT = 64
@@ -25,6 +27,14 @@ def read(pieces: Iterator[bytes]) -> Stream:
     first = next(pieces, b"")
     frames = map(TimedFrame, decode(itertools.chain([first], pieces)))
     return Stream(sifted(frames, is_ours=_has_fields_alone(first)))
+
+
+def write(streams: Sequence[JudgedStream]) -> bytes:
+    """The one stream's body, byte for byte; UnusableInput where it has none."""
+    (stream,) = streams
+    if not stream.entries:
+        raise UnusableInput(stream.name, "has no event stream; --format md and json show its answer")
+    return over_sse(stream).body
 
 
 def _has_fields_alone(text: bytes) -> bool:

@@ -32,7 +32,7 @@ from responses_tap.store.rows import (
 )
 from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.filters import Filter
-from responses_tap.stream.model import Entry
+from responses_tap.stream.model import Chunk, Entry
 from responses_tap.stream.timeline import FOLDABLE, Delta
 
 type Parameters = Sequence[int | str | float] | dict[str, int]
@@ -233,10 +233,10 @@ class Recording:
         """Whether parts of an open stream's request body wait to be joined."""
         return bool(self._rows("SELECT 1 FROM uploads WHERE stream = ? LIMIT 1", stream_id))
 
-    def chunks(self, stream_id: int) -> list[ChunkRow]:
+    def chunks(self, stream_id: int) -> list[Chunk]:
         """The pieces in which the body arrived, in order."""
         sql = f"SELECT {_CHUNK_COLUMNS} FROM chunks WHERE stream = ? ORDER BY n"  # noqa: S608 (ours)
-        return [ChunkRow._make(row) for row in self._typed(_CHUNK, stream_id, sql, stream_id)]
+        return [Chunk._make(row) for row in self._typed(_CHUNK, stream_id, sql, stream_id)]
 
     def arrivals(self, stream_id: int, until_ns: int, parts: int) -> list[int]:
         """How many frames arrived in each of so many equal parts of the time from the stream's start to `until_ns`."""
@@ -406,12 +406,12 @@ _SKETCH = f"""
       CASE WHEN type IN ({", ".join(f"'{type_}'" for type_ in sorted(FOLDABLE))}) THEN NULL ELSE raw END
     FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?
 """  # noqa: S608 (ours)
-_CHUNK_COLUMNS = ", ".join(ChunkRow._fields)
+_CHUNK_COLUMNS = ", ".join(Chunk._fields)
 
 _STREAM_TYPES = {"Count": CountColumn, "Nanoseconds": NanosecondsColumn, "Headers": HeadersColumn, "Body": BodyColumn}
 _STREAM = RowType.of("streams", StreamRow, _STREAM_TYPES)
 _SOCKET = RowType.of("sockets", SocketRow)
-_CHUNK = RowType.of("chunks", ChunkRow)
+_CHUNK = RowType.of("chunks", ChunkRow, names=Chunk._fields)
 _EVENT = RowType.of("events", EventRow)
 _FINDING = RowType.of("findings", FindingColumns)
 _SKETCHED = RowType(

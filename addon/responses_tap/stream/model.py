@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
+from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import Frame
 from responses_tap.stream import values
-from responses_tap.stream.columns import COLUMNS, Headers
+from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
 
 STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
 ENDED_BY = ("server", "client", "network", "recorder", "unknown")
@@ -173,3 +174,33 @@ class Skipped(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.place} {self.why}"
+
+
+@dataclass(slots=True)
+class JudgedStream:
+    """A stream that has been judged: its frames with their times, and what the checker found."""
+
+    source: str
+    """The path it comes from, as given."""
+    id: int | None = None
+    """Its id in the recording, None for a file."""
+    index: int | None = None
+    """Which response of the file was asked for, None for all of it."""
+    row: StreamRow | None = None
+    """What the recording knows beside the body; of a file, what it tells of request and answer, None where nothing."""
+    entries: list[Entry] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    chunks: list[Chunk] = field(default_factory=list)
+    remark: str = ""
+    """How its file was read, where that does not go without saying."""
+
+    @property
+    def name(self) -> str:
+        """How a person names it: the path, or `FILE.db#ID`."""
+        suffix = self.id if self.id is not None else self.index
+        return self.source if suffix is None else f"{self.source}#{suffix}"
+
+    @property
+    def body(self) -> bytes:
+        """The frames joined, byte for byte."""
+        return b"".join(entry.frame.raw for entry in self.entries)

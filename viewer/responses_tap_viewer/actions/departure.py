@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from responses_tap.errors import UnusableInput
+from responses_tap.privacy.leaks import named
 from responses_tap.privacy.masks import MASK
 from responses_tap.privacy.personal import find_personal
+from responses_tap.privacy.redaction import Content, is_text
 from responses_tap.privacy.rewriting import Path, delta_texts
 from responses_tap.protocol.events import parse
 from responses_tap.stream.columns import COLUMNS, StreamRow
-from responses_tap_viewer.exporting.leaks import named
-from responses_tap_viewer.exporting.redaction import Content, is_text
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
+from responses_tap.stream.model import JudgedStream
 
 _NAMED = 3
 """Places that are named beside the first."""

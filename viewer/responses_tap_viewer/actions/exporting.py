@@ -9,11 +9,12 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from responses_tap.errors import UnusableInput
+from responses_tap.privacy.leaks import SecretFound, find_leaks, masked, secrets_in
+from responses_tap.privacy.redaction import Content, redacted
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.departure import PersonalFound, personal_data, words
-from responses_tap_viewer.exporting.leaks import SecretFound, find_leaks, masked, secrets_in
-from responses_tap_viewer.exporting.redaction import Content, redacted
 from responses_tap_viewer.reports.export_formats import Format
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class Departure(NamedTuple):

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import header_value, is_token
-from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
+from responses_tap.stream.model import JudgedStream
+from responses_tap.stream.over_sse import over_sse
 
 CHUNKINGS = ("exact", "event", "byte")
 _PACE_NS = 20_000_000

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from responses_tap.errors import RecordingError
+from responses_tap.errors import RecordingError, UnusableInput
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.checking.paths import Recorded
-from responses_tap_viewer.streams import UnusableInput, telling
+from responses_tap_viewer.streams import telling
 
 
 class Rechecked(NamedTuple):

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from responses_tap.errors import UnusableInput
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
+from responses_tap_viewer.streams import default_recording, open_existing
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _KB, _MB = 1000, 1_000_000

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from responses_tap.errors import UnusableInput
 from responses_tap_viewer.printing import say
-from responses_tap_viewer.streams import UnusableInput, files_below, is_there
+from responses_tap_viewer.streams import files_below, is_there
 
 _SECONDS = 0.2
 """Between two looks. A look is one `stat` a file and works on every file system; notifications of changes do not."""

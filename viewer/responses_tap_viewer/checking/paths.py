@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from responses_tap.errors import RecordingError
+from responses_tap.errors import RecordingError, UnusableInput
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import parse
@@ -21,14 +21,14 @@ from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checker_for, judged
 from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
+from responses_tap.stream.recorded import stream_of
 from responses_tap_viewer.checking.turns import Turns
-from responses_tap_viewer.file_facts import state_of, stream_of
+from responses_tap_viewer.file_facts import state_of
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     InternalError,
     PassedOver,
     Remark,
-    UnusableInput,
     as_excerpt,
     files_below,
     is_recording,

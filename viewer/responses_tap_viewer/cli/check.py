@@ -12,8 +12,8 @@ from responses_tap_viewer.cli import completion
 from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:
+    from responses_tap.errors import UnusableInput
     from responses_tap_viewer.checking.paths import Checked, Options
-    from responses_tap_viewer.streams import UnusableInput
 
 _FORMATS = ("text", "json", "junit", "sarif", "github")
 _SEVERITIES = [str(severity) for severity in Severity]
@@ -100,8 +100,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _run(paths: Sequence[str], options: "Options", fail_on: Severity | None, format_: str) -> int:
     """Check `paths`, print what is found, and return the exit status."""
+    from responses_tap.errors import UnusableInput
     from responses_tap_viewer.checking.paths import Checked, check_paths
-    from responses_tap_viewer.streams import UNUSABLE, PassedOver, UnusableInput
+    from responses_tap_viewer.streams import UNUSABLE, PassedOver
 
     results: list[Checked | UnusableInput] = []
     for result in check_paths(paths, options):

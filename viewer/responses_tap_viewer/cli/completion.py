@@ -102,8 +102,8 @@ def _about(row: StreamRow) -> str:
 
 def _of_recording(file: str | None, start: str) -> list[CompletionItem]:
     """The newest streams of a recording whose ids begin so; None means the default recording, by ids alone."""
-    from responses_tap.errors import RecordingError
-    from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
+    from responses_tap.errors import RecordingError, UnusableInput
+    from responses_tap_viewer.streams import default_recording, open_existing
 
     lead = "" if file is None else f"{file}#"
     with suppress(RecordingError, UnusableInput, OSError):

@@ -10,7 +10,7 @@ from responses_tap_viewer.cli import completion
 from responses_tap_viewer.printing import print_document, print_lines
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.streams import JudgedStream
+    from responses_tap.stream.model import JudgedStream
 
 
 @click.command()
@@ -108,9 +108,10 @@ def _gateway(a: str, b: str, format_: str) -> int:
 
 
 def _by_shape(name: str | None, format_: str) -> int:
+    from responses_tap.errors import UnusableInput
     from responses_tap_viewer.compare.shape_groups import groups
     from responses_tap_viewer.reports import shape_report
-    from responses_tap_viewer.streams import UnusableInput, default_recording, open_existing
+    from responses_tap_viewer.streams import default_recording, open_existing
 
     path = default_recording() if name is None else Path(name)
     with open_existing(path) as recording:

@@ -13,7 +13,7 @@ from responses_tap_viewer.printing import complain, print_document, print_lines
 from responses_tap_viewer.reports.export_formats import FORMATS
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.streams import JudgedStream
+    from responses_tap.stream.model import JudgedStream
 
 
 @click.command()
@@ -78,8 +78,8 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap export 3 --format html --structure-only -o report.html
       responses-tap export --filter 'code:MD301 model:gpt*'
     """  # fmt: skip
+    from responses_tap.privacy.redaction import Content
     from responses_tap_viewer.actions.exporting import depart, write_whole
-    from responses_tap_viewer.exporting.redaction import Content
     from responses_tap_viewer.streams import UNUSABLE, matching_streams
 
     if wanted is not None:
@@ -101,7 +101,8 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _find(names: Sequence[str]) -> "tuple[list[JudgedStream], int]":
     """The streams with these names, and how many names have none; UnusableInput where no name has one."""
-    from responses_tap_viewer.streams import UnusableInput, find_stream
+    from responses_tap.errors import UnusableInput
+    from responses_tap_viewer.streams import find_stream
 
     found: list[JudgedStream] = []
     for n, name in enumerate(names):

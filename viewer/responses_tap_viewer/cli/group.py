@@ -37,8 +37,8 @@ class _Commands(click.Group):
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> object:
-        from responses_tap.errors import RecordingError
-        from responses_tap_viewer.streams import UNUSABLE, UnusableInput, internal
+        from responses_tap.errors import RecordingError, UnusableInput
+        from responses_tap_viewer.streams import UNUSABLE, internal
 
         try:
             with _printable_errors():

@@ -35,9 +35,10 @@ def replay(stream: str, listen: str, speed: float, chunks: str) -> None:
     import signal
     import threading
 
+    from responses_tap.errors import UnusableInput
     from responses_tap_viewer.actions.playback import playback
     from responses_tap_viewer.actions.replay_server import ReplayServer
-    from responses_tap_viewer.streams import UnusableInput, find_stream
+    from responses_tap_viewer.streams import find_stream
 
     where = address(listen)
     playing = playback(find_stream(stream), chunks)

@@ -21,16 +21,17 @@ def show(stream: str, full: bool, format_: str) -> None:
       responses-tap show mine.db#3 --full
       responses-tap show stream.sse
     """
+    from responses_tap.formats import trace
+    from responses_tap.privacy.leaks import leak_line
     from responses_tap.stream.timeline import timeline
-    from responses_tap_viewer.exporting.leaks import leak_line
-    from responses_tap_viewer.reports import text, trace_writer
+    from responses_tap_viewer.reports import text
     from responses_tap_viewer.streams import find_stream
 
     found = find_stream(stream)
     if found.remark:
         complain(f"{found.source} {found.remark}")
     if format_ == "json":
-        print_document(trace_writer.trace([found]))
+        print_document(trace.write([found]))
     else:
         print_lines(text.stream_lines(found, timeline(found.entries, found.findings, full=full)))
         print_lines(leak_line(found))

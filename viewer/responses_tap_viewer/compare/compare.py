@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from responses_tap.stream.model import Entry
+from responses_tap.errors import UnusableInput
+from responses_tap.stream.model import Entry, JudgedStream
 from responses_tap_viewer.compare.matching import Matched, Token, in_order, matched_children, matching, moved, tokens_of
 from responses_tap_viewer.compare.outline import ScopeNode, Step, outline
 from responses_tap_viewer.compare.shape import FieldDifference, differing
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class DifferenceKind(StrEnum):

@@ -14,21 +14,15 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from responses_tap.errors import UnusableInput
 from responses_tap.privacy.masks import MASK
 from responses_tap.protocol.events import Event, parse
 from responses_tap.store import Recording
 from responses_tap.stream.columns import StreamRow
-from responses_tap.stream.model import Entry
+from responses_tap.stream.model import Entry, JudgedStream
 from responses_tap_viewer.compare.compare import Comparison, Pair, compare
 from responses_tap_viewer.compare.outline import Step
-from responses_tap_viewer.streams import (
-    JudgedStream,
-    UnusableInput,
-    find_stream,
-    is_recording,
-    open_existing,
-    recorded_stream,
-)
+from responses_tap_viewer.streams import find_stream, is_recording, open_existing, recorded_stream
 
 _NAMED = {"response id": ("response", "id"), "model": ("response", "model"), "item ids": ("item", "id")}
 """What a gateway may put other values in, as where they stand."""

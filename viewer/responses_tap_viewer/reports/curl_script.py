@@ -8,8 +8,8 @@ shells drop a NUL in it.
 from collections.abc import Iterator, Sequence
 
 from responses_tap.escaping import header_value, printable, shell_printed, shell_word
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.resend import ResendRequest, resend_request
-from responses_tap_viewer.streams import JudgedStream
 
 _CURL = "curl -gsSN --path-as-is --proto '=http,https'"
 """Nothing in the URL is expanded or tidied up, and no other protocol is spoken."""

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from responses_tap.escaping import printable, shorten
+from responses_tap.escaping import dumps, printable, shorten
 from responses_tap_viewer.compare.compare import GLYPHS, Comparison, Difference, DifferenceKind, described
 from responses_tap_viewer.compare.outline import Step
 from responses_tap_viewer.compare.shape import FieldDifference
-from responses_tap_viewer.reports.json_report import VERSION, dumps
+from responses_tap_viewer.reports.json_report import VERSION
 
 _FIELDS = 6
 """How many fields of a shape are named before the rest is counted."""

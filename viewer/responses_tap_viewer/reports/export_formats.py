@@ -3,11 +3,14 @@
 A writer's module is imported when it writes: `--help` names the formats and needs no writer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from responses_tap_viewer.streams import JudgedStream
+    from responses_tap.stream.model import JudgedStream
+
+_REPORTS = "responses_tap_viewer.reports"
 
 
 class Format(NamedTuple):
@@ -21,62 +24,32 @@ class Format(NamedTuple):
     """What is in it, in a few words."""
     bundles: bool
     """Whether one file holds several streams."""
-    write: "Callable[[Sequence[JudgedStream]], str | bytes]"
-    """The content of a file; UnusableInput where the format cannot hold one of the streams."""
+    writer: str
+    """Module and name of the function that makes a file's content of streams."""
 
-
-def _markdown(streams: "Sequence[JudgedStream]") -> str:
-    from responses_tap_viewer.reports.markdown import bug_report
-
-    return bug_report(streams)
-
-
-def _html(streams: "Sequence[JudgedStream]") -> str:
-    from responses_tap_viewer.reports.html_page import page
-
-    return page(streams)
-
-
-def _json(streams: "Sequence[JudgedStream]") -> str:
-    from responses_tap_viewer.reports.trace_writer import trace
-
-    return trace(streams)
-
-
-def _sse(streams: "Sequence[JudgedStream]") -> bytes:
-    from responses_tap_viewer.reports.sse_body import body
-
-    return body(streams)
-
-
-def _har(streams: "Sequence[JudgedStream]") -> str:
-    from responses_tap_viewer.reports.har_writer import har
-
-    return har(streams)
-
-
-def _curl(streams: "Sequence[JudgedStream]") -> str:
-    from responses_tap_viewer.reports.curl_script import script
-
-    return script(streams)
-
-
-def _pytest(streams: "Sequence[JudgedStream]") -> str:
-    from responses_tap_viewer.reports.pytest_file import tests
-
-    return tests(streams)
+    def write(self, streams: "Sequence[JudgedStream]") -> str | bytes:
+        """The content of a file; UnusableInput where the format cannot hold one of the streams."""
+        module, _, name = self.writer.partition(":")
+        content: str | bytes = getattr(import_module(module), name)(streams)
+        return content
 
 
 FORMATS = {
     format_.name: format_
     for format_ in (
-        Format("md", ".md", "a bug report", True, _markdown),
-        Format("html", ".html", "a report as one page", True, _html),
-        Format("json", ".json", "the whole trace", True, _json),
-        Format("sse", ".sse", "the body alone", False, _sse),
-        Format("har", ".har", "for browsers' tools and proxies", True, _har),
-        Format("curl", ".sh", "the request again", True, _curl),
-        Format("pytest", "_test.py", "a test for the server's suite", True, _pytest),
+        Format("md", ".md", "a bug report", True, f"{_REPORTS}.markdown:bug_report"),
+        Format("html", ".html", "a report as one page", True, f"{_REPORTS}.html_page:page"),
+        Format("json", ".json", "the whole trace", True, "responses_tap.formats.trace:write"),
+        Format("sse", ".sse", "the body alone", False, "responses_tap.formats.raw:write"),
+        Format("har", ".har", "for browsers' tools and proxies", True, "responses_tap.formats.har:write"),
+        Format("curl", ".sh", "the request again", True, f"{_REPORTS}.curl_script:script"),
+        Format(
+            "pytest",
+            "_test.py",
+            "a test for the server's suite",
+            True,
+            f"{_REPORTS}.pytest_file:tests",
+        ),
     )
 }
 """All of them, by name; the first is the default."""

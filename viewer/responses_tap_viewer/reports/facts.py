@@ -7,8 +7,8 @@ from responses_tap.escaping import printable
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import JudgedStream
 
 
 def by_weight(stream: JudgedStream) -> list[Finding]:

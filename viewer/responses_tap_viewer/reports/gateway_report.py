@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from responses_tap.escaping import dumps
 from responses_tap_viewer.compare.compare import GLYPHS
 from responses_tap_viewer.compare.gateway import Alone, Delay, GatewayDiff
 from responses_tap_viewer.reports.difference import Voice, difference_object, sentence
-from responses_tap_viewer.reports.json_report import VERSION, dumps
+from responses_tap_viewer.reports.json_report import VERSION
 from responses_tap_viewer.reports.text import counted
 
 _PASSING = Voice("drops {thing} ({events}{where}){rest}", "adds {thing} ({events}{where}){rest}", "A", "B")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import shorten, workflow_data, workflow_property
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked
-from responses_tap_viewer.streams import UnusableInput
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 

@@ -14,13 +14,12 @@ from string import Template
 from responses_tap.escaping import html
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
-from responses_tap.stream.model import Entry
+from responses_tap.stream.model import Entry, JudgedStream
 from responses_tap.stream.timeline import GLYPHS, MISSING, Row, label, timeline
 from responses_tap_viewer.reports.axis import axis
 from responses_tap_viewer.reports.facts import facts, headline
 from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import JudgedStream
 
 _PAGE = Path(__file__).with_name("page")
 _MOST_JSON = 8_000_000

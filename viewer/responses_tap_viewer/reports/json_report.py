@@ -1,17 +1,15 @@
 """`--format json`: stable, versioned, documented in the README."""
 
-import json
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
-from responses_tap.escaping import json_document
+from responses_tap.errors import UnusableInput
+from responses_tap.escaping import dumps
+from responses_tap.formats.trace import finding_object
 from responses_tap.protocol.checker import RULES_VERSION
-from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.findings import Severity
 from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap_viewer.checking.paths import Checked
-from responses_tap_viewer.streams import UnusableInput
 
 VERSION = 1
 
@@ -41,31 +39,6 @@ def stream_list(rows: Sequence[StreamRow]) -> str:
 def stream_summary(row: StreamRow) -> dict[str, Any]:
     """One stream in a line."""
     return {column.listed: getattr(row, column.name) for column in COLUMNS.values() if column.listed}
-
-
-def finding_object(finding: Finding) -> dict[str, Any]:
-    """A finding with the words of its rule's page."""
-    page = RULES[finding.code].page() if finding.code in RULES else None
-    words = {"fix": page.fix, "impact": page.impact, "source": page.source} if page else {}
-    return finding.facts() | words
-
-
-def dumps(value: object) -> str:
-    """JSON as every command prints it: indented, readable text, one line end."""
-    try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(value), indent=2, ensure_ascii=False)
-    return json_document(text) + "\n"
-
-
-def _finite(value: object) -> object:
-    """The value with null for each number that JSON has not."""
-    if isinstance(value, dict):
-        return {key: _finite(member) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(member) for member in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _checked(checked: Checked) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import xml
 from responses_tap.protocol.findings import Severity
 from responses_tap_viewer.checking.paths import Checked
-from responses_tap_viewer.streams import UnusableInput
 
 
 def junit(results: Sequence[Checked | UnusableInput], fail_on: Severity | None) -> str:

@@ -6,17 +6,18 @@ What is from outside stands in code spans and fenced blocks, where nothing is li
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import code_block, code_span, printable
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.stream.columns import Headers, StreamRow
+from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.curl_script import command
 from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name
 from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 MOST = 65_536
 """Characters of a GitHub issue."""

@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from pprint import pformat
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import header_value, printable, python_literal
 from responses_tap.formats.trace import compact
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.resend import ResendRequest, resend_request
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 _HEAD = '''\
 """Requests that the recording of a Responses API server holds, sent again.

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import encodable, is_token
+from responses_tap.stream.model import JudgedStream
 from responses_tap.urls import requestable
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 _MASKED = re.compile("masked-([0-9a-f]{16})")
 _OLD_MASK = re.compile("‹masked ([0-9a-f]{6})›")

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from responses_tap.escaping import printable
+from responses_tap.errors import UnusableInput
+from responses_tap.escaping import dumps, printable
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES, Rule
 from responses_tap_viewer.checking.paths import Checked
-from responses_tap_viewer.reports.json_report import dumps
-from responses_tap_viewer.streams import UnusableInput
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from responses_tap.escaping import printable
+from responses_tap.escaping import dumps, printable
 from responses_tap_viewer.compare.shape_groups import ShapeGroup
-from responses_tap_viewer.reports.json_report import VERSION, dumps
+from responses_tap_viewer.reports.json_report import VERSION
 from responses_tap_viewer.reports.text import counted
 
 _TYPES = 12

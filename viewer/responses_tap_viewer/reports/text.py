@@ -10,9 +10,9 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule
 from responses_tap.stream.columns import StreamRow
+from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import CUT, GLYPHS, OK, Row, render
 from responses_tap_viewer.checking.paths import Checked
-from responses_tap_viewer.streams import JudgedStream
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 WARNING = "! "

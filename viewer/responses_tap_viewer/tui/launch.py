@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from responses_tap.errors import UnusableInput
 from responses_tap_viewer.actions.recording.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.importing import import_paths
 from responses_tap_viewer.printing import complain
-from responses_tap_viewer.streams import UnusableInput, default_recording, is_recording, is_there
+from responses_tap_viewer.streams import default_recording, is_recording, is_there
 
 if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.activity_line import RecorderStatus

@@ -119,7 +119,7 @@ class StreamRecorder:
         if not (chunks := recording.chunks(row.id)):
             return live
         last = chunks[-1]
-        live._chunks, live.size, live.last_byte_ns = last.n + 1, last.offset + last.size, last.at_ns
+        live._chunks, live.size, live.last_byte_ns = len(chunks), last.offset + last.size, last.at_ns
         live._wire_size = sum(chunk.wire_size for chunk in chunks)
         for raw in recording.wire(row.id):
             live._keeps_wire = True

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import certifi
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import shell_word
-from responses_tap_viewer.streams import UnusableInput
 
 if TYPE_CHECKING:  # mitmproxy takes a second to import, and `clients` needs none of it
     from responses_tap.mitm.proxy import Listener, Proxy

@@ -13,6 +13,7 @@ from typing import cast
 
 import click
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.masking import Masker
@@ -27,7 +28,6 @@ from responses_tap_viewer.actions.recording.environment import TRUST, export_lin
 from responses_tap_viewer.actions.recording.notices import NoticePipe, Recording, Warning  # noqa: A004 (as there)
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
-from responses_tap_viewer.streams import UnusableInput
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 _MOST_TOLD = 5

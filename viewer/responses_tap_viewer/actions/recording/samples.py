@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from responses_tap.errors import UnusableInput
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.stream.timeline import timeline
 from responses_tap_viewer.actions.playback import playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import counted, list_lines, stream_lines
-from responses_tap_viewer.streams import SAMPLES, UnusableInput, find_stream, open_existing, recorded_stream
+from responses_tap_viewer.streams import SAMPLES, find_stream, open_existing, recorded_stream
 
 PROGRAM = (
     ("clean/text", "a correct stream, as OpenAI sends it"),

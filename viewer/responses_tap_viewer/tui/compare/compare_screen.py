@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.difference import in_words, lines
-from responses_tap_viewer.streams import JudgedStream
 from responses_tap_viewer.tui.compare.comparison import Compared, JsonPairLines, PairLines
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines

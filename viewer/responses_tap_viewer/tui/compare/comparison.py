@@ -7,11 +7,11 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.findings import Finding
+from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.compare.compare import SAME, Difference, Pair, compare_streams, described
 from responses_tap_viewer.compare.outline import Step, events_of
 from responses_tap_viewer.compare.shape import differing
-from responses_tap_viewer.streams import JudgedStream
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, padded
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from responses_tap.store import ChunkRow, Recording
+from responses_tap.store import Recording
 from responses_tap.stream.columns import StreamRow
+from responses_tap.stream.model import Chunk
 from responses_tap_viewer.tui.spans import Line
 
 _NS = 1e9
@@ -27,13 +28,13 @@ _PERCENTILE = 0.95
 def stats_page(recording: Recording, stream: StreamRow) -> list[Line]:
     """The figures, as lines."""
     chunks = recording.chunks(stream.id)
-    gaps = [(after.at_ns - before.at_ns, after) for before, after in pairwise(chunks)]
+    gaps = [(after.at_ns - before.at_ns, n) for n, (before, after) in enumerate(pairwise(chunks), 1)]
     lines = [_labelled(label, text) for label, text in _figures(stream, chunks)]
     if not gaps:
         return [*lines, [], [("Fewer than two chunks: there is no gap to measure.", "dim")]]
     return [
         *lines,
-        *_gap_lines(gaps),
+        *_gap_lines(gaps, chunks),
         [],
         [("Gaps between chunks", "label")],
         *_histogram([gap / _MS for gap, _ in gaps], _GAPS, _milliseconds),
@@ -43,7 +44,7 @@ def stats_page(recording: Recording, stream: StreamRow) -> list[Line]:
     ]
 
 
-def _figures(stream: StreamRow, chunks: Sequence[ChunkRow]) -> Iterator[tuple[str, str]]:
+def _figures(stream: StreamRow, chunks: Sequence[Chunk]) -> Iterator[tuple[str, str]]:
     if chunks:
         yield "Events", f"{stream.event_count} in {len(chunks)} chunks, {stream.event_count / len(chunks):.1f} a chunk"
         body, wire = sum(chunk.size for chunk in chunks), sum(chunk.wire_size for chunk in chunks)
@@ -64,13 +65,13 @@ def _labelled(label: str, text: str) -> Line:
     return [(label.ljust(_LABEL_WIDTH), "label"), (text, "plain")]
 
 
-def _gap_lines(gaps: Sequence[tuple[int, ChunkRow]]) -> Iterator[Line]:
+def _gap_lines(gaps: Sequence[tuple[int, int]], chunks: Sequence[Chunk]) -> Iterator[Line]:
     ordered = sorted(gap for gap, _ in gaps)
     high = ordered[min(len(ordered) - 1, int(len(ordered) * _PERCENTILE))]
     words = f"median {_milliseconds(median(ordered) / _MS)}, 95 of 100 up to {_milliseconds(high / _MS)}"
     yield _labelled("Gaps", words)
     longest = sorted(gaps, key=lambda gap: -gap[0])[:_LONGEST]
-    told = [f"{_milliseconds(gap / _MS)} until chunk {chunk.n} at {chunk.at_ns / _NS:.3f} s" for gap, chunk in longest]
+    told = [f"{_milliseconds(gap / _MS)} until chunk {n} at {chunks[n].at_ns / _NS:.3f} s" for gap, n in longest]
     for label, text in zip(("Longest", "", ""), told, strict=False):
         yield _labelled(label, text)
 

@@ -12,15 +12,16 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
+from responses_tap.privacy.leaks import SecretFound
+from responses_tap.privacy.redaction import Content
 from responses_tap.store import RecordingError
+from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.actions.departure import PersonalFound
 from responses_tap_viewer.actions.exporting import Departure, depart, write_whole
-from responses_tap_viewer.exporting.leaks import SecretFound
-from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.widgets.lines import Chosen, CursorMoved, Lines
 

@@ -2,9 +2,10 @@
 
 import asyncio
 
+from responses_tap.errors import UnusableInput
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.playback import playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class Replays:

@@ -8,12 +8,14 @@ from typing import Any
 
 from textual.screen import Screen
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
+from responses_tap.privacy.redaction import Content
 from responses_tap.store import Recording, RecordingError
+from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.exporting import depart
-from responses_tap_viewer.exporting.redaction import Content
 from responses_tap_viewer.reports.export_formats import FORMATS
-from responses_tap_viewer.streams import JudgedStream, UnusableInput, recorded_stream
+from responses_tap_viewer.streams import recorded_stream
 from responses_tap_viewer.tui.compare.compare_screen import CompareScreen
 from responses_tap_viewer.tui.compare.comparison import Compared
 from responses_tap_viewer.tui.screens.export_dialog import ExportScreen

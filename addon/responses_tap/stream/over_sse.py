@@ -5,8 +5,7 @@ from http import HTTPStatus
 
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Frame, enframe
-from responses_tap.stream.model import Entry
-from responses_tap_viewer.streams import JudgedStream
+from responses_tap.stream.model import Chunk, Entry, JudgedStream
 
 
 def over_sse(stream: JudgedStream) -> JudgedStream:
@@ -17,8 +16,6 @@ def over_sse(stream: JudgedStream) -> JudgedStream:
     row = stream.row
     if row is None or row.socket is None:
         return stream
-    from responses_tap.store import ChunkRow
-
     asked = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
     if row.state == "http-error" and stream.entries:
         headers = _typed("application/json")
@@ -26,11 +23,11 @@ def over_sse(stream: JudgedStream) -> JudgedStream:
         refusal = replace(asked, status=status, response_headers=headers, response_body=stream.body)
         return replace(stream, row=refusal, entries=[], chunks=[])
     entries = [_enframed(entry) for entry in stream.entries]
-    chunks: list[ChunkRow] = []
+    chunks: list[Chunk] = []
     offset = 0
-    for n, entry in enumerate(entries):  # each message is a chunk
+    for entry in entries:  # each message is a chunk
         size = len(entry.frame.raw)
-        chunks.append(ChunkRow(row.id, n, entry.at_ns or 0, size, offset, size))
+        chunks.append(Chunk(entry.at_ns or 0, size, offset, size))
         offset += size
     typed = (*_typed("text/event-stream"), *row.response_headers)
     answer = replace(asked, status=HTTPStatus.OK, response_headers=typed, wire_size=offset)

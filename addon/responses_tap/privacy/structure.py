@@ -19,8 +19,8 @@ from responses_tap.protocol.fields import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
 from responses_tap.stream.model import ENDED_BY, STATES, Entry
+from responses_tap.stream.recorded import CAPTURED, EVENTS_ALONE
 from responses_tap.urls import split
-from responses_tap_viewer.file_facts import CAPTURED, EVENTS_ALONE
 
 _HOST = "host.invalid"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
 from responses_tap.privacy.looks import find_secrets
 from responses_tap.privacy.masking import Masker
@@ -12,9 +13,8 @@ from responses_tap.privacy.rewriting import delta_texts, rewrite
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
 from responses_tap.stream.columns import COLUMNS, StreamRow
-from responses_tap.stream.model import Entry
-from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
+from responses_tap.stream.model import Entry, JudgedStream
+from responses_tap.stream.over_sse import over_sse
 
 _MASKER = Masker(written=True)
 """What is masked here was in clear in the recording: its fingerprints are those of one run."""

@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path as FilePath
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
+from responses_tap.errors import UnusableInput
 from responses_tap.privacy.letters import Letters
 from responses_tap.privacy.masking import Masker
 from responses_tap.privacy.names import is_harmless
@@ -24,18 +25,17 @@ from responses_tap.privacy.rewriting import (
     rewrite_frame,
     rewrite_json,
 )
+from responses_tap.privacy.structure import Structure
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
 from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import Stream, TimedFrame
+from responses_tap.stream.model import JudgedStream, Stream, TimedFrame
+from responses_tap.stream.over_sse import over_sse
+from responses_tap.stream.recorded import stream_of
 from responses_tap.urls import split
-from responses_tap_viewer.exporting.structure import Structure
-from responses_tap_viewer.file_facts import stream_of
-from responses_tap_viewer.over_sse import over_sse
-from responses_tap_viewer.streams import JudgedStream, UnusableInput
 
 
 class Content(StrEnum):
