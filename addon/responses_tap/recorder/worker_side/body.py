@@ -37,6 +37,7 @@ class EventBody:
         """The number of the last event's response: what is no event belongs to it."""
         self._is_unchecked = False
         self._published: list[Finding] = []
+        self._is_named = False
         self.terminal_type: str | None = None
         """The type of the terminal event that the last response has reached."""
         self.fault: str | None = None
@@ -89,6 +90,15 @@ class EventBody:
         """The model as the server names it."""
         responses = self._checker.responses
         return _short(responses[0].model) if responses else None
+
+    def name(self) -> dict[str, Value]:
+        """What the row says of the response's id, once, when it is known.
+
+        While the stream is open others need it: a client may take up the response again over another connection.
+        """
+        id_ = None if self._is_named else self.columns.get("response_id")
+        self._is_named = self._is_named or bool(id_)
+        return {"response_id": id_} if id_ else {}
 
     def feed(self, data: bytes, at_ns: int, chunk: int) -> None:
         """Take decoded bytes that came with this chunk, `at_ns` after the stream's start."""

@@ -9,6 +9,7 @@ from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.bodies import is_response
 from responses_tap.recorder.messages import RequestMessage, ResponseMessage
 from responses_tap.recorder.values import count_of, short_text
+from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value
 
 RETRY_COUNT = "x-stainless-retry-count"
@@ -66,6 +67,26 @@ def response_state(response: dict[str, Any]) -> str:
         return "truncated"
     status = response.get("status")
     return status if isinstance(status, str) and status in _STATUSES else "completed"
+
+
+def state_of(status: int | None, document: bytes | None, otherwise: str = "truncated") -> str:
+    """The state of a stream by its status, if that is known, and its body; `otherwise` if that is an event stream."""
+    if status is not None and not 200 <= status < 300:  # noqa: PLR2004 (HTTP's successes)
+        return "http-error"
+    return otherwise if document is None else response_state(json_object(document))
+
+
+def document_columns(document: bytes) -> dict[str, Value]:
+    """What the row says of a response that is no event stream."""
+    response = json_object(document)
+    usage = response.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return {
+        "event_count": 0,
+        "response_id": short_text(response.get("id")) or None,
+        "input_tokens": storable_int(usage.get("input_tokens")),
+        "output_tokens": storable_int(usage.get("output_tokens")),
+    }
 
 
 def model_of(body: str) -> str | None:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from responses_tap.privacy.documents import as_text
 from responses_tap.protocol.sse import Frame, message_frame
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
-from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage, SocketMessage, StreamStarted
+from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage, SocketMessage
 from responses_tap.recorder.worker_side.body import EventBody
 from responses_tap.recorder.worker_side.http_columns import model_of, request_columns, response_columns
+from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import Recording, SocketRow
 from responses_tap.store.rows import storable_int
@@ -23,38 +24,32 @@ _SHARED = ("url", "host", "http_version", "request_headers", "status", "response
 class TurnRecorder(StreamRecorder):
     """One response of a socket, as a stream. Its times begin when it was asked for."""
 
-    def __init__(self, stream: int, start_ns: int, url: str, writer: Writer, turn: Turn) -> None:
-        super().__init__(stream, url, writer, turn.profile.name)
+    def __init__(self, stream: int, start_ns: int, request: RecordedRequest, writer: Writer, turn: Turn) -> None:
+        super().__init__(stream, request, writer, turn.profile.name)
         self.start_ns = start_ns
         self.turn = turn
-        self._body = self._events = EventBody(stream, writer, turn)
+        self._body = self._response.events = EventBody(stream, writer, turn)
 
     @classmethod
     def restored(cls, row: StreamRow, writer: Writer, turn: Turn) -> "TurnRecorder":
         """The stream as far as its row tells; its messages are to be given to `retake`."""
-        live = cls(row.id, row.socket_ns or 0, row.url, writer, turn)
-        live._state, live._names_model = row.state, row.model is not None
+        request = RecordedRequest(row.url, names_model=row.model is not None)
+        live = cls(row.id, row.socket_ns or 0, request, writer, turn)
+        live._state = row.state
         return live
 
     def message(self, frame: Frame, at_ns: int) -> None:
         """Take a message of the server, which came at `at_ns` of the socket's time."""
         at_ns -= self.start_ns
         size = len(frame.raw)
-        self._body.take(frame, at_ns, self._arrived(size, size, at_ns))
+        self._note_first_byte(at_ns)
+        self._body.take(frame, at_ns, self._response.arrivals.add(size, size, at_ns))
         self._look_for_end(at_ns)
 
     def retake(self, frame: Frame, at_ns: int) -> None:
         """Take a message that a worker which has died has already written."""
-        self._chunks += 1
-        self._wire_size += len(frame.raw)
-        self.size += len(frame.raw)
-        self.last_byte_ns = at_ns - self.start_ns
-        self._body.retake(frame, self.last_byte_ns)
-
-    def begin_notice(self, flow: int, model: str | None) -> None:
-        """Tell that it is being recorded."""
-        self._names_model = model is not None
-        self._notices.append(StreamStarted(self.id, flow, str(self.writer.path), "GET", self._url, model))
+        self._response.arrivals.retake(len(frame.raw), len(frame.raw), at_ns - self.start_ns)
+        self._body.retake(frame, at_ns - self.start_ns)
 
     def _look_for_end(self, at_ns: int) -> None:
         if self._state != "open":
@@ -202,8 +197,9 @@ class SocketRecorder:
             "request_body": body,
             "state": "open",
         }
-        stream = TurnRecorder(self.writer.add_stream(columns), at_ns, str(self._shared["url"]), self.writer, turn)
-        stream.begin_notice(self._flow, model)
+        asked = RecordedRequest(str(self._shared["url"]), names_model=model is not None)
+        stream = TurnRecorder(self.writer.add_stream(columns), at_ns, asked, self.writer, turn)
+        stream.begin_notice(self._flow, "GET", model)
         self._streams[turn] = stream
         return stream
 

@@ -1,0 +1,113 @@
+"""The response of a stream that is being recorded: its status and headers, and its body, decoded as it arrives."""
+
+from responses_tap.coding import ContentDecoder
+from responses_tap.protocol.sse import looks_like_events
+from responses_tap.recorder.messages import ResponseMessage
+from responses_tap.recorder.worker_side.arrivals import Arrivals
+from responses_tap.recorder.worker_side.body import EventBody
+from responses_tap.recorder.worker_side.http_columns import document_columns, field, state_of
+from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
+from responses_tap.store import Recording
+from responses_tap.store.waiting import Value
+from responses_tap.store.writer import Writer
+from responses_tap.stream.judging import checker_for
+from responses_tap.stream.model import Request, Response, Stream
+
+
+class RecordedResponse:
+    """A response, whose body is an event stream or something else."""
+
+    def __init__(self, stream: int, writer: Writer, profile: str, request: RecordedRequest) -> None:
+        self._stream = stream
+        self._writer = writer
+        self._profile = profile
+        self._request = request
+        self._status: int | None = None
+        self._content_type: str | None = None
+        self._coding = ContentDecoder(None)
+        self._keeps_wire = False
+        self.can_decode = True
+        """Whether the content-encoding is known."""
+        self.arrivals = Arrivals(stream, writer)
+        self.events: EventBody | None = None
+        """The body, if it is an event stream."""
+        self._document = bytearray()
+
+    def head(self, response: ResponseMessage) -> None:
+        """Take the status and headers."""
+        self._status = response.status
+        self._content_type = field(response.headers, "content-type") or ""
+        self._coding = ContentDecoder(field(response.headers, "content-encoding"))
+        self.can_decode = self._coding.damage is None
+        if self._content_type.lower().startswith("text/event-stream"):
+            self.events = self._event_body()
+
+    def chunk(self, data: bytes, at_ns: int) -> None:
+        """Take a piece of the body as it came over the wire, nanoseconds after the request."""
+        decoded = self._coding.decode(data)
+        if self.events is None and self.arrivals.size == 0 and looks_like_events(decoded):
+            self.events = self._event_body()
+        n = self.arrivals.add(len(data), len(decoded), at_ns)
+        if self.events is None or not self._coding.is_identity:
+            self._writer.add_wire(self._stream, n, data)
+            self._keeps_wire = True
+        if self.events is None:
+            self._document += decoded
+        else:
+            self.events.feed(decoded, at_ns, n)
+
+    def restore(self, recording: Recording) -> None:
+        """Take the body as far as a worker wrote it which has died."""
+        self.arrivals.restore(recording.chunks(self._stream))
+        for raw in recording.wire(self._stream):
+            self._keeps_wire = True
+            self._document += self._coding.decode(raw)
+        if not self.arrivals.count:
+            return
+        if self.events is None and looks_like_events(bytes(self._document) or recording.body(self._stream)):
+            self.events = self._event_body()
+        if self.events is not None:
+            self._document.clear()
+            self.events.restore(recording)
+
+    @property
+    def unfinished(self) -> int:
+        """How many bytes have come of an event that has not ended."""
+        return 0 if self.events is None else self.events.unfinished
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the encoded body."""
+        return self._coding.damage
+
+    def judged(self) -> EventBody:
+        """What judges the body: the events, or a whole document."""
+        if self.events is not None:
+            return self.events
+        verdict = self._event_body(streamed=self._request.asks_for_stream)
+        verdict.judge(bytes(self._document))
+        return verdict
+
+    def final_state(self, *, complete: bool) -> str:
+        """The state of a stream that ended without a terminal event. `complete`: so far as HTTP knows."""
+        document = bytes(self._document) if self.events is None and complete else None
+        return state_of(self._status or 0, document)
+
+    @property
+    def columns(self) -> dict[str, Value]:
+        """What the stream's row says of the body so far."""
+        if self.events is None:
+            return self.arrivals.columns | document_columns(bytes(self._document))
+        named = {} if self._request.names_model else {"model": self.events.model}
+        return self.arrivals.columns | named | self.events.columns
+
+    def close(self) -> dict[str, Value]:
+        """Let go of what was there for a worker to take over; what the row says of a body that is no event stream."""
+        if self._keeps_wire:
+            self._writer.drop_wire(self._stream)
+        return {"response_body": bytes(self._document) or None} if self.events is None else {}
+
+    def _event_body(self, *, streamed: bool = True) -> EventBody:
+        typed = () if self._content_type is None else (("content-type", self._content_type),)
+        known = Stream(request=Request(url=self._request.url), response=Response(self._status, typed), live=True)
+        return EventBody(self._stream, self._writer, checker_for(known, self._profile, streamed=streamed))
