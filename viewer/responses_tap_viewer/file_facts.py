@@ -14,12 +14,12 @@ from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder import messages
 from responses_tap.recorder.worker_side.http_columns import (
+    document_columns,
     json_object,
     request_columns,
     response_columns,
-    response_state,
+    state_of,
 )
-from responses_tap.store.rows import storable_int, storable_text
 from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import Stream
@@ -65,9 +65,9 @@ def socket_columns(columns: Mapping[str, Value]) -> dict[str, Value]:
 
 def end_columns(imported: Stream, state: str, terminal: str | None) -> dict[str, Value]:
     """What a row says of the end: `state` is that of the events, `terminal` the type of the last one's terminal."""
-    end, pieces = imported.ending, imported.chunks
+    end, pieces, body = imported.ending, imported.chunks, imported.response.body
     columns: dict[str, Value] = {
-        "state": end.state or state_of(imported, state if terminal else "truncated"),
+        "state": end.state or state_of(imported.response.status, body, state if terminal else "truncated"),
         "ended_by": end.ended_by or ("server" if terminal else None),
         "end_reason": end.reason or terminal,
         "end_ns": end.at_ns,
@@ -75,18 +75,7 @@ def end_columns(imported: Stream, state: str, terminal: str | None) -> dict[str,
         "last_byte_ns": pieces[-1].at_ns if pieces else None,
         "wire_size": sum(piece.wire_size for piece in pieces) if pieces else None,
     }
-    if imported.response.body is None:
-        return columns
-    answer = json_object(imported.response.body)
-    usage = answer.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    return columns | {
-        "response_body": imported.response.body or None,
-        "event_count": 0,
-        "response_id": storable_text(answer.get("id")),
-        "input_tokens": storable_int(usage.get("input_tokens")),
-        "output_tokens": storable_int(usage.get("output_tokens")),
-    }
+    return columns if body is None else columns | document_columns(body) | {"response_body": body or None}
 
 
 def file_row(path: Path, imported: Stream, checker: Checker | Turn) -> StreamRow:
@@ -112,15 +101,6 @@ def _decoded(columns: Mapping[str, Value]) -> dict[str, object]:
         for name in ("request_headers", "response_headers")
     }
     return {**columns, **headers}
-
-
-def state_of(imported: Stream, terminal_state: str = "truncated") -> str:
-    """The state of a stream: `terminal_state` where it has events, else by status and body."""
-    if not imported.response.is_success:
-        return "http-error"
-    if imported.response.body is None:
-        return terminal_state
-    return response_state(json_object(imported.response.body))
 
 
 def _started_at(path: Path, told: str | None) -> str:

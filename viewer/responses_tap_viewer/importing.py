@@ -8,12 +8,14 @@ from responses_tap.errors import RecordingError, UnusableInput
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
 from responses_tap.privacy.masking import Masker
+from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder.worker_side.body import EventBody
+from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
+from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import ChunkRow
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.judging import checker_for
-from responses_tap.stream.model import Skipped, Stream
+from responses_tap.stream.model import Chunk, Skipped, Stream
 from responses_tap_viewer.file_facts import end_columns, head_columns, socket_columns
 from responses_tap_viewer.streams import (
     InternalError,
@@ -101,7 +103,7 @@ def _import(path: Path, found: Stream, target: _Target, ids: list[int]) -> Inter
     """Write one stream, and add its id; an internal error, if that is all that stands in the way of the others."""
     try:
         with telling(str(path), f"{found.place} ".lstrip()):
-            incoming = _Incoming(path, found, target.writer)
+            incoming = _FileRecorder(path, found, target.writer)
             ids.append(incoming.id)
             incoming.write()
     except InternalError as error:
@@ -109,19 +111,17 @@ def _import(path: Path, found: Stream, target: _Target, ids: list[int]) -> Inter
     return None
 
 
-class _Incoming:
-    """A stream on its way from a file into rows."""
+class _FileRecorder(StreamRecorder):
+    """A stream on its way from a file into rows: cut into frames already, and with the times that the file has."""
 
     def __init__(self, path: Path, imported: Stream, writer: Writer) -> None:
-        self._imported = imported
-        self._writer = writer
         columns = head_columns(path, imported, writer.masker)
-        self._names_model = columns["model"] is not None
+        self._imported = imported
         self._socket = None if imported.socket is None else writer.add_socket(socket_columns(columns))
         if self._socket is not None:
             columns |= {"socket": self._socket, "socket_ns": 0}
-        self.id = writer.add_stream(columns)
-        self._events = EventBody(self.id, writer, checker_for(imported))
+        super().__init__(writer.add_stream(columns), RecordedRequest.of(columns), writer, DEFAULT_PROFILE)
+        self._events = self._response.events = EventBody(self.id, writer, checker_for(imported))
 
     def write(self) -> None:
         """Write all of it; where the file breaks off or is damaged, what came before, and then raise what it says."""
@@ -132,33 +132,27 @@ class _Incoming:
                 self._events.take(taken.frame, taken.at_ns or 0, taken.chunk or 0)
                 size += len(taken.frame.raw)
                 if n % _AT_ONCE == _AT_ONCE - 1:
-                    self._writer.commit()
+                    self.writer.commit()
         except (UnrecognizedFormat, OSError) as error:
             reason, cut = f"the imported file {error}", True
             raise
         finally:
-            if imported.response.body is not None:
-                self._events.judge(imported.response.body)
-            self._events.finish(0, 0, cut=cut)
-            self._add_chunks(size)
-            self._writer.set_stream(self.id, self._columns(reason, damaged=cut and not imported.is_cut))
-            self._events.publish(settled=True)
-            if self._socket is not None:
-                self._writer.set_socket(self._socket, {"end_ns": imported.ending.at_ns or 0})
-            self._writer.commit()
+            self._finish(size, reason, cut=cut)
 
-    def _add_chunks(self, size: int) -> None:
-        pieces = [tuple(piece) for piece in self._imported.chunks] or [(0, size, 0, size)]
-        for n, (at_ns, wire_size, offset, decoded) in enumerate(pieces if size or self._imported.chunks else ()):
-            self._writer.add_chunk(ChunkRow(self.id, n, at_ns, wire_size, offset, decoded))
-
-    def _columns(self, reason: str | None, *, damaged: bool) -> dict[str, Value]:
-        """What the row says at the end of the stream."""
-        events = self._events
-        columns = events.columns | end_columns(self._imported, events.state, events.terminal_type)
-        columns["end_reason"] = reason or columns["end_reason"]
-        if damaged:
-            columns["ended_by"] = "unknown"
-        if not self._names_model:
-            columns["model"] = events.model
-        return columns
+    def _finish(self, size: int, reason: str | None, *, cut: bool) -> None:
+        """The end of the stream, as the file tells it: `size` are the bytes of its frames."""
+        imported, events = self._imported, self._events
+        if imported.response.body is not None:
+            events.judge(imported.response.body)
+        events.finish(0, 0, cut=cut)
+        for n, chunk in enumerate(imported.chunks or ([Chunk(0, size, 0, size)] if size else ())):
+            self.writer.add_chunk(ChunkRow(self.id, n, *chunk))
+        self._is_settled = True
+        self._changed |= self._response.columns | end_columns(imported, events.state, events.terminal_type)
+        self._changed["end_reason"] = reason or self._changed["end_reason"]
+        if cut and not imported.is_cut:
+            self._changed["ended_by"] = "unknown"
+        if self._socket is not None:
+            self.writer.set_socket(self._socket, {"end_ns": imported.ending.at_ns or 0})
+        self.publish()
+        self.writer.commit()

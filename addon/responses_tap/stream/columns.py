@@ -24,13 +24,15 @@ class StreamRow:
     """One request and its streamed response. Times that end in `_ns`: nanoseconds since `started_at`."""
 
     id: int
+    started_at: str
+    """ISO 8601, UTC, microseconds: the wall clock at the request."""
     method: str
     url: str
     host: str
+    model: str | None
     route: str
     """`sse` or `websocket`."""
     http_version: str
-    model: str | None
     request_headers: Headers
     """Secrets masked. JSON in the file: a list of [name, value]."""
     request_body: Body | None
@@ -38,19 +40,17 @@ class StreamRow:
     status: int | None
     response_headers: Headers
     content_encoding: str | None
-    response_id: str | None
-    started_at: str
-    """ISO 8601, UTC, microseconds: the wall clock at the request."""
-    first_byte_ns: Nanoseconds | None
-    first_event_ns: Nanoseconds | None
-    """When the first event had arrived, as far as events have come."""
-    last_byte_ns: Nanoseconds | None
-    end_ns: Nanoseconds | None
     state: str
     """open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error."""
     ended_by: str | None
     """server, client, network, recorder or unknown; None while open."""
     end_reason: str | None
+    response_id: str | None
+    first_byte_ns: Nanoseconds | None
+    first_event_ns: Nanoseconds | None
+    """When the first event had arrived, as far as events have come."""
+    last_byte_ns: Nanoseconds | None
+    end_ns: Nanoseconds | None
     attempt: int
     """The SDK's retry count, 0 for the first try."""
     event_count: Count
@@ -143,30 +143,18 @@ _EVENTS = "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream =
 
 _TABLE = (
     Column("id", "INTEGER", filter="id: the stream's number", listed="id"),
+    Column("started_at", "TEXT NOT NULL", listed="started_at", trace="started_at"),
     Column("method", "TEXT NOT NULL", private=True, trace="request.method"),
     Column("url", "TEXT NOT NULL", True, "the URL", filter="url: the URL of the request", trace="request.url"),
     Column("host", "TEXT NOT NULL", private=True, filter="host: host and port of the API"),
+    Column("model", "TEXT", private=True, filter="model: the model", listed="model", trace="model"),
     Column("route", "TEXT NOT NULL", filter="route: sse or websocket", listed="route", trace="route"),
     Column("http_version", "TEXT NOT NULL", private=True, trace="request.http_version"),
-    Column("model", "TEXT", private=True, filter="model: the model", listed="model", trace="model"),
     Column("request_headers", "TEXT NOT NULL", True, "the request header", trace="request.headers", bulk=True),
     Column("request_body", "ANY", True, "the request body", trace="request.body", bulk=True),
     Column("status", "INTEGER", filter="status: the HTTP status", listed="status", trace="response.status"),
     Column("response_headers", "TEXT", True, "the response header", trace="response.headers", bulk=True),
     Column("content_encoding", "TEXT", private=True, trace="response.content_encoding"),
-    Column(
-        "response_id",
-        "TEXT",
-        private=True,
-        filter="response_id: the response's id",
-        listed="response_id",
-        trace="response_id",
-    ),
-    Column("started_at", "TEXT NOT NULL", listed="started_at", trace="started_at"),
-    Column("first_byte_ns", "INTEGER", filter="first: seconds until the first byte"),
-    Column("first_event_ns", value=_FIRST_EVENT),
-    Column("last_byte_ns", "INTEGER", value=_LAST_BYTE),
-    Column("end_ns", "INTEGER", filter="took: seconds until the end", trace="end_ns"),
     Column("state", "TEXT NOT NULL", filter=f"state: {_STATES}", listed="state", trace="state"),
     Column(
         "ended_by",
@@ -176,6 +164,18 @@ _TABLE = (
         trace="ended_by",
     ),
     Column("end_reason", "TEXT", words="the reason of the end", trace="end_reason"),
+    Column(
+        "response_id",
+        "TEXT",
+        private=True,
+        filter="response_id: the response's id",
+        listed="response_id",
+        trace="response_id",
+    ),
+    Column("first_byte_ns", "INTEGER", filter="first: seconds until the first byte"),
+    Column("first_event_ns", value=_FIRST_EVENT),
+    Column("last_byte_ns", "INTEGER", value=_LAST_BYTE),
+    Column("end_ns", "INTEGER", filter="took: seconds until the end", trace="end_ns"),
     Column("attempt", "INTEGER NOT NULL", trace="attempt"),
     Column("event_count", "INTEGER", filter="events: how many events", listed="events", value=_EVENTS),
     Column("input_tokens", "INTEGER", private=True),

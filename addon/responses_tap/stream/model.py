@@ -103,11 +103,6 @@ class Response:
         return next((value for key, value in self.headers if key.lower() == name), None)
 
     @property
-    def is_success(self) -> bool:
-        """Whether the status says so, or is not known."""
-        return self.status is None or 200 <= self.status < 300  # noqa: PLR2004 (HTTP's successes)
-
-    @property
     def is_event_stream(self) -> bool:
         """Whether the server calls the body an event stream."""
         return (self.field("content-type") or "").lower().startswith("text/event-stream")

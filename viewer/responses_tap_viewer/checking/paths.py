@@ -18,12 +18,12 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.websocket_checker import Turn
+from responses_tap.recorder.worker_side.http_columns import state_of
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checker_for, judged
 from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
 from responses_tap.stream.recorded import stream_of
 from responses_tap_viewer.checking.turns import Turns
-from responses_tap_viewer.file_facts import state_of
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     InternalError,
@@ -260,7 +260,8 @@ def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Check
 def _check_imported(source: str, imported: Stream, options: Options) -> Iterator[Checked]:
     profile, why, imported = _profile(options, imported)
     checker, lines = _check(imported, checker_for(imported, profile, resumed=options.resumed))
-    eventless = Checked(source, None, 0, None, None, state_of(imported), 0, (), {}, profile, why)
+    state = state_of(imported.response.status, imported.response.body)
+    eventless = Checked(source, None, 0, None, None, state, 0, (), {}, profile, why)
     yield from _results(eventless, checker, lines, options)
 
 
