@@ -1,9 +1,12 @@
 """A stream as far as the list of streams shows it."""
 
+from collections import namedtuple
 from collections.abc import Collection
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from responses_tap.store import Recording
+from responses_tap.stream.columns import COLUMNS
 from responses_tap.urls import split
 
 PAGE = 250
@@ -18,12 +21,8 @@ class Summary(NamedTuple):
     model: str | None
     route: str
     url: str
-    host: str
     status: int | None
     state: str
-    ended_by: str | None
-    response_id: str | None
-    first_byte_ns: int | None
     first_event_ns: int | None
     end_ns: int | None
     last_byte_ns: int | None
@@ -34,8 +33,9 @@ class Summary(NamedTuple):
     """The fingerprint of its sequence of event types, None while it is open and where there are no events."""
     errors: int
     warnings: int
-    notes: int
     first_code: str | None
+    asked: object
+    """What a filter may ask about."""
     codes: tuple[str, ...]
     """Of all its findings."""
 
@@ -55,17 +55,26 @@ class Summary(NamedTuple):
         return self.end_ns if self.end_ns is not None else self.last_byte_ns
 
 
-_FACTS = Summary._fields[:-1]
+_SHOWN = Summary._fields[:-2]
+_ASKED = [column.name for column in COLUMNS.values() if column.filter]
+_NAMES = list(dict.fromkeys((*_SHOWN, *_ASKED)))
+_Asked = namedtuple("_Asked", _ASKED)  # type: ignore[misc]
+_shown = itemgetter(*map(_NAMES.index, _SHOWN))
+_asked = itemgetter(*map(_NAMES.index, _ASKED))
 
 
 def read_page(recording: Recording, before_id: int) -> list[Summary]:
     """The last streams below an id."""
-    rows = recording.facts(_FACTS, before_id, PAGE)
+    rows = recording.facts(_NAMES, before_id, PAGE)
     codes = recording.codes(rows[0][0], rows[-1][0]) if rows else {}
-    return [Summary._make((*row, codes.get(row[0], ()))) for row in rows]
+    return [_summary(row, codes.get(row[0], ())) for row in rows]
 
 
 def read_each(recording: Recording, ids: Collection[int]) -> list[Summary]:
     """These streams, as far as they are still there."""
-    rows = recording.facts_of(_FACTS, ids)
-    return [Summary._make((*row, recording.codes(row[0], row[0]).get(row[0], ()))) for row in rows]
+    rows = recording.facts_of(_NAMES, ids)
+    return [_summary(row, recording.codes(row[0], row[0]).get(row[0], ())) for row in rows]
+
+
+def _summary(row: tuple[Any, ...], codes: tuple[str, ...]) -> Summary:
+    return Summary._make((*_shown(row), _Asked._make(_asked(row)), codes))

@@ -123,7 +123,7 @@ class Catalogue:
 
     def _passes(self, stream_id: int) -> bool:
         summary = self._summaries.get(stream_id)
-        return summary is not None and self.wanted.matches(summary, summary.codes)
+        return summary is not None and self.wanted.matches(summary.asked, summary.codes)
 
     def _arrange(self) -> None:
         self._is_arranged = True

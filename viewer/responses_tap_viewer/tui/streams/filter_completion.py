@@ -46,7 +46,7 @@ def _parted(term: str) -> tuple[str, str, str]:
 def _words(field: Field, summary: Summary) -> Iterable[str]:
     if field.column is None:
         return summary.codes
-    word = field.text(summary)
+    word = field.text(summary.asked)
     # What cannot be typed is not proposed: the line would show it as it is.
     return [word] if word and printable(word) == word else []
 
