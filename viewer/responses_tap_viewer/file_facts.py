@@ -13,17 +13,18 @@ from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder import messages
+from responses_tap.recorder.values import json_object
 from responses_tap.recorder.worker_side.http_columns import (
     document_columns,
-    json_object,
     request_columns,
     response_columns,
     state_of,
 )
 from responses_tap.store.waiting import Value
-from responses_tap.stream.columns import StreamRow
+from responses_tap.stream.columns import StreamRow, header
 from responses_tap.stream.model import Stream
 from responses_tap.stream.recorded import ways_of
+from responses_tap.stream.values import timestamp
 from responses_tap.urls import split
 
 _MASKER = Masker(written=True)
@@ -40,7 +41,7 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
         split(request.url).hostname or "",
         request.http_version,
         list(request.headers),
-        _started_at(path, request.started_at or answer.field("date")),
+        _started_at(path, request.started_at or header(answer.headers, "date")),
         expected=True,
         body=b"",
         route="sse" if imported.socket is None else "websocket",
@@ -107,9 +108,5 @@ def _started_at(path: Path, told: str | None) -> str:
     """When the request was sent, in UTC, as ISO 8601 or HTTP's dates tell it; else, when the file was last changed."""
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         with suppress(ValueError, OverflowError):
-            return _utc(read(told or ""))
-    return _utc(datetime.fromtimestamp(path.stat().st_mtime, UTC))
-
-
-def _utc(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return timestamp(read(told or ""))
+    return timestamp(datetime.fromtimestamp(path.stat().st_mtime, UTC))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.raw import sifted
 from responses_tap.protocol.sse import decode, looks_like_events
+from responses_tap.stream.columns import header
 from responses_tap.stream.model import Request, Response, Stream, TimedFrame
 
 _STATUS = re.compile(rb"(?:< )?(HTTP/\d(?:\.\d)?) (\d{3})\b")
@@ -146,7 +147,7 @@ def _body(text: _Text) -> Iterator[bytes]:
 
 
 def _imported(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Stream:
-    host = next((value for name, value in head.sent if name.lower() == "host"), "")
+    host = header(head.sent, "host") or ""
     scheme = "http" if text.secure is False or (text.secure is None and ":" in host) else "https"
     url = f"{scheme}://{host}{head.request.url}" if host and head.request.url.startswith("/") else head.request.url
     request = replace(head.request, url=url, headers=tuple(head.sent))

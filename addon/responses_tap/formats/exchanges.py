@@ -8,6 +8,7 @@ from responses_tap.coding import ContentDecoder
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.raw import sifted
 from responses_tap.protocol.sse import decode, looks_like_events
+from responses_tap.stream.columns import header
 from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream, TimedFrame
 from responses_tap.urls import split
 
@@ -75,7 +76,7 @@ def _stream(exchange: Exchange, bodies: str) -> Stream | Skipped:
     if not body:
         return Skipped(place, f"has no response body; {bodies}", fault=True)
     try:
-        body = _decoded(body, answer.field("content-encoding"))
+        body = _decoded(body, header(answer.headers, "content-encoding"))
     except ValueError as error:
         return Skipped(place, f"has a response body that cannot be decoded ({error})", fault=True)
     frames: Iterator[TimedFrame] = iter(())

@@ -18,7 +18,7 @@ from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.protocol.sse import decode
 from responses_tap.stream import values
-from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
+from responses_tap.stream.columns import COLUMNS, Headers, StreamRow, header
 from responses_tap.stream.model import (
     Chunk,
     Ending,
@@ -207,7 +207,7 @@ def _message(http_version: str, headers: Headers) -> dict[str, Any]:
 def _type(headers: Headers, stream: JudgedStream | None = None) -> str:
     """What the headers call the body; an event stream that they do not name is one all the same."""
     unnamed = "text/event-stream" if stream is not None and stream.entries else "application/json"
-    return next((value for name, value in headers if name.lower() == "content-type"), unnamed)
+    return header(headers, "content-type") or unnamed
 
 
 def _content(body: bytes) -> dict[str, str]:

@@ -32,6 +32,7 @@ from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, Work
 from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
 from responses_tap.store import RecordingError
 from responses_tap.stream.filters import FilterError, parse
+from responses_tap.stream.values import timestamp
 
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""
@@ -277,7 +278,7 @@ def _asked(flow: HTTPFlow, *, expected: bool, is_upload: bool) -> tuple[RequestM
     request = flow.request
     complete = request.timestamp_end or request.timestamp_start
     at_ns = time.monotonic_ns() - int((time.time() - complete) * 1e9)
-    started_at = datetime.fromtimestamp(complete, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    started_at = timestamp(datetime.fromtimestamp(complete, UTC))
     return (
         RequestMessage(
             request.method,

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
-from responses_tap.recorder.values import pairs, short_text, small_int, whole_text
+from responses_tap.recorder.values import json_object, pairs, short_text, small_int, whole_text
+from responses_tap.stream.values import timestamp
 
 type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
 
@@ -108,6 +109,15 @@ class BatchDecoder:
 
 
 @dataclass(frozen=True, slots=True)
+class _Facts:
+    """A message of facts alone."""
+
+    def encode(self) -> bytes:
+        """Its payload: JSON."""
+        return json.dumps(asdict(self)).encode()
+
+
+@dataclass(frozen=True, slots=True)
 class RequestMessage:
     """What a client asked for."""
 
@@ -135,7 +145,7 @@ class RequestMessage:
     def decode(cls, payload: bytes) -> "RequestMessage":
         """The request of a message."""
         line, _, body = payload.partition(b"\n")
-        facts = _facts(line)
+        facts = json_object(line)
         return cls(
             short_text(facts.get("method")),
             whole_text(facts.get("url")),
@@ -151,38 +161,30 @@ class RequestMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseMessage:
+class ResponseMessage(_Facts):
     """The status and headers of the server's response."""
 
     status: int
     headers: list[tuple[str, str]]
 
-    def encode(self) -> bytes:
-        """The payload of a RESPONSE message."""
-        return json.dumps(asdict(self)).encode()
-
     @classmethod
     def decode(cls, payload: bytes) -> "ResponseMessage":
         """The response of a message; status 0 where it states none."""
-        facts = _facts(payload)
+        facts = json_object(payload)
         return cls(small_int(facts.get("status")) or 0, pairs(facts.get("headers")))
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(_Facts):
     """The end of a request body that came piece by piece."""
 
     size: int
     """Bytes of the whole; pieces may have been left out."""
 
-    def encode(self) -> bytes:
-        """The payload of a SENT message."""
-        return json.dumps(asdict(self)).encode()
-
     @classmethod
     def decode(cls, payload: bytes) -> "Sent":
         """The end of a message."""
-        size = _facts(payload).get("size")
+        size = json_object(payload).get("size")
         return cls(size if isinstance(size, int) else 0)
 
 
@@ -206,7 +208,7 @@ class SocketMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class EndingMessage:
+class EndingMessage(_Facts):
     """How a flow ended."""
 
     ended_by: EndedBy
@@ -219,14 +221,10 @@ class EndingMessage:
     """A WebSocket's, as RFC 6455 has them."""
     close_reason: str | None = None
 
-    def encode(self) -> bytes:
-        """The payload of an ENDING message."""
-        return json.dumps(asdict(self)).encode()
-
     @classmethod
     def decode(cls, payload: bytes) -> "EndingMessage":
         """The ending in a message."""
-        facts = _facts(payload)
+        facts = json_object(payload)
         by, lost, close_reason = (facts.get(name) for name in ("ended_by", "lost", "close_reason"))
         return cls(
             cast("EndedBy", by) if by in get_args(EndedBy.__value__) else "unknown",
@@ -238,22 +236,13 @@ class EndingMessage:
         )
 
 
-def _facts(payload: bytes) -> dict[str, Any]:
-    """The facts of a payload, {} where it isn't a JSON object."""
-    try:
-        facts = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
-
-
 def _moment(value: object) -> str:
     """The value if it is a time in ISO 8601, else now."""
     text = short_text(value)
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return timestamp(datetime.now(UTC))
     return text
 
 

@@ -7,7 +7,10 @@ It stands below all of them: filters, privacy and formats know nothing of SQLite
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 type Headers = tuple[tuple[str, str], ...]
 """The headers of a message in their order, names as sent."""
@@ -92,6 +95,11 @@ class StreamRow:
             ("another attempt of stream", self.retry_of),
         )
         return [f"{words} {other}" for words, other in links if other is not None]
+
+
+def header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+    """The value of the first header with this name (in lower case), None where there is none."""
+    return next((value for key, value in headers if key.lower() == name), None)
 
 
 class Column(NamedTuple):

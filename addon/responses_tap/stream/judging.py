@@ -6,6 +6,7 @@ from responses_tap.protocol.bodies import Head, asks_for_stream
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
+from responses_tap.stream.columns import header
 from responses_tap.stream.model import Entry, Stream
 from responses_tap.urls import is_resumption
 
@@ -30,7 +31,7 @@ def checker_for(
         live=stream.live,
         resumed=resumed or is_resumption(request.url),
         framed=stream.framed,
-        head=Head(response.status, response.field("content-type")),
+        head=Head(response.status, header(response.headers, "content-type")),
         streamed=streamed,
         lacks=stream.lacks,
     )

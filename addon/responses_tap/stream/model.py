@@ -8,7 +8,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import Frame
 from responses_tap.stream import values
-from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
+from responses_tap.stream.columns import COLUMNS, Headers, StreamRow, header
 
 STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
 ENDED_BY = ("server", "client", "network", "recorder", "unknown")
@@ -98,14 +98,10 @@ class Response:
     def __post_init__(self) -> None:
         _typed(self)
 
-    def field(self, name: str) -> str | None:
-        """The value of the first header with this name (in lower case), None where there is none."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
-
     @property
     def is_event_stream(self) -> bool:
         """Whether the server calls the body an event stream."""
-        return (self.field("content-type") or "").lower().startswith("text/event-stream")
+        return (header(self.headers, "content-type") or "").lower().startswith("text/event-stream")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What a file says, typed and bounded where it enters: a file that somebody else made may have anything anywhere."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 _MOST = 2**62
@@ -27,6 +28,11 @@ def time_ns(value: object, unit_ns: float = 1) -> int | None:
         return None
     ns = value * unit_ns
     return round(ns) if ns <= _MOST else None
+
+
+def timestamp(when: datetime) -> str:
+    """A moment as the column `started_at` has it: ISO 8601, UTC, microseconds."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def status(value: object) -> int | None:

@@ -15,6 +15,7 @@ from responses_tap.privacy.rewriting import Path, delta_texts
 from responses_tap.protocol.events import parse
 from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.model import JudgedStream
+from responses_tap_viewer.reports.text import counted
 
 _NAMED = 3
 """Places that are named beside the first."""
@@ -61,7 +62,7 @@ def words(streams: Sequence[JudgedStream], content: Content, data: Iterable[Datu
     """What these streams, redacted already, take with them: `data` too, and `starred` masked secrets of events."""
     personal = Counter(datum.kind for datum in data)
     size = sum(text_size(stream) for stream in streams) if content is Content.WHOLE else 0
-    seems = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in sorted(personal.items()))
+    seems = ", ".join(counted(n, kind) for kind, n in sorted(personal.items()))
     return "; ".join(
         (
             f"credentials masked: {starred + sum(map(_masked, streams))}",

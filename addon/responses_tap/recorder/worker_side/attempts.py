@@ -5,9 +5,10 @@ import json
 from dataclasses import dataclass
 
 from responses_tap.recorder.messages import RequestMessage
-from responses_tap.recorder.values import count_of
-from responses_tap.recorder.worker_side.http_columns import RETRY_COUNT, field, json_object
+from responses_tap.recorder.values import count_of, json_object
+from responses_tap.recorder.worker_side.http_columns import RETRY_COUNT
 from responses_tap.store.waiting import Value
+from responses_tap.stream.columns import header
 
 _MOST_TRIES = 500
 """Requests that are remembered."""
@@ -45,7 +46,7 @@ class Attempts:
         An SDK's count is believed: 1 is the second attempt of the newest such request without one. Without a count, a
         request is a further attempt of the same one (method, URL and body) if that has failed just before.
         """
-        told = count_of(field(request.headers, RETRY_COUNT))
+        told = count_of(header(request.headers, RETRY_COUNT))
         this = _Try(stream, (request.method, request.url, digest), told or 0)
         is_told = told is not None
         before = next((t for t in reversed(self._tries.values()) if _leads_to(t, this, at_ns, told=is_told)), None)

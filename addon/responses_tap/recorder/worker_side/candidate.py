@@ -4,7 +4,7 @@ from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import Decoder
 from responses_tap.recorder.messages import Message, MessageKind, ResponseMessage
-from responses_tap.recorder.worker_side.http_columns import field
+from responses_tap.stream.columns import header
 
 _MOST_BYTES = 2**20
 """How much may come before the first event."""
@@ -26,7 +26,7 @@ class Candidate:
         """Look at a further message of the flow."""
         self.messages.append(message)
         if message.kind is MessageKind.RESPONSE:
-            self._coding = ContentDecoder(field(ResponseMessage.decode(message.payload).headers, "content-encoding"))
+            self._coding = ContentDecoder(header(ResponseMessage.decode(message.payload).headers, "content-encoding"))
         elif message.kind is MessageKind.ENDING:
             self.is_wanted = False
         elif message.kind is MessageKind.CHUNK:

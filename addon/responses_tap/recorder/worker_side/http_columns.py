@@ -8,9 +8,10 @@ from responses_tap.privacy.documents import as_text
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.bodies import is_response
 from responses_tap.recorder.messages import RequestMessage, ResponseMessage
-from responses_tap.recorder.values import count_of, short_text
+from responses_tap.recorder.values import count_of, json_object, short_text
 from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value
+from responses_tap.stream.columns import header
 
 RETRY_COUNT = "x-stainless-retry-count"
 """The header in which OpenAI's SDKs say how often they have tried before."""
@@ -18,14 +19,9 @@ _STATUSES = ("queued", "in_progress", "completed", "incomplete", "failed", "canc
 """What a response can be (OpenAI's API reference, `status` of the response object)."""
 
 
-def field(headers: list[tuple[str, str]], name: str) -> str | None:
-    """The value of the first header with this name (in lower case), None where there is none."""
-    return next((value for key, value in headers if key.lower() == name), None)
-
-
 def request_columns(request: RequestMessage, masker: Masker) -> dict[str, Value]:
     """What a new stream's row says of the request."""
-    coding = ContentDecoder(field(request.headers, "content-encoding"))
+    coding = ContentDecoder(header(request.headers, "content-encoding"))
     body = masker.body(as_text(coding.decode(request.body)))
     return {
         "method": request.method,
@@ -38,27 +34,18 @@ def request_columns(request: RequestMessage, masker: Masker) -> dict[str, Value]
         "request_body": body or None,
         "started_at": request.started_at,
         "state": "open",
-        "attempt": count_of(field(request.headers, RETRY_COUNT)) or 0,
+        "attempt": count_of(header(request.headers, RETRY_COUNT)) or 0,
     }
 
 
 def response_columns(response: ResponseMessage, masker: Masker) -> dict[str, Value]:
     """What the stream's row says of the response's status and headers."""
-    encoding = field(response.headers, "content-encoding")
+    encoding = header(response.headers, "content-encoding")
     return {
         "status": response.status,
         "response_headers": json.dumps(masker.response_headers(response.headers)),
         "content_encoding": None if encoding is None else short_text(encoding),
     }
-
-
-def json_object(text: str | bytes) -> dict[str, Any]:
-    """The JSON object in `text`, {} where it is something else."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def response_state(response: dict[str, Any]) -> str:

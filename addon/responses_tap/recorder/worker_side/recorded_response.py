@@ -5,11 +5,12 @@ from responses_tap.protocol.sse import looks_like_events
 from responses_tap.recorder.messages import ResponseMessage
 from responses_tap.recorder.worker_side.arrivals import Arrivals
 from responses_tap.recorder.worker_side.body import EventBody
-from responses_tap.recorder.worker_side.http_columns import document_columns, field, state_of
+from responses_tap.recorder.worker_side.http_columns import document_columns, state_of
 from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.store import Recording
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
+from responses_tap.stream.columns import header
 from responses_tap.stream.judging import checker_for
 from responses_tap.stream.model import Request, Response, Stream
 
@@ -36,8 +37,8 @@ class RecordedResponse:
     def head(self, response: ResponseMessage) -> None:
         """Take the status and headers."""
         self._status = response.status
-        self._content_type = field(response.headers, "content-type") or ""
-        self._coding = ContentDecoder(field(response.headers, "content-encoding"))
+        self._content_type = header(response.headers, "content-type") or ""
+        self._coding = ContentDecoder(header(response.headers, "content-encoding"))
         self.can_decode = self._coding.damage is None
         if self._content_type.lower().startswith("text/event-stream"):
             self.events = self._event_body()

@@ -1,7 +1,7 @@
 """A recorded WebSocket: each response of it becomes a stream of its own, from the event that asks for it on."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from responses_tap.privacy.documents import as_text
 from responses_tap.protocol.sse import Frame, message_frame
@@ -16,6 +16,7 @@ from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
+from responses_tap.stream.values import timestamp
 
 _SHARED = ("url", "host", "http_version", "request_headers", "status", "response_headers")
 """What the handshake settles for all streams of a socket."""
@@ -192,7 +193,7 @@ class SocketRecorder:
             "route": "websocket",
             "socket": self.id,
             "socket_ns": at_ns,
-            "started_at": started_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "started_at": timestamp(started_at),
             "model": model,
             "request_body": body,
             "state": "open",

@@ -6,10 +6,11 @@ import string
 from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.documents import as_text
 from responses_tap.recorder.messages import RequestMessage
-from responses_tap.recorder.worker_side.http_columns import field, model_of
+from responses_tap.recorder.worker_side.http_columns import model_of
 from responses_tap.store.uploads import mark
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
+from responses_tap.stream.columns import header
 
 _PIECE = 2**16
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode()
@@ -22,7 +23,7 @@ class Upload:
     def __init__(self, stream: int, request: RequestMessage, writer: Writer) -> None:
         self._stream = stream
         self._writer = writer
-        self._coding = ContentDecoder(field(request.headers, "content-encoding"))
+        self._coding = ContentDecoder(header(request.headers, "content-encoding"))
         self._rest = bytearray()
         self._text = bytearray()
         self._parts = 0

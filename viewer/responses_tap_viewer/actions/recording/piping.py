@@ -12,6 +12,7 @@ from responses_tap.protocol.sse import looks_like_events
 from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store.writer import Writer
+from responses_tap.stream.values import timestamp
 
 NAME = "standard input"
 _PIECE = 1 << 16
@@ -43,7 +44,7 @@ def record_pipe(pipe: int, start: bytes, db: Path) -> None:
 def _record(pipe: int, start: bytes, db: Path, ready: threading.Event) -> None:
     writer = Writer(db)
     began = time.monotonic_ns()
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    now = timestamp(datetime.now(UTC))
     live = StreamRecorder.begin(
         0, RequestMessage("", NAME, "", "", [], now, expected=True, body=b""), writer, DEFAULT_PROFILE
     )

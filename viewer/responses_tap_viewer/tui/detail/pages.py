@@ -12,14 +12,13 @@ from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.timeline import GLYPHS, MISSING, Row
 from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
 from responses_tap_viewer.tui.detail.marks import marks
-from responses_tap_viewer.tui.detail.stats_page import stats_page
+from responses_tap_viewer.tui.detail.stats_page import labelled, stats_page
 from responses_tap_viewer.tui.detail.text_page import text_page
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line
 
 TABS = ("event", "text", "request", "answer", "raw", "hex", "stats")
 
-_LABEL_WIDTH = 11
 _MOST_DELTAS = 2000
 """Deltas of a run that are joined."""
 _NS = 1e9
@@ -89,14 +88,14 @@ def _finding_page(finding: Finding) -> list[Line]:
     ]
     lines: list[Line] = [head, [(finding.message, "strong")], []]
     if finding.missing:
-        lines.append(_labelled("Missing", f"{MISSING} {finding.missing} should stand here"))
+        lines.append(labelled("Missing", f"{MISSING} {finding.missing} should stand here"))
     places = [f"{name} {index}" for name, index in finding.scope.items()]
     at = [] if finding.position is None else [f"event {finding.position}"]
-    lines.append(_labelled("Where", ", ".join([*at, *places]) or "the whole stream"))
+    lines.append(labelled("Where", ", ".join([*at, *places]) or "the whole stream"))
     if finding.count > 1:
         positions = ", ".join(str(position) for position in finding.evidence)
         also = f", also at {positions}" if positions else ""
-        lines.append(_labelled("Seen", f"{finding.count} times{also}"))
+        lines.append(labelled("Seen", f"{finding.count} times{also}"))
     return [*lines, *_rule_lines(finding.code)]
 
 
@@ -114,11 +113,7 @@ def _rule_lines(code: str) -> list[Line]:
         "Fine when": text.fine,
         "Source": text.source,
     }
-    return [_labelled(label, words) for label, words in named.items() if words]
-
-
-def _labelled(label: str, text: str) -> Line:
-    return [(label.ljust(_LABEL_WIDTH), "label"), (text, "plain")]
+    return [labelled(label, words) for label, words in named.items() if words]
 
 
 def _event_lines(recording: Recording, stream_id: int, row: Row) -> list[Line]:
@@ -195,7 +190,7 @@ def _answer_page(_recording: Recording, stream: StreamRow) -> list[Line]:
         "Source": stream.source,
     }
     return [
-        *(_labelled(label, text) for label, text in facts.items() if text),
+        *(labelled(label, text) for label, text in facts.items() if text),
         [],
         *_header_lines(stream.response_headers),
         *([[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))] if stream.response_body else ()),

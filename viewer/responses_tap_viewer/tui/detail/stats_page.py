@@ -29,7 +29,7 @@ def stats_page(recording: Recording, stream: StreamRow) -> list[Line]:
     """The figures, as lines."""
     chunks = recording.chunks(stream.id)
     gaps = [(after.at_ns - before.at_ns, n) for n, (before, after) in enumerate(pairwise(chunks), 1)]
-    lines = [_labelled(label, text) for label, text in _figures(stream, chunks)]
+    lines = [labelled(label, text) for label, text in _figures(stream, chunks)]
     if not gaps:
         return [*lines, [], [("Fewer than two chunks: there is no gap to measure.", "dim")]]
     return [
@@ -61,7 +61,8 @@ def _figures(stream: StreamRow, chunks: Sequence[Chunk]) -> Iterator[tuple[str, 
         yield "Tokens", f"{came_in}{stream.output_tokens} out{rate}"
 
 
-def _labelled(label: str, text: str) -> Line:
+def labelled(label: str, text: str) -> Line:
+    """A label and what stands behind it."""
     return [(label.ljust(_LABEL_WIDTH), "label"), (text, "plain")]
 
 
@@ -69,11 +70,11 @@ def _gap_lines(gaps: Sequence[tuple[int, int]], chunks: Sequence[Chunk]) -> Iter
     ordered = sorted(gap for gap, _ in gaps)
     high = ordered[min(len(ordered) - 1, int(len(ordered) * _PERCENTILE))]
     words = f"median {_milliseconds(median(ordered) / _MS)}, 95 of 100 up to {_milliseconds(high / _MS)}"
-    yield _labelled("Gaps", words)
+    yield labelled("Gaps", words)
     longest = sorted(gaps, key=lambda gap: -gap[0])[:_LONGEST]
     told = [f"{_milliseconds(gap / _MS)} until chunk {n} at {chunks[n].at_ns / _NS:.3f} s" for gap, n in longest]
     for label, text in zip(("Longest", "", ""), told, strict=False):
-        yield _labelled(label, text)
+        yield labelled(label, text)
 
 
 def _histogram(values: Sequence[float], bounds: Sequence[int], written: Callable[[float], str]) -> Iterator[Line]:
