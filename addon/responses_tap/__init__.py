@@ -17,7 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from responses_tap.protocol.checker import RULES_VERSION, Checker, Report, check
+    from responses_tap.protocol.check import Report, check
+    from responses_tap.protocol.checker import RULES_VERSION, Checker
     from responses_tap.protocol.findings import Finding, Severity
     from responses_tap.protocol.sse import Decoder, Frame
     from responses_tap.store import open_recording
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "RULES_VERSION": "protocol.checker",
     "Checker": "protocol.checker",
-    "Report": "protocol.checker",
-    "check": "protocol.checker",
+    "Report": "protocol.check",
+    "check": "protocol.check",
     "Finding": "protocol.findings",
     "Severity": "protocol.findings",
     "Decoder": "protocol.sse",

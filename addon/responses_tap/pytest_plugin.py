@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from responses_tap.protocol.checker import frames_of
+from responses_tap.protocol.check import frames_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.sse import Frame

@@ -36,6 +36,11 @@ class Arrivals:
         if event.row is not None and event.row.role is Role.DELTA:
             self._deltas += 1
 
+    def advance(self, count: int) -> None:
+        """So many more deltas came together with the last event."""
+        if self._first is not None:
+            self._deltas += count
+
     def finish(self) -> None:
         """No more events will come: did they stream?"""
         if self._first is None or self._deltas < _ENOUGH_DELTAS or self._first < _WAITED_NS:

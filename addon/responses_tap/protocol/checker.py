@@ -6,21 +6,18 @@ meets the rules with a check of their own (rules/). The same object runs live in
 server's tests.
 """
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection
 
 from responses_tap.protocol.bodies import Head, judge_eventless, judge_head
 from responses_tap.protocol.events import Event, parse
-from responses_tap.protocol.findings import Finding, Severity, order
+from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.frames import FrameChecks
 from responses_tap.protocol.judge import Judge, Ledger
 from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
 from responses_tap.protocol.rules import RULES, Loss
-from responses_tap.protocol.scopes import Response
-from responses_tap.protocol.sse import Frame, decode
+from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.sse import Frame
 
 RULES_VERSION = "2026-12"
 """Recorded with every verdict, so that `recheck` knows an old one."""
@@ -82,6 +79,25 @@ class Checker:
         for judge in self._judges:
             found += judge.ledger.findings
         return sorted(found, key=order)
+
+    @property
+    def scope(self) -> Scope | None:
+        """The scope of the latest event, None where it has none."""
+        return self._judges[-1].scope if self._judges and self._has_ours else None
+
+    @property
+    def next_number(self) -> int | None:
+        """The sequence_number that the next event must have, where that is certain and the response still runs."""
+        return None if self._frames.marked else self._judges[-1].next_number
+
+    def found(self, most: int) -> tuple[int, int] | None:
+        """How many findings there are, and how many events they count; None where there are more than `most`."""
+        findings = [*self._body.findings, *self._judges[-1].ledger.findings]
+        return None if len(findings) > most else (len(findings), sum(finding.count for finding in findings))
+
+    def extend(self, pieces: list[str]) -> int:
+        """Take a run (runs.py): deltas like the latest event, with these texts; the position of the first."""
+        return self._judges[-1].extend(pieces)
 
     def feed(self, frame: Frame, at_ns: int | None = None) -> Event | None:
         """Check one frame and return its event, None for a comment, `[DONE]` or a cut tail that is no event.
@@ -202,61 +218,6 @@ class Checker:
         judge.finish(cut=runs)
         self._is_interrupted = self._is_interrupted or runs
         return self._next()
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The verdict on one body."""
-
-    profile: str
-    responses: tuple[Response, ...]
-    findings: tuple[Finding, ...]
-    """In order of response and position; those about the end come last."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is no error and no warning."""
-        return all(finding.severity is Severity.NOTE for finding in self.findings)
-
-
-def check_frames(frames: Iterable[Frame], profile: str = DEFAULT_PROFILE, *, resumed: bool = False) -> Report:
-    """Check the frames of a whole body."""
-    checker = Checker(profile, resumed=resumed)
-    for frame in frames:
-        checker.feed(frame)
-    findings = checker.finish()
-    return Report(profile, tuple(checker.responses), tuple(findings))
-
-
-def check(
-    body: bytes | bytearray | memoryview | str | Iterable[Mapping[str, Any]],
-    profile: str = DEFAULT_PROFILE,
-    *,
-    resumed: bool = False,
-) -> Report:
-    """Check a body as it came over the wire, or its events as parsed objects.
-
-    A stream is expected: anything without an event, also a whole response in JSON, is rule LC110. Raises KeyError for
-    a profile that does not exist.
-    """
-    return check_frames(frames_of(body), profile, resumed=resumed)
-
-
-def frames_of(body: bytes | bytearray | memoryview | str | Iterable[Mapping[str, Any]]) -> Iterator[Frame]:
-    """The frames of a whole body, or those that its parsed events came in, or would have."""
-    if isinstance(body, Mapping):  # one response, where its stream was expected
-        body = json.dumps(dict(body))
-    if isinstance(body, str):
-        body = body.encode(errors="surrogatepass")  # lone surrogates aren't UTF-8 then: rule TR905
-    if isinstance(body, bytes | bytearray | memoryview):
-        return decode([bytes(body)])
-    return map(_frame_of, body)
-
-
-def _frame_of(event: Mapping[str, Any]) -> Frame:
-    data = json.dumps(dict(event) if isinstance(event, Mapping) else event).encode()
-    name = event.get("type") if isinstance(event, Mapping) else None
-    return Frame(b"data: " + data + b"\n\n", name if isinstance(name, str) else None, data)
 
 
 def _at(finding: Finding) -> float:

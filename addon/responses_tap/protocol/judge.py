@@ -14,7 +14,7 @@ from responses_tap.protocol.profiles import Profile
 from responses_tap.protocol.response_states import ResponseStates
 from responses_tap.protocol.rules import DISPATCH, RULES, Rule
 from responses_tap.protocol.scope_tree import ScopeTree
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import Response, Scope
 from responses_tap.protocol.sequence import Sequence
 
 _LONGEST_FACT = 500
@@ -90,10 +90,32 @@ class Judge:
         self._arrivals = Arrivals(self.ledger)
         self._characters = Characters(self.ledger)
         self._rules: dict[type[Rule], Rule] = {}
+        self.scope: Scope | None = None
+        """The scope of the latest event."""
+
+    @property
+    def next_number(self) -> int | None:
+        """The sequence_number that the next event must have, where that is certain and the response still runs."""
+        return self._sequence.next if self.response.terminal is None else None
+
+    def extend(self, pieces: list[str]) -> int:
+        """Take deltas with these texts, each with the next number and otherwise like the latest event.
+
+        Returns the position of the first.
+        """
+        assert self.scope is not None
+        first, count = self.response.events, len(pieces)
+        self.response.events += count
+        self._sequence.advance(count)
+        self._arrivals.advance(count)
+        self.scope.deltas += count
+        self.scope.pieces += filter(None, pieces)
+        return first
 
     def apply(self, event: Event, at_ns: int | None, *, uncounted: bool = False) -> None:
         """Judge the next event of the response; `uncounted`: it needs no sequence_number."""
         row = event.row
+        self.scope = None
         if at_ns is not None:
             self._arrivals.apply(event, at_ns)
         self._fields.apply(event)
@@ -105,7 +127,7 @@ class Judge:
             row = ROWS[name]
         if not self._states.apply(event, row) or row is None:
             return
-        scope = self._tree.apply(event, row)
+        self.scope = scope = self._tree.apply(event, row)
         if event.position == self.response.terminal:
             self._tree.finish(self.response.state, event.position)
         if row.role is Role.DELTA and row.value:

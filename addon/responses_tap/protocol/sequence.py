@@ -55,6 +55,17 @@ class Sequence:
         self._expected = {number + 1, last + 2}
         self._last = number
 
+    @property
+    def next(self) -> int | None:
+        """The one number that the next event must have; None where it is not certain."""
+        return next(iter(self._expected)) if len(self._expected) == 1 else None
+
+    def advance(self, count: int) -> None:
+        """So many more events came, each with the next number."""
+        if self._last is not None:
+            self._last += count
+            self._expected = {self._last + 1}
+
     def skip(self) -> None:
         """An event that has no number, or none that could be read, may have used one up."""
         self._expected |= {number + 1 for number in self._expected if len(self._expected) < _MOST_EXPECTED}

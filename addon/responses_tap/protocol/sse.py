@@ -82,36 +82,53 @@ class Decoder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.at = 0
+        """How many bytes of `held` have been cut."""
         self._searched = 0
         self._has_cr = False
         self._first = True
 
     @property
     def held(self) -> bytearray:
-        """The beginning of a frame that has not ended; not to be changed."""
+        """The beginning of a frame that has not ended, once all of a chunk was cut; not to be changed."""
         return self._buffer
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is anything behind the block that was cut last."""
+        return self.at < len(self._buffer)
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that `chunk` completes, in order."""
+        return [frame for block in self.blocks(chunk) for frame in block]
+
+    def blocks(self, chunk: bytes) -> Iterator[list[Frame]]:
+        """The same, block by block: one frame each, or those that lack the blank lines between them."""
         buffer = self._buffer
         self._has_cr = self._has_cr or b"\r" in chunk
         # Nearly every chunk is a frame.
         if not buffer and not self._has_cr and 0 <= chunk.find(b"\n\n") == len(chunk) - 2:
-            return self._cut(chunk, complete=True)
+            yield self._cut(chunk, complete=True)
+            return
         buffer += chunk
-        frames = []
-        start = 0
-        while (end := self._frame_end(max(start, self._searched))) != -1:
+        while (end := self._frame_end(max(self.at, self._searched))) != -1:
             with memoryview(buffer) as view:  # a slice of the buffer itself would be one copy more
-                raw = bytes(view[start:end])
-            start = end
-            if start == len(buffer):  # a huge frame is not to be there twice while it is parsed
+                raw = bytes(view[self.at : end])
+            self.at = end
+            if end == len(buffer):  # a huge frame is not to be there twice while it is parsed
                 buffer.clear()
-                start = 0
-            frames += self._cut(raw, complete=True)
-        del buffer[:start]
+                self.at = 0
+            yield self._cut(raw, complete=True)
+        del buffer[: self.at]
+        self.at = 0
         self._searched = max(0, len(buffer) - _LONGEST_FRAME_END + 1)
-        return frames
+
+    def take(self, ends: list[int]) -> list[bytes]:
+        """Take the next frames as they are, by where each ends in `held`."""
+        with memoryview(self._buffer) as view:
+            raws = [bytes(view[start:end]) for start, end in itertools.pairwise([self.at, *ends])]
+        self.at = ends[-1]
+        return raws
 
     def finish(self) -> list[Frame]:
         """The unfinished tail of the body, nothing where the body ends with a blank line."""
