@@ -1,6 +1,5 @@
 """Runs of deltas: however a long body is damaged and cut, the verdict is that of its frames judged one by one."""
 
-import json
 import random
 import re
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, events_of
+from tests.lengthened import framed, lengthened
 
 from responses_tap.protocol.check import check, check_frames
 from responses_tap.protocol.checker import Checker
@@ -19,39 +19,8 @@ from responses_tap.protocol.runs import Run, check_pieces
 from responses_tap.protocol.scopes import Response, Scope
 from responses_tap.protocol.sse import decode
 
-type Event = dict[str, Any]
-
 SAMPLES = [s for s in (*CLEAN, *BROKEN) if b".delta" in s.read_bytes() and not s.stem.startswith(("TR", "SC"))]
-PIECES = ("a", " the", "", "ü", "😀", "\n", '"', "\\", "\t\x7f", "\u2028", "\ufffd", "delta", '{"delta":"x"}', "\x00")
 RAW = (b"\\ud83d", b"\\ude00", b"\\uFFFD", b"\\ufffd", b"\xff", b"\xef\xbf\xbd", b"\\x", b"\\u12", b'"', b"\x00", b"\r")
-
-
-def lengthened(events: list[Event], rng: random.Random, times: int, odd: float = 0.3) -> Iterator[Event]:
-    """The same stream with many deltas for each, so many of them odd; their texts aren't those of its done events."""
-    padded, numbered = rng.random() < 0.3, rng.random() < 0.9 or not odd
-    number = 0
-    for event in events:
-        repeats = rng.randrange(1, times) if event["type"].endswith(".delta") else 1
-        for _ in range(repeats):
-            copy = dict(event)
-            if repeats > 1:
-                copy["delta"] = rng.choice(PIECES) if rng.random() < odd else "w"
-                if padded:
-                    copy["obfuscation"] = "x" * rng.randrange(20)
-            if numbered:
-                copy["sequence_number"] = number
-                number += 1
-            yield copy
-
-
-def framed(events: Iterable[Event], rng: random.Random) -> list[bytes]:
-    """Each event as a frame, all written alike."""
-    end = rng.choice((b"\n", b"\n", b"\n", b"\r\n"))
-    style = rng.choice(({"separators": (",", ":"), "ensure_ascii": False}, {}))
-    return [
-        b"event: %s%sdata: %s%s%s" % (event["type"].encode(), end, json.dumps(event, **style).encode(), end, end)
-        for event in events
-    ]
 
 
 def damaged(frames: list[bytes], rng: random.Random) -> list[bytes]:

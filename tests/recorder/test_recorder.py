@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -22,8 +23,9 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from tests.conftest import RECORDINGS
+from tests.conftest import RECORDINGS, events_of
 from tests.feeding import FeedLoop, LoopTap
+from tests.lengthened import framed, lengthened
 from tests.upstream import ended, eventually, facts_hold, rows
 
 from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble
@@ -110,6 +112,26 @@ def test_a_stream_is_recorded_whatever_its_chunks(feeder: FeedLoop, db: Path, si
         facts_hold(recording, row.id, CLEAN)
         positions = [event.position for event in recording.events(row.id) if event.type]
         assert positions == list(range(13))
+
+
+def test_a_long_stream_is_recorded_whatever_its_chunks(feeder: FeedLoop, db: Path) -> None:
+    rng = random.Random(1)
+    frames = framed(lengthened(events_of(RECORDINGS / "clean/two-parts.sse"), rng, 600, odd=0.1), rng)
+    body = b"".join(frames)
+    for chunks in (frames, pieces(body, 7000), [body]):
+        play(feeder, chunks)
+    feeder.close()
+    first, *others = rows(db)
+    with open_recording(db) as recording:
+        facts_hold(recording, first.id, body)
+        frame_rows = [event._replace(stream=0, at_ns=0, chunk=0) for event in recording.events(first.id)]
+        assert [row.raw for row in frame_rows] == frames
+        for row in others:
+            facts_hold(recording, row.id, body)
+            assert [event._replace(stream=0, at_ns=0, chunk=0) for event in recording.events(row.id)] == frame_rows
+            assert (row.shape, row.event_count, row.state) == (first.shape, first.event_count, first.state)
+            found = [finding.facts() for finding in recording.findings(row.id)]
+            assert found == [finding.facts() for finding in recording.findings(first.id)]
 
 
 def test_blank_lines_before_the_first_event_hide_no_stream(feeder: FeedLoop, db: Path) -> None:

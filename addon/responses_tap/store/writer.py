@@ -164,6 +164,10 @@ class Writer:
         """Add a frame. Its texts and numbers must be storable (see `rows`)."""
         self._waiting.events.append(row)
 
+    def add_events(self, rows: Iterable[EventRow]) -> None:
+        """Add frames, as `add_event` does one."""
+        self._waiting.events.extend(rows)
+
     def set_tail(self, stream_id: int, raw: bytes) -> None:
         """Keep the beginning of a frame whose end has not come yet; empty: there is none."""
         self._add("DELETE FROM tails WHERE stream = ?", stream_id, stream=stream_id)

@@ -9,6 +9,7 @@ from responses_tap.privacy.looks import find_secrets
 from responses_tap.protocol.checker import RULES_VERSION, Checker
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.runs import Run, Runs
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder.values import short_text
@@ -28,6 +29,7 @@ class EventBody:
         self._writer = writer
         self._checker = checker
         self._decoder = Decoder()
+        self._runs = Runs(checker, self._decoder) if isinstance(checker, Checker) else None
         self._frames = 0
         self._tail_written: int | None = 0
         """How many bytes of what the decoder holds are in the file; None: it has those of an earlier frame."""
@@ -102,11 +104,13 @@ class EventBody:
 
     def feed(self, data: bytes, at_ns: int, chunk: int) -> None:
         """Take decoded bytes that came with this chunk, `at_ns` after the stream's start."""
-        frames = self._decoder.feed(data)
-        if frames and self._tail_written:
-            self._tail_written = None
-        for frame in frames:
-            self.take(frame, at_ns, chunk)
+        for block in self._decoder.blocks(data):
+            if self._tail_written:
+                self._tail_written = None
+            for frame in block:
+                event = self.take(frame, at_ns, chunk)
+                if event is not None and self._decoder.has_more:
+                    self._take_runs(frame, event, at_ns, chunk)
 
     def judge(self, body: bytes) -> None:
         """Have a whole body judged that isn't an event stream: none of it is written as a frame."""
@@ -162,34 +166,46 @@ class EventBody:
             self._published = findings
         return new
 
-    def take(self, frame: Frame, at_ns: int, chunk: int) -> None:
-        """Take one frame, already cut out of the body."""
+    def take(self, frame: Frame, at_ns: int, chunk: int) -> Event | None:
+        """Take one frame, already cut out of the body; its event, where it is one that was checked."""
         n = self._frames
         self._frames += 1
+        event = None
         row = bare_event(self._stream, n, at_ns, chunk, frame.raw, self._response)
         try:
             if not self._is_unchecked:
-                row = self._judged(row, frame)
+                event = self._judged(frame, at_ns)
+                row = row if event is None else _row_of(row, event)
         except Exception as error:  # noqa: BLE001 (as for a rule)
             self.fault = self.fault or described(error)
         self._writer.add_event(row)
+        return event
 
-    def _judged(self, row: EventRow, frame: Frame) -> EventRow:
-        event = self._check(frame, row.at_ns)
+    def _take_runs(self, frame: Frame, event: Event, at_ns: int, chunk: int) -> None:
+        """Take the events that follow this one and are like it."""
+        if self._runs is None or self.fault is not None:
+            return
+        row = _row_of(bare_event(self._stream, 0, at_ns, chunk, b"", event.response), event)
+        try:
+            for run in self._runs.after(frame, event):
+                self._writer.add_events(self._rows(run, row))
+                self._frames += len(run.raws)
+        except Exception as error:  # noqa: BLE001 (as for a rule)
+            self.fault = described(error)
+
+    def _rows(self, run: Run, row: EventRow) -> Iterator[EventRow]:
+        """The rows of a run, which have `row`'s facts in common."""
+        n, position, number = self._frames, run.position, run.number
+        stream, at_ns, chunk, type_ = row.stream, row.at_ns, row.chunk, row.type
+        place = row.output_index, row.content_index, row.summary_index, row.item_id
+        for i, raw in enumerate(run.raws):
+            yield EventRow(stream, n + i, position + i, at_ns, chunk, type_, number + i, *place, row.response, raw)
+
+    def _judged(self, frame: Frame, at_ns: int) -> Event | None:
+        event = self._check(frame, at_ns)
         if self.secret is None and (event is None or not (event.type or "").endswith(".delta")):
             self._look_for_secret(frame, event)
-        if event is None:
-            return row
-        return row._replace(
-            position=event.position,
-            type=_short(event.type),
-            sequence_number=event.sequence_number,
-            output_index=event.output_index,
-            content_index=event.content_index,
-            summary_index=event.summary_index,
-            item_id=_short(event.item_id),
-            response=event.response,
-        )
+        return event
 
     def stop_checking(self) -> None:
         """Keep only the frames of what still comes."""
@@ -223,6 +239,20 @@ class EventBody:
         if responses := self._checker.responses:
             event.position, event.response = responses[-1].events - 1, responses[-1].index
         return event
+
+
+def _row_of(row: EventRow, event: Event) -> EventRow:
+    """The row of a frame, with what its event says."""
+    return row._replace(
+        position=event.position,
+        type=_short(event.type),
+        sequence_number=event.sequence_number,
+        output_index=event.output_index,
+        content_index=event.content_index,
+        summary_index=event.summary_index,
+        item_id=_short(event.item_id),
+        response=event.response,
+    )
 
 
 def described(error: BaseException) -> str:
