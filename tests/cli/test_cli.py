@@ -2,6 +2,8 @@
 
 import json
 import os
+import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,8 @@ from xml.etree import ElementTree as ET
 import click
 import pytest
 from click.testing import CliRunner, Result
-from tests.conftest import RECORDINGS
+from tests.conftest import RECORDINGS, events_of
+from tests.lengthened import framed, lengthened
 
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.checking import paths as checking
@@ -235,6 +238,19 @@ def test_github_annotations_name_file_and_line() -> None:
     result = run("check", NO_TEXT_DONE, "--format", "github")
     assert result.stdout.startswith(f"::error file={NO_TEXT_DONE},line=29,title=MD301 text-done-missing::")
     assert len(result.stdout.splitlines()) == 1
+
+
+def test_a_line_is_right_behind_thousands_of_deltas(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    events = [e for e in events_of(RECORDINGS / "clean/two-parts.sse") if e["type"] != "response.output_text.done"]
+    frames = framed(lengthened(events, rng, 3000, odd=0), rng)
+    lines = b"".join(frames).splitlines()
+    (file := tmp_path / "long.sse").write_bytes(b"".join(frames))
+    annotations = run("check", str(file), "--format", "github").stdout.splitlines()
+    missing = [int(re.findall(r"line=(\d+)", line)[0]) for line in annotations if "MD301" in line]
+    assert len(lines) > 3000
+    assert len(missing) == 2
+    assert all(b"response.content_part.done" in lines[n - 1] for n in missing)
 
 
 def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:

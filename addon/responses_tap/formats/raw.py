@@ -9,7 +9,7 @@ from responses_tap.formats import UnrecognizedFormat
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.sse import Frame, decode, looks_like_events
-from responses_tap.stream.model import JudgedStream, Stream, TimedFrame
+from responses_tap.stream.model import JudgedStream, SseBody, Stream, TimedFrame
 from responses_tap.stream.over_sse import over_sse
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -25,8 +25,8 @@ _EXPECTED = "expected an event stream (`data: {…}` lines)"
 def read(pieces: Iterator[bytes]) -> Stream:
     """The stream whose body comes in these pieces; UnrecognizedFormat where it is something else."""
     first = next(pieces, b"")
-    frames = map(TimedFrame, decode(itertools.chain([first], pieces)))
-    return Stream(sifted(frames, is_ours=_has_fields_alone(first)))
+    _refuse_other_streams(list(itertools.islice(decode([first]), _LOOK_AT)), is_ours=_has_fields_alone(first))
+    return Stream(SseBody(itertools.chain([first], pieces)))
 
 
 def write(streams: Sequence[JudgedStream]) -> bytes:

@@ -171,7 +171,8 @@ def decode(chunks: Iterable[bytes]) -> Iterator[Frame]:
     """The frames of a whole body, its unfinished tail included."""
     decoder = Decoder()
     for chunk in chunks:
-        yield from decoder.feed(chunk)
+        for block in decoder.blocks(chunk):
+            yield from block
     yield from decoder.finish()
 
 

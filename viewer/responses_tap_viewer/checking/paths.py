@@ -17,10 +17,11 @@ from responses_tap.protocol.events import parse
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.runs import Run
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder.worker_side.http_columns import state_of
 from responses_tap.stream.columns import StreamRow
-from responses_tap.stream.judging import checker_for, judged
+from responses_tap.stream.judging import checked, checker_for
 from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
 from responses_tap.stream.recorded import stream_of
 from responses_tap_viewer.checking.turns import Turns
@@ -188,18 +189,28 @@ class EventLines:
         self._starts: list[array[int]] = []
         self._line = 1
 
-    def take(self, entries: Iterable[Entry]) -> "EventLines":
+    def take(self, entries: Iterable[Entry | Run]) -> "EventLines":
         """Take all frames of the body, in order."""
-        at = self._line
-        for _, frame, position, response, _, _, line in entries:
-            raw = frame.raw
-            if position is not None:
-                if response == len(self._starts):
-                    self._starts.append(array("Q"))
-                self._starts[response].append(line or at + raw.count(b"\n", 0, raw.find(b"data")))
-            at = line or at + raw.count(b"\n")
-        self._line = at
+        for entry in entries:
+            if isinstance(entry, Run):
+                self._take_run(entry.raws)
+            else:
+                self._take(entry)
         return self
+
+    def _take(self, entry: Entry) -> None:
+        raw, at = entry.frame.raw, self._line
+        if entry.position is not None:
+            if entry.response == len(self._starts):
+                self._starts.append(array("Q"))
+            self._starts[entry.response].append(entry.line or at + _before_data(raw))
+        self._line = entry.line or at + raw.count(b"\n")
+
+    def _take_run(self, raws: list[bytes]) -> None:
+        # They have the same lines, and belong to the response of the event before them.
+        lines = raws[0].count(b"\n")
+        begin, self._line = self._line, self._line + lines * len(raws)
+        self._starts[-1].extend(range(begin + _before_data(raws[0]), self._line, lines))
 
     def of(self, findings: Iterable[Finding]) -> dict[int, int]:
         """The lines of the findings' positions; the body's last line is at -1."""
@@ -207,9 +218,14 @@ class EventLines:
         return places | {-1: self._line}
 
 
+def _before_data(raw: bytes) -> int:
+    """How many lines of a frame come before its data."""
+    return raw.count(b"\n", 0, raw.find(b"data"))
+
+
 def _check(stream: Stream, checker: Checker | Turn) -> tuple[Checker | Turn, EventLines]:
     """Have a stream checked; the finished checker, and where its events stand."""
-    return checker, EventLines().take(judged(stream, checker))
+    return checker, EventLines().take(checked(stream, checker))
 
 
 def _lines_of_messages(messages: Iterable[TimedFrame]) -> EventLines:
