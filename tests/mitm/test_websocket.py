@@ -81,8 +81,10 @@ def answers(connection: ServerConnection) -> None:
             connection.send(json.dumps(REFUSAL))
             continue
         lane = {"stream_id": request["stream_id"]} if "stream_id" in request else {}
-        for event in turn(f"r{n}", **lane):
-            connection.send(event.decode())
+        for event in map(json.loads, turn(f"r{n}", **lane)):
+            if "response" in event:
+                event["response"]["previous_response_id"] = request.get("previous_response_id")
+            connection.send(json.dumps(event, separators=(",", ":")))
 
 
 def sends(*messages: bytes, after: int = 1) -> Script:

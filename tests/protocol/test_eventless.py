@@ -163,7 +163,7 @@ ENTRIES = [
     (("/v1/responses", 200, SSE, b": ping\n\n", STREAMED), ["LC110"]),
     (("/v1/responses", 200, "text/html", HTML, {"model": "m"}), ["LC110"]),
     (("/v1/responses", 200, JSON, b"null", {"model": "m"}), ["LC110"]),
-    (("/v1/responses", 200, JSON, WHOLE, STREAMED), ["LC110"]),
+    (("/v1/responses", 200, JSON, WHOLE, STREAMED), ["TR916"]),
     (("/v1/responses", 200, SSE, WHOLE, {"model": "m"}), ["LC110"]),
     (("/v1/responses", 200, JSON, WHOLE, {"model": "m"}), []),
     (("/v1/responses", 200, JSON, WHOLE, None), []),

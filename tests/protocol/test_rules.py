@@ -15,6 +15,7 @@ from responses_tap.protocol import checker, grammar
 from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.findings import MOST_EVIDENCE, Finding
 from responses_tap.protocol.judge import Ledger
+from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts
 from responses_tap.protocol.rules import RULES, Rule
 from responses_tap.protocol.sse import message_frame
 from responses_tap.protocol.websocket_checker import SocketChecker
@@ -32,15 +33,23 @@ def check_all() -> None:
     judge(body(*correct), head=Head(500, "text/plain"))  # TR906, TR907
     judge(b"no", head=Head(500))
     judge(b"\x1f\x8b", head=Head(200))  # TR915
+    judge(b'{"object": "response"}', request=RequestFacts(streams=True))  # TR916
+    judge(body(*correct), request=RequestFacts(streams=False, previous_response_id="resp_0"))  # TR918, RQ007
     judge(body(*correct), at_ns=[10**9, *[10**12] * 20])  # TM002
     deltas = [*correct[:4], *[correct[4]] * 30, *correct[4:]]
     judge(body(*deltas), at_ns=[10**10] * 50)  # TM001
     judge_messages(correct)
 
 
-def judge(data: bytes, profile: str = "openai", head: Head | None = None, at_ns: list[int] | None = None) -> None:
+def judge(
+    data: bytes,
+    profile: str = "openai",
+    head: Head | None = None,
+    at_ns: list[int] | None = None,
+    request: RequestFacts = NOTHING_KNOWN,
+) -> None:
     """Check a body."""
-    judged = Checker(profile, live=True, head=head or Head())
+    judged = Checker(profile, live=True, head=head or Head(), request=request)
     decoder = Decoder()
     frames = [*decoder.feed(data), *decoder.finish()]
     for n, frame in enumerate(frames):

@@ -71,11 +71,14 @@ def redacted(stream: JudgedStream, content: Content) -> JudgedStream:
     if content is Content.WHOLE:
         return stream
     stream = over_sse(stream)
-    before = _checked(stream, stream.row, [entry.frame for entry in stream.entries])
+    asked = None if stream.row is None else stream.row.request_body
+    before = _checked(stream, stream.row, stream.row, [entry.frame for entry in stream.entries])
     for count, by in product(_LETTERS, Known):
-        left = _Text(Letters(count)) if content is Content.NO_TEXT else Structure(stream.entries, Letters(count))
-        row = None if stream.row is None else left.row(_without_bodies(stream.row, left))
-        after = _checked(stream, row, rewrite(stream.entries, left.replace, by))
+        letters = Letters(count)
+        left = _Text(letters) if content is Content.NO_TEXT else Structure(stream.entries, letters, asked)
+        bare = None if stream.row is None else _without_bodies(stream.row, left)
+        row = None if bare is None else left.row(bare)
+        after = _checked(stream, row, bare, rewrite(stream.entries, left.replace, by))
         if _told(after.findings) == _told(before.findings):
             # What only a socket's other responses show cannot be found again in one of them.
             others = [_unworded(finding, content) for finding in stream.findings if finding.code.startswith("WS")]
@@ -121,10 +124,14 @@ def is_text(path: Path, text: str) -> bool:
     return name not in _WORDS and not name.endswith("_id")
 
 
-def _checked(stream: JudgedStream, row: StreamRow | None, frames: Iterable[Frame]) -> JudgedStream:
-    """The stream with these frames in place of its own (as many), and what is found in them under the same rules."""
+def _checked(
+    stream: JudgedStream, row: StreamRow | None, asked: StreamRow | None, frames: Iterable[Frame]
+) -> JudgedStream:
+    """The stream with these frames in place of its own (as many), and what is found in them under the same rules.
+
+    `asked` has the request, which decides which answer is right, and may be left out of the row that leaves.
+    """
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
-    asked = stream.row  # what was asked for decides which answer is right, and may be left out of what leaves
     timed = [TimedFrame(frame, entry.at_ns) for entry, frame in zip(stream.entries, frames, strict=True)]
     if row is None or asked is None:
         known = Stream(timed)

@@ -17,6 +17,7 @@ from responses_tap.privacy.rewriting import LITERAL, Kind, Path
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.fields import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.protocol.grammar import ROWS
+from responses_tap.protocol.request_facts import facts_of
 from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
 from responses_tap.stream.model import ENDED_BY, STATES, Entry
 from responses_tap.stream.recorded import CAPTURED, EVENTS_ALONE
@@ -32,7 +33,10 @@ _EARLIEST = 1_740_787_200
 """2025-03-01: a created_at before it is taken for a scrubbed one (protocol/fields.py)."""
 _ERAS = (0, _EARLIEST, int(NUMBERS_SINCE), int(LOGPROBS_SINCE))
 """From when on the checker takes a date of creation differently, Unix seconds."""
-_TOKENS = ("usage", "input_tokens"), ("usage", "output_tokens")
+_TOKENS: dict[Path, str] = {("usage", "input_tokens"): "1", ("usage", "output_tokens"): "2"}
+"""What counts of tokens become."""
+_LIMITS = ("max_output_tokens",), ("response", "max_output_tokens")
+"""Where a limit of the output stands, in a request and in an event."""
 _STATUSES = range(100, 600)
 
 
@@ -70,12 +74,15 @@ class Numbered:
 class Structure:
     """What stays of the texts of one stream and of its row."""
 
-    def __init__(self, entries: Iterable[Entry], letters: Letters) -> None:
+    def __init__(self, entries: Iterable[Entry], letters: Letters, request: str | None = None) -> None:
+        """`request` is the body that the stream answers."""
         self._letters = letters
+        self._limit = facts_of("", request).max_output_tokens
         self._ids, self._types = Numbered(letters), Numbered(letters)
         self._dates: dict[str, str] = {}
         self._wrong_totals: set[int] = set()
         self._reached: set[int] = set()
+        self._exceeded: set[int] = set()
         for entry in entries:
             if entry.frame.data and b'"usage"' in entry.frame.data:
                 self._learn(parse(entry.frame.data).object("response"))
@@ -143,14 +150,15 @@ class Structure:
         return self._letters.digits(text)
 
     def _count(self, path: Path, text: str) -> str:
-        """What a count of tokens becomes, so that it adds up, and reaches its limit, as before."""
-        if path[-2:] in _TOKENS:
-            return "1"
+        """What a count of tokens becomes, so that it adds up, and keeps to its limit or not, as before."""
+        if tokens := _TOKENS.get(path[-2:]):
+            return tokens
         if path[-2:] == ("usage", "total_tokens"):
-            return "3" if _whole(text) in self._wrong_totals else "2"
-        if path == ("response", "max_output_tokens"):
-            return "1" if _whole(text) in self._reached else "2"
-        return ""
+            return "4" if _whole(text) in self._wrong_totals else "3"
+        if path in _LIMITS:
+            limit = _whole(text)
+            return "1" if limit in self._exceeded else "2" if limit in self._reached else "3"
+        return text if path[-1:] == ("max_tool_calls",) else ""
 
     def _date(self, text: str) -> str:
         """Another date of the same era, for each date its own."""
@@ -166,12 +174,12 @@ class Structure:
         return date.ljust(len(text)) if not fraction else f"{date.rjust(len(seconds), '1')}.{'1' * len(fraction)}"
 
     def _learn(self, response: dict[str, Any]) -> None:
-        usage, limit = response.get("usage"), response.get("max_output_tokens")
+        usage, limit = response.get("usage"), response.get("max_output_tokens") or self._limit
         if not isinstance(usage, dict):
             return
         spent, made, total = (usage.get(f"{kind}_tokens") for kind in ("input", "output", "total"))
-        if type(made) is int and made == limit:
-            self._reached.add(made)
+        if type(made) is int and type(limit) is int and made >= limit:
+            (self._reached if made == limit else self._exceeded).add(limit)
         if type(spent) is int and type(made) is int and type(total) is int and spent + made != total:
             self._wrong_totals.add(total)
 

@@ -7,8 +7,8 @@ from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import Role
 
-_SILENCE_NS = 300_000_000_000
-"""Codex gives up on a stream after this long without a byte (stream_idle_timeout_ms)."""
+_IDLE_LIMITS = {"AWS ALB": 60, "Cloudflare": 100, "Envoy": 240, "Codex": 300}
+"""After how many seconds without a byte who cuts a stream, by default."""
 _ENOUGH_DELTAS = 20
 _WAITED_NS = 1_000_000_000
 _BURST = 0.05
@@ -29,9 +29,11 @@ class Arrivals:
         """An event that arrived at this time."""
         if self._first is None:
             self._first = at_ns
-        elif at_ns - self._last >= _SILENCE_NS and not self._silent:
+        silent_s = (at_ns - self._last) / 1e9
+        limits = [f"{who} ({seconds} s)" for who, seconds in _IDLE_LIMITS.items() if silent_s >= seconds]
+        if limits and not self._silent:
             self._silent = True
-            self._report("TM002", event.position, seconds=round((at_ns - self._last) / 1e9))
+            self._report("TM002", event.position, seconds=round(silent_s), limits=", ".join(limits))
         self._last = at_ns
         if event.row is not None and event.row.role is Role.DELTA:
             self._deltas += 1

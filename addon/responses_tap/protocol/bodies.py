@@ -5,12 +5,10 @@ import re
 from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs
+from typing import Any, NamedTuple, cast
 
 from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.sse import DONE_MARKER
-from responses_tap.urls import split
 
 _SHOWN = 80
 """Characters of a body that a message quotes."""
@@ -44,14 +42,6 @@ class Head(NamedTuple):
         return (self.content_type or "").partition(";")[0].strip().lower() == "text/event-stream"
 
 
-def asks_for_stream(url: str, request: str | None) -> bool:
-    """Whether a request to this URL, with this body, asks for a stream; False where that is not known."""
-    document = _json(request or "")
-    return parse_qs(split(url).query).get("stream") == ["true"] or (
-        isinstance(document, dict) and document.get("stream") is True
-    )
-
-
 def is_response(document: object) -> bool:
     """Whether a JSON value is a response of this API, or what is made of one (`response.compaction`)."""
     if not isinstance(document, dict):
@@ -70,20 +60,37 @@ def judge_head(report: Reporter, head: Head) -> None:
         report("TR906", None, have=head.content_type or "missing")
 
 
-def judge_eventless(report: Reporter, head: Head, body: bytes, *, streamed: bool, cut: bool) -> None:
-    """Report what a whole body without events is: an HTTP error (TR907), or anything else that isn't a stream (LC110).
+class Eventless(NamedTuple):
+    """A whole body without events, and what was expected of it."""
 
-    `streamed` says that a stream was asked for; otherwise a whole response in JSON is right, too. `cut` says that the
-    reader stopped: then what had not arrived yet is nobody's fault.
+    head: Head
+    body: bytes
+    streamed: bool
+    """Whether a stream was expected; otherwise a whole response in JSON is right, too."""
+    was_asked: bool
+    """Whether the request is known to have asked for a stream."""
+
+
+def judge_eventless(report: Reporter, found: Eventless, *, cut: bool) -> dict[str, Any] | None:
+    """Report what a body without events is; returns the response in it, where that is right.
+
+    It may be an HTTP error (TR907), compressed (TR915), one response where a stream was asked for (TR916), or anything
+    else that isn't a stream (LC110). `cut` says that the reader stopped: what had not arrived is nobody's fault then.
     """
+    head, body = found.head, found.body
     text = body.decode("utf-8-sig", errors="replace").strip()
     document = _json(text)
     if head.is_error:
         report("TR907", None, status=head.status, what=_error(text, document))
     elif head.status is not None and (coding := _coding(body)) is not None:
         report("TR915", None, coding=coding)
-    elif not cut and (streamed or head.is_event_stream or not is_response(document)):
+    elif found.was_asked and not head.is_event_stream and is_response(document):
+        report("TR916", None, status=document.get("status"))
+    elif is_response(document) and not found.streamed and not head.is_event_stream:
+        return cast("dict[str, Any]", document)
+    elif not cut:
         report("LC110", None, what=_what(text, document))
+    return None
 
 
 def _coding(body: bytes) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.request_facts import RequestFacts
 from responses_tap.protocol.runs import check_pieces
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, decode
@@ -30,7 +31,7 @@ class Report:
 
 def check_frames(frames: Iterable[Frame], profile: str = DEFAULT_PROFILE, *, resumed: bool = False) -> Report:
     """Check the frames of a whole body."""
-    checker = Checker(profile, resumed=resumed)
+    checker = Checker(profile, request=RequestFacts(resumes=resumed))
     for frame in frames:
         checker.feed(frame)
     return _report(checker)
@@ -50,7 +51,7 @@ def check(
     content = _content(body)
     if not isinstance(content, bytes):
         return check_frames(content, profile, resumed=resumed)
-    checker = Checker(profile, resumed=resumed)
+    checker = Checker(profile, request=RequestFacts(resumes=resumed))
     for _ in check_pieces(checker, [content]):
         pass
     return _report(checker)

@@ -8,13 +8,15 @@ server's tests.
 
 from collections.abc import Collection
 
-from responses_tap.protocol.bodies import Head, judge_eventless, judge_head
+from responses_tap.protocol.bodies import Eventless, Head, judge_eventless, judge_head
+from responses_tap.protocol.documents import judge_response
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.frames import FrameChecks
 from responses_tap.protocol.judge import Judge, Ledger
 from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
+from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts
 from responses_tap.protocol.rules import RULES, Loss
 from responses_tap.protocol.scopes import Response, Scope
 from responses_tap.protocol.sse import Frame
@@ -32,10 +34,10 @@ class Checker:
     """Checks one body, frame by frame.
 
     `live` says that the frames come from the wire (a cut last frame is then the server's fault, not an editor's);
-    `resumed` that a client attached itself again to a background response (`starting_after`); not `framed`, that
-    only the events were kept, which do not show whether a `[DONE]` followed; `head` is what the HTTP response says of
-    itself; not `streamed`, that the request is not known to ask for a stream, so that one response in JSON is right;
-    `lacks` is what a text does not show of the stream that it was copied from.
+    not `framed`, that only the events were kept, which do not show whether a `[DONE]` followed; `request` is what the
+    request is known to ask for, and `head` what the HTTP response says of itself; not `streamed`, that no stream is
+    expected, so that one response in JSON is right; `lacks` is what a text does not show of the stream that it was
+    copied from.
     """
 
     def __init__(
@@ -43,14 +45,15 @@ class Checker:
         profile: str = DEFAULT_PROFILE,
         *,
         live: bool = False,
-        resumed: bool = False,
         framed: bool = True,
+        request: RequestFacts = NOTHING_KNOWN,
         head: Head = _NO_HEAD,
         streamed: bool = True,
         lacks: Collection[Lack] = (),
     ) -> None:
         self.profile = PROFILES[profile].without(lacks)
-        self._resumed = resumed
+        self._request = request
+        self._resumed = request.resumes
         self._is_excerpt = Lack.EXCERPT in lacks
         self._head = head
         self._streamed = streamed
@@ -115,6 +118,8 @@ class Checker:
                 return None
         if not self._judges:
             judge_head(self._body, self._head)
+            if self._request.streams is False:
+                self._body("TR918", None)
         judge = self._judge_of(event)
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
@@ -172,8 +177,16 @@ class Checker:
                     self._frames.finish(self._judges[-1].response)
             else:
                 self._body.findings.clear()  # one finding covers it all
-                judge_eventless(self._body, self._head, bytes(self._begin), streamed=self._streamed, cut=cut)
+                self._judge_document(cut=cut)
         return self.findings
+
+    def _judge_document(self, *, cut: bool) -> None:
+        """Judge a body without events; a response in it, where that is right, as an object."""
+        was_asked = self._request.streams is True
+        body = Eventless(self._head, bytes(self._begin), self._streamed or was_asked, was_asked)
+        document = judge_eventless(self._body, body, cut=cut)
+        if document is not None:
+            self._body.findings += judge_response(document, self.profile, self._request)
 
     def _count_responses(self) -> None:
         ids = [judge.response.id for judge in self._judges]
@@ -199,7 +212,8 @@ class Checker:
 
     def _next(self) -> Judge:
         resumed = self._resumed and not self._judges
-        response = Response(len(self._judges), resumed=resumed, required=self.profile.response_fields)
+        required = self.profile.response_fields
+        response = Response(len(self._judges), resumed=resumed, request=self._request, required=required)
         judge = Judge(response, self.profile)
         self._judges.append(judge)
         return judge

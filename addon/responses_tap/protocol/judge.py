@@ -48,8 +48,7 @@ class Ledger:
         words |= {name: _worded(fact) for name, fact in facts.items()}
         text = rule.message.format_map(words)
         about = (path.format_map(words) for path in rule.fields) if fields is None else fields
-        asked = self._profile.severity(code, rule.severity)
-        weight = asked and (severity or asked)
+        weight = self._profile.severity(code, rule.severity, severity)
         finding = Finding(
             code,
             rule.name,

@@ -87,10 +87,30 @@ class Profile:
     """What a response must have in its first and last snapshot."""
     unasked: tuple[str, ...] = ()
     """How the codes begin of rules that the source of the stream cannot answer."""
+    asked: tuple[str, ...] = ("",)
+    """And of those that it can."""
+    noted: tuple[str, ...] = ()
+    """And of those that are only a note, whatever they say."""
 
-    def severity(self, code: str, default: Severity) -> Severity | None:
-        """How severe rule `code` is under this profile, None where it does not apply."""
-        return None if code.startswith(self.unasked) else self.severities.get(code, default)
+    def severity(self, code: str, default: Severity, own: Severity | None = None) -> Severity | None:
+        """How severe a finding of rule `code` is under this profile, None where the rule does not apply.
+
+        `own` is the finding's own severity, where it has one.
+        """
+        can_answer = code.startswith(self.asked) and not code.startswith(self.unasked)
+        asked = self.severities.get(code, default) if can_answer else None
+        if asked is None:
+            return None
+        return Severity.NOTE if code.startswith(self.noted) else own or asked
+
+    @property
+    def over_websocket(self) -> "Profile":
+        """The same profile, for a response that comes over a WebSocket.
+
+        By the SDKs' contract it need not send all set-up events there, and may leave `output` out (openai-python 3.57,
+        lib/responses_websocket/_session.py; openai-node#3088).
+        """
+        return replace(self, noted=("NS201", "NS202", "MD3", "AG606"))
 
     def without(self, lacks: Collection[Lack]) -> "Profile":
         """The same profile, for a text that does not show all of its stream."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from responses_tap.protocol.events import Event, string
-from responses_tap.protocol.findings import Finding, Reporter
+from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import RESPONSE, STATUS, Role, Row
 from responses_tap.protocol.scopes import Response
 
@@ -20,6 +20,7 @@ class ResponseStates:
         self._found: dict[str, Finding] = {}
         self._has_untyped_error = False
         self._missing_created: Finding | None = None
+        self._error_words = ""
 
     def apply(self, event: Event, row: Row | None) -> bool:
         """Move the lifecycle on; whether the event may still change the tree of scopes."""
@@ -30,6 +31,7 @@ class ResponseStates:
             return False
         if row.role is Role.ERROR:
             self._response.error = event.position
+            self._error_words = string(event.data, "message") or string(event.object("error"), "message") or ""
         if self._response.terminal is not None:
             self._after_terminal(event, row)
             return False
@@ -66,7 +68,9 @@ class ResponseStates:
         if response.error is not None:
             if response.events == 1:
                 self._report.withdraw(self._missing_created)
-            self._report("LC104", response.error)
+            severity = None if response.error == response.events - 1 else Severity.NOTE
+            words = f': "{self._error_words}"' if self._error_words else ""
+            self._report("LC104", response.error, severity=severity, words=words)
         else:
             self._report("LC103", None, missing="response.completed", events=response.events)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.grammar import ITEM, Kind
+from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts
 
 
 @dataclass(slots=True, eq=False)
@@ -114,8 +115,10 @@ class Response:
     """Whether any event carries a sequence_number."""
     resumed: bool = False
     """Whether this is the rest of a background response that a client attached itself to again."""
-    warmup: bool = False
-    """Whether its request asked that nothing be generated (`generate: false`)."""
+    request: RequestFacts = NOTHING_KNOWN
+    """What it was asked for."""
+    over_websocket: bool = False
+    """Whether it comes over a WebSocket, where its `output` may be left out."""
     items: dict[int, Scope] = field(default_factory=dict)
     """The item at each output_index, the newest where several claim one."""
     every_item: list[Scope] = field(default_factory=list)

@@ -16,6 +16,7 @@ from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from responses_tap.protocol.request_facts import facts_of
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame, RecordedMessage
 
@@ -49,8 +50,8 @@ class Turn:
         """The id of the response that was still running on the lane when this one began."""
         self.interrupted_at: int | None = None
         """How many events there were when another one began on the lane, though this one was still running."""
-        self.response = Response(required=profile.response_fields)
-        self._judge = Judge(self.response, profile)
+        self.response = Response(required=profile.response_fields, over_websocket=True)
+        self._judge = Judge(self.response, profile.over_websocket)
         self._finished = finished
         self._found: dict[str, Finding] = {}
         self._is_finished = False
@@ -183,7 +184,7 @@ class SocketChecker:
             lane = self._lane(event.string("stream_id"))
             turn = self._new_turn(lane)
             turn.previous = previous
-            turn.response.warmup = event.data.get("generate") is False
+            turn.response.request = facts_of("", message.decode(errors="replace"))
             lane.waiting.append(turn)
             return turn
         if event.type == "response.steer" and previous is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from responses_tap.errors import RecordingError
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import by_weight
 from responses_tap.store.files import take
 from responses_tap.store.opening import files_of
 from responses_tap.store.reader import Recording
@@ -309,9 +310,8 @@ class Writer:
 
 
 def first_code(findings: Iterable[Finding]) -> str | None:
-    """The code that stands for a stream: of its worst findings the first one's, None where there is none."""
-    worst = min(findings, key=lambda finding: finding.severity.rank, default=None)
-    return worst.code if worst is not None else None
+    """The code that stands for a stream, None where there is none."""
+    return next((finding.code for finding in by_weight(findings)), None)
 
 
 def _finding_row(stream_id: int, finding: Finding) -> tuple[Value, ...]:

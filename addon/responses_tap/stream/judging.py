@@ -2,38 +2,38 @@
 
 from collections.abc import Iterator
 
-from responses_tap.protocol.bodies import Head, asks_for_stream
+from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
+from responses_tap.protocol.request_facts import RequestFacts, facts_of
 from responses_tap.protocol.runs import Run, check_pieces
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
 from responses_tap.stream.columns import header
 from responses_tap.stream.model import Entry, SseBody, Stream
-from responses_tap.urls import is_resumption
 
 _CREATE = b'{"type":"response.create"}'
 
 
 def checker_for(
-    stream: Stream, profile: str = DEFAULT_PROFILE, *, resumed: bool = False, streamed: bool | None = None
+    stream: Stream, profile: str = DEFAULT_PROFILE, *, resumed: bool = False, request: RequestFacts | None = None
 ) -> Checker | Turn:
     """The checker for a stream, by what is known of its request and response.
 
-    `resumed` says that a client took up a background response again, where the URL doesn't say so; `streamed` whether
-    the request asked for a stream, where its body isn't at hand.
+    `resumed` says that a client took up a background response again, where the URL doesn't say so; `request` is what
+    is known of the request, where its body isn't at hand.
     """
     if stream.socket is not None:
         return _turn_of(stream, profile)
-    request, response = stream.request, stream.response
-    if streamed is None:
-        streamed = response.body is None or asks_for_stream(request.url, request.body)
+    response = stream.response
+    if request is None:
+        request = facts_of(stream.request.url, stream.request.body)
     return Checker(
         profile,
         live=stream.live,
-        resumed=resumed or is_resumption(request.url),
         framed=stream.framed,
+        request=request._replace(resumes=resumed or request.resumes),
         head=Head(response.status, header(response.headers, "content-type")),
-        streamed=streamed,
+        streamed=response.body is None,
         lacks=stream.lacks,
     )
 

@@ -6,20 +6,20 @@ from importlib.metadata import version
 from responses_tap.escaping import printable
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.rules import RULES, by_weight
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.text import counted
 
 
-def by_weight(stream: JudgedStream) -> list[Finding]:
-    """The findings, the worst first; notes only where there is nothing else."""
-    worst = sorted(stream.findings, key=lambda finding: finding.severity.rank)
+def weighty(stream: JudgedStream) -> list[Finding]:
+    """The findings, the first one first; notes only where there is nothing else."""
+    worst = by_weight(stream.findings)
     return [finding for finding in worst if finding.severity is not Severity.NOTE] or worst
 
 
 def headline(stream: JudgedStream) -> str:
     """What is wrong with the stream, in a line."""
-    serious = [finding for finding in by_weight(stream) if finding.severity is not Severity.NOTE]
+    serious = [finding for finding in weighty(stream) if finding.severity is not Severity.NOTE]
     if not serious:
         return "A Responses stream without violations"
     first = serious[0]

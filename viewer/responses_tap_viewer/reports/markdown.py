@@ -14,7 +14,7 @@ from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import GLYPHS, Row, render, timeline
 from responses_tap_viewer.reports.curl_script import command
-from responses_tap_viewer.reports.facts import by_weight, facts, headline, rule_name
+from responses_tap_viewer.reports.facts import facts, headline, rule_name, weighty
 from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
@@ -50,7 +50,7 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 def _headline(stream: JudgedStream) -> str:
-    is_ours = all(finding.code in RULES for finding in by_weight(stream)[:1])
+    is_ours = all(finding.code in RULES for finding in weighty(stream)[:1])
     return headline(stream) if is_ours else code_span(headline(stream))
 
 
@@ -62,7 +62,7 @@ def _environment(stream: JudgedStream) -> Iterator[str]:
 
 
 def _findings(stream: JudgedStream, most: int) -> Iterator[str]:
-    findings = by_weight(stream)
+    findings = weighty(stream)
     yield f"## Findings ({len(findings)})"
     yield ""
     if not findings:

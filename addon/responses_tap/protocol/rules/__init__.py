@@ -1,5 +1,8 @@
 """The rules, one file a group. Importing this package registers them all."""
 
+from collections.abc import Iterable
+
+from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import (
     agreement,
     identity,
@@ -32,4 +35,19 @@ GROUPS = (
 )
 """The groups in the order of their numbers: LC1xx, NS2xx, MD3xx, …."""
 
-__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule"]
+
+def by_weight(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, the one first that stands for the stream: what ended it, then structure, then single fields.
+
+    Errors come before warnings, but for what ended the stream; notes come last, and within a group the earlier first.
+    """
+    return sorted(findings, key=_weight)
+
+
+def _weight(finding: Finding) -> tuple[bool, bool, int, bool]:
+    rule = RULES.get(finding.code)  # a recording may have findings of rules that are unknown here
+    is_note = finding.severity is Severity.NOTE
+    return is_note, rule is None or not rule.ends, finding.severity.rank, finding.code.startswith("SC")
+
+
+__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule", "by_weight"]

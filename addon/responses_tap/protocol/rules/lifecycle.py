@@ -61,23 +61,25 @@ class TerminalMissing(StructureRule, code="LC103", severity=Severity.ERROR):
 
     message = "the stream ended after {events} events without completed, incomplete or failed"
     by = "response_states"
+    ends = True
 
 
-class ErrorWithoutFailed(StructureRule, code="LC104", severity=Severity.NOTE):
+class ErrorWithoutFailed(StructureRule, code="LC104", severity=Severity.WARNING):
     """The stream ends after an `error` event, without `response.failed`.
 
-    Impact: No tested client fails for lack of it: all of them stop at the error event already. What is lost is the
-        final snapshot of the response.
+    Impact: The SDKs stop at the error event. Codex drops it and reports that the stream was closed before
+        response.completed (icebear0828/codex-proxy-rs#90).
     Bad: created, in_progress, error, EOF
     Good: created, in_progress, error, failed, EOF
-    Fine: Clients stop at the error event anyway; hence only a note.
+    Fine: Only a note where other events follow the error.
     Source: Open Responses specification, section 'Errors': any error incurred while streaming is followed by
         response.failed.
     Fix: send response.failed with the same error after the error event.
     """
 
-    message = "the error event at {position} is not followed by response.failed"
+    message = "the error event at {position} is not followed by response.failed{words}"
     by = "response_states"
+    ends = True
 
 
 class TerminalRepeated(StructureRule, code="LC105", severity=Severity.WARNING):
@@ -136,8 +138,9 @@ class EmptyResponse(StructureRule, code="LC108", severity=Severity.WARNING):
         raullenchai/Rapid-MLX#866.
     Bad: created, in_progress, completed<out=0>
     Good: created, in_progress, item+0{message}, item-0, completed<out=1>
-    Fine: A resumed response, whose items came before this capture began; a WebSocket's answer to a request with
-        `generate: false`, which prepares a later one (OpenAI, guide 'WebSocket Mode').
+    Fine: A resumed response, whose items came before this capture began; the answer to a request
+        with `generate: false` or `prompt_cache_options.prewarm`, which prepares a later one (OpenAI, guide 'WebSocket
+        Mode').
     Source: No recorded OpenAI stream completes without an item.
     Fix: emit at least an empty message item, or end with response.incomplete or response.failed.
     """
@@ -150,7 +153,7 @@ class EmptyResponse(StructureRule, code="LC108", severity=Severity.WARNING):
         """A completed response: has it items?"""
         response = self._response
         is_empty = not response.every_item and not event.object("response").get("output")
-        if is_empty and not response.resumed and not response.warmup:
+        if is_empty and not response.resumed and not response.request.is_warmup:
             self.found(event.position)
 
 
@@ -186,3 +189,4 @@ class NoEvents(StructureRule, code="LC110", severity=Severity.ERROR):
 
     message = "the body has no event of the Responses API: it is {what}"
     by = "bodies"
+    ends = True

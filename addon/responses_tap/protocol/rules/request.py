@@ -1,10 +1,11 @@
-"""RQ0xx: the response does what its request asked for, as far as the response itself repeats the request."""
+"""RQ0xx: the response does what its request asked for, as far as that is known, or repeated by the response."""
 
 import re
 from typing import Any
 
 from responses_tap.protocol.events import Event, is_json, string
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
 
@@ -150,6 +151,58 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
             if said and not is_json(said):
                 self.found(event.position, item.place, format=kind)
                 return
+
+
+class LimitExceeded(Rule, code="RQ006", severity=Severity.NOTE):
+    """The response goes beyond a limit of its request.
+
+    Impact: No tested client looks; it costs more than was agreed to.
+    Bad: max_output_tokens:100, usage:{output_tokens:250}
+    Good: max_output_tokens:100, usage:{output_tokens:100}, incomplete
+    Fine: a server that counts reasoning otherwise; hence a note.
+    Source: OpenAI API reference, Create a response, parameters max_output_tokens and max_tool_calls (built-in tools).
+    Fix: stop at the limit, and end with response.incomplete.
+    """
+
+    message = "{name} is {limit}, and the response has {have}"
+    fields = ("response.{name}",)
+    on = ("response.completed", "response.incomplete")
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A finished response: did it keep to its limits?"""
+        request, snapshot = self._response.request, event.object("response")
+        items = self._response.every_item
+        calls = sum(_is_call(item) and item.type not in _CALLS for item in items)
+        used = (self._response.usage or {}).get("output_tokens")
+        for name, known, have in (
+            ("max_output_tokens", request.max_output_tokens, used),
+            ("max_tool_calls", request.max_tool_calls, calls),
+        ):
+            limit = snapshot.get(name) or known
+            if type(limit) is int and type(have) is int and have > limit > 0:
+                self.found(event.position, name=name, limit=limit, have=have)
+
+
+class PreviousResponseDiffers(Rule, code="RQ007", severity=Severity.WARNING):
+    """The request continues another response, and the response states another one, or none.
+
+    Impact: The conversation is lost without a word: the model does not know what was said before.
+    Bad: a request with previous_response_id:a, completed<previous_response_id:null>
+    Good: a request with previous_response_id:a, completed<previous_response_id:a>
+    Source: OpenAI API reference, The response object, previous_response_id.
+    Fix: continue that response and repeat its id, or refuse the request.
+    """
+
+    message = "the request continues {want}, and the response says {have}"
+    fields = ("response.previous_response_id",)
+    on = TERMINALS
+
+    def check(self, event: Event, scope: Scope | None) -> None:
+        """A finished response: is it the continuation of the right one?"""
+        want = self._response.request.previous_response_id
+        have = event.object("response").get("previous_response_id")
+        if want is not None and "response" in event.data and have != want:
+            self.found(event.position, want=want, have=have or "none")
 
 
 def _text_of(item: dict[str, Any]) -> str:

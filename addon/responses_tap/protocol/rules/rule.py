@@ -60,6 +60,8 @@ class Rule:
     structural: ClassVar[bool] = False
     """Whether an event that is lost, repeated or moved breaks it; a break in the numbers is then the same defect."""
     loss: ClassVar[Loss | None] = None
+    ends: ClassVar[bool] = False
+    """Whether it says what ended the stream for its client: that comes first, whatever else is wrong."""
 
     def __init_subclass__(cls, *, code: str | None = None, severity: Severity = Severity.ERROR) -> None:
         super().__init_subclass__()

@@ -206,6 +206,8 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
             return
         self._told |= set(missing)
         severity = None if self._decoded.intersection(missing) else Severity.WARNING
+        if missing == ["output"] and self._response.over_websocket:
+            severity = Severity.NOTE
         self._known = self.found_lacking(missing, "response", event.position, severity=severity, type=event.type)
 
 
@@ -313,6 +315,7 @@ class UntypedError(Rule, code="SC814", severity=Severity.ERROR):
     message = "an error was sent without a type: {message}"
     fields = ("error",)
     by = "response_states"
+    ends = True
 
 
 class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
@@ -328,3 +331,4 @@ class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
 
     message = "these are events of {api}, not of the Responses API"
     by = "checker"
+    ends = True

@@ -57,7 +57,7 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
             if item.type in _GENERATED and item.final and item.final.get("status") == "incomplete":
                 self.found(event.position, item.place, fields=["response.status"], why=f"item {item.key} is incomplete")
                 return
-        limit = event.object("response").get("max_output_tokens")
+        limit = event.object("response").get("max_output_tokens") or self._response.request.max_output_tokens
         used = (self._response.usage or {}).get("output_tokens")
         # A limit cuts at the limit; where more was used, it was not what ended the answer.
         if isinstance(limit, int) and isinstance(used, int) and used == limit > 0:

@@ -20,15 +20,16 @@ class StreamBuffered(Rule, code="TM001", severity=Severity.WARNING):
 
 
 class LongSilence(Rule, code="TM002", severity=Severity.WARNING):
-    """Nothing came for so long that clients give up.
+    """No event came for so long, since the request or the event before, that something on the way gives up.
 
-    Impact: By reading: Codex ends the stream with "idle timeout waiting for SSE" after 300 s; proxies often do
-        after 60.
+    Impact: An AWS ALB cuts the connection after 60 s, Cloudflare after 100, Envoy after 240, if nothing else comes. By
+        reading, Codex ends the stream with "idle timeout waiting for SSE" after 300 s, comments or not.
     Bad: text~, 320 s nothing, text~
-    Good: text~, a comment `: ping` every 15 s, text~
-    Source: openai/codex, codex-rs, stream_idle_timeout_ms; WHATWG HTML 9.2.7 advises a comment every 15 seconds.
-    Fix: send a comment line (`: ping`) every 15 seconds while there is nothing else to send.
+    Good: text~, {"type":"keepalive","sequence_number":n} every 15 s, text~
+    Source: openai/codex, codex-rs, stream_idle_timeout_ms (openai/codex#31539); the documented defaults of AWS ALB,
+        Cloudflare and Envoy.
+    Fix: send an event that carries data every 15 seconds, such as `keepalive`: Codex discards comments.
     """
 
-    message = "{seconds} s without an event before {position}"
+    message = "{seconds} s without an event before {position}: {limits} would have cut the stream"
     by = "arrivals"

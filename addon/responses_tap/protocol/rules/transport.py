@@ -52,6 +52,7 @@ class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
 
     message = "data at {position} is not JSON: {detail}"
     by = "frames"
+    ends = True
 
 
 class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
@@ -68,6 +69,7 @@ class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
 
     message = "data at {position} is {detail}, expected an object with a type"
     by = "frames"
+    ends = True
 
 
 class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
@@ -82,6 +84,7 @@ class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
 
     message = "{detail} of the data at {position} is not UTF-8"
     by = "frames"
+    ends = True
 
 
 class ContentType(Rule, code="TR906", severity=Severity.ERROR):
@@ -112,6 +115,7 @@ class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
 
     message = "HTTP {status}{what}"
     by = "bodies"
+    ends = True
 
 
 class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
@@ -224,6 +228,7 @@ class BlankLineMissing(Rule, code="TR914", severity=Severity.ERROR):
 
     message = "the blank line between events {before} and {position} is missing"
     by = "frames"
+    ends = True
 
 
 class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
@@ -242,6 +247,38 @@ class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
     by = "checker"
 
 
+class NotStreamed(Rule, code="TR916", severity=Severity.ERROR):
+    """The request asked for a stream, and the answer is one response in JSON.
+
+    Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for.
+    Bad: "stream": true, then 200 application/json {"object": "response", …}
+    Good: "stream": true, then 200 text/event-stream, response.created, …
+    Source: OpenAI API reference, Create a response, parameter `stream`.
+    Fix: answer `"stream": true` with Content-Type text/event-stream and events.
+    """
+
+    message = "the request asked for a stream, and the answer is one response in JSON ({status})"
+    by = "bodies"
+    ends = True
+
+
+class StreamedUnasked(Rule, code="TR918", severity=Severity.ERROR):
+    """The request did not ask for a stream, and the answer is one.
+
+    Impact: openai-python's create() returns the text of the stream instead of a Response: the first attribute that is
+        read raises AttributeError.
+    Bad: a request without `stream`, then 200 text/event-stream
+    Good: a request without `stream`, then 200 application/json {"object": "response", …}
+    Fine: where the request is not known.
+    Source: OpenAI API reference, Create a response, parameter `stream`, which defaults to false.
+    Fix: stream only where the request has `"stream": true`.
+    """
+
+    message = "the request did not ask for a stream, and the answer is one"
+    by = "checker"
+    ends = True
+
+
 class ContentEncodingMismatch(Rule, code="TR915", severity=Severity.ERROR):
     """The body is compressed, and no Content-Encoding header says so.
 
@@ -254,3 +291,4 @@ class ContentEncodingMismatch(Rule, code="TR915", severity=Severity.ERROR):
 
     message = "the body is {coding}, and the Content-Encoding header does not say so"
     by = "bodies"
+    ends = True

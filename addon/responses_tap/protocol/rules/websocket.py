@@ -34,12 +34,13 @@ class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
     by = "websocket_checker"
 
 
-class ErrorEnvelope(Rule, code="WS003", severity=Severity.WARNING):
+class ErrorEnvelope(Rule, code="WS003", severity=Severity.NOTE):
     """An error on a WebSocket has no status or no error code.
 
     Impact: By reading: Codex cannot tell a lost previous response or a connection limit from other errors.
     Bad: {type:error, message}
     Good: {type:error, status, error:{code, message, param}}
+    Fine: openai-python 3.57 declares both as optional (ResponseWsError); hence only a note.
     Source: Open Responses specification of 2026-04-24, WebSocket errors: status and error.code are required.
     Fix: send the HTTP-like `status` and a nested `error` with its `code`.
     """

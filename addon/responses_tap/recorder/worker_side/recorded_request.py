@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from responses_tap.protocol.bodies import asks_for_stream
+from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts, facts_of
 from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.upload import Upload
 from responses_tap.store.rows import storable_text
@@ -14,11 +14,12 @@ from responses_tap.urls import continued_response
 class RecordedRequest:
     """A request."""
 
-    def __init__(self, url: str, *, names_model: bool = True, asks_for_stream: bool = False) -> None:
+    def __init__(self, url: str, *, names_model: bool = True, facts: RequestFacts = NOTHING_KNOWN) -> None:
         self.url = url
         self.names_model = names_model
         """Whether the row's model is the one that was asked for; else it is the one that the server names."""
-        self.asks_for_stream = asks_for_stream
+        self.facts = facts
+        """What it asks for, as rules ask about it."""
         self.is_upload = False
         """Whether its body arrives in pieces."""
         self.continues: str | None = None
@@ -59,4 +60,4 @@ class RecordedRequest:
 
     def _know_body(self, columns: Mapping[str, Value]) -> None:
         self.names_model = columns["model"] is not None
-        self.asks_for_stream = asks_for_stream(self.url, storable_text(columns["request_body"]))
+        self.facts = facts_of(self.url, storable_text(columns["request_body"]))

@@ -85,7 +85,7 @@ class RecordedResponse:
         """What judges the body: the events, or a whole document."""
         if self.events is not None:
             return self.events
-        verdict = self._event_body(streamed=self._request.asks_for_stream)
+        verdict = self._event_body(b"")
         verdict.judge(bytes(self._document))
         return verdict
 
@@ -108,7 +108,9 @@ class RecordedResponse:
             self._writer.drop_wire(self._stream)
         return {"response_body": bytes(self._document) or None} if self.events is None else {}
 
-    def _event_body(self, *, streamed: bool = True) -> EventBody:
+    def _event_body(self, document: bytes | None = None) -> EventBody:
         typed = () if self._content_type is None else (("content-type", self._content_type),)
-        known = Stream(request=Request(url=self._request.url), response=Response(self._status, typed), live=True)
-        return EventBody(self._stream, self._writer, checker_for(known, self._profile, streamed=streamed))
+        known = Stream(
+            request=Request(url=self._request.url), response=Response(self._status, typed, document), live=True
+        )
+        return EventBody(self._stream, self._writer, checker_for(known, self._profile, request=self._request.facts))

@@ -1,0 +1,46 @@
+"""A response that came whole, in JSON: the rules about its object, without those about how one is streamed."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from responses_tap.protocol.events import Event, string
+from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.judge import Judge
+from responses_tap.protocol.profiles import Profile
+from responses_tap.protocol.request_facts import RequestFacts
+from responses_tap.protocol.scopes import Response
+
+_ASKED = ("SC810", "SC811", "SC812", "ST7", "AG611", "ID513", "ID515", "ID517", "ID518", "RQ")
+"""How the codes begin of the rules that a whole response can break."""
+_EVENTS = {"incomplete": "incomplete", "failed": "failed", "cancelled": "failed", "queued": "created"}
+_EVENTS |= {"in_progress": "created"}
+"""The event that carries a response of a status other than completed."""
+
+
+def judge_response(document: dict[str, Any], profile: Profile, request: RequestFacts) -> list[Finding]:
+    """What is wrong with a response as an object: what would be wrong with it in a stream of its items."""
+    if document.get("object") != "response":
+        return []  # a compaction, a count of tokens
+    response = Response(request=request, required=profile.response_fields, snapshot=document)
+    judge = Judge(response, replace(profile, asked=_ASKED))
+    for event in _events(document):
+        event.position = response.events
+        response.events += 1
+        judge.apply(event, None, uncounted=True)
+    for finding in judge.ledger.findings:
+        finding.position = None
+        finding.evidence.clear()
+    return judge.ledger.findings
+
+
+def _events(document: dict[str, Any]) -> Iterator[Event]:
+    output = document.get("output")
+    for index, item in enumerate(output if isinstance(output, list) else []):
+        if isinstance(item, dict):
+            # As if it had been streamed: an item begins in progress.
+            added = {**item, "status": "in_progress"} if "status" in item else item
+            yield Event({"type": "response.output_item.added", "output_index": index, "item": added})
+            yield Event({"type": "response.output_item.done", "output_index": index, "item": item})
+    kind = _EVENTS.get(string(document, "status") or "", "completed")
+    yield Event({"type": f"response.{kind}", "response": document})

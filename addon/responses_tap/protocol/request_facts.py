@@ -1,0 +1,57 @@
+"""What a request asks for, as far as rules ask about it."""
+
+import json
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from responses_tap.urls import is_resumption, split
+
+
+class RequestFacts(NamedTuple):
+    """What is known of a request; None where it is not known, or where the request doesn't say it."""
+
+    streams: bool | None = None
+    """Whether it asks for a stream."""
+    resumes: bool = False
+    """Whether it takes a background response up again (`starting_after`)."""
+    is_warmup: bool = False
+    """Whether it asks that nothing be generated (`generate: false`, `prompt_cache_options.prewarm`)."""
+    max_output_tokens: int | None = None
+    max_tool_calls: int | None = None
+    previous_response_id: str | None = None
+
+
+NOTHING_KNOWN = RequestFacts()
+
+
+def facts_of(url: str, body: str | None) -> RequestFacts:
+    """What a request to this URL with this body asks for; `body` is None or empty where it is not known."""
+    document = _object(body or "")
+    if parse_qs(split(url).query).get("stream") == ["true"]:
+        streams: bool | None = True
+    else:
+        # What has neither is no whole request: somebody has shortened it.
+        streams = document.get("stream") is True if "stream" in document or "input" in document else None
+    options = document.get("prompt_cache_options")
+    prewarms = isinstance(options, dict) and options.get("prewarm") is True
+    return RequestFacts(
+        streams,
+        is_resumption(url),
+        prewarms or document.get("generate") is False,
+        _count(document, "max_output_tokens"),
+        _count(document, "max_tool_calls"),
+        previous if isinstance(previous := document.get("previous_response_id"), str) and previous else None,
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _count(document: dict[str, Any], name: str) -> int | None:
+    value = document.get(name)
+    return value if type(value) is int and value > 0 else None
