@@ -81,10 +81,13 @@ def answers(connection: ServerConnection) -> None:
             connection.send(json.dumps(REFUSAL))
             continue
         lane = {"stream_id": request["stream_id"]} if "stream_id" in request else {}
-        for event in map(json.loads, turn(f"r{n}", **lane)):
-            if "response" in event:
-                event["response"]["previous_response_id"] = request.get("previous_response_id")
-            connection.send(json.dumps(event, separators=(",", ":")))
+        for sent in turn(f"r{n}", **lane):
+            event = json.loads(sent)
+            if "response" in event and request.get("previous_response_id"):
+                event["response"]["previous_response_id"] = request["previous_response_id"]
+                connection.send(json.dumps(event))
+            else:
+                connection.send(sent.decode())
 
 
 def sends(*messages: bytes, after: int = 1) -> Script:

@@ -29,9 +29,10 @@ def facts_of(url: str, body: str | None) -> RequestFacts:
     document = _object(body or "")
     if parse_qs(split(url).query).get("stream") == ["true"]:
         streams: bool | None = True
+    elif "type" in document or not {"stream", "input"} & document.keys():
+        streams = None  # an event of a WebSocket, which always streams; or a request that somebody has shortened
     else:
-        # What has neither is no whole request: somebody has shortened it.
-        streams = document.get("stream") is True if "stream" in document or "input" in document else None
+        streams = document.get("stream") is True
     options = document.get("prompt_cache_options")
     prewarms = isinstance(options, dict) and options.get("prewarm") is True
     return RequestFacts(
