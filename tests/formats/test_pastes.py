@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
-from tests.paste_forms import ENCODINGS, FORMS, compact, node, sse
+from tests.paste_forms import ENCODINGS, FORMS, compact, in_terminal, node, sse
 
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
@@ -28,7 +29,7 @@ from responses_tap_viewer.cli import main
 
 TEXT = RECORDINGS / "clean/text.sse"
 MISSING = RECORDINGS / "broken/MD301-text-done-missing.sse"
-PYTHON = ("SDK", "dicts")
+PYTHON = ("SDK", "dicts", "Ruby")
 """Forms in which None stands for what was null and for what did not come."""
 
 
@@ -91,6 +92,65 @@ def test_a_stream_in_any_form_gives_the_findings_of_the_stream(form: str, sample
         assert len(found) <= len(want)
     else:
         assert told(found) == told(want)
+
+
+# What is copied from a page, or has colours, was never in a terminal as it is here; rich and mails break lines, too.
+_ELSEWHERE = re.compile(r"web page|escaped twice|coloured|rich|Ruby|quotes|wrapped|pydantic's str")
+_IN_A_TERMINAL = [form for form in FORMS if not _ELSEWHERE.search(form)]
+LONG = 'The "quick" brown fox, it\'s said, jumps over the lazy dog: again and again, 日本語の文章です. ' * 4
+
+
+def with_long_texts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events of a stream whose text is one long delta."""
+    first = next(e for e in events if e["type"] == "response.output_text.delta")
+    events = [e for e in events if e["type"] != first["type"] or e is first]
+    text = json.dumps("Hello, world.")
+    long = json.loads(json.dumps(events).replace(text, json.dumps(LONG)))
+    numbered = [event | {"sequence_number": number} for number, event in enumerate(long)]
+    return [event | {"delta": LONG} if event["type"] == first["type"] else event for event in numbered]
+
+
+@pytest.mark.parametrize("form", _IN_A_TERMINAL)
+@settings(max_examples=12, deadline=None)
+@given(columns=st.integers(60, 240), sample=st.sampled_from([TEXT, MISSING]), is_long=st.booleans())
+def test_a_terminal_of_any_width_accuses_nobody(form: str, columns: int, sample: Path, is_long: bool) -> None:
+    events = with_long_texts(events_of(sample)) if is_long else events_of(sample)
+    found, lacks = findings(in_terminal(FORMS[form](events), columns).encode())
+    assert set(told(found)) <= set(told(findings(alone(events))[0]))
+    if not lacks:
+        assert told(found) == told(findings(alone(events))[0])
+
+
+@pytest.mark.parametrize("form", ["SDK repr", "codex", "dicts", "websocat", "docker logs -t", "fence"])
+def test_lines_that_a_terminal_broke_are_joined(form: str) -> None:
+    for columns in (80, 120):
+        for sample in (TEXT, MISSING):
+            events = with_long_texts(events_of(sample))
+            found, lacks = findings(in_terminal(FORMS[form](events), columns).encode())
+            assert (lacks, told(found)) == (frozenset(), told(findings(alone(events))[0]))
+
+
+@pytest.mark.parametrize("form", ["SDK repr, rich", "SDK repr, rich at 120", "SDK repr, rich text", "mail, wrapped"])
+def test_lines_that_were_broken_between_words_are_joined(form: str) -> None:
+    for sample in (TEXT, MISSING):
+        events = with_long_texts(events_of(sample))
+        found, lacks = findings(FORMS[form](events).encode())
+        assert (lacks, told(found)) == (frozenset(), told(findings(alone(events))[0]))
+
+
+def test_an_event_that_cannot_be_read_is_said_to_be_left_out(tmp_path: Path) -> None:
+    lines = [f"10:00:00 DEBUG {compact(event)}" for event in events_of(TEXT)]
+    lines[-1] = lines[-1].replace(":[", ":[=")
+    (tmp_path / "a.log").write_text("\n".join(lines))
+    result = run("check", tmp_path / "a.log", "--format", "json")
+    assert codes(result) == []
+    assert "events left out; rules not asked" in result.stderr
+
+
+def test_a_server_that_breaks_its_own_lines_is_found(tmp_path: Path) -> None:
+    body = TEXT.read_bytes().replace(b"Hello, world.", b"Hello,\nworld.")
+    (tmp_path / "a.sse").write_bytes(body)
+    assert "TR903" in codes(run("check", tmp_path / "a.sse", "--format", "json"))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

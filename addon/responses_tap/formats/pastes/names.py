@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from responses_tap.formats.pastes.finding import is_name
-from responses_tap.formats.pastes.unwrapping import Line
+from responses_tap.formats.pastes.lines import Line
 from responses_tap.protocol.grammar import ITEM, ROWS
 
 _LEAST = 3
