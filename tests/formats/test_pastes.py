@@ -311,6 +311,18 @@ NAMES: dict[str, Callable[[list[str]], str]] = {
     "uniq -c": lambda names: "\n".join(f"{count:7} {name}" for name, count in _runs(names)),
     "short": lambda names: "\n".join(name.removeprefix("response.") if name.count(".") > 1 else name for name in names),
     "quoted": lambda names: "\n".join(f"> {name}" for name in names),
+    "commas": ", ".join,
+    "commas and code": lambda names: ", ".join(f"`{name}`" for name in names),
+    "a list of JSON": json.dumps,
+    "a list of Python": repr,
+    "short arrows": lambda names: " → ".join(name.removeprefix("response.") for name in names),
+    "a table": lambda names: "| # | event |\n|---|---|\n" + "\n".join(f"| {n} | `{x}` |" for n, x in enumerate(names)),
+    "fields": lambda names: "\n".join(f"{name:<50} item.type=message" for name in names),
+    "log lines": lambda names: "\n".join(f"2026-09-01 10:00:00 INFO app: event {name}" for name in names),
+    "numbers and fields": lambda names: "\n".join(f"seq={n} type={name}" for n, name in enumerate(names)),
+    "times before": lambda names: "\n".join(f"+{n * 12}ms {name}" for n, name in enumerate(names)),
+    "times after": lambda names: "\n".join(f"{name} 10:00:00.123" for name in names),
+    "repr of types": lambda names: "\n".join(f"type='{name}'" for name in names),
     "fence": lambda names: "The server sends\n\n```\n" + "\n".join(names) + "\n```\n\nand that is all it sends.\n",
 }
 
@@ -350,6 +362,20 @@ def test_two_lists_are_two_responses(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Before\n\n{}\n\nAfter\n\n{}\n".format(*lists))
     streams = json.loads(run("check", tmp_path / "a.txt", "--format", "json").stdout)["streams"]
     assert [[f["code"] for f in stream["findings"]] for stream in streams] == [["MD301"], []]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        lambda rows: "OpenAI                       Ours\n" + "\n".join(f"{left:<40}{right}" for left, right in rows),
+        lambda rows: "| OpenAI | Ours |\n|---|---|\n" + "\n".join(f"| {left} | {right} |" for left, right in rows),
+    ],
+)
+def test_lists_side_by_side_are_two_responses(table: Callable[[list[tuple[str, str]]], str], tmp_path: Path) -> None:
+    right, wrong = ([event["type"] for event in events_of(sample)] for sample in (TEXT, MISSING))
+    (tmp_path / "a.txt").write_text(table(list(zip(right, [*wrong[:9], "", *wrong[9:]], strict=True))))
+    streams = json.loads(run("check", tmp_path / "a.txt", "--format", "json").stdout)["streams"]
+    assert [[f["code"] for f in stream["findings"]] for stream in streams] == [[], ["MD301"]]
 
 
 def test_a_trace_that_shows_each_event_twice_is_read_once(tmp_path: Path) -> None:

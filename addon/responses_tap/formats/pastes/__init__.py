@@ -83,19 +83,19 @@ def _is_shortened(head: bytes) -> bool:
 def read(content: bytes) -> Paste | None:
     """The stream in a paste, None where there is none in it."""
     printed = lines_of(content)
-    reading = _reading(*unwrap(printed))
+    reading = first = _reading(*unwrap(printed))
     if not reading.found or not reading.is_whole or reading.broken:
         reading = _rejoined(printed, reading)
     text, found = reading.text, reading.found
     covered = {n for f in found for n in range(text.index(f.start), text.index(f.end - 1) + 1)}
     others = _others(text, covered)
-    is_ours = any(str(f.event["type"]).startswith("response.") for f in found)
+    is_ours = any(str(f.event["type"]).startswith("response.") and len(f.event) > 1 for f in found)
     if is_ours and _is_mostly(text, found, covered, others):
         events = [(_as_sent(f, text.all), text.line(f.start)) for f in found]
         lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost else set())
         stream = _imported(reading.kind, events, lacks)
         return Paste(reading.kind, stream, reading.is_whole and not others)
-    if (listed := names.find(text.lines)) is not None:
+    if (listed := names.find(first.text.lines)) is not None:
         kind = "names of events"
         types = [n.event["type"] if n else None for n in listed]
         lacks = {Lack.NAMES} | _ends(types) | _gaps(types)
