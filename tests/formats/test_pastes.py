@@ -254,7 +254,14 @@ def test_what_a_reporter_shortened_accuses_nobody(created: str, form: Any, tmp_p
         assert "shortened" in result.stderr
 
 
-@pytest.mark.parametrize("mark", ["...", "…", "[...]", "... 12 more deltas", "<snip>"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *("...", "…", "[...]", "... +12 more deltas", "<snip>", "... (truncated)", "--- snip ---", "*snip*"),
+        *("[12 more deltas]", "(12 more deltas)", "# ...", "// ...", "...truncated...", "<!-- snip -->", "etc."),
+        *("⋮", ". . .", "[cut]", "... and so on", "(repeated)", "… +12 lines (ctrl+r to expand)"),
+    ],
+)
 def test_deltas_that_were_left_out_are_not_missed(mark: str, tmp_path: Path) -> None:
     lines = [f"data: {compact(event)}" for event in events_of(MISSING)]
     lines[6:8] = [mark]

@@ -29,14 +29,20 @@ LARGEST = 64 << 20
 """Bytes: a paste is read as a whole, into several times its size."""
 _SHARE = 0.5
 """The share of lines that must be events, or of events that must stand in a log's line."""
-_MARK = r"(?:\.{3,}|…|[\[<(](?:snip|truncated|omitted|\.{3}|…)[^\n]{0,40}[\]>)])"
+_WORDS = r"(?:snip|truncated|omitted|elided|skipped|repeated|cut)\b"
+_MARK = rf"(?:\.{{3,}}|…|⋮|\. \. \.|[\[<(](?:!--\s?)?(?:{_WORDS}|\.{{3}}|…|\+?\d{{1,6}} more\b)[^\n\])>]{{0,40}}[\])>])"
+"""What people put where they leave something out."""
 _LONGEST_MARK = 200
-_CUT_LINE = re.compile(rf"\s*(?:#|//|:)?\s*{_MARK}(?:\s*\(?\+?\d+[^\n]{{0,40}})?\s*", re.IGNORECASE)
-_MARK_BYTES = rb"(?:\.{3,}|\xe2\x80\xa6|[\[<(](?:snip|truncated|omitted|\.{3}|\xe2\x80\xa6)[^\n\])>]{0,40}[\])>])"
-_CUT_DATA = re.compile(
-    rb"^data:[^\n]*(?:[{\[,:][ \t]{0,9}(?:%b|/\*)[^\n]*|%b[\"'\]}) \t\r]*)$" % (_MARK_BYTES, _MARK_BYTES), re.MULTILINE
+_OWN_LINE = (
+    rf"[ \t]{{0,40}}(?:(?:#|//|:)?[ \t]{{0,9}}{_MARK}|[-*=]{{1,9}}[ \t]?{_WORDS}|etc\.)[ \t]{{0,9}}"
+    r"(?:[(\[+\d][^\n]{0,40}|[-*=]{1,9}|(?:and so on|more|truncated|snip)\W{0,9})?[ \t\r]{0,40}"
 )
-_CUT_BODY = re.compile(rb"^[ \t]{0,40}%b(?:[ \t]{0,9}\(?\+?\d[^\n]{0,40})?[ \t\r]{0,40}$" % _MARK_BYTES, re.MULTILINE)
+_CUT_LINE = re.compile(_OWN_LINE, re.IGNORECASE)
+_CUT_DATA = re.compile(
+    rb"^data:[^\n]*(?:[{\[,:][ \t]{0,9}(?:%b|/\*)[^\n]*|%b[\"'\]}) \t\r]*)$" % (_MARK.encode(), _MARK.encode()),
+    re.MULTILINE,
+)
+_CUT_BODY = re.compile(rb"^%b$" % _OWN_LINE.encode(), re.MULTILINE | re.IGNORECASE)
 _PAGES = re.compile(
     rb"^data:[ \t]*\{(?:&(?:amp;)?(?:quot|#34);|\xe2\x80[\x9c-\x9f])|^(?:data: ?\{.*\}|event: ?[\w.]+)\$$", re.MULTILINE
 )

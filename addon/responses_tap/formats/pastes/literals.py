@@ -42,7 +42,8 @@ _HIDDEN = re.compile(r"\[\w+\]: ")
 """A property of an array, as `%o` shows its length."""
 _CUT = re.compile(
     r"(?:\.{3,}|…)(?:\s?[(\[]?\+?\d+(?: more \w+| \w+ omitted)?[)\]]?)?(?![\w$])(?:\s*(?:\.{3,}|…))?"
-    r"|[\[<(](?:\.{3,}|…|(?:snip|truncated|omitted|shortened|redacted|cut)\b[^\[\]<>()\n]{0,40})[\]>)]"
+    r"|[\[<(](?:!--\s?)?(?:\.{3,}|…|(?:snip|truncated|omitted|shortened|redacted|repeated|cut)\b|\+?\d{1,6} more\b)"
+    r"[^\[\]<>()\n]{0,40}[\]>)]|⋮|\. \. \."
     r"|/\*[^*\n]{0,200}\*/|//[^\n]*+|\#[^\n]*+|\+\d+\b",
     re.IGNORECASE,
 )
