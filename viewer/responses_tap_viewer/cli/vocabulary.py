@@ -15,7 +15,8 @@ def vocabulary(ctx: click.Context) -> None:
     Exit status: 0 no difference, 1 differences, a line each, 2 no such package.
 
     \b
-    Example:
+    Examples:
+      responses-tap vocabulary
       uv run --with openai responses-tap vocabulary
     """
     from responses_tap_viewer.actions.vocabulary import MADE_FROM, differences
