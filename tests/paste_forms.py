@@ -1,11 +1,14 @@
 """The forms in which programs print the events of a stream, written as those programs write them."""
 
+import csv
 import html
 import json
 import pprint
 import re
 import shutil
 import subprocess
+import textwrap
+import unicodedata
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -37,9 +40,9 @@ def _lines(show: Callable[[Any], str], make: Callable[[Events], list[Any]] = lis
     return lambda events: "".join(f"{show(value)}\n" for value in make(events))
 
 
-def _rich(value: Any) -> str:
-    console = rich.console.Console(file=StringIO(), width=80)
-    console.print(rich.pretty.Pretty(value))
+def _rich(value: Any, width: int = 80) -> str:
+    console = rich.console.Console(file=StringIO(), width=width)
+    console.print(value if isinstance(value, str) else rich.pretty.Pretty(value))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -121,6 +124,52 @@ def _journal(message: str, *, as_bytes: bool = False) -> str:
     return json.dumps({"__REALTIME_TIMESTAMP": "1788256800000000", "PRIORITY": "6", "MESSAGE": shown})
 
 
+def _csv(events: Events) -> str:
+    file = StringIO()
+    writer = csv.writer(file)
+    writer.writerows([["Date", "Service", "Message"], *([ISO, "gateway", compact(event)] for event in events)])
+    return file.getvalue()
+
+
+def _loki(events: Events, *, newest_first: bool = False) -> str:
+    values = [[str(1788256800000000000 + n), line] for n, line in enumerate(sse(events).splitlines())]
+    result = [{"stream": {"app": "gw"}, "values": values[::-1] if newest_first else values}]
+    return json.dumps({"status": "success", "data": {"resultType": "streams", "result": result}})
+
+
+def _datadog(events: Events) -> str:
+    rows = [{"id": "AA", "attributes": {"message": compact(event), "service": "gw"}} for event in reversed(events)]
+    return json.dumps({"data": rows, "meta": {"page": {}}}, indent=2)
+
+
+def _ruby(value: Any, *, old: bool = False) -> str:
+    if isinstance(value, dict):
+        members = (f":{key}=>{_ruby(v, old=old)}" if old else f"{key}: {_ruby(v)}" for key, v in value.items())
+        return "{" + ", ".join(members) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_ruby(inner, old=old) for inner in value) + "]"
+    return "nil" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _mail(events: Events) -> str:
+    wrap = textwrap.TextWrapper(76, break_long_words=False, break_on_hyphens=False)
+    return "".join(f"> {part}\n" for line in sse(events).splitlines() for part in wrap.wrap(line) or [""])
+
+
+def in_terminal(text: str, columns: int) -> str:
+    """A text as one copies it from a terminal that breaks its lines at the last column."""
+    broken = []
+    for line in text.split("\n"):
+        at = 0
+        for character in line:
+            size = 1 + (unicodedata.east_asian_width(character) in "WF")
+            broken.append("\n" * (at + size > columns))
+            at = size if at + size > columns else at + size
+            broken.append(character)
+        broken.append("\n")
+    return "".join(broken[:-1])
+
+
 FORMS: dict[str, Callable[[Events], str]] = {
     "SDK repr": _lines(str, models),
     "SDK repr, logged": _lines(lambda model: f"DEBUG:app.stream:got {model!r}", models),
@@ -194,6 +243,49 @@ FORMS: dict[str, Callable[[Events], str]] = {
         json.dumps(e, indent=2).replace("\n  ", "\n\u00a0\u00a0") for e in events
     ),
     "numbered": _lines(lambda event: f"event: {compact(event)}"),
+    "SDK repr, rich at 120": _lines(lambda model: _rich(model, 120), models),
+    "SDK repr, rich text": _lines(lambda model: _rich(str(model).replace("[", "\\[")), models),
+    "SDK repr, in a list": lambda events: f"{models(events)!r}\n",
+    "SDK repr, labelled": _lines(lambda model: f"Event:\n{model}\n---", models),
+    "SDK repr, loguru": _lines(lambda m: f"2026-09-01 10:00:00.123 | DEBUG    | app:run:12 - {m!r}", models),
+    "SSE chunks, split characters": lambda events: "".join(
+        f"{body[at : at + 61]!r}\n" for body in [sse(events).encode()] for at in range(0, len(body), 61)
+    ),
+    "structlog": _lines(lambda e: f"{ISO} [debug    ] sse event    [app] data={compact(e)!r} n=1"),
+    "pino-pretty": _lines(
+        lambda e: "[10:00:00.123] DEBUG (123): event\n" + textwrap.indent(f"evt: {json.dumps(e, indent=2)}", "    ")
+    ),
+    "winston": _lines(lambda e: json.dumps({"level": "debug", "message": e, "timestamp": ISO})),
+    "zap": _lines(lambda e: f"{ISO}\tDEBUG\tapp/main.go:12\tevent\t{json.dumps({'data': compact(e)})}"),
+    "logfmt": _lines(lambda e: f"ts={ISO} level=debug msg={json.dumps(compact(e), ensure_ascii=False)}"),
+    "Rust's Debug": _lines(
+        lambda e: f'Event {{ event: {json.dumps(e["type"])}, data: {json.dumps(compact(e))}, id: "", retry: None }}'
+    ),
+    "Loki": _loki,
+    "Loki, newest first": lambda events: _loki(events, newest_first=True),
+    "Datadog": _datadog,
+    "CloudWatch": lambda events: json.dumps(
+        {"events": [{"timestamp": 1, "message": line} for line in sse(events).splitlines()]}, indent=4
+    ),
+    "CSV": _csv,
+    "chunks in JSON": lambda events: "".join(
+        json.dumps({"t": at, "chunk": body[at : at + 97]}) + "\n"
+        for body in [sse(events)]
+        for at in range(0, len(body), 97)
+    ),
+    "journalctl -o json-pretty": _sse_lines(lambda line: json.dumps({"PRIORITY": "6", "MESSAGE": line}, indent=8)),
+    "Ruby": _lines(_ruby),
+    "Ruby before 3.4": _lines(lambda event: _ruby(event, old=True)),
+    "Postman": _lines(lambda event: f"{compact(event)}\n10:00:00.123"),
+    "cat -A": _sse_lines(lambda line: f"{line}$"),
+    "SSE in a web page": lambda events: html.escape(sse(events)),
+    "SSE escaped twice": lambda events: html.escape(html.escape(sse(events))),
+    "mail, wrapped": _mail,
+    "fence in a list": lambda events: f"1. run it\n\n    ~~~text\n{textwrap.indent(sse(events), '    ')}    ~~~\n",
+    "name and the rest": _lines(
+        lambda e: f"{e['type']} {compact({key: value for key, value in e.items() if key != 'type'})}"
+    ),
+    "dicts, single typographer's quotes": lambda events: "\n".join(repr(e).replace("'", "’") for e in events),
 }
 """Forms that show all of each event."""
 

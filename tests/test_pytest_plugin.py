@@ -55,3 +55,28 @@ def test_a_failing_test_shows_timeline_and_findings(pytester: pytest.Pytester) -
         ]
     )
     result.stdout.no_fnmatch_line("*responses_tap/pytest_plugin.py*")
+
+
+def test_a_baseline_tolerates_known_findings_and_fails_stale_ones(pytester: pytest.Pytester) -> None:
+    def suite(name: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(
+            f"""
+            from pathlib import Path
+
+            def test_my_server(responses_tap):
+                responses_tap.check(Path({str(RECORDINGS / name)!r}).read_bytes())
+            """
+        )
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist", *options)
+
+    broken = "broken/MD301-text-done-missing.sse"
+    pytester.makeini("[pytest]\nresponses_tap_baseline = known.json")
+    assert "known.json doesn't exist" in suite(broken).stderr.str()
+    suite(broken, "--responses-tap-update-baseline").assert_outcomes(passed=1)
+    suite(broken).assert_outcomes(passed=1)
+    suite("broken/MD305-part-not-closed.sse").assert_outcomes(failed=1)
+    result = suite("clean/text.sse")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*no longer occur: MD301*"])
+    suite("clean/text.sse", "--responses-tap-update-baseline").assert_outcomes(passed=1)
+    suite("clean/text.sse").assert_outcomes(passed=1)

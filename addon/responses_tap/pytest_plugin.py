@@ -5,14 +5,20 @@
 
 The fixture is there wherever this package is installed. A stream that breaks the protocol fails the test with its
 timeline and findings; notes do not fail it.
+
+Findings that are known can be tolerated: `--responses-tap-baseline FILE`, or `responses_tap_baseline` in pytest's
+settings, names a baseline, and `--responses-tap-update-baseline` writes it. Its sources are the ids of the tests.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from responses_tap.baseline import Baseline, BaselineError, Known, read
 from responses_tap.protocol.check import frames_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
@@ -22,8 +28,64 @@ from responses_tap.stream.model import Response, Stream, TimedFrame
 from responses_tap.stream.timeline import render, timeline
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options and the setting for a baseline."""
+    group = parser.getgroup("responses-tap")
+    group.addoption("--responses-tap-baseline", metavar="FILE", help="tolerate the findings in FILE; stale ones fail")
+    group.addoption("--responses-tap-update-baseline", action="store_true", help="write the baseline from this run")
+    parser.addini("responses_tap_baseline", "the findings to tolerate, a file below the root directory")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the baseline; a usage error where it isn't one."""
+    name = config.getoption("--responses-tap-baseline") or config.getini("responses_tap_baseline")
+    update = config.getoption("--responses-tap-update-baseline")
+    if update and not name:
+        raise pytest.UsageError("--responses-tap-update-baseline needs --responses-tap-baseline, or the setting")
+    if update and (hasattr(config, "workerinput") or config.getoption("numprocesses", None)):
+        raise pytest.UsageError("--responses-tap-update-baseline writes one file: run without xdist (-n 0)")
+    path = config.rootpath / name if name else None
+    try:
+        known = read(path) if path and (path.exists() or not update) else Baseline()
+    except BaselineError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.stash[_BASELINE] = _Session(known, path if update else None)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the baseline, where that is asked for."""
+    state = session.config.stash.get(_BASELINE, None)
+    if state and state.path:
+        state.known.replaced(state.sources, state.found).write(state.path)
+
+
+@dataclass
+class _Session:
+    """The baseline of a run, and what the run found."""
+
+    known: Baseline
+    path: Path | None
+    """Where to write it; None where it is compared with."""
+    sources: set[str] = field(default_factory=set)
+    found: list[Known] = field(default_factory=list)
+
+    def tolerates(self, source: str, finding: Finding) -> bool:
+        """Whether a finding of a test does not fail it."""
+        if self.path is None:
+            return self.known.knows(source, finding)
+        self.found.append(Known.of(source, finding))
+        return True
+
+
+_BASELINE = pytest.StashKey[_Session]()
+
+
 class StreamAssertions:
     """What the `responses_tap` fixture is."""
+
+    def __init__(self, session: _Session, source: str) -> None:
+        self._session = session
+        self._source = source
 
     def check(self, stream: Any, *, profile: str = DEFAULT_PROFILE, ignore: Iterable[str] = ()) -> list[Finding]:  # noqa: ANN401 - as below
         """Fail the test unless `stream` keeps to the protocol; the findings that did not fail it.
@@ -39,16 +101,24 @@ class StreamAssertions:
         entries = list(judged(known, checker))
         prefixes = tuple(ignore)
         findings = [f for f in checker.findings if not (prefixes and f.code.startswith(prefixes))]
-        if any(finding.severity is not Severity.NOTE for finding in findings):
+        serious = [finding for finding in findings if finding.severity is not Severity.NOTE]
+        if not all([self._session.tolerates(self._source, finding) for finding in serious]):  # noqa: C419 - ask for each
             shown = "\n".join(render(timeline(entries, findings)))
             pytest.fail(f"the stream breaks the protocol (profile {profile}):\n\n{shown}", pytrace=False)
         return findings
 
 
 @pytest.fixture
-def responses_tap() -> StreamAssertions:
+def responses_tap(request: pytest.FixtureRequest) -> Iterator[StreamAssertions]:
     """Assert that a stream of the Responses API keeps to the protocol: `responses_tap.check(stream)`."""
-    return StreamAssertions()
+    session, source = request.config.stash[_BASELINE], request.node.nodeid
+    failed = request.session.testsfailed
+    session.sources.add(source)
+    yield StreamAssertions(session, source)
+    stale = session.known.stale({source}) if session.path is None else []
+    if stale and request.session.testsfailed == failed:
+        codes = ", ".join(known.code for known in stale)
+        pytest.fail(f"the baseline knows findings of this test that no longer occur: {codes}", pytrace=False)
 
 
 def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - told apart below

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
-from tests.paste_forms import ENCODINGS, FORMS, compact, node, sse
+from tests.paste_forms import ENCODINGS, FORMS, compact, in_terminal, node, sse
 
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.recognition import recognise
@@ -28,7 +29,7 @@ from responses_tap_viewer.cli import main
 
 TEXT = RECORDINGS / "clean/text.sse"
 MISSING = RECORDINGS / "broken/MD301-text-done-missing.sse"
-PYTHON = ("SDK", "dicts")
+PYTHON = ("SDK", "dicts", "Ruby")
 """Forms in which None stands for what was null and for what did not come."""
 
 
@@ -91,6 +92,65 @@ def test_a_stream_in_any_form_gives_the_findings_of_the_stream(form: str, sample
         assert len(found) <= len(want)
     else:
         assert told(found) == told(want)
+
+
+# What is copied from a page, or has colours, was never in a terminal as it is here; rich and mails break lines, too.
+_ELSEWHERE = re.compile(r"web page|escaped twice|coloured|rich|Ruby|quotes|wrapped|pydantic's str")
+_IN_A_TERMINAL = [form for form in FORMS if not _ELSEWHERE.search(form)]
+LONG = 'The "quick" brown fox, it\'s said, jumps over the lazy dog: again and again, 日本語の文章です. ' * 4
+
+
+def with_long_texts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events of a stream whose text is one long delta."""
+    first = next(e for e in events if e["type"] == "response.output_text.delta")
+    events = [e for e in events if e["type"] != first["type"] or e is first]
+    text = json.dumps("Hello, world.")
+    long = json.loads(json.dumps(events).replace(text, json.dumps(LONG)))
+    numbered = [event | {"sequence_number": number} for number, event in enumerate(long)]
+    return [event | {"delta": LONG} if event["type"] == first["type"] else event for event in numbered]
+
+
+@pytest.mark.parametrize("form", _IN_A_TERMINAL)
+@settings(max_examples=12, deadline=None)
+@given(columns=st.integers(60, 240), sample=st.sampled_from([TEXT, MISSING]), is_long=st.booleans())
+def test_a_terminal_of_any_width_accuses_nobody(form: str, columns: int, sample: Path, is_long: bool) -> None:
+    events = with_long_texts(events_of(sample)) if is_long else events_of(sample)
+    found, lacks = findings(in_terminal(FORMS[form](events), columns).encode())
+    assert set(told(found)) <= set(told(findings(alone(events))[0]))
+    if not lacks:
+        assert told(found) == told(findings(alone(events))[0])
+
+
+@pytest.mark.parametrize("form", ["SDK repr", "codex", "dicts", "websocat", "docker logs -t", "fence"])
+def test_lines_that_a_terminal_broke_are_joined(form: str) -> None:
+    for columns in (80, 120):
+        for sample in (TEXT, MISSING):
+            events = with_long_texts(events_of(sample))
+            found, lacks = findings(in_terminal(FORMS[form](events), columns).encode())
+            assert (lacks, told(found)) == (frozenset(), told(findings(alone(events))[0]))
+
+
+@pytest.mark.parametrize("form", ["SDK repr, rich", "SDK repr, rich at 120", "SDK repr, rich text", "mail, wrapped"])
+def test_lines_that_were_broken_between_words_are_joined(form: str) -> None:
+    for sample in (TEXT, MISSING):
+        events = with_long_texts(events_of(sample))
+        found, lacks = findings(FORMS[form](events).encode())
+        assert (lacks, told(found)) == (frozenset(), told(findings(alone(events))[0]))
+
+
+def test_an_event_that_cannot_be_read_is_said_to_be_left_out(tmp_path: Path) -> None:
+    lines = [f"10:00:00 DEBUG {compact(event)}" for event in events_of(TEXT)]
+    lines[-1] = lines[-1].replace(":[", ":[=")
+    (tmp_path / "a.log").write_text("\n".join(lines))
+    result = run("check", tmp_path / "a.log", "--format", "json")
+    assert codes(result) == []
+    assert "events left out; rules not asked" in result.stderr
+
+
+def test_a_server_that_breaks_its_own_lines_is_found(tmp_path: Path) -> None:
+    body = TEXT.read_bytes().replace(b"Hello, world.", b"Hello,\nworld.")
+    (tmp_path / "a.sse").write_bytes(body)
+    assert "TR903" in codes(run("check", tmp_path / "a.sse", "--format", "json"))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -194,7 +254,14 @@ def test_what_a_reporter_shortened_accuses_nobody(created: str, form: Any, tmp_p
         assert "shortened" in result.stderr
 
 
-@pytest.mark.parametrize("mark", ["...", "…", "[...]", "... 12 more deltas", "<snip>"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *("...", "…", "[...]", "... +12 more deltas", "<snip>", "... (truncated)", "--- snip ---", "*snip*"),
+        *("[12 more deltas]", "(12 more deltas)", "# ...", "// ...", "...truncated...", "<!-- snip -->", "etc."),
+        *("⋮", ". . .", "[cut]", "... and so on", "(repeated)", "… +12 lines (ctrl+r to expand)"),
+    ],
+)
 def test_deltas_that_were_left_out_are_not_missed(mark: str, tmp_path: Path) -> None:
     lines = [f"data: {compact(event)}" for event in events_of(MISSING)]
     lines[6:8] = [mark]
@@ -251,6 +318,18 @@ NAMES: dict[str, Callable[[list[str]], str]] = {
     "uniq -c": lambda names: "\n".join(f"{count:7} {name}" for name, count in _runs(names)),
     "short": lambda names: "\n".join(name.removeprefix("response.") if name.count(".") > 1 else name for name in names),
     "quoted": lambda names: "\n".join(f"> {name}" for name in names),
+    "commas": ", ".join,
+    "commas and code": lambda names: ", ".join(f"`{name}`" for name in names),
+    "a list of JSON": json.dumps,
+    "a list of Python": repr,
+    "short arrows": lambda names: " → ".join(name.removeprefix("response.") for name in names),
+    "a table": lambda names: "| # | event |\n|---|---|\n" + "\n".join(f"| {n} | `{x}` |" for n, x in enumerate(names)),
+    "fields": lambda names: "\n".join(f"{name:<50} item.type=message" for name in names),
+    "log lines": lambda names: "\n".join(f"2026-09-01 10:00:00 INFO app: event {name}" for name in names),
+    "numbers and fields": lambda names: "\n".join(f"seq={n} type={name}" for n, name in enumerate(names)),
+    "times before": lambda names: "\n".join(f"+{n * 12}ms {name}" for n, name in enumerate(names)),
+    "times after": lambda names: "\n".join(f"{name} 10:00:00.123" for name in names),
+    "repr of types": lambda names: "\n".join(f"type='{name}'" for name in names),
     "fence": lambda names: "The server sends\n\n```\n" + "\n".join(names) + "\n```\n\nand that is all it sends.\n",
 }
 
@@ -290,6 +369,20 @@ def test_two_lists_are_two_responses(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Before\n\n{}\n\nAfter\n\n{}\n".format(*lists))
     streams = json.loads(run("check", tmp_path / "a.txt", "--format", "json").stdout)["streams"]
     assert [[f["code"] for f in stream["findings"]] for stream in streams] == [["MD301"], []]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        lambda rows: "OpenAI                       Ours\n" + "\n".join(f"{left:<40}{right}" for left, right in rows),
+        lambda rows: "| OpenAI | Ours |\n|---|---|\n" + "\n".join(f"| {left} | {right} |" for left, right in rows),
+    ],
+)
+def test_lists_side_by_side_are_two_responses(table: Callable[[list[tuple[str, str]]], str], tmp_path: Path) -> None:
+    right, wrong = ([event["type"] for event in events_of(sample)] for sample in (TEXT, MISSING))
+    (tmp_path / "a.txt").write_text(table(list(zip(right, [*wrong[:9], "", *wrong[9:]], strict=True))))
+    streams = json.loads(run("check", tmp_path / "a.txt", "--format", "json").stdout)["streams"]
+    assert [[f["code"] for f in stream["findings"]] for stream in streams] == [[], ["MD301"]]
 
 
 def test_a_trace_that_shows_each_event_twice_is_read_once(tmp_path: Path) -> None:

@@ -7,3 +7,7 @@ class UnrecognizedFormat(Exception):  # noqa: N818 - it names what the file is
 
 class Damaged(UnrecognizedFormat):
     """A file that is of one of the formats, but breaks somewhere."""
+
+
+class TooLarge(UnrecognizedFormat):
+    """A file that is of one of the formats, but larger than can be read as a whole."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-from responses_tap.formats import Damaged, UnrecognizedFormat
+from responses_tap.formats import Damaged, TooLarge, UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.stream import values
 from responses_tap.stream.columns import Headers
@@ -57,9 +57,7 @@ def read_yaml(file: BinaryIO) -> Iterator[Stream | Skipped]:
     """The event streams of a cassette in YAML; UnrecognizedFormat where it is none, or too large."""
     content = file.read(LARGEST_YAML + 1)
     if len(content) > LARGEST_YAML:
-        raise UnrecognizedFormat(
-            f"is a YAML document of more than {LARGEST_YAML >> 20} MB, too large to read; split it"
-        )
+        raise TooLarge(f"is a YAML document of more than {LARGEST_YAML >> 20} MB, too large to read; split it")
     return _read(_interactions(content))
 
 
@@ -83,9 +81,7 @@ def _interactions(content: bytes) -> Iterator[_Interaction]:
         def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 (as ruamel has it)
             self.nodes += 1
             if self.nodes > _MOST_NODES:
-                raise UnrecognizedFormat(
-                    f"is a YAML document of more than {_MOST_NODES:,} values, too many to read; split it"
-                )
+                raise TooLarge(f"is a YAML document of more than {_MOST_NODES:,} values, too many to read; split it")
             return super().compose_node(parent, index)
 
     yaml = YAML(typ="safe", pure=True)

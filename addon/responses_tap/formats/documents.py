@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, BinaryIO
 
-from responses_tap.formats import UnrecognizedFormat
+from responses_tap.formats import TooLarge, UnrecognizedFormat
 
 LARGEST = 512 << 20
 """Bytes: a larger document would need several times its size in memory."""
@@ -21,9 +21,9 @@ def load(file: BinaryIO, start: bytes = b"") -> Any:  # noqa: ANN401 (JSON)
 def parse(content: bytes) -> Any:  # noqa: ANN401 (JSON)
     """The JSON value in these bytes; UnrecognizedFormat as for `load`."""
     if len(content) > LARGEST:
-        raise UnrecognizedFormat(f"is a JSON document of more than {LARGEST >> 20} MB, too large to read; split it")
+        raise TooLarge(f"is a JSON document of more than {LARGEST >> 20} MB, too large to read; split it")
     if _values(content) > MOST_VALUES:
-        raise UnrecognizedFormat(f"is a JSON document of more than {MOST_VALUES:,} values, too many to read; split it")
+        raise TooLarge(f"is a JSON document of more than {MOST_VALUES:,} values, too many to read; split it")
     try:
         return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple, cast
 from responses_tap.coding import MOST_TIMES, UNSUSPICIOUS
 from responses_tap.formats import (
     Damaged,
+    TooLarge,
     UnrecognizedFormat,
     cassettes,
     curl,
@@ -30,6 +31,10 @@ _PIECE = 1 << 20
 _HEAD = 1 << 16
 _GZIP = b"\x1f\x8b"
 _EXPECTED = "expected events, a HAR, a cassette or a trace"
+
+
+class _Altered(Exception):  # noqa: N818 - it names what the file is
+    """An event stream that somebody or something has changed on its way here."""
 
 
 class Source(NamedTuple):
@@ -59,6 +64,10 @@ def _told_or_paste(head: bytes, file: BinaryIO) -> Source:
     kept = _Kept(file)
     try:
         return _told(head, cast(BinaryIO, io.BufferedReader(kept, _PIECE)))
+    except _Altered:
+        return kept.altered()
+    except TooLarge:
+        raise
     except UnrecognizedFormat as error:
         if (paste := kept.paste(error)) is None:
             raise
@@ -80,8 +89,8 @@ def _told(head: bytes, file: BinaryIO) -> Source:
         return _objects(file)
     if cassettes.is_yaml(head) and not looks_like_events(head):
         return Source("a VCR cassette in YAML", cassettes.read_yaml(file))
-    if pastes.is_shortened(head):
-        raise UnrecognizedFormat("is an event stream from which something was left out")
+    if pastes.is_altered(head):
+        raise _Altered
     return Source("an event stream", iter([raw.read(iter(lambda: file.read(_PIECE), b""))]))
 
 
@@ -159,13 +168,25 @@ class _Kept(_Passing):
         """Keep nothing any longer."""
         self._read = None
 
+    def altered(self) -> Source:
+        """The file as a paste, or as an event stream after all."""
+        assert self._read is not None
+        content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
+        paste = pastes.read(content) if len(content) <= pastes.LARGEST else None
+        if paste is not None:
+            return Source(paste.kind, iter([paste.stream]))
+        pieces = itertools.chain([content], iter(lambda: self._file.read(_PIECE), b""))
+        return Source("an event stream", iter([raw.read(pieces)]))
+
     def paste(self, error: UnrecognizedFormat) -> Source | None:
         """The file as a paste, where it is one; UnrecognizedFormat names what else it is, where that is known."""
         if self._read is None:
             return None
         content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
         paste = pastes.read(content) if len(content) <= pastes.LARGEST and b"\x00" not in content[:4096] else None
-        if paste is not None and (not isinstance(error, Damaged) or paste.stream.lacks - {Lack.EXCERPT}):
+        if paste is not None and (
+            not isinstance(error, Damaged) or paste.is_whole or paste.stream.lacks - {Lack.EXCERPT}
+        ):
             return Source(paste.kind, iter([paste.stream]))
         if not isinstance(error, Damaged) and (words := pastes.refusals.named(content)):
             raise UnrecognizedFormat(words) from error

@@ -64,8 +64,12 @@ class Options:
 
     def keeps(self, finding: Finding) -> bool:
         """Whether a finding is among those asked for."""
-        selected = not self.select or finding.code.startswith(self.select)
-        return selected and not finding.code.startswith(self.ignore or ("-",))
+        return self.keeps_code(finding.code)
+
+    def keeps_code(self, code: str) -> bool:
+        """Whether the findings of a rule are."""
+        selected = not self.select or code.startswith(self.select)
+        return selected and not code.startswith(self.ignore or ("-",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,21 @@ class Checked:
     profile: str
     why: str = ""
     """Why this profile, where it was chosen (`--profile auto`)."""
+    tolerated: tuple[Finding, ...] = ()
+    """Those of the findings that a baseline knows: they count for nothing."""
 
     def line(self, finding: Finding) -> int:
         """The line of the file that shows a finding."""
         return self.lines.get(-1 if finding.position is None else finding.position, 1)
 
+    @property
+    def counted(self) -> tuple[Finding, ...]:
+        """The findings that no baseline knows."""
+        return tuple(finding for finding in self.findings if finding not in self.tolerated)
+
     def count(self, severity: Severity) -> int:
-        """How many findings are of one severity."""
-        return sum(finding.severity is severity for finding in self.findings)
+        """How many findings, of those that count, are of one severity."""
+        return sum(finding.severity is severity for finding in self.counted)
 
 
 def known_codes(prefixes: Iterable[str]) -> tuple[str, ...]:

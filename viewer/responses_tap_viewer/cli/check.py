@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -53,6 +54,9 @@ _FOUND = 1
 )
 @click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
 @click.option("--join", is_flag=True, help="A recorded response that was taken up again (starting_after) is one.")
+@click.option("--baseline", metavar="F", type=click.Path(), help="Tolerate the findings in F; stale ones fail.")
+@click.option("--update-baseline", is_flag=True, help="Write what is found to the baseline instead of failing.")
+@click.option("--statistics", is_flag=True, help="Count the findings by rule.")
 @click.option("--excerpt", is_flag=True, help="Files may begin and end in the middle of a stream.")
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
 @click.option("--format", "format_", type=click.Choice(_FORMATS), default="text", show_default=True)
@@ -66,6 +70,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     fail_on: str,
     resume: bool,
     join: bool,
+    baseline: str | None,
+    update_baseline: bool,
+    statistics: bool,
     excerpt: bool,
     watch: bool,
     format_: str,
@@ -75,13 +82,14 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     PATH is a saved body (.sse, as `curl -N` writes it), what `curl -i` or `-v` printed, JSON lines or an array of
     events, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a paste (what Python or
     node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or - for standard input.
-    Exit status: 0 fine, 1 findings at or above --fail-on, 2 unusable input.
+    Exit status: 0 fine, 1 findings at or above --fail-on or a stale baseline, 2 unusable input.
 
     \b
     Examples:
       responses-tap check stream.sse
       curl -sN … | responses-tap check -
       responses-tap check captures/ --ignore TR902 --fail-on warning
+      responses-tap check captures/ --baseline known.json --update-baseline
       responses-tap check stream.sse --watch
       responses-tap check mine.db --format json
     """  # fmt: skip
@@ -92,35 +100,67 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
         options = Options(profile, known_codes(select), known_codes(ignore), resume, join, excerpt)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if update_baseline and (watch or baseline is None):
+        raise click.UsageError("--update-baseline writes the file that --baseline names, and not with --watch")
+    if statistics and format_ != "text":
+        raise click.UsageError("--statistics prints text: without --format")
     if watch and (format_ != "text" or "-" in paths):
         raise click.UsageError("--watch prints text, and watches files and folders: without --format and -")
-    run = partial(_run, paths, options, None if fail_on == "never" else Severity(fail_on), format_)
+    outcome = _Outcome(
+        None if fail_on == "never" else Severity(fail_on),
+        format_,
+        Path(baseline) if baseline else None,
+        update_baseline,
+        statistics,
+    )
+    run = partial(_run, paths, options, outcome)
     ctx.exit(watching.watch(paths, run) if watch else run())
 
 
-def _run(paths: Sequence[str], options: "Options", fail_on: Severity | None, format_: str) -> int:
+class _Outcome(NamedTuple):
+    """What becomes of findings."""
+
+    fail_on: Severity | None
+    format: str
+    baseline: Path | None
+    update: bool
+    statistics: bool
+
+
+def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
     """Check `paths`, print what is found, and return the exit status."""
+    from responses_tap.baseline import BaselineError
     from responses_tap.errors import UnusableInput
+    from responses_tap_viewer.checking.baselines import Comparison
     from responses_tap_viewer.checking.paths import Checked, check_paths
     from responses_tap_viewer.streams import UNUSABLE, PassedOver
 
+    try:
+        comparison = Comparison(outcome.baseline, outcome.fail_on, update=outcome.update)
+    except BaselineError as error:
+        complain(error)
+        return UNUSABLE
     results: list[Checked | UnusableInput] = []
-    for result in check_paths(paths, options):
+    for found in check_paths(paths, options):
+        result = comparison.compared(found) if isinstance(found, Checked) else found
         if isinstance(result, UnusableInput):
             complain(result)
         if not isinstance(result, PassedOver):
             results.append(result)
-            _print_result(result, format_)
+            _print_result(result, outcome.format)
     checked = [result for result in results if isinstance(result, Checked)]
-    if format_ == "text":
-        from responses_tap_viewer.reports.text import summary_line
-
-        print_lines([summary_line(checked, options.profile)])
-    else:
-        _print_report(results, options.profile, fail_on, format_)
+    stale = comparison.stale(options)
+    for known in stale:
+        complain(f"{known} is in the baseline and no longer occurs; take it out of {outcome.baseline}")
+    _print_report(results, options.profile, outcome, len(stale))
     if len(checked) < len(results) or not results:
         return UNUSABLE
-    return _FOUND if fail_on and any(_fails(result, fail_on) for result in checked) else 0
+    try:
+        comparison.write()
+    except BaselineError as error:
+        complain(error)
+        return UNUSABLE
+    return _FOUND if stale or any(map(comparison.fails, checked)) else 0
 
 
 def _print_result(result: "Checked | UnusableInput", format_: str) -> None:
@@ -134,19 +174,19 @@ def _print_result(result: "Checked | UnusableInput", format_: str) -> None:
         print_lines(text.checked_lines(result))
 
 
-def _print_report(
-    results: "Sequence[Checked | UnusableInput]", profile: str, fail_on: Severity | None, format_: str
-) -> None:
-    """Print the document that a format makes of all results, if it makes one."""
-    from responses_tap_viewer.reports import json_report, junit, sarif
+def _print_report(results: "Sequence[Checked | UnusableInput]", profile: str, outcome: _Outcome, stale: int) -> None:
+    """Print what a format makes of all results, if it makes something."""
+    from responses_tap_viewer.checking.paths import Checked
+    from responses_tap_viewer.reports import json_report, junit, sarif, text
 
-    if format_ == "json":
-        print_document(json_report.check_report(results, profile))
-    elif format_ == "junit":
-        print_document(junit.junit(results, fail_on))
-    elif format_ == "sarif":
+    checked = [result for result in results if isinstance(result, Checked)]
+    if outcome.format == "text":
+        if outcome.statistics:
+            print_lines(text.statistics(checked))
+        print_lines([text.summary_line(checked, profile)])
+    elif outcome.format == "json":
+        print_document(json_report.check_report(results, profile, stale))
+    elif outcome.format == "junit":
+        print_document(junit.junit(results, outcome.fail_on))
+    elif outcome.format == "sarif":
         print_document(sarif.sarif(results))
-
-
-def _fails(checked: "Checked", fail_on: Severity) -> bool:
-    return any(finding.severity.rank <= fail_on.rank for finding in checked.findings)

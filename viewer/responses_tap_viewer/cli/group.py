@@ -25,6 +25,7 @@ from responses_tap_viewer.cli.rm import rm
 from responses_tap_viewer.cli.rules import rules
 from responses_tap_viewer.cli.show import show
 from responses_tap_viewer.cli.view import view
+from responses_tap_viewer.cli.vocabulary import vocabulary
 from responses_tap_viewer.printing import complain
 
 
@@ -119,5 +120,6 @@ for _command in (
     rules,
     show,
     view,
+    vocabulary,
 ):
     main.add_command(_command)

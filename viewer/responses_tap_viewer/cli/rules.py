@@ -8,18 +8,28 @@ from responses_tap_viewer.printing import print_lines
 
 @click.command()
 @click.argument("code", required=False, shell_complete=completion.rules)
-def rules(code: str | None) -> None:
+@click.option("--search", metavar="WORDS", help="Rules by words of their pages, clients' error texts or issues.")
+def rules(code: str | None, search: str | None) -> None:
     """List the rules, or print the page of one.
 
     \b
     Examples:
       responses-tap rules
       responses-tap rules MD301
+      responses-tap rules --search "stream closed before"
     """
     from responses_tap.protocol.rules import RULES
     from responses_tap_viewer.reports import text
 
-    if code is None:
+    if code is not None and search is not None:
+        raise click.UsageError("--search looks through all rules: without CODE")
+    if search is not None:
+        from responses_tap_viewer.reports.rule_search import matching
+
+        if not (found := matching(search)):
+            raise click.UsageError(f"no rule's page has {search!r}; try fewer words")
+        print_lines(text.rule_list(found))
+    elif code is None:
         print_lines(text.rule_list())
     elif (rule := RULES.get(code.upper())) is None:
         raise click.UsageError(f"there is no rule {code}; `responses-tap rules` lists them")

@@ -18,7 +18,7 @@ def annotations(result: Checked | UnusableInput) -> Iterator[str]:
     if isinstance(result, UnusableInput):
         yield f"::error title=responses-tap::{workflow_data(shorten(str(result), _MOST))}"
         return
-    for finding in result.findings:
+    for finding in result.counted:
         place = f"file={workflow_property(result.source)},line={result.line(finding)}"
         title = workflow_property(f"{finding.code} {finding.name}")
         yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(shorten(finding.message, _MOST))}"

@@ -14,8 +14,8 @@ from responses_tap_viewer.checking.paths import Checked
 VERSION = 1
 
 
-def check_report(results: Sequence[Checked | UnusableInput], profile: str) -> str:
-    """The verdicts on all responses, and the paths that could not be read."""
+def check_report(results: Sequence[Checked | UnusableInput], profile: str, stale: int = 0) -> str:
+    """The verdicts on all responses, the paths that could not be read, and how much of a baseline is stale."""
     checked = [result for result in results if isinstance(result, Checked)]
     errors = [result for result in results if isinstance(result, UnusableInput)]
     summary = {str(severity): sum(c.count(severity) for c in checked) for severity in Severity}
@@ -26,7 +26,13 @@ def check_report(results: Sequence[Checked | UnusableInput], profile: str) -> st
             "rules": RULES_VERSION,
             "streams": [_checked(c) for c in checked],
             "errors": [{"source": error.source, "message": error.message} for error in errors],
-            "summary": {"streams": len(checked), "events": sum(c.events for c in checked)} | summary,
+            "summary": {
+                "streams": len(checked),
+                "events": sum(c.events for c in checked),
+                **summary,
+                "baseline": sum(len(c.tolerated) for c in checked),
+                "stale": stale,
+            },
         }
     )
 
@@ -51,5 +57,5 @@ def _checked(checked: Checked) -> dict[str, Any]:
         "state": checked.state,
         "events": checked.events,
         **({"profile": checked.profile, "profile_reason": checked.why} if checked.why else {}),
-        "findings": [finding_object(finding) for finding in checked.findings],
+        "findings": [finding_object(f) | {"baseline": f in checked.tolerated} for f in checked.findings],
     }

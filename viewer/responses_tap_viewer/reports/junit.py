@@ -40,12 +40,12 @@ def _failures(case: ET.Element, checked: Checked, fail_on: Severity | None) -> i
     serious = []
     for finding in checked.findings:
         text = xml(f"line {checked.line(finding)}: {finding.code} {finding.name}: {finding.message}")
-        if fail_on is not None and finding.severity.rank <= fail_on.rank:
+        if finding not in checked.tolerated and fail_on is not None and finding.severity.rank <= fail_on.rank:
             serious.append(text)
         else:
             lines.append(text)
     if serious:
-        failure = ET.SubElement(case, "failure", message=serious[0], type=str(checked.findings[0].severity))
+        failure = ET.SubElement(case, "failure", message=serious[0], type=str(checked.counted[0].severity))
         failure.text = "\n".join(serious)
     if lines:
         ET.SubElement(case, "system-out").text = "\n".join(lines)

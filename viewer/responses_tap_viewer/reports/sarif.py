@@ -73,6 +73,11 @@ def _result(checked: Checked, finding: Finding, rule: int) -> dict[str, Any]:
             }
         ],
         "occurrenceCount": finding.count,
+        **(
+            {"baselineState": "unchanged", "suppressions": [{"kind": "external"}]}
+            if finding in checked.tolerated
+            else {}
+        ),
     }
 
 

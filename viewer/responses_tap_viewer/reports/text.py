@@ -1,7 +1,8 @@
 """Plain text for a terminal: glyphs that read without colour, colour where there is a terminal."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import click
 
@@ -29,8 +30,9 @@ def checked_lines(checked: Checked) -> Iterator[str]:
     if checked.why:
         yield f"  profile {checked.profile}: {checked.why}"
     for finding in checked.findings:
-        yield f"  {finding_line(finding)}"
-        if finding.severity is not Severity.NOTE:
+        is_tolerated = finding in checked.tolerated
+        yield f"  {finding_line(finding)}" + (" (in the baseline)" if is_tolerated else "")
+        if not is_tolerated and finding.severity is not Severity.NOTE:
             yield f"      fix: {RULES[finding.code].page().fix}"
 
 
@@ -46,7 +48,17 @@ def summary_line(results: Sequence[Checked], profile: str) -> str:
     counts = {severity: sum(c.count(severity) for c in results) for severity in Severity}
     words = [_colored(f"{GLYPHS[s]} {counted(n, s)}", s) if n else counted(n, s) for s, n in counts.items()]
     streams = counted(len(results), "stream")
+    tolerated = sum(len(c.tolerated) for c in results)
+    words += [f"{tolerated} in the baseline"] if tolerated else []
     return f"{', '.join(words)} in {streams}  (profile {profile}, rules {RULES_VERSION})"
+
+
+def statistics(results: Sequence[Checked]) -> Iterator[str]:
+    """The findings by rule, the most frequent first: how many, and in how many streams."""
+    counts = Counter(finding.code for checked in results for finding in checked.counted)
+    streams = Counter(code for checked in results for code in {finding.code for finding in checked.counted})
+    for code, number in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
+        yield f"{number:>6}  {code} {RULES[code].name}  in {counted(streams[code], 'stream')}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -101,13 +113,14 @@ def stream_title(stream: JudgedStream) -> Iterator[str]:
     yield " · ".join(shorten(word, 120) for word in words if word)
 
 
-def rule_list() -> Iterator[str]:
-    """All rules, a line each."""
+def rule_list(wanted: Collection[str] = RULES) -> Iterator[str]:
+    """The rules of these codes, a line each."""
     for group in GROUPS:
-        yield (group.__doc__ or "").strip()
-        for rule in sorted(RULES.values(), key=lambda rule: rule.code):
-            if rule.__module__ == group.__name__:
-                yield f"  {rule.code}  {rule.severity:<8} {rule.name:<26} {rule.page().what}"
+        rules = [RULES[code] for code in sorted(wanted) if RULES[code].__module__ == group.__name__]
+        if rules:
+            yield (group.__doc__ or "").strip()
+        for rule in rules:
+            yield f"  {rule.code}  {rule.severity:<8} {rule.name:<26} {rule.page().what}"
 
 
 def rule_page(rule: type[Rule]) -> Iterator[str]:
@@ -131,7 +144,7 @@ def rule_page(rule: type[Rule]) -> Iterator[str]:
 
 
 def _verdict_glyph(checked: Checked) -> str:
-    worst = min((finding.severity for finding in checked.findings), key=lambda s: s.rank, default=None)
+    worst = min((finding.severity for finding in checked.counted), key=lambda s: s.rank, default=None)
     return OK if worst in (None, Severity.NOTE) else GLYPHS[worst]
 
 

@@ -14,36 +14,51 @@ from typing import Any, NamedTuple
 
 from responses_tap.formats.json_events import framed
 from responses_tap.formats.pastes import names, refusals
-from responses_tap.formats.pastes.finding import Found, find, find_fields
-from responses_tap.formats.pastes.unwrapping import Line, unwrap
+from responses_tap.formats.pastes.finding import TYPE, Found, find, find_fields
+from responses_tap.formats.pastes.lines import Line
+from responses_tap.formats.pastes.unwrapping import lines_of, unwrap
+from responses_tap.formats.pastes.wrapping import is_wrapped, wraps
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.grammar import LIFECYCLE, TERMINALS
 from responses_tap.protocol.profiles import Lack
 from responses_tap.stream.model import Ending, Stream, TimedFrame
 
-__all__ = ["LARGEST", "Paste", "is_shortened", "read", "refusals"]
+__all__ = ["LARGEST", "Paste", "is_altered", "read", "refusals"]
 
 LARGEST = 64 << 20
 """Bytes: a paste is read as a whole, into several times its size."""
 _SHARE = 0.5
 """The share of lines that must be events, or of events that must stand in a log's line."""
-_MARK = r"(?:\.{3,}|…|[\[<(](?:snip|truncated|omitted|\.{3}|…)[^\n]{0,40}[\]>)])"
+_WORDS = r"(?:snip|truncated|omitted|elided|skipped|repeated|cut)\b"
+_MARK = rf"(?:\.{{3,}}|…|⋮|\. \. \.|[\[<(](?:!--\s?)?(?:{_WORDS}|\.{{3}}|…|\+?\d{{1,6}} more\b)[^\n\])>]{{0,40}}[\])>])"
+"""What people put where they leave something out."""
 _LONGEST_MARK = 200
-_CUT_LINE = re.compile(rf"\s*(?:#|//|:)?\s*{_MARK}(?:\s*\(?\+?\d+[^\n]{{0,40}})?\s*", re.IGNORECASE)
-_MARK_BYTES = rb"(?:\.{3,}|\xe2\x80\xa6|[\[<(](?:snip|truncated|omitted|\.{3}|\xe2\x80\xa6)[^\n\])>]{0,40}[\])>])"
-_CUT_DATA = re.compile(
-    rb"^data:[^\n]*(?:[{\[,:][ \t]{0,9}(?:%b|/\*)[^\n]*|%b[\"'\]}) \t\r]*)$" % (_MARK_BYTES, _MARK_BYTES), re.MULTILINE
+_OWN_LINE = (
+    rf"[ \t]{{0,40}}(?:(?:#|//|:)?[ \t]{{0,9}}{_MARK}|[-*=]{{1,9}}[ \t]?{_WORDS}|etc\.)[ \t]{{0,9}}"
+    r"(?:[(\[+\d][^\n]{0,40}|[-*=]{1,9}|(?:and so on|more|truncated|snip)\W{0,9})?[ \t\r]{0,40}"
 )
-_CUT_BODY = re.compile(rb"^[ \t]{0,40}%b(?:[ \t]{0,9}\(?\+?\d[^\n]{0,40})?[ \t\r]{0,40}$" % _MARK_BYTES, re.MULTILINE)
+_CUT_LINE = re.compile(_OWN_LINE, re.IGNORECASE)
+_CUT_DATA = re.compile(
+    rb"^data:[^\n]*(?:[{\[,:][ \t]{0,9}(?:%b|/\*)[^\n]*|%b[\"'\]}) \t\r]*)$" % (_MARK.encode(), _MARK.encode()),
+    re.MULTILINE,
+)
+_CUT_BODY = re.compile(rb"^%b$" % _OWN_LINE.encode(), re.MULTILINE | re.IGNORECASE)
+_PAGES = re.compile(
+    rb"^data:[ \t]*\{(?:&(?:amp;)?(?:quot|#34);|\xe2\x80[\x9c-\x9f])|^(?:data: ?\{.*\}|event: ?[\w.]+)\$$", re.MULTILINE
+)
+"""Data as web pages, typographers and `cat -A` show them."""
 _LOG = re.compile(r"\d\d:\d\d|\b(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR)\b")
 """What stands before an event in a log's line."""
 _SIGN = re.compile(r"(?:data|event|message):\s*$|(?:^|\s)[<←]\s*$")
 """What does so in other texts, too."""
 _SIGNED_SHARE = 0.1
+_LEAST_REVERSED = 3
+_MOSTLY = 0.8
+_WORD = re.compile(r"\w")
 _ENDS = {"response.created", *TERMINALS, "response.done", "error"}
 _TIMES = ("created_at", "completed_at")
 _FIELD = re.compile(
-    r"\s*(?:event:|id:|retry:|:|data:\s*\[DONE\]|data:\s*$|[\d.:]{1,15}(?:\s?[AP]M)?\s*$|(?:response\.[\w.]+|error|keepalive)\s*$)"
+    r"\s*(?:event:|id:|retry:|:|data:\s*\[DONE\]|data:\s*$|[\d.:]{1,15}(?:\s?[AP]M)?\s*$|(?:response\.[\w.]+|error|keepalive|Id|Type|Name|Data|Time|Length)\s*$)"
 )
 """A line of an event stream, or a cell of a browser's table of one, that is no event."""
 
@@ -53,10 +68,18 @@ class Paste(NamedTuple):
 
     kind: str
     stream: Stream
+    is_whole: bool = True
+    """Whether all of it are events, each of which could be read to its end."""
 
 
-def is_shortened(head: bytes) -> bool:
-    """Whether somebody has left something out of an event stream that begins so."""
+def is_altered(head: bytes) -> bool:
+    """Whether an event stream that begins so was changed on its way here: shortened, wrapped, escaped for a page."""
+    if _PAGES.search(head) is not None:
+        return True
+    return _is_shortened(head) or is_wrapped(head.decode(errors="replace").splitlines()[:-1])
+
+
+def _is_shortened(head: bytes) -> bool:
     return _CUT_BODY.search(head) is not None or any(
         (event := parse(match[0].removeprefix(b"data:").strip())).fault is not None and event.fault.kind == "not-json"
         for match in _CUT_DATA.finditer(head)
@@ -65,19 +88,80 @@ def is_shortened(head: bytes) -> bool:
 
 def read(content: bytes) -> Paste | None:
     """The stream in a paste, None where there is none in it."""
-    lines, named = unwrap(content)
-    text = _Text(lines)
-    found = list(find(text.all)) or list(find_fields(text.all))
-    if found and any(str(f.event["type"]).startswith("response.") for f in found) and _is_mostly(text, found):
-        kind = _kind(named, text, found)
+    printed = lines_of(content)
+    reading = first = _reading(*unwrap(printed))
+    if not reading.found or not reading.is_whole or reading.broken:
+        reading = _rejoined(printed, reading)
+    text, found = reading.text, reading.found
+    covered = {n for f in found for n in range(text.index(f.start), text.index(f.end - 1) + 1)}
+    others = _others(text, covered)
+    is_ours = any(str(f.event["type"]).startswith("response.") and len(f.event) > 1 for f in found)
+    if is_ours and _is_mostly(text, found, covered, others):
         events = [(_as_sent(f, text.all), text.line(f.start)) for f in found]
-        return Paste(kind, _imported(kind, events, _lacks(text, found)))
-    if (listed := names.find(lines)) is not None:
+        lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost else set())
+        stream = _imported(reading.kind, events, lacks)
+        return Paste(reading.kind, stream, reading.is_whole and not others)
+    if (listed := names.find(first.text.lines)) is not None:
         kind = "names of events"
         types = [n.event["type"] if n else None for n in listed]
         lacks = {Lack.NAMES} | _ends(types) | _gaps(types)
         return Paste(kind, _imported(kind, [(n.event, n.line) for n in listed if n], lacks))
     return None
+
+
+class _Reading(NamedTuple):
+    """A text as it was read, and how much of it could not be."""
+
+    text: "_Text"
+    found: list[Found]
+    kind: str
+    broken: list[str]
+    """What begins as an object and is none."""
+
+    @property
+    def whole(self) -> int:
+        """How many events were read to their end."""
+        return sum(not f.shortened for f in self.found)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all events were."""
+        return self.whole == len(self.found) and not self.lost
+
+    @property
+    def lost(self) -> bool:
+        """Whether there is an event that could not be read at all."""
+        return any(map(TYPE.search, self.broken))
+
+
+def _reading(lines: list[Line], named: str) -> _Reading:
+    text, broken = _Text(lines), list[str]()
+    found = max(list(find(text.all, broken=broken)), list(find_fields(text.all)), key=len)
+    kind = _kind(named, text, found)
+    if _is_newest_first(found):
+        kind, found = f"{kind}, newest first", found[::-1]
+    return _Reading(text, found, kind, broken)
+
+
+def _rejoined(printed: list[Line], reading: _Reading) -> _Reading:
+    """The reading with most events: of the lines as they are, or as they were before something broke them."""
+    best = reading
+    inside, _ = unwrap(printed)
+    for broken, wrap in [(lines, wrap) for lines in (printed, inside) for wrap in wraps(lines)]:
+        again = _reading(*unwrap(wrap.joined(broken)))
+        if (again.whole, -len(again.broken)) > (best.whole, -len(best.broken)):
+            best = again._replace(kind=f"{again.kind} in lines wrapped at {wrap.column} columns")
+    return best
+
+
+def _is_newest_first(found: list[Found]) -> bool:
+    """Whether the latest event comes first, as log viewers show and export them."""
+    numbers = [n for f in found if type(n := f.event.get("sequence_number")) is int]
+    if len(numbers) >= _LEAST_REVERSED:
+        falls = sum(after < before for before, after in itertools.pairwise(numbers))
+        return falls > _MOSTLY * (len(numbers) - 1)
+    types = [f.event["type"] for f in found]
+    return len(types) >= _LEAST_REVERSED and types[-1] == "response.created" and types[0] in TERMINALS
 
 
 class _Text:
@@ -106,14 +190,18 @@ def _is_cut(line: Line) -> bool:
     return len(line.text) <= _LONGEST_MARK and _CUT_LINE.fullmatch(line.text) is not None
 
 
-def _is_mostly(text: _Text, found: list[Found]) -> bool:
-    """Whether this is a paste of events, and no prose or program with an event in it."""
-    covered = {n for f in found for n in range(text.index(f.start), text.index(f.end - 1) + 1)}
-    others = sum(
-        n not in covered and bool(line.text.strip()) and not _FIELD.match(line.text) and not _is_cut(line)
+def _others(text: _Text, covered: set[int]) -> set[str]:
+    """The lines, however often each is there, that are no event, nor what stands between events."""
+    return {
+        line.text.strip()
         for n, line in enumerate(text.lines)
-    )
-    share = len(covered) / (len(covered) + others)
+        if n not in covered and _WORD.search(line.text) and not _FIELD.match(line.text) and not _is_cut(line)
+    }
+
+
+def _is_mostly(text: _Text, found: list[Found], covered: set[int], others: set[str]) -> bool:
+    """Whether this is a paste of events, and no prose or program with an event in it."""
+    share = len(covered) / (len(covered) + len(others))
     before = [text.before(f.start) for f in found]
     in_log = sum(bool(_LOG.search(label)) for label in before)
     signed = sum(bool(_SIGN.search(label)) for label in before) if share >= _SIGNED_SHARE else 0
@@ -166,6 +254,8 @@ def _kind(named: str, text: _Text, found: list[Found]) -> str:
         kind = "Python repr of SDK events"
     elif "python" in syntax:
         kind = "Python dicts"
+    elif "ruby" in syntax:
+        kind = "objects as Ruby prints them"
     elif "js" in syntax:
         kind = "objects as node prints them"
     elif "literal" in syntax:

@@ -10,23 +10,29 @@ from responses_tap.protocol.events import today
 from responses_tap.protocol.grammar import ALIASES, ROWS
 
 _CANDIDATE = re.compile(
-    r"""\{(?=\s{0,400}["'A-Za-z_$\[.…])"""
+    r"""\{(?=\s{0,400}["'A-Za-z_$\[.…:])"""
     r"|(?<![\w.])[A-Za-z_][\w.]{0,80}\((?=\s{0,400}[a-z_]\w{0,60}=)"
     r"""|(?<![\w\\])[bB]?["'](?=(?:data|event|id):|\{)"""
 )
-_NAMED = re.compile(r"event:[ \t]*([\w.]+)[ \t]*\n[^\n]{0,200}?data:[ \t]*\Z")
+_NAMED = re.compile(
+    r"(?:event:[ \t]*([\w.]+)[ \t]*\n[^\n]{0,200}?data:[ \t]*"
+    r"|(?<![\w.])(response\.[a-z_.]{1,80}|error|keepalive)[^\w\n]{1,5})\Z"
+)
 _FIELDS = re.compile(
     r"^[^\n]*\btype=['\"](?:response\.|error|keepalive)[^\n]*$|^[^\n]*\bsequence_number=\d++ type=['\"]\w[^\n]*$",
     re.MULTILINE,
 )
 _FIELD = re.compile(r"(?:^|(?<=[\s:]))[a-z_]{1,40}=")
-_TYPE = re.compile(r"""["']type["']|response\.""")
+TYPE = re.compile(r"""["']type["']|response\.""")
+"""What each event has in it."""
 _CLIENTS = re.compile(r"response\.(?:create|append|cancel|steer|inject)")
 """What a client sends over a WebSocket."""
 _DIGITS = re.compile(r"\d+")
 _LABEL = 100
 _DEEPEST = 4
-"""Levels of objects and texts that an event may be wrapped in."""
+"""Levels of texts that an event may be wrapped in."""
+_INNERMOST = 12
+"""Levels of objects that it may be in, within each."""
 _DECODER = json.JSONDecoder()
 
 
@@ -40,8 +46,8 @@ class Found(NamedTuple):
     syntax: frozenset[str] = frozenset()
 
 
-def find(text: str, depth: int = 0) -> Iterator[Found]:
-    """The events in a text, in order."""
+def find(text: str, depth: int = 0, broken: list[str] | None = None) -> Iterator[Found]:
+    """The events in a text, in order; what begins as one and cannot be read is added to `broken`."""
     at = 0
     objects = _Objects(text)
     latest: Found | None = None
@@ -53,7 +59,9 @@ def find(text: str, depth: int = 0) -> Iterator[Found]:
             literal = objects.read(start)
             at = literal.end
             value = _named(literal.value, text, start) if literal.whole or literal.shortened else None
-            found = _unwrapped(value, literal, depth)
+            found = list(_unwrapped(value, literal, depth))
+            if broken is not None and not literal.whole and not (isinstance(value, dict) and is_event(value)):
+                broken.append(text[start:at])
         for event in found:
             placed = event._replace(start=start, end=at)
             if latest is None or not _is_echo(latest, placed, text):
@@ -125,32 +133,32 @@ class _Objects:
         self._is_json = True
 
 
-def _within(text: str, start: int, after: int, depth: int) -> tuple[Iterator[Found], int]:
+def _within(text: str, start: int, after: int, depth: int) -> tuple[list[Found], int]:
     """The events in a string literal that looks like lines of an event stream, and where to go on."""
     literal = STRING.match(text, start)
     inside = unquote(literal.group()) if literal and depth < _DEEPEST else None
     if literal is None or inside is None:
-        return iter(()), after
-    return (found._replace(syntax=found.syntax | {"literal"}) for found in find(inside, depth + 1)), literal.end()
+        return [], after
+    return [found._replace(syntax=found.syntax | {"literal"}) for found in find(inside, depth + 1)], literal.end()
 
 
 def _named(value: Any, text: str, start: int) -> Any:  # noqa: ANN401 (JSON)
-    """An object that has no type gets the one that the `event:` line before it tells."""
+    """An object that has no type gets the one that the `event:` line, or a name, before it tells."""
     if isinstance(value, dict) and "type" not in value and (name := _NAMED.search(text[max(0, start - 400) : start])):
-        return {"type": name[1], **value}
+        return {"type": name[1] or name[2], **value}
     return value
 
 
-def _unwrapped(value: Any, literal: Literal, depth: int) -> Iterator[Found]:  # noqa: ANN401 (JSON)
+def _unwrapped(value: Any, literal: Literal, depth: int, nested: int = 0) -> Iterator[Found]:  # noqa: ANN401 (JSON)
     """The events that a value, which was printed in `literal`, is or holds."""
     if isinstance(value, dict) and is_event(value):
         yield Found(value, 0, 0, literal.shortened, frozenset(literal.syntax))
-    elif depth >= _DEEPEST:
+    elif nested >= _INNERMOST:
         return
     elif isinstance(value, dict | list):
         for inner in _inside(value) if isinstance(value, dict) else value:
-            yield from _unwrapped(inner, literal, depth + 1)
-    elif isinstance(value, str) and _TYPE.search(value):
+            yield from _unwrapped(inner, literal, depth, nested + 1)
+    elif isinstance(value, str) and depth < _DEEPEST and TYPE.search(value):
         for found in find(value, depth + 1):
             yield found._replace(syntax=found.syntax | {"text"})
 

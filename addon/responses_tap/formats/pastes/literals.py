@@ -24,20 +24,26 @@ QUOTE = re.compile(r"""[bBuU]?["'`]""")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?")
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*+(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?n?")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*+(?:\.[A-Za-z_$][\w$]*+)*+")
-_KEY = re.compile(r"[A-Za-z_$][\w$]*+|\[[\w$. ()]{1,60}\]")
+_KEY = re.compile(r":?[A-Za-z_$][\w$]*+|\[[\w$. ()]{1,60}\]")
 _ENUM = re.compile(r"<[\w.]+: (?=[^>\n]{0,200}>)")
 _OPAQUE = re.compile(r"<[A-Za-z][\w.]*+ [^<>\n]{0,200}>")
+_SIGIL = re.compile(r""":(?=["'a-z])|%(?=\{)""")
+"""What stands before a symbol of Ruby, and before a map of Elixir."""
 _HINT = re.compile(r"[A-Za-z_$][\w$.]{0,80}(?:\(\d+\))?\s++(?=[{\[])")
 _SHOWN = re.compile(
-    r"\[(?:Circular \*\d+|\w*Function\b[^\[\]\n]{0,80}|class [^\[\]\n]{0,80}|Getter/Setter"
+    r"\[(?:Circular(?: \*\d+)?|Object \.\.\.|\w*Function\b[^\[\]\n]{0,80}|class [^\[\]\n]{0,80}|Getter/Setter"
     r"|[A-Z]\w*(?:: null prototype)?)\]"
 )
 """What node shows instead of a value that is nested too deeply, or is none."""
+_UNSHOWN = frozenset({"Object", "Array"})
+"""What Safari's console shows instead of a value."""
+_LENGTH = re.compile(r" ?\(\d+\)")
 _HIDDEN = re.compile(r"\[\w+\]: ")
 """A property of an array, as `%o` shows its length."""
 _CUT = re.compile(
     r"(?:\.{3,}|…)(?:\s?[(\[]?\+?\d+(?: more \w+| \w+ omitted)?[)\]]?)?(?![\w$])(?:\s*(?:\.{3,}|…))?"
-    r"|[\[<(](?:\.{3,}|…|(?:snip|truncated|omitted|shortened|redacted|cut)\b[^\[\]<>()\n]{0,40})[\]>)]"
+    r"|[\[<(](?:!--\s?)?(?:\.{3,}|…|(?:snip|truncated|omitted|shortened|redacted|repeated|cut)\b|\+?\d{1,6} more\b)"
+    r"[^\[\]<>()\n]{0,40}[\]>)]|⋮|\. \. \."
     r"|/\*[^*\n]{0,200}\*/|//[^\n]*+|\#[^\n]*+|\+\d+\b",
     re.IGNORECASE,
 )
@@ -48,7 +54,7 @@ _ESCAPES = frozenset("\\'\"abfnrtvxuU01234567\n")
 _WORDS = {
     **dict.fromkeys(("true", "True"), True),
     **dict.fromkeys(("false", "False"), False),
-    **dict.fromkeys(("null", "None", "NaN", "nan", "Infinity", "inf"), None),
+    **dict.fromkeys(("null", "None", "nil", "NaN", "nan", "Infinity", "inf"), None),
 }
 _PYTHON = frozenset({"True", "False", "None"})
 
@@ -100,7 +106,7 @@ def read(text: str, start: int) -> Literal:
     return found
 
 
-def unquote(literal: str) -> str | None:
+def unquote(literal: str, errors: str = "replace") -> str | None:
     """The text of a string or bytes literal of Python, JSON or JavaScript; None where it is none."""
     opening = 1 if literal[0] in "\"'`" else 2
     quote, body = literal[opening - 1], literal[opening:-1]
@@ -117,7 +123,7 @@ def unquote(literal: str) -> str | None:
         value = ast.literal_eval(f"{literal[: opening - 1]}{quote}{body}{quote}")
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return value.decode(errors=errors) if isinstance(value, bytes) else str(value)
 
 
 @contextmanager
@@ -149,6 +155,8 @@ class _Reader:
             raise _Broken(self._line_end())
         if self._is_left_out():
             return _LEFT_OUT
+        if self._take(_SIGIL):
+            self.found.syntax.add("ruby")
         begins = self._text[self.at : self.at + 1]
         if begins == "{":
             return self._members("}", depth)
@@ -183,6 +191,10 @@ class _Reader:
         if name in _WORDS:
             self.found.syntax |= {"python"} if name in _PYTHON else set()
             return _WORDS[name]
+        if name in _UNSHOWN:
+            self.found.shortened = True
+            self._take(_LENGTH)
+            return _LEFT_OUT
         if name == "undefined" or name.isupper():  # TzInfo(UTC)
             return _LEFT_OUT
         raise _Broken(self.at)
@@ -250,8 +262,8 @@ class _Reader:
                 return unquote(literal) or ""
             raise _Broken(self._line_end(), cut=True)
         if key := self._take(_KEY):
-            self.found.syntax.add("js")
-            return key
+            self.found.syntax.add("ruby" if key[0] == ":" else "js")
+            return key.lstrip(":")
         if number := self._take(_NUMBER):
             return number
         raise _Broken(self.at)

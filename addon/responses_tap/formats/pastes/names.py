@@ -2,11 +2,12 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from responses_tap.formats.pastes.finding import is_name
-from responses_tap.formats.pastes.unwrapping import Line
+from responses_tap.formats.pastes.lines import Line
 from responses_tap.protocol.grammar import ITEM, ROWS
 
 _LEAST = 3
@@ -22,13 +23,21 @@ _NAME = re.compile(
     r"""(?:(?P<before>\d{1,6})\s*(?P<times>[x×]\s*)?\s)?\s*"""
     r"""(?:[\w.\[\] -]{0,40}[:=\]]\s*)?["'`*]{0,3}"""
     r"""(?P<name>[a-z][a-z_]*(?:\.[a-z_]+)+|error|keepalive)["'`*]{0,3}"""
-    r"""(?:\s*(?:[(\[]?\s*[x×*]\s*(?P<after>\d{1,6})\s*[)\]]?|[(\[](?P<inside>\d{1,6})(?:\s?(?:x|×|times|events))?[)\]]))?"""
+    r"""(?:\s*(?:[(\[]?\s*[x×*]\s*(?P<after>\d{1,6}|[Nn]\b)\s*[)\]]?|[(\[](?P<inside>\d{1,6})(?:\s?(?:x|×|times|events))?[)\]]))?"""
     r"""\s*[,;]?\s*(?P<rest>.{0,200})"""
 )
+_BARE = re.compile(r"\W*([a-z_]+)\W*")
+"""`created`, in a row of names."""
 _REST = re.compile(r"(?:#|//|<-|←|\(|--|—|–|✓|✅|❌|✗)")
 """How a remark begins."""
 _MISSING = re.compile(r"missing|never|not sent|absent|lacks|❌|✗", re.IGNORECASE)
 _ARROW = re.compile(r"→|->|=>|➜|>")
+_BETWEEN = re.compile(r"[,;|\[\](){}]|\s{2,}|\s(?=response\.)|\band\b")
+"""What stands between names in a row."""
+_TOKEN = re.compile(r"(?<![\w./])response\.[a-z_]+(?:\.[a-z_]+)*+(?![\w.(])|(?<=[|`\"'] )(?:error|keepalive)(?= )")
+_FIELDS = re.compile(r"[\"'`|)\]]{0,3}\s*(?:\|.*|\(?[+\d][\d:.]*\s?m?s?\)?|(?:\w[\w.]*=.*))?\s*")
+"""What may follow a name: a time, fields, a cell."""
+_INDENT = 3
 _CUT = re.compile(r"\s*[\[(<]?(?:\.{3,}|…|snip|truncated|omitted)[\w\s]{0,30}[\])>]?\s*")
 
 
@@ -48,14 +57,23 @@ class _Entry(NamedTuple):
     missing: bool
 
 
+type _Row = tuple[Line, list[_Entry]]
+"""A line, and the names in it."""
+
+
 def find(lines: Iterable[Line]) -> list[Named | None] | None:
     """The events whose names are listed, None for a mark where some were left out; None for a text that is no list."""
-    written = [line for line in lines if line.text.strip(" \t-=_*#")]
-    found = [(line, list(_entries(line))) for line in written]
-    entries = [entry for _, listed in found for entry in listed]
-    listed = sum(bool(some) for _, some in found)
-    if len(entries) < _LEAST or listed < _SHARE * len(written):
-        return None
+    written = [line for line in lines if line.text.strip(" \t-=_*#|:+")]
+    for read in (_listed, _in_columns, _labelled):
+        found = read(written)
+        entries = [entry for _, listed in found for entry in listed]
+        listed = len({line for line, some in found if some})
+        if len(entries) >= _LEAST and listed >= _SHARE * len(written):
+            return _named(found, entries)
+    return None
+
+
+def _named(found: list[_Row], entries: list[_Entry]) -> list[Named | None]:
     counted = _is_counted(entries)
     names: list[Named | None] = []
     begun = 0
@@ -68,6 +86,48 @@ def find(lines: Iterable[Line]) -> list[Named | None] | None:
             count = 0 if entry.missing else min(count, _MOST if len(names) < _MOST_IN_ALL else 1)
             names += [Named(_event(entry.name, begun), entry.line)] * count
     return _with_items(names)
+
+
+def _listed(lines: list[Line]) -> list[_Row]:
+    """Lines that are names, or rows of names, and nothing else but numbers, counts and remarks."""
+    return [(line, list(_entries(line))) for line in lines]
+
+
+def _in_columns(lines: list[Line]) -> list[_Row]:
+    """Lists side by side, as tables and comparisons have them: each column is one."""
+    tokens = [(line, list(_TOKEN.finditer(line.text[:_LONGEST]))) for line in lines]
+    rows = [(line, found) for line, found in tokens if found]
+    if sum(len(found) == 2 for _, found in rows) < _LEAST or any(len(found) > 2 for _, found in rows):  # noqa: PLR2004
+        return []
+    starts = [found[1].start() for _, found in rows if len(found) == 2]  # noqa: PLR2004
+    second = min(starts) - _INDENT
+    columns: tuple[list[_Row], list[_Row]] = ([], [])
+    for line, found in rows:
+        for token in found:
+            bars = line.text[: token.start()].count("|")
+            is_second = bars > 1 if bars else token.start() >= second
+            columns[is_second].append((line, [_Entry(token[0], line.number, None, 1, missing=False)]))
+    return [*columns[0], *columns[1]]
+
+
+def _labelled(lines: list[Line]) -> list[_Row]:
+    """Lines with one name each, after the same words, and before fields or a time."""
+    tokens = [(line, list(_TOKEN.finditer(line.text[:_LONGEST]))) for line in lines]
+    labels = Counter(_label(line, found[0]) for line, found in tokens if len(found) == 1)
+    label, _ = labels.most_common(1)[0] if labels else ("", 0)
+    return [
+        (
+            line,
+            [_Entry(found[0][0], line.number, None, 1, missing=False)]
+            if len(found) == 1 and _label(line, found[0]) == label and _FIELDS.fullmatch(line.text, found[0].end())
+            else [],
+        )
+        for line, found in tokens
+    ]
+
+
+def _label(line: Line, token: re.Match[str]) -> str:
+    return re.sub(r"\d+", "", line.text[: token.start()]).strip()
 
 
 def _event(name: str, begun: int) -> dict[str, Any]:
@@ -92,15 +152,19 @@ def _with_items(names: list[Named | None]) -> list[Named | None]:
 
 
 def _entries(line: Line) -> Iterator[_Entry]:
-    parts = [part for part in _ARROW.split(line.text) if part.strip()]
-    entries = [_entry(part, line.number) for part in parts]
-    if parts and all(entries):
-        yield from filter(None, entries)
-    elif whole := _entry(line.text, line.number):
+    for between in (_ARROW, _BETWEEN):
+        parts = [part for part in between.split(line.text) if part.strip(" \t.'\"`")]
+        entries = [_entry(part, line.number, is_row=len(parts) >= _LEAST) for part in parts]
+        if entries and all(entries) and (between is _ARROW or len(entries) >= _LEAST):
+            yield from filter(None, entries)
+            return
+    if whole := _entry(line.text, line.number):
         yield whole
 
 
-def _entry(text: str, line: int) -> _Entry | None:
+def _entry(text: str, line: int, *, is_row: bool = False) -> _Entry | None:
+    if is_row and (bare := _BARE.fullmatch(text)) and f"response.{bare[1]}" in ROWS:
+        return _Entry(f"response.{bare[1]}", line, None, 1, missing=False)
     match = _NAME.fullmatch(text.rstrip()) if len(text) <= _LONGEST else None
     if match is None:
         return None
@@ -110,6 +174,7 @@ def _entry(text: str, line: int) -> _Entry | None:
     if not is_name(name) or (rest and not _REST.match(rest)):
         return None
     count = match["after"] or match["inside"] or (match["before"] if match["times"] else None) or "1"
+    count = "2" if count in "Nn" else count  # from the second delta on, nothing changes
     number = int(match["before"]) if match["before"] and not match["times"] else None
     return _Entry(name, line, number, int(count), bool(rest and _MISSING.search(rest)))
 

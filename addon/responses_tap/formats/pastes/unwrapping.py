@@ -4,13 +4,16 @@ A layer comes off where nearly every line has it, so that an event over several 
 before an event in its own line need not be taken off at all, for `finding` looks behind it.
 """
 
+import csv
 import html
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any
 
-from responses_tap.formats.pastes.literals import QUOTE, STRING, unquote
+from responses_tap.formats.pastes.lines import Line
+from responses_tap.formats.pastes.literals import STRING, unquote
 
 _MOST = 0.9
 """The share of lines that have a prefix which is one."""
@@ -21,9 +24,10 @@ _NEWLINE = re.compile(r"\r\n|\n|\r")
 _COLOUR = re.compile(r"\x1b\[[0-?]*+[ -/]*+[@-~]|\x1b\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\)|\x1b[@-_]")
 _BARE_COLOUR = re.compile(r"\[(?:\d{1,3}(?:;\d{1,3})*)?m")
 """A colour whose escape character was lost on the way."""
-_ENTITY = re.compile(r"&(?:quot|#34|#39|#x27|apos);")
-_FENCE = re.compile(r"\s{0,3}(?:```|~~~)")
+_ENTITY = re.compile(r"&(?:amp;)?(?:quot|#34|#39|#x27|apos);")
+_FENCE = re.compile(r"\s*(?:[-*+]\s+|\d+[.)]\s+)?(?:```|~~~)")
 _CURLY = str.maketrans("“”„‟‘’‚‛", "\"\"\"\"''''")
+_CURLY_QUOTED = re.compile(r"[“”„‘’‚](?:type|response\.[a-z_.]+)[“”‟‘’‛]")
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?"
 _SYSLOG = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?"
 _PREFIXES = {
@@ -43,23 +47,21 @@ _METER = re.compile(
     r"(?<!\S)\d[\d.kMG]{0,11}(?: {1,20}[\d.kMG]{1,12}){3,8} {1,20}[\d:-]{8}(?: {1,20}[\d:-]{8}){2} {1,20}\d{1,9}[kMG]?"
 )
 """curl's progress meter; what it interrupts follows in the same line."""
-_LOG_FIELDS = ("log", "MESSAGE", "message", "msg", "line", "textPayload")
+_QUOTE = re.compile(r"""[bBuU]?["']""")
+_LOG_FIELDS = ("log", "MESSAGE", "message", "msg", "line", "textPayload", "_raw", "raw", "chunk", "text", "body")
 
 
-class Line(NamedTuple):
-    """A line of the text, and the line of the file, from 1, in which it began."""
-
-    number: int
-    text: str
-
-
-def unwrap(content: bytes) -> tuple[list[Line], str]:
-    """The lines without what stands around them, and what that was (`docker's json-file`), outermost first."""
+def lines_of(content: bytes) -> list[Line]:
+    """The lines of a text as the program printed them."""
     text = _plain(content.decode("utf-8-sig", errors="replace"))
-    lines = [Line(n, _METER.sub("", part)) for n, line in enumerate(text.split("\n"), 1) for part in line.split("\r")]
+    return [Line(n, _METER.sub("", part)) for n, line in enumerate(text.split("\n"), 1) for part in line.split("\r")]
+
+
+def unwrap(lines: list[Line]) -> tuple[list[Line], str]:
+    """The lines without what stands around them, and what that was (`docker's json-file`), outermost first."""
     named = ""
     for _ in range(_DEEPEST):
-        for layer in (_fenced, _prefixed, _logged, _quoted):
+        for layer in (_fenced, _prefixed, _logged, _quoted, _tabled):
             if (under := layer(lines)) is not None:
                 lines, name = under
                 named = named or name
@@ -75,8 +77,8 @@ def _plain(text: str) -> str:
     if "[0m" in text or "[39m" in text:
         text = _BARE_COLOUR.sub("", text)
     if '"type"' not in text and _ENTITY.search(text):
-        text = html.unescape(text)
-    if any(word in text for word in ("“type”", "‘type’", "‘response.", "“response.")):
+        text = html.unescape(html.unescape(text) if "&amp;quot;" in text or "&amp;#" in text else text)
+    if _CURLY_QUOTED.search(text):
         text = text.translate(_CURLY)
     return text
 
@@ -130,17 +132,42 @@ def _logged(lines: list[Line]) -> tuple[list[Line], str] | None:
 
 def _quoted(lines: list[Line]) -> tuple[list[Line], str] | None:
     """The lines, or chunks, that a program printed as string or bytes literals."""
-    return _rewritten(lines, _literal, "Python's repr of lines")
+    under = _rewritten(lines, _literal, "Python's repr of lines")
+    if under is None:
+        return None
+    with suppress(UnicodeEncodeError):  # a chunk may end within a character
+        return [
+            line._replace(text=line.text.encode(errors="surrogateescape").decode(errors="replace")) for line in under[0]
+        ], under[1]
+    return under
+
+
+def _tabled(lines: list[Line]) -> tuple[list[Line], str] | None:
+    """The cells of a table in CSV that hold events, or lines of an event stream."""
+    if not any('{""' in line.text for line in lines):
+        return None
+    rows = csv.reader(line.text for line in lines)
+    cells: list[Line] = []
+    try:
+        for row in rows:
+            number = lines[rows.line_num - 1].number
+            cells += [Line(number, cell) for cell in row if "{" in cell or cell.startswith(("event:", "data:"))]
+    except csv.Error:
+        return None
+    return cells, "a table in CSV"
 
 
 def _rewritten(lines: list[Line], read: Callable[[str], str | None], name: str) -> tuple[list[Line], str] | None:
     written = [line for line in lines if line.text.strip()]
     found: list[tuple[int, str]] = []
-    for n, line in enumerate(written):
-        if (text := read(line.text)) is not None:
-            found.append((line.number, text))
-        elif n - len(found) > (1 - _MOST) * len(written):
+    others = 0
+    for line in written:
+        if (text := read(line.text)) is None:
+            others += 1
+            text = f"\n{line.text}\n"
+        if others > (1 - _MOST) * len(written):
             return None
+        found.append((line.number, text))
     return (_split(found), name) if any("response." in text for _, text in found) else None
 
 
@@ -185,8 +212,12 @@ def _text(value: Any) -> str | None:  # noqa: ANN401 (JSON)
 
 
 def _literal(line: str) -> str | None:
-    opening = QUOTE.search(line, 0, 200)
-    found = STRING.match(line, opening.start()) if opening else None
-    if found is None or line[found.end() :].strip() not in ("", ",", ")", "],", "]"):
-        return None
-    return unquote(found.group())
+    opening = _QUOTE.search(line, 0, 200)
+    at, parts = opening.start() if opening else 0, list[str]()
+    while opening and (found := STRING.match(line, at)) is not None:
+        text = unquote(found.group(), errors="surrogateescape")
+        if text is None:
+            return None
+        parts.append(text)
+        at = found.end()
+    return "".join(parts) if parts and line[at:].strip() in ("", ",", ")", "],", "]") else None

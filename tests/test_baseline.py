@@ -1,0 +1,134 @@
+"""Findings that are known are tolerated, new ones fail, and so do those that no longer occur."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.conftest import RECORDINGS
+
+from responses_tap_viewer.cli import main
+
+BROKEN = (RECORDINGS / "broken/MD301-text-done-missing.sse").read_bytes()
+CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.sse").write_bytes(BROKEN)
+    Path("b.sse").write_bytes(CLEAN)
+
+
+def check(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["check", *arguments])
+
+
+def summary(*arguments: str) -> dict[str, int]:
+    return json.loads(check(*arguments, "--format", "json").stdout)["summary"]
+
+
+def test_what_a_baseline_knows_is_tolerated_and_marked() -> None:
+    assert check("a.sse", "b.sse", "--baseline", "k.json", "--update-baseline").exit_code == 0
+    entry = {"source": "a.sse", "code": "MD301", "scope": {"content_index": 0, "output_index": 0}, "reason": ""}
+    assert json.loads(Path("k.json").read_text()) == {"version": 1, "findings": [entry]}
+    assert check("a.sse").exit_code == 1
+    result = check("a.sse", "--baseline", "k.json", "--format", "json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert [(f["code"], f["baseline"]) for f in report["streams"][0]["findings"]] == [("MD301", True)]
+    assert {name: report["summary"][name] for name in ("error", "baseline", "stale")} == {
+        "error": 0,
+        "baseline": 1,
+        "stale": 0,
+    }
+    assert "(in the baseline)" in check("a.sse", "--baseline", "k.json").stdout
+    assert 'failures="0"' in check("a.sse", "--baseline", "k.json", "--format", "junit").stdout
+    assert "::error" not in check("a.sse", "--baseline", "k.json", "--format", "github").stdout
+    sarif = json.loads(check("a.sse", "--baseline", "k.json", "--format", "sarif").stdout)
+    assert sarif["runs"][0]["results"][0]["baselineState"] == "unchanged"
+
+
+def test_a_new_finding_fails_and_a_stale_one_is_named_and_fails() -> None:
+    check("a.sse", "b.sse", "--baseline", "k.json", "--update-baseline")
+    Path("b.sse").write_bytes(BROKEN)
+    assert check("a.sse", "b.sse", "--baseline", "k.json").exit_code == 1
+    Path("b.sse").write_bytes(CLEAN)
+    Path("a.sse").write_bytes(CLEAN)
+    result = check("a.sse", "--baseline", "k.json", "--format", "json")
+    assert (result.exit_code, json.loads(result.stdout)["summary"]["stale"]) == (1, 1)
+    assert "MD301 in a.sse (content_index 0, output_index 0) is in the baseline and no longer occurs" in result.stderr
+
+
+def test_only_what_was_looked_for_can_be_stale() -> None:
+    check("a.sse", "--baseline", "k.json", "--update-baseline")
+    assert check("b.sse", "--baseline", "k.json").exit_code == 0
+    assert check("a.sse", "--baseline", "k.json", "--ignore", "MD").exit_code == 0
+    Path("a.sse").unlink()
+    assert check("b.sse", "--baseline", "k.json").exit_code == 1
+
+
+def test_an_update_keeps_reasons_and_what_was_not_checked() -> None:
+    check("a.sse", "--baseline", "k.json", "--update-baseline")
+    document = json.loads(Path("k.json").read_text())
+    document["findings"][0]["reason"] = "issue 7"
+    Path("k.json").write_text(json.dumps(document))
+    Path("b.sse").write_bytes(BROKEN)
+    for paths in (["a.sse", "b.sse"], ["b.sse"]):
+        assert check(*paths, "--baseline", "k.json", "--update-baseline").exit_code == 0
+        findings = json.loads(Path("k.json").read_text())["findings"]
+        assert [(f["source"], f["reason"]) for f in findings] == [("a.sse", "issue 7"), ("b.sse", "")]
+    Path("b.sse").write_bytes(CLEAN)
+    check("b.sse", "--baseline", "k.json", "--update-baseline")
+    assert [f["source"] for f in json.loads(Path("k.json").read_text())["findings"]] == ["a.sse"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "doesn't exist; --update-baseline writes it"),
+        ("{", "isn't JSON"),
+        ('{"version": 2}', "isn't a baseline of version 1"),
+        ('{"version": 1, "findings": 1}', "no list of findings"),
+        ('{"version": 1, "findings": [{"source": "a", "scope": {}}]}', "finding 0 lacks source, code or scope"),
+    ],
+)
+def test_what_is_no_baseline_is_one_line(content: str | None, words: str) -> None:
+    if content is not None:
+        Path("k.json").write_text(content)
+    result = check("a.sse", "--baseline", "k.json")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert words in result.stderr
+
+
+def test_a_baseline_is_only_updated_where_it_is_named() -> None:
+    assert check("a.sse", "--update-baseline").exit_code == 2
+
+
+def test_statistics_count_findings_by_rule() -> None:
+    Path("b.sse").write_bytes(BROKEN + BROKEN.replace(b"resp_1", b"resp_2"))
+    lines = check("a.sse", "b.sse", "--statistics").stdout.splitlines()
+    assert "     3  MD301 text-done-missing  in 3 streams" in lines
+    assert check("a.sse", "--statistics", "--format", "json").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("stream closed before", "LC103"),
+        ("ogx-ai/ogx#5309", "MD301"),
+        ("Duplicate response output index", "NS207"),
+        ("before receiving its output item", "NS201"),
+        ("text done missing", "MD301"),
+    ],
+)
+def test_rules_are_found_by_words_error_texts_and_issues(words: str, code: str) -> None:
+    result = CliRunner().invoke(main, ["rules", "--search", words])
+    assert result.exit_code == 0
+    assert code in result.stdout
+    assert "TM001" not in result.stdout
+
+
+def test_a_search_without_result_says_so() -> None:
+    result = CliRunner().invoke(main, ["rules", "--search", "xyzzy"])
+    assert (result.exit_code, "no rule's page has 'xyzzy'" in result.stderr) == (2, True)

@@ -1,0 +1,48 @@
+"""Findings compared with a baseline: which are known, which are new, and what no longer occurs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from responses_tap.baseline import Baseline, Known, read
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap_viewer.checking.paths import Checked, Options
+from responses_tap_viewer.streams import is_there
+
+
+class Comparison:
+    """One run of `check` against a baseline, or against none; BaselineError where its file isn't one."""
+
+    def __init__(self, path: Path | None, fail_on: Severity | None, *, update: bool = False) -> None:
+        self._path = path
+        self._fail_on = fail_on
+        self._update = update
+        self._baseline = read(path) if path and not (update and not path.exists()) else Baseline()
+        self._checked: set[str] = set()
+        self._found: list[Known] = []
+
+    def compared(self, checked: Checked) -> Checked:
+        """The same response, with the findings that are known marked as tolerated."""
+        self._checked.add(checked.source)
+        serious = [finding for finding in checked.findings if self._counts(finding)]
+        self._found += [Known.of(checked.source, finding) for finding in serious]
+        known = tuple(finding for finding in checked.findings if self._baseline.knows(checked.source, finding))
+        return replace(checked, tolerated=known if not self._update else tuple(serious))
+
+    def stale(self, options: Options) -> list[Known]:
+        """What the baseline has and was not found, though it was looked for, or its file is gone."""
+        gone = {source for source in self._baseline.sources() if source != "-" and not is_there(Path(source))}
+        stale = [] if self._update else self._baseline.stale(self._checked | gone)
+        return [known for known in stale if options.keeps_code(known.code)]
+
+    def write(self) -> None:
+        """Write the baseline, where that is asked for; BaselineError where it cannot be written."""
+        if self._update and self._path:
+            gone = {source for source in self._baseline.sources() if source != "-" and not is_there(Path(source))}
+            self._baseline.replaced(self._checked | gone, self._found).write(self._path)
+
+    def fails(self, checked: Checked) -> bool:
+        """Whether a response fails the run."""
+        return any(map(self._counts, checked.counted)) and self._fail_on is not None
+
+    def _counts(self, finding: Finding) -> bool:
+        return self._fail_on is None or finding.severity.rank <= self._fail_on.rank

@@ -1,0 +1,31 @@
+"""Rules by the words of their pages, which name the issues that report them, and by clients' error texts."""
+
+import re
+
+from responses_tap.protocol.rules import RULES, Rule
+
+_ERRORS = {
+    "LC101": "Expected to have received `response.created` before",
+    "LC103": "Didn't receive a `response.completed` event; stream disconnected before completion",
+    "NS201": "Received a content event for output index 0 before receiving its output item",
+    "MD306": "Cannot complete response with unfinished output items",
+    "ID502": "Completed output item identity changed",
+    "ID504": "Completed response output identity changed",
+}
+"""What openai-python 3.57.0 (lib/streaming/responses/_responses.py) and Codex say where a stream breaks a rule."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+def matching(wanted: str) -> list[str]:
+    """The codes of the rules whose pages have these words next to each other; if none has, all of them anywhere."""
+    words = _WORD.findall(wanted.casefold())
+    if not words:
+        return []
+    pages = {code: f" {' '.join(_WORD.findall(_page(rule)))} " for code, rule in RULES.items()}
+    phrase = " ".join(words)
+    exact = [code for code, page in pages.items() if phrase in page]
+    return exact or [code for code, page in pages.items() if all(f" {word}" in page for word in words)]
+
+
+def _page(rule: type[Rule]) -> str:
+    return " ".join([rule.code, rule.name, *rule.page(), _ERRORS.get(rule.code, "")]).casefold()
