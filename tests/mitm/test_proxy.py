@@ -132,6 +132,14 @@ def test_each_chunk_is_relayed_when_it_arrives(db: Path) -> None:
     assert len(rows(db)) == 2
 
 
+def test_chunks_that_arrive_together_pass_as_one(db: Path) -> None:
+    together = says(SSE_HEAD + b"".join(map(framed, EVENTS)) + b"0\r\n\r\n")
+    with recording_proxy(db, v1=together) as proxy:
+        assert receive(proxy, "/v1/responses") == CLEAN
+    with open_recording(db) as recording:
+        assert [chunk.size for chunk in recording.chunks(1)] == [len(CLEAN)]
+
+
 def test_an_encoded_body_passes_encoded_and_is_recorded_decoded(db: Path) -> None:
     wire = gzip.compress(CLEAN)
     answer_head = head("content-type: text/event-stream", "content-encoding: gzip", f"content-length: {len(wire)}")

@@ -23,9 +23,11 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.utils import human
 
 from responses_tap.escaping import printable
+from responses_tap.mitm.coalesce import coalesce
 from responses_tap.mitm.contentview import ResponsesContentview
 from responses_tap.mitm.endings import TcpConnections, end_of, end_of_socket
 from responses_tap.mitm.flow_marks import FlowMarks
+from responses_tap.mitm.layers import http1_client_of, http_layer_of, stream_of
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, WorkerSupervisor
@@ -142,6 +144,8 @@ class Capture:
             if _has_screens():
                 relay = _relay(self._bodies.setdefault(flow, bytearray()).extend, relay)
             flow.response.stream = _relay(relay, before) if callable(before) else relay
+            if not callable(before):
+                _coalesce(flow)
 
     def response(self, flow: HTTPFlow) -> None:
         """The response is complete."""
@@ -222,6 +226,13 @@ def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
         return relay(data) if relay else data
 
     return relayed
+
+
+def _coalesce(flow: HTTPFlow) -> None:
+    if (stream := stream_of(flow)) is not None:
+        client = http1_client_of(flow, http_layer_of(stream))
+        if client is not None:
+            coalesce(client)
 
 
 def _has_screens() -> bool:
