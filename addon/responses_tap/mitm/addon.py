@@ -23,11 +23,10 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.utils import human
 
 from responses_tap.escaping import printable
-from responses_tap.mitm.coalesce import coalesce
 from responses_tap.mitm.contentview import ResponsesContentview
 from responses_tap.mitm.endings import TcpConnections, end_of, end_of_socket
 from responses_tap.mitm.flow_marks import FlowMarks
-from responses_tap.mitm.layers import http1_client_of, http_layer_of, stream_of
+from responses_tap.mitm.splice import Splicer
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, WorkerSupervisor
@@ -66,6 +65,7 @@ class Capture:
         self.passed = Counter[str]()
         """Requests that nobody would record by themselves, by method and path; those of rare paths under `_OTHERS`."""
         self._masker = Masker()
+        self._splicer = Splicer()
         self._bodies: weakref.WeakKeyDictionary[HTTPFlow, bytearray] = weakref.WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
@@ -76,10 +76,14 @@ class Capture:
         loader.add_option("tap_keep", str, "", "Names of headers and parameters that are not masked: a,b.")
         loader.add_option("tap_max_size", str, "", "Begin another file, FILE-2.db, at this size: 500m, 2g.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
+        loader.add_option(
+            "tap_splice", bool, True, "Pass event streams on past mitmproxy's layers, where that is safe."
+        )
         contentviews.add(ResponsesContentview)
 
     def configure(self, updated: set[str]) -> None:
         """Start a recorder for these options; OptionsError if it cannot write the file."""
+        self._splicer.configure()
         settings = tuple(getattr(ctx.options, name) for name in _OPTIONS)
         if updated.isdisjoint(_OPTIONS) or settings == self._settings:
             return
@@ -145,7 +149,7 @@ class Capture:
                 relay = _relay(self._bodies.setdefault(flow, bytearray()).extend, relay)
             flow.response.stream = _relay(relay, before) if callable(before) else relay
             if not callable(before):
-                _coalesce(flow)
+                self._splicer.begin(flow)
 
     def response(self, flow: HTTPFlow) -> None:
         """The response is complete."""
@@ -199,6 +203,7 @@ class Capture:
             self._marks.watch(self._taps[flow].flow, flow)
 
     def _end(self, flow: HTTPFlow, ending: Ending) -> None:
+        self._splicer.end(flow)
         if tap := self._taps.pop(flow, None):
             tap.end(ending)
         if (body := self._bodies.pop(flow, None)) is not None and flow.response is not None:
@@ -226,13 +231,6 @@ def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
         return relay(data) if relay else data
 
     return relayed
-
-
-def _coalesce(flow: HTTPFlow) -> None:
-    if (stream := stream_of(flow)) is not None:
-        client = http1_client_of(flow, http_layer_of(stream))
-        if client is not None:
-            coalesce(client)
 
 
 def _has_screens() -> bool:

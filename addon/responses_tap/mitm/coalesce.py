@@ -107,3 +107,18 @@ def _read(data: bytes, left: int) -> tuple[list[bytes], int, int]:
         at += len(foot)
         left -= len(foot)
     return pieces, at, left
+
+
+def knows_h11() -> bool:
+    """Whether h11's reader is what `ChunkedBody` takes it for, which both reads and writes its place in a body."""
+    reader, buffer = ChunkedReader(), ReceiveBuffer()
+    buffer += b"5\r\nab"
+    reader(buffer)
+    body = ChunkedBody(reader)
+    payload = body.payload(b"cde\r")
+    buffer += b"x"
+    try:
+        body(buffer)
+    except h11.ProtocolError as error:
+        return payload == b"cde" and "footer" in str(error)
+    return False
