@@ -1,10 +1,12 @@
 """Which way a body takes: past mitmproxy's layers where that is safe, and through them everywhere else."""
 
 import asyncio
+import gc
 import http.client
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,7 +17,19 @@ from mitmproxy import ctx
 from mitmproxy.http import HTTPFlow
 from tests.conftest import RECORDINGS
 from tests.tls import TlsUpstream, ask_by_h2, make_ca, server_context
-from tests.upstream import PATIENCE, SSE_HEAD, Script, Upstream, ended, facts_hold, framed, head, reset, rows
+from tests.upstream import (
+    PATIENCE,
+    SSE_HEAD,
+    Script,
+    Upstream,
+    ended,
+    eventually,
+    facts_hold,
+    framed,
+    head,
+    reset,
+    rows,
+)
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.mitm.splice import missing
@@ -247,6 +261,25 @@ def test_an_interception_holds_the_end_back(db: Path) -> None:
         assert flows[0].response.raw_content is None
         assert flows[0].response.timestamp_end
     is_recorded(db)
+
+
+def test_a_flow_that_is_kept_keeps_nothing_of_its_connection(db: Path) -> None:
+    """As mitmproxy's own screens keep them all."""
+    flows: list[HTTPFlow] = []
+    handlers: list[weakref.ref[object]] = []
+
+    class Keeps:
+        def responseheaders(self, flow: HTTPFlow) -> None:
+            flows.append(flow)
+            handlers.append(weakref.ref(ctx.master.addons.get("proxyserver").connections[flow.client_conn.id]))
+
+    server = OneByOne()
+    with recorded(db, server) as proxy:
+        on_loop(proxy, lambda: ctx.master.addons.add(Keeps()))
+        with asked(proxy) as answer:
+            server.read(answer)
+        eventually(lambda: gc.collect() >= 0 and handlers[0]() is None)
+    assert flows[0].response.status_code == 200
 
 
 class Pours:

@@ -103,9 +103,11 @@ class Splicer:
             splice.arm()
 
     def end(self, flow: HTTPFlow) -> None:
-        """The flow has ended: nothing of it passes any more."""
+        """The flow has ended: nothing of it passes any more, and whoever keeps it keeps nothing of the connection."""
         if (splice := self._live.get(flow.id)) is not None:
             splice.give_back()
+        if flow.response is not None and isinstance(flow.response.stream, Splice):
+            flow.response.stream = flow.response.stream.relay
 
     def note(self, flow_id: str, splice: "Splice | None") -> None:
         """A flow takes the short way from now on; None: it no longer does."""
@@ -135,20 +137,21 @@ class Splice:
         assert isinstance(client.writer, asyncio.StreamWriter)
         self._reader, self._to_server, self._to_client = server.reader, server.writer.transport, client.writer.transport
         self._high_water = self._to_client.get_write_buffer_limits()[1]
-        self._relay: Any = flow.response.stream
+        self.relay: Any = flow.response.stream
+        """What notes each piece and gives it back."""
         self._body: ChunkedBody | None = None
         """Set while the body takes the short way."""
 
     def __call__(self, data: bytes) -> Iterable[bytes] | bytes:
         """Relay a piece that mitmproxy has; then try."""
         if data and self._response.stream is self:
-            self._response.stream = self._relay
+            self._response.stream = self.relay
             asyncio.get_running_loop().call_soon(self._try)
-        return self._relay(data)  # type: ignore[no-any-return]
+        return self.relay(data)  # type: ignore[no-any-return]
 
     def arm(self) -> None:
         """Try at the next piece, unless another addon looks at the body by now."""
-        if self._response.stream is self._relay:
+        if self._response.stream is self.relay:
             self._response.stream = self
 
     def give_back(self) -> None:
@@ -160,7 +163,7 @@ class Splice:
 
     def _try(self) -> None:
         body: object = self._http1.body_reader
-        is_ours = self._response.stream is self._relay and self._http1.response is self._response
+        is_ours = self._response.stream is self.relay and self._http1.response is self._response
         if not (is_ours and isinstance(body, ChunkedBody) and body.is_plain):
             return
         if not (self._is_server_idle() and self._keeps_client_up() and self._splicer.is_allowed()):
@@ -195,7 +198,7 @@ class Splice:
     def _is_undisturbed(self) -> bool:
         """Whether the body is still nobody's but ours, and mitmproxy has not closed either side."""
         return (
-            self._response.stream is self._relay
+            self._response.stream is self.relay
             and self._server.state is ConnectionState.OPEN
             and not self._to_client.is_closing()
         )
@@ -212,7 +215,7 @@ class Splice:
     def _send(self, payload: bytes) -> None:
         self._handler.timeout_watchdog.register_activity()  # type: ignore[no-untyped-call]
         if payload:
-            self._relay(payload)
+            self.relay(payload)
             self._to_client.write(b"%x\r\n%s\r\n" % (len(payload), payload))
             if self._to_client.get_write_buffer_size() > self._high_water:
                 self.give_back()
@@ -258,7 +261,9 @@ class TlsSplice(Splice):
             pass
 
     def _wake(self) -> None:
-        """Have mitmproxy read on: what has arrived is in the TLS connection already."""
+        """Have mitmproxy read on, unless it has closed: what has arrived is in the TLS connection already."""
+        if self._server.state is not ConnectionState.OPEN:
+            return
         event = events.DataReceived(self._server, b"")
         self._waking = asyncio.get_running_loop().create_task(self._handler.server_event(event))
 
