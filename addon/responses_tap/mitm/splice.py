@@ -19,8 +19,8 @@ intercept it; an extension; half a head; an error. With TLS the records are peek
 so that mitmproxy finds the others, a close and an alert where they were.
 
 So, too, where a client is slow: with more waiting for it than a transport holds without complaint, mitmproxy gets the
-connection back and does what it does, which is to stop reading. Reading is never paused here. (A prototype did, and a
-reset that came meanwhile went unseen.) At the next piece that mitmproxy passes, the splice is tried again.
+connection back and does what it does, which is to stop reading. Reading is never paused here: a reset that comes
+meanwhile goes unseen until it is resumed. At the next piece that mitmproxy passes, the splice is tried again.
 
 Who else looks at the body: hooks never see a streamed one. Addons do that set `response.stream`, before us, then there
 is no splice, or after, then it ends with the next read; and `store_streamed_bodies`, with which there is none either.
