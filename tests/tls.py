@@ -20,6 +20,17 @@ def make_ca(folder: Path) -> CertStore:
     return CertStore.from_store(folder, "ca", 2048)
 
 
+def server_context(folder: Path, ca: CertStore, *protocols: str) -> ssl.SSLContext:
+    """What a server for localhost needs, certified by `ca`."""
+    entry = ca.get_cert("localhost", [x509.DNSName("localhost")])
+    pem = folder / "server.pem"
+    pem.write_bytes(entry.cert.to_pem() + _key(ca))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    context.set_alpn_protocols(list(protocols))
+    return context
+
+
 class TlsUpstream:
     """Plays the events to every request, by the protocols that it offers; certified for localhost by `ca`."""
 
@@ -27,12 +38,7 @@ class TlsUpstream:
         self.protocols: list[str] = []
         """What each connection has agreed on."""
         self._events = events
-        entry = ca.get_cert("localhost", [x509.DNSName("localhost")])
-        pem = folder / "server.pem"
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        pem.write_bytes(entry.cert.to_pem() + _key(ca))
-        context.load_cert_chain(pem)
-        context.set_alpn_protocols(list(protocols))
+        context = server_context(folder, ca, *protocols)
         self._socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"https://localhost:{self.port}"

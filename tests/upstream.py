@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
@@ -23,7 +24,7 @@ type Script = Callable[[socket.socket], None]
 class Upstream:
     """Answers each path with its script, which gets the connection once the request has been read."""
 
-    def __init__(self, **scripts: Script) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, **scripts: Script) -> None:
         outer = self
         self.requests: list[bytes] = []
         """The heads of the requests that came."""
@@ -49,8 +50,12 @@ class Upstream:
             daemon_threads = True
             request_queue_size = 256
 
+            def get_request(self) -> tuple[socket.socket, object]:
+                connection, peer = super().get_request()
+                return tls.wrap_socket(connection, server_side=True) if tls else connection, peer
+
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def __enter__(self) -> Self:

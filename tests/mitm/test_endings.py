@@ -131,10 +131,15 @@ def asked(proxy: Proxy) -> http.client.HTTPConnection:
     return client
 
 
-def test_a_connection_that_idled_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_spliced", [True, False])
+def test_a_connection_that_idled_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_spliced: bool) -> None:
     monkeypatch.setattr("responses_tap.mitm.proxy._IDLE_SECONDS", 3)
     db = tmp_path / "r.db"
-    with Upstream(v1=silent) as upstream, Proxy(db, upstream=upstream.url, on_notice=_ignore) as proxy:
+    options = {"tap_splice": is_spliced}
+    with (
+        Upstream(v1=silent) as upstream,
+        Proxy(db, upstream=upstream.url, on_notice=_ignore, options=options) as proxy,
+    ):
         client = asked(proxy)
         (row,) = ended(db)
         client.close()
@@ -143,9 +148,14 @@ def test_a_connection_that_idled_too_long(tmp_path: Path, monkeypatch: pytest.Mo
     assert "silent for " in str(row.end_reason)
 
 
-def test_a_recorder_that_stops_before_the_stream(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_spliced", [True, False])
+def test_a_recorder_that_stops_before_the_stream(tmp_path: Path, is_spliced: bool) -> None:
     db = tmp_path / "r.db"
-    with Upstream(v1=silent) as upstream, Proxy(db, upstream=upstream.url, on_notice=_ignore) as proxy:
+    options = {"tap_splice": is_spliced}
+    with (
+        Upstream(v1=silent) as upstream,
+        Proxy(db, upstream=upstream.url, on_notice=_ignore, options=options) as proxy,
+    ):
         client = asked(proxy)
         proxy.close()
         client.close()

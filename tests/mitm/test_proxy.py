@@ -35,8 +35,12 @@ def db(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def recording_proxy(db: Path, **scripts: Script) -> Iterator[Proxy]:
-    with Upstream(**scripts) as upstream, Proxy(db, upstream=f"{upstream.url}/v1", on_notice=_ignore) as proxy:
+def recording_proxy(db: Path, *, splice: bool = False, **scripts: Script) -> Iterator[Proxy]:
+    options = {"tap_splice": splice}
+    with (
+        Upstream(**scripts) as upstream,
+        Proxy(db, upstream=f"{upstream.url}/v1", on_notice=_ignore, options=options) as proxy,
+    ):
         yield proxy
 
 
@@ -130,6 +134,14 @@ def test_each_chunk_is_relayed_when_it_arrives(db: Path) -> None:
             assert [chunk.size for chunk in chunks] == [len(event) for event in EVENTS]
             assert len({chunk.at_ns for chunk in chunks}) == len(EVENTS)
     assert len(rows(db)) == 2
+
+
+def test_chunks_that_arrive_together_pass_as_one(db: Path) -> None:
+    together = says(SSE_HEAD + b"".join(map(framed, EVENTS)) + b"0\r\n\r\n")
+    with recording_proxy(db, splice=True, v1=together) as proxy:
+        assert receive(proxy, "/v1/responses") == CLEAN
+    with open_recording(db) as recording:
+        assert [chunk.size for chunk in recording.chunks(1)] == [len(CLEAN)]
 
 
 def test_an_encoded_body_passes_encoded_and_is_recorded_decoded(db: Path) -> None:

@@ -215,10 +215,12 @@ def bare_port(bare: Callable[[str], int], upstream: Upstream) -> int:
     return bare(upstream.url)
 
 
-@pytest.fixture(scope="module")
-def recorder(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Path]]:
+@pytest.fixture(scope="module", params=[True, False], ids=["spliced", "not spliced"])
+def recorder(
+    upstream: Upstream, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[tuple[Proxy, Path]]:
     db = tmp_path_factory.mktemp("faults") / "r.db"
-    with Proxy(db, upstream=upstream.url, on_notice=_ignore) as proxy:
+    with Proxy(db, upstream=upstream.url, on_notice=_ignore, options={"tap_splice": request.param}) as proxy:
         yield proxy, db
 
 

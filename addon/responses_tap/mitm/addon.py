@@ -26,6 +26,7 @@ from responses_tap.escaping import printable
 from responses_tap.mitm.contentview import ResponsesContentview
 from responses_tap.mitm.endings import TcpConnections, end_of, end_of_socket
 from responses_tap.mitm.flow_marks import FlowMarks
+from responses_tap.mitm.splice import Splicer
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, WorkerSupervisor
@@ -65,6 +66,7 @@ class Capture:
         self.passed = Counter[str]()
         """Requests that nobody would record by themselves, by method and path; those of rare paths under `_OTHERS`."""
         self._masker = Masker()
+        self._splicer = Splicer()
         self._bodies: weakref.WeakKeyDictionary[HTTPFlow, bytearray] = weakref.WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
@@ -75,10 +77,13 @@ class Capture:
         loader.add_option("tap_keep", str, "", "Names of headers and parameters that are not masked: a,b.")
         loader.add_option("tap_max_size", str, "", "Begin another file, FILE-2.db, at this size: 500m, 2g.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
+        # Off: what is relayed so fast is more than the worker can write at full load, and must not wait in memory.
+        loader.add_option("tap_splice", bool, False, "Pass event streams on past mitmproxy's layers, where it is safe.")
         contentviews.add(ResponsesContentview)
 
     def configure(self, updated: set[str]) -> None:
         """Start a recorder for these options; OptionsError if it cannot write the file."""
+        self._splicer.configure()
         settings = tuple(getattr(ctx.options, name) for name in _OPTIONS)
         if updated.isdisjoint(_OPTIONS) or settings == self._settings:
             return
@@ -143,6 +148,8 @@ class Capture:
             if _has_screens():
                 relay = _relay(self._bodies.setdefault(flow, bytearray()).extend, relay)
             flow.response.stream = _relay(relay, before) if callable(before) else relay
+            if not callable(before):
+                self._splicer.begin(flow)
 
     def response(self, flow: HTTPFlow) -> None:
         """The response is complete."""
@@ -196,6 +203,7 @@ class Capture:
             self._marks.watch(self._taps[flow].flow, flow)
 
     def _end(self, flow: HTTPFlow, ending: EndingMessage) -> None:
+        self._splicer.end(flow)
         if tap := self._taps.pop(flow, None):
             tap.end(ending)
         if (body := self._bodies.pop(flow, None)) is not None and flow.response is not None:

@@ -8,15 +8,12 @@ failure its HTTP layer is handling, and whether the connection of that side has 
 import asyncio
 import re
 import weakref
-from collections.abc import Iterator
 
 from mitmproxy import ctx
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.http import HTTPFlow
-from mitmproxy.proxy.layer import Layer
-from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
-from mitmproxy.proxy.server import ConnectionHandler
 
+from responses_tap.mitm.layers import handler_of, stream_of
 from responses_tap.recorder.messages import EndedBy, EndingMessage
 
 _ABNORMAL_CLOSURE = 1006
@@ -33,7 +30,7 @@ class TcpConnections:
 
     def watch(self, client: Client, connection: Connection) -> None:
         """Keep what a connection is read from; `client` is the one at whose request it was opened."""
-        handler = _handler(client)
+        handler = handler_of(client)
         io = handler.transports.get(connection) if handler is not None else None
         if io is not None and isinstance(io.reader, asyncio.StreamReader):
             self._readers[connection] = io.reader
@@ -105,27 +102,7 @@ def _by_server(server: Server, message: str, connections: TcpConnections, *, ans
 
 
 def _is_client_at_fault(flow: HTTPFlow, message: str) -> bool:
-    for stream in _streams(flow.client_conn):
-        if getattr(stream, "flow", None) is flow:
-            # mitmproxy sets this before it tells of a client's failure, and the server's only afterwards.
-            return bool(stream.client_state == stream.state_errored)
+    if (stream := stream_of(flow)) is not None:
+        # mitmproxy sets this before it tells of a client's failure, and the server's only afterwards.
+        return bool(stream.client_state == stream.state_errored)
     return message.startswith("Client disconnected") or not flow.client_conn.state & ConnectionState.CAN_READ
-
-
-def _streams(client: Client) -> Iterator[HttpStream]:
-    handler = _handler(client)
-    # All of its stack: not every layer says which is below it.
-    layers: list[Layer | None] = [*handler.layer.context.layers] if handler is not None else []
-    while layers:
-        layer = layers.pop()
-        if isinstance(layer, HttpStream):
-            yield layer
-        if isinstance(layer, HttpLayer):
-            layers += layer.streams.values()
-        elif layer is not None:  # a NextLayer calls the layer below it `layer`, the others `child_layer`
-            layers += (getattr(layer, "child_layer", None), getattr(layer, "layer", None))
-
-
-def _handler(client: Client) -> ConnectionHandler | None:
-    servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
-    return servers.connections.get(client.id) if servers is not None else None

@@ -1,0 +1,51 @@
+"""Finds a flow's place among mitmproxy's layers, which offer no way to ask."""
+
+from collections.abc import Iterator
+
+from mitmproxy import ctx
+from mitmproxy.connection import Client
+from mitmproxy.http import HTTPFlow
+from mitmproxy.proxy.layer import Layer
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http._http1 import Http1Client
+from mitmproxy.proxy.server import ConnectionHandler
+
+
+def handler_of(client: Client) -> ConnectionHandler | None:
+    """What handles a client's connection, and those to servers on its behalf."""
+    servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+    return servers.connections.get(client.id) if servers is not None else None
+
+
+def stream_of(flow: HTTPFlow) -> HttpStream | None:
+    """The layer that handles the flow while it is under way."""
+    return next((stream for stream in _streams(flow.client_conn) if getattr(stream, "flow", None) is flow), None)
+
+
+def http_layer_of(stream: HttpStream) -> HttpLayer:
+    """The layer right above the stream's."""
+    layers = stream.context.layers
+    layer = layers[layers.index(stream) - 1]
+    assert isinstance(layer, HttpLayer)
+    return layer
+
+
+def http1_client_of(flow: HTTPFlow, http: HttpLayer) -> Http1Client | None:
+    """What speaks HTTP/1 with the flow's server; None where it is another version."""
+    stack = http.connections.get(flow.server_conn)
+    last = stack.context.layers[-1] if stack is not None else None
+    return last if type(last) is Http1Client else None
+
+
+def _streams(client: Client) -> Iterator[HttpStream]:
+    handler = handler_of(client)
+    # All of its stack: not every layer says which is below it.
+    layers: list[Layer | None] = [*handler.layer.context.layers] if handler is not None else []
+    while layers:
+        layer = layers.pop()
+        if isinstance(layer, HttpStream):
+            yield layer
+        if isinstance(layer, HttpLayer):
+            layers += layer.streams.values()
+        elif layer is not None:  # a NextLayer calls the layer below it `layer`, the others `child_layer`
+            layers += (getattr(layer, "child_layer", None), getattr(layer, "layer", None))
