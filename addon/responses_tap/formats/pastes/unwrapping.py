@@ -61,7 +61,7 @@ def unwrap(lines: list[Line]) -> tuple[list[Line], str]:
     """The lines without what stands around them, and what that was (`docker's json-file`), outermost first."""
     named = ""
     for _ in range(_DEEPEST):
-        for layer in (_fenced, _prefixed, _logged, _quoted, _tabled):
+        for layer in (_fenced, _prefixed, _tabled, _logged, _quoted):
             if (under := layer(lines)) is not None:
                 lines, name = under
                 named = named or name
