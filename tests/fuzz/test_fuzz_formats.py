@@ -104,7 +104,7 @@ def read(content: bytes) -> None:
             assert found.ending.ended_by in (None, *ENDED_BY)
             for name, value in (*found.request.headers, *found.response.headers):
                 (name + value).encode()
-            f"{found.request.url}{found.request.method}{found.request.body}{found.mark}{found.note}".encode()
+            f"{found.request.url}{found.request.method}{found.request.body}{found.carried}".encode()
     except UnrecognizedFormat as error:
         message = str(error)
     assert "\n" not in message

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from tests.conftest import RECORDINGS
+from tests.conftest import RECORDINGS, events_of
 from tests.mitm.test_websocket import cli
 from tests.upstream import SSE_HEAD, Script, Upstream, ended, framed, head, rows
 
@@ -71,8 +71,9 @@ def test_the_attempts_of_the_real_client_are_linked(db: Path) -> None:
 
 
 def test_a_request_that_is_not_streamed_is_a_request_and_its_answer(db: Path) -> None:
-    done = json.dumps({"id": "resp_1", "object": "response", "status": "completed", "output": [],
-                       "usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}}).encode()  # fmt: skip
+    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7, **details}
+    done = json.dumps(events_of(RECORDINGS / "clean/text.sse")[-1]["response"] | {"usage": usage}).encode()
     refused = answer(b'{"error":{"message":"no"}}', status="400 Bad RequestMessage")
     with client_of(db, in_turn(answer(done), refused, answer(done)), max_retries=0) as client:
         assert client.responses.create(model="m", input="hi").id == "resp_1"

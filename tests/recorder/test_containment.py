@@ -44,9 +44,7 @@ from responses_tap.stream.columns import StreamRow
 TEXT = (RECORDINGS / "clean/text.sse").read_bytes()
 TOOL = (RECORDINGS / "clean/tool-call.sse").read_bytes()
 MESSAGES = [json.dumps(event).encode() for event in events_of(RECORDINGS / "clean/text.sse")]
-JSON_ANSWER = (
-    b'{"id":"resp_json","object":"response","status":"completed","usage":{"input_tokens":3,"output_tokens":4}}'
-)
+JSON_ANSWER = json.dumps(events_of(RECORDINGS / "clean/text.sse")[-1]["response"] | {"id": "resp_json"}).encode()
 SSE = [("Content-Type", "text/event-stream")]
 JSON = [("Content-Type", "application/json")]
 SERVER = EndingMessage("server", "the server ended the response", complete=True).encode()

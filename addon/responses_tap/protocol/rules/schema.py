@@ -1,5 +1,7 @@
 """SC8xx: events have the fields, types and names that clients parse."""
 
+from typing import Any
+
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.fields import LOGPROBS_SINCE, applies
 from responses_tap.protocol.findings import Reporter, Severity
@@ -7,6 +9,7 @@ from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.stated_values import matched_output
 
 
 class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
@@ -225,23 +228,33 @@ class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
     """
 
     message = "{have} item {output_index} in {type} lacks {lacking}"
-    on = ("response.output_item.added", "response.output_item.done")
+    on = ("response.output_item.added", "response.output_item.done", *TERMINALS)
+    _not_null = frozenset(("content", "summary", "name", "arguments", "input", "role"))
+    """Fields that may not be null either; others may (openapi: `code` of a code_interpreter_call)."""
 
     def check(self, event: Event, scope: Scope | None) -> None:
-        """An item: is it whole?"""
-        item = event.object("item")
+        """An item, or those of a terminal event: are they whole?"""
+        if event.type in TERMINALS:
+            for index, item, streamed in matched_output(self._response, event.object("response")):
+                # What output_item.done has and this lacks is AG605's.
+                done = (streamed.final if streamed is not None else None) or {}
+                self._look(event, {**done, **item}, streamed, f"response.output[{index}]")
+        elif item := event.object("item"):
+            self._look(event, item, scope, "item")
+
+    def _look(self, event: Event, item: dict[str, Any], scope: Scope | None, path: str) -> None:
         wanted = ITEM_FIELDS.get(scope.type or "") if scope is not None else None
-        if scope is None or wanted is None or not item:
+        if scope is None or wanted is None:
             return
         fields = wanted.added if event.type == "response.output_item.added" else wanted.done
-        missing = [field for field in fields if field not in item]
+        missing = [f for f in fields if f not in item or (item[f] is None and f in self._not_null)]
         if not missing:
             return
         if known := scope.findings.get(self.code):
             known.add(event.position)
         else:
             scope.findings[self.code] = self.found_lacking(
-                missing, "item", event.position, scope.place, have=scope.type, type=event.type
+                missing, path, event.position, scope.place, have=scope.type, type=event.type
             )
 
 
@@ -259,23 +272,35 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
 
     message = "{part} part {where} in {type} lacks {lacking}"
     on = ("response.content_part.added", "response.content_part.done", "response.reasoning_summary_part.added",
-          "response.reasoning_summary_part.done")  # fmt: skip
+          "response.reasoning_summary_part.done", "response.output_item.done")  # fmt: skip
 
     def check(self, event: Event, scope: Scope | None) -> None:
-        """A part: is it whole?"""
-        part = event.object("part")
+        """A part, or those of a finished item: are they whole?"""
+        if scope is None:
+            return
+        if event.type != "response.output_item.done":
+            self._look(event, event.object("part"), scope, "part")
+            return
+        told = any(self.code in part.findings for part in scope.children.values())
+        for field in () if told else ("content", "summary"):
+            parts = event.object("item").get(field)
+            for n, part in enumerate(parts if isinstance(parts, list) else ()):
+                if isinstance(part, dict):
+                    self._look(event, part, scope, f"item.{field}[{n}]")
+
+    def _look(self, event: Event, part: dict[str, Any], scope: Scope, path: str) -> None:
         type_ = string(part, "type")
         fields = PART_FIELDS.get(type_ or "", ())
         if type_ == "output_text" and applies(self._response, LOGPROBS_SINCE):
             fields = (*fields, "logprobs")
-        missing = [field for field in fields if field not in part]
-        if scope is None or not missing:
+        missing = [field for field in fields if field not in part or (part[field] is None and field == "annotations")]
+        if not missing:
             return
         if known := scope.findings.get(self.code):
             known.add(event.position)
         else:
             scope.findings[self.code] = self.found_lacking(
-                missing, "part", event.position, scope.place, part=type_, type=event.type
+                missing, path, event.position, scope.place, part=type_, type=event.type
             )
 
 

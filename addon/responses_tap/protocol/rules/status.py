@@ -5,9 +5,11 @@ from typing import Any
 
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.objects import STATUSES
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.stated_values import matched_output
 
 _GENERATED = frozenset(("message", "reasoning", "function_call", "custom_tool_call"))
 """Items that the model writes: where one is incomplete, the response was cut. A tool's own end is another matter."""
@@ -200,11 +202,18 @@ class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
 
     message = "status {status} in {type} is not one of {allowed} for {have}"
     fields = ("item.status",)
-    on = ("response.output_item.added", "response.output_item.done")
+    on = ("response.output_item.added", "response.output_item.done", *TERMINALS)
 
     def check(self, event: Event, scope: Scope | None) -> None:
-        """An item: is its status one of its type's?"""
-        status = string(event.object("item"), "status")
+        """An item, or those of a terminal event: is its status one of its type's?"""
+        if event.type in TERMINALS:
+            for _, item, streamed in matched_output(self._response, event.object("response")):
+                self._look(event, item, streamed)
+        else:
+            self._look(event, event.object("item"), scope)
+
+    def _look(self, event: Event, item: dict[str, Any], scope: Scope | None) -> None:
+        status = string(item, "status")
         allowed = STATUSES.get(scope.type or "") if scope is not None else None
         if scope is None or allowed is None or status is None or status in allowed:
             return
