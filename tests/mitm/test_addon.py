@@ -35,6 +35,7 @@ def flow(path: str = "/v1/responses", method: str = "POST"):
     made = tflow.tflow(req=tutils.treq(method=method.encode(), path=path.encode()), resp=tutils.tresp())
     made.response.headers["content-type"] = "text/event-stream"
     made.response.stream = False
+    made.request.timestamp_start = made.request.timestamp_end = time.time()  # not in the year 2000
     return made
 
 
