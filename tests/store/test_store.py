@@ -171,7 +171,7 @@ def test_findings_and_verdict(db: Path) -> None:
         assert [found.facts() for found in recording.findings(stream)] == [found.facts() for found in findings]
         assert recording.findings(stream)[1].missing == "x.done"
         (row,) = recording.streams()
-        assert (row.errors, row.warnings, row.notes, row.first_code) == (4, 0, 1, "MD301")
+        assert (row.errors, row.warnings, row.notes, row.first_code) == (4, 0, 1, "LC103")
     assert first_code([]) is None
     assert sql(db, "SELECT code, model FROM violations ORDER BY position")[-2] == ("MD301", None)
     writer.close()
