@@ -27,8 +27,8 @@ def test_every_rule_that_bytes_can_show_has_a_sample() -> None:
     from responses_tap.protocol.rules import RULES
 
     shown = {path.name[:5] for path in (TOP / "recordings/broken").glob("*.sse")}
-    # TR909 needs a profile, TR906, TR907 and TR915 an HTTP head, RQ007, TR916 and TR918 a request, TM arrival times, WS a
-    # socket.
+    # TR909 needs a profile; TR906, TR907 and TR915 an HTTP head; RQ007, TR916 and TR918 a request; TM arrival times; WS
+    # a socket.
     beyond_bytes = {"RQ007", "TR906", "TR907", "TR909", "TR915", "TR916", "TR918"}
     beyond_bytes |= {code for code in RULES if code.startswith(("TM", "WS"))}
     assert set(RULES) - shown == beyond_bytes
