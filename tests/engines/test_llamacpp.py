@@ -17,7 +17,8 @@ from tests.upstream import eventually
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.protocol.events import parse
-from responses_tap.store import StreamRow, open_recording
+from responses_tap.store import open_recording
+from responses_tap.stream.columns import StreamRow
 
 HERE = Path(__file__).parent
 WEATHER = {

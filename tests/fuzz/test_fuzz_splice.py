@@ -19,7 +19,8 @@ from tests.upstream import PATIENCE, SSE_HEAD, Upstream, hang_up, reset
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder import Notice
-from responses_tap.store import StreamRow, open_recording
+from responses_tap.store import open_recording
+from responses_tap.stream.columns import StreamRow
 
 EVENT = b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"'
 

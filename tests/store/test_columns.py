@@ -203,7 +203,8 @@ def test_sql_and_python_agree_on_any_filter_over_any_rows(
             found = {id_ for (id_,) in connection.execute(f"SELECT s.id {from_} WHERE {condition}", values)}
             assert found >= expected
             plain = {n for n, row in enumerate(rows, 1) if all(map(_is_plain, row.values()))}
-            if all(_is_plain(value) for term in wanted.terms for value in term.values):
+            few = all(len(term.values) <= 16 for term in wanted.terms)
+            if few and all(_is_plain(value) for term in wanted.terms for value in term.values):
                 assert found & plain == expected & plain, "SQL alone decides where all is ASCII"
 
 
