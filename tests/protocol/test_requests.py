@@ -68,6 +68,23 @@ def test_what_was_asked_decides(asked: dict[str, Any] | None, data: bytes, expec
     assert codes(asked, data) == expected
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ((("content-type", "text/event-stream"),), []),
+        ((("date", "today"),), ["TR906"]),
+        ((("content-type", ""),), ["TR906"]),
+        ((), []),
+    ],
+)
+def test_headers_without_a_type_are_a_finding(headers: tuple[tuple[str, str], ...], expected: list[str]) -> None:
+    stream = Stream(map(TimedFrame, decode([TEXT.read_bytes()])), response=Response(200, headers), live=True)
+    checker = checker_for(stream)
+    for _ in judged(stream, checker):
+        pass
+    assert [finding.code for finding in checker.findings] == expected
+
+
 def test_a_url_may_ask_for_a_stream() -> None:
     assert codes(None, TEXT.read_bytes(), f"{URL}/resp_1?stream=true") == []
 

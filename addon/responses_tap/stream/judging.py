@@ -9,7 +9,7 @@ from responses_tap.protocol.request_facts import RequestFacts, facts_of
 from responses_tap.protocol.runs import Run, check_pieces
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
 from responses_tap.stream.columns import header
-from responses_tap.stream.model import Entry, SseBody, Stream
+from responses_tap.stream.model import Entry, Response, SseBody, Stream
 
 _CREATE = b'{"type":"response.create"}'
 
@@ -32,10 +32,15 @@ def checker_for(
         live=stream.live,
         framed=stream.framed,
         request=request._replace(resumes=resumed or request.resumes),
-        head=Head(response.status, header(response.headers, "content-type")),
+        head=Head(response.status, _content_type(response)),
         streamed=response.body is None,
         lacks=stream.lacks,
     )
+
+
+def _content_type(response: Response) -> str | None:
+    """The type of the content; empty where the headers are known and have none."""
+    return header(response.headers, "content-type") or ("" if response.headers else None)
 
 
 def judged(stream: Stream, checker: Checker | Turn) -> Iterator[Entry]:
