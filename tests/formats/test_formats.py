@@ -206,7 +206,6 @@ def test_a_har_names_what_it_could_not_read(tmp_path: Path) -> None:
         (b'{"a":\n 1,,}', "breaks in line 2"),
         (b"[1, 2]", "element 0 is no object"),
         (b'{"type": "user"}\n{"type": "assistant"}\n', "without an event of the Responses API"),
-        (b'{"object": "response", "output": []}', "a whole response in JSON"),
         (b"* Trying\n> POST /x HTTP/1.1\n> \n", "no answer"),
         (b'["\xff"]', "not UTF-8"),
     ],
@@ -333,3 +332,14 @@ def test_any_body_comes_back_from_a_trace_frame_by_frame(
     assert frames == [frame.raw for frame in decode([body])]
     (folder / "t.json").write_text(trace.stdout)
     assert codes(folder / "t.json") == codes(file)
+
+
+def test_a_response_in_json_is_checked_as_an_object(tmp_path: Path) -> None:
+    whole = events_of(TEXT)[-1]["response"]
+    (right := tmp_path / "right.json").write_text(json.dumps(whole, indent=2))
+    (thin := tmp_path / "thin.json").write_text(json.dumps({k: v for k, v in whole.items() if k != "id"}))
+    done = run("check", str(right), str(thin), "--format", "json")
+    streams = json.loads(done.stdout)["streams"]
+    assert done.exit_code == 1
+    assert [stream["state"] for stream in streams] == ["completed", "completed"]
+    assert [[finding["code"] for finding in stream["findings"]] for stream in streams] == [[], ["SC810"]]

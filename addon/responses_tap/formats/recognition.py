@@ -3,6 +3,7 @@
 import gzip
 import io
 import itertools
+import json
 import zlib
 from collections.abc import Buffer, Iterator
 from typing import BinaryIO, NamedTuple, cast
@@ -24,7 +25,7 @@ from responses_tap.formats import (
 )
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import looks_like_events
-from responses_tap.stream.model import Skipped, Stream
+from responses_tap.stream.model import Response, Skipped, Stream
 
 _PIECE = 1 << 20
 """Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
@@ -254,8 +255,9 @@ def _document(document: object) -> Source:
         return Source("a HAR", har.read(document))
     if isinstance(document, dict) and cassettes.is_cassette(document):
         return Source("a VCR cassette in JSON", cassettes.read(document))
+    if isinstance(document, dict) and document.get("object") == "response":
+        body = json.dumps(document, ensure_ascii=False).encode(errors="surrogatepass")
+        return Source("a response in JSON", iter([Stream(response=Response(body=body))]))
     if isinstance(document, dict) and "error" in document:
         raise UnrecognizedFormat(f"is an error answer in JSON; {_EXPECTED}")
-    if isinstance(document, dict) and document.get("object") == "response":
-        raise UnrecognizedFormat(f"is a whole response in JSON, not its stream; {_EXPECTED}")
     raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")

@@ -80,8 +80,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Check streams against the protocol.
 
     PATH is a saved body (.sse, as `curl -N` writes it), what `curl -i` or `-v` printed, JSON lines or an array of
-    events, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a paste (what Python or
-    node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or - for standard input.
+    events, a response in JSON, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a
+    paste (what Python or node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or -
+    for standard input.
     Exit status: 0 fine, 1 findings at or above --fail-on or a stale baseline, 2 unusable input.
 
     \b
