@@ -227,6 +227,8 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     def on_resize(self) -> None:
         """Keep the cursor visible."""
         self._reveal(0)
+        # Once more when it has its new height: before that, a busy machine may refuse to scroll so far.
+        self.call_after_refresh(self._reveal, 0)
         self.post_message(VisibleRangeChanged(self))
 
     def _scroll(self, top: int) -> None:
