@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.events import Event
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.request_facts import RequestFacts, facts_of
 from responses_tap.protocol.runs import Run, check_pieces
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
 from responses_tap.stream.columns import header
-from responses_tap.stream.model import Entry, Response, SseBody, Stream
+from responses_tap.stream.model import Entry, Response, SseBody, Stream, TimedFrame
 
 _CREATE = b'{"type":"response.create"}'
 
@@ -44,16 +45,10 @@ def _content_type(response: Response) -> str | None:
 
 
 def judged(stream: Stream, checker: Checker | Turn) -> Iterator[Entry]:
-    """Have the stream checked, frame by frame and to its end. Afterwards, the checker has the findings.
-
-    What is no event (a comment, `[DONE]`) belongs to the response of the event before it.
-    """
-    response = 0
-    for n, (frame, at_ns, chunk, line) in enumerate(stream.frames):
-        event = checker.feed(frame, at_ns)
-        if event is not None:
-            response = event.response
-        yield Entry(n, frame, None if event is None else event.position, response, at_ns, chunk, line)
+    """Have the stream checked, frame by frame and to its end. Afterwards, the checker has the findings."""
+    entries = _Entries()
+    for timed in stream.frames:
+        yield entries.next(timed, checker.feed(timed.frame, timed.at_ns))
     _finish(stream, checker)
 
 
@@ -62,17 +57,39 @@ def checked(stream: Stream, checker: Checker | Turn) -> Iterator[Entry | Run]:
     if not isinstance(stream.frames, SseBody) or not isinstance(checker, Checker):
         yield from judged(stream, checker)
         return
-    n = 0
+    entries = _Entries()
     for step in check_pieces(checker, stream.frames.pieces):
         if isinstance(step, Run):
-            n += len(step.raws)
+            entries.skip(len(step.raws))
             yield step
         else:
             frame, event = step
-            place = (None, 0) if event is None else (event.position, event.response)
-            yield Entry(n, frame, *place)
-            n += 1
+            yield entries.next(TimedFrame(frame), event)
     _finish(stream, checker)
+
+
+class _Entries:
+    """Makes the entries of one stream, in order.
+
+    A frame that isn't an event (a comment, `[DONE]`) belongs to the response of the event before it.
+    """
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._response = 0
+
+    def next(self, timed: TimedFrame, event: Event | None) -> Entry:
+        """The entry of the next frame, which is this event."""
+        n = self._n
+        self._n += 1
+        if event is not None:
+            self._response = event.response
+        position = None if event is None else event.position
+        return Entry(n, timed.frame, position, self._response, timed.at_ns, timed.chunk, timed.line)
+
+    def skip(self, count: int) -> None:
+        """So many frames have no entries."""
+        self._n += count
 
 
 def _finish(stream: Stream, checker: Checker | Turn) -> None:
