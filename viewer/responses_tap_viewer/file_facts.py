@@ -11,9 +11,9 @@ from typing import Any
 
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
+from responses_tap.protocol.events import json_object
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder import messages
-from responses_tap.recorder.values import json_object
 from responses_tap.recorder.worker_side.http_columns import (
     document_columns,
     request_columns,

@@ -224,6 +224,15 @@ def _problems(validator: SchemaValidator, data: dict[str, Any]) -> tuple[Problem
     return ()
 
 
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """The JSON object in `text`, {} where it is something else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def is_json(text: str) -> bool:
     """Whether the text is one JSON value that can be read."""
     try:

@@ -1,9 +1,9 @@
 """What a request asks for, as far as rules ask about it."""
 
-import json
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from responses_tap.protocol.events import json_object
 from responses_tap.urls import is_resumption, split
 
 
@@ -26,7 +26,7 @@ NOTHING_KNOWN = RequestFacts()
 
 def facts_of(url: str, body: str | None) -> RequestFacts:
     """What a request to this URL with this body asks for; `body` is None or empty where it is not known."""
-    document = _object(body or "")
+    document = json_object(body or "")
     if parse_qs(split(url).query).get("stream") == ["true"]:
         streams: bool | None = True
     elif "type" in document or not {"stream", "input"} & document.keys():
@@ -43,14 +43,6 @@ def facts_of(url: str, body: str | None) -> RequestFacts:
         _count(document, "max_tool_calls"),
         previous if isinstance(previous := document.get("previous_response_id"), str) and previous else None,
     )
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
 
 
 def _count(document: dict[str, Any], name: str) -> int | None:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Literal, NamedTuple, cast, get_args
 
-from responses_tap.recorder.values import json_object, pairs, short_text, small_int, whole_text
+from responses_tap.protocol.events import json_object
+from responses_tap.recorder.values import pairs, short_text, small_int, whole_text
 from responses_tap.stream.values import timestamp
 
 type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]

@@ -1,8 +1,5 @@
 """Values from outside, typed and bounded where they enter: whatever a peer sends, a row can hold it."""
 
-import json
-from typing import Any
-
 LONGEST = 4096
 """Characters of a short text, such as a method, an id or a reason. What is longer is cut; the raw bytes have it all."""
 _LARGEST = 2**31 - 1
@@ -40,12 +37,3 @@ def pairs(value: object) -> list[tuple[str, str]]:
         for entry in entries
         if isinstance(entry, list | tuple) and len(entry) == 2  # noqa: PLR2004 (a pair)
     ]
-
-
-def json_object(text: str | bytes) -> dict[str, Any]:
-    """The JSON object in `text`, {} where it is something else."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
