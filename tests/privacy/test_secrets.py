@@ -193,3 +193,22 @@ def _planted(body: bytes, canary: str) -> bytes:
 
 def _sent(upstream: Upstream) -> bytes:
     return b"".join(upstream.requests)
+
+
+def test_a_key_that_is_given_as_the_model_is_masked(tmp_path: Path) -> None:
+    key = "sk-proj-" + "a1B2" * 10
+    body = (RECORDINGS / "clean/text.sse").read_text()
+    request = {"method": "POST", "url": "http://h/v1/responses", "httpVersion": "HTTP/1.1", "headers": [],
+               "postData": {"text": json.dumps({"model": key, "input": "hi", "stream": True})}}  # fmt: skip
+    kind = "text/event-stream"
+    response = {"status": 200, "httpVersion": "HTTP/1.1", "headers": [{"name": "content-type", "value": kind}],
+                "content": {"mimeType": kind, "text": body}}  # fmt: skip
+    entry = {"startedDateTime": "2026-11-28T00:00:00Z", "request": request, "response": response}
+    (tmp_path / "a.har").write_text(json.dumps({"log": {"version": "1.2", "entries": [entry]}}))
+    db = tmp_path / "r.db"
+    assert CliRunner().invoke(main, ["import", str(tmp_path / "a.har"), "--db", str(db)]).exit_code == 0
+    with open_recording(db) as recording:
+        (row,) = recording.streams()
+    assert row.model is not None
+    assert key not in row.model
+    assert key.encode() not in db.read_bytes()

@@ -11,11 +11,11 @@ from typing import Any
 
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.checker import Checker
-from responses_tap.protocol.events import json_object
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder import messages
 from responses_tap.recorder.worker_side.http_columns import (
     document_columns,
+    model_of,
     request_columns,
     response_columns,
     state_of,
@@ -46,10 +46,10 @@ def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Valu
         body=b"",
         route="sse" if imported.socket is None else "websocket",
     )
-    model = json_object(request.body or "").get("model")
+    body = masker.body(request.body) if request.body else None
     columns = request_columns(facts, masker) | {
-        "model": model if isinstance(model, str) else None,
-        "request_body": masker.body(request.body) if request.body else None,
+        "model": None if body is None else model_of(body),
+        "request_body": body,
         **imported.carried,
         "source": ", ".join([f"imported from {path}", *ways_of(imported)]),
     }
