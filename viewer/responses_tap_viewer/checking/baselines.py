@@ -30,15 +30,19 @@ class Comparison:
 
     def stale(self, options: Options) -> list[Known]:
         """What the baseline has and was not found, though it was looked for, or its file is gone."""
-        gone = {source for source in self._baseline.sources() if source != "-" and not is_there(Path(source))}
-        stale = [] if self._update else self._baseline.stale(self._checked | gone)
+        stale = [] if self._update else self._baseline.stale(self._settled)
         return [known for known in stale if options.keeps_code(known.code)]
 
     def write(self) -> None:
         """Write the baseline, where that is asked for; BaselineError where it cannot be written."""
         if self._update and self._path:
-            gone = {source for source in self._baseline.sources() if source != "-" and not is_there(Path(source))}
-            self._baseline.replaced(self._checked | gone, self._found).write(self._path)
+            self._baseline.replaced(self._settled, self._found).write(self._path)
+
+    @property
+    def _settled(self) -> set[str]:
+        """The sources of which all is known that occurs: those that were checked, and those that are gone."""
+        gone = {source for source in self._baseline.sources() if source != "-" and not is_there(Path(source))}
+        return self._checked | gone
 
     def fails(self, checked: Checked) -> bool:
         """Whether a response fails the run."""

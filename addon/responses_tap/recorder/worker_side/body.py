@@ -185,9 +185,9 @@ class EventBody:
         """Take the events that follow this one and are like it."""
         if self._runs is None or self.fault is not None:
             return
-        row = _row_of(bare_event(self._stream, 0, at_ns, chunk, b"", event.response), event)
         try:
             for run in self._runs.after(frame, event):
+                row = _row_of(bare_event(self._stream, 0, at_ns, chunk, b"", event.response), event)
                 self._writer.add_events(self._rows(run, row))
                 self._frames += len(run.raws)
         except Exception as error:  # noqa: BLE001 (as for a rule)
@@ -253,6 +253,11 @@ def _row_of(row: EventRow, event: Event) -> EventRow:
         item_id=_short(event.item_id),
         response=event.response,
     )
+
+
+def failure(fault: str) -> str:
+    """How a stream ended that the recorder failed on."""
+    return f"the recorder failed on this stream: {fault}"
 
 
 def described(error: BaseException) -> str:

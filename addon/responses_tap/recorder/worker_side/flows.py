@@ -19,7 +19,7 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.recorder.worker_side import recovery
 from responses_tap.recorder.worker_side.attempts import Attempts, fingerprint
-from responses_tap.recorder.worker_side.body import described
+from responses_tap.recorder.worker_side.body import described, failure
 from responses_tap.recorder.worker_side.candidate import Candidate
 from responses_tap.recorder.worker_side.files import RecordingFiles
 from responses_tap.recorder.worker_side.http_columns import request_columns
@@ -183,8 +183,7 @@ class Flows:
             fault = described(error)
             live = next((stream for stream in self.open if stream.id == stream_id), None)
             if live is None:
-                reason = f"the recorder failed on this stream: {fault}"
-                writer.set_stream(stream_id, {**LEFT, "end_reason": reason})
+                writer.set_stream(stream_id, {**LEFT, "end_reason": failure(fault)})
             elif not live.is_quarantined:
                 live.quarantine(fault, live.last_byte_ns)
                 self._dirty[live.id] = live
@@ -312,7 +311,7 @@ class Flows:
         return live
 
     def _leave(self, flow: int, live: StreamRecorder | SocketRecorder | Candidate, fault: str, at_ns: int) -> None:
-        left = LEFT | {"end_reason": f"the recorder failed on this stream: {fault}"}
+        left = LEFT | {"end_reason": failure(fault)}
         if isinstance(live, StreamRecorder):
             self._dirty.pop(live.id, None)
             live.writer.set_stream(live.id, {**left, "end_ns": at_ns})

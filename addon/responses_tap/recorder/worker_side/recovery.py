@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from responses_tap.recorder.messages import EndingMessage
 from responses_tap.recorder.worker_side import trials
-from responses_tap.recorder.worker_side.body import described
+from responses_tap.recorder.worker_side.body import described, failure
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.recorder.worker_side.trials import Suspect, Trial
@@ -52,7 +52,7 @@ def _restored(writer: Writer, key: str, stream_id: int, profile: str) -> StreamR
             fault = "a worker died of its rows"
     except Exception as error:  # noqa: BLE001 (whatever its rows are like, the others go on)
         fault = described(error)
-    writer.set_stream(stream_id, {**LEFT, "end_reason": f"the recorder failed on this stream: {fault}"})
+    writer.set_stream(stream_id, {**LEFT, "end_reason": failure(fault)})
     return None
 
 

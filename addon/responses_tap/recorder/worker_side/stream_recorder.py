@@ -12,7 +12,7 @@ from responses_tap.recorder.messages import (
     StreamStarted,
     Trouble,
 )
-from responses_tap.recorder.worker_side.body import EventBody
+from responses_tap.recorder.worker_side.body import EventBody, failure
 from responses_tap.recorder.worker_side.http_columns import request_columns, response_columns
 from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.recorder.worker_side.recorded_response import RecordedResponse
@@ -178,7 +178,7 @@ class StreamRecorder:
         events = self._response.events
         if events is not None:
             events.stop_checking()
-        reason = f"the recorder failed on this stream: {fault}"
+        reason = failure(fault)
         if self._state == "open":
             self._notices.finished("truncated", "recorder", reason, 0 if events is None else events.frames, [])
         self._state = "truncated"
