@@ -17,7 +17,7 @@ class BaselineError(Exception):
     """A baseline cannot be read or written; the message is one line: what, where and what to do."""
 
 
-class Known(NamedTuple):
+class KnownFinding(NamedTuple):
     """A finding as a baseline knows it, wherever in its stream it is."""
 
     source: str
@@ -26,7 +26,7 @@ class Known(NamedTuple):
     scope: tuple[tuple[str, int], ...]
 
     @classmethod
-    def of(cls, source: str, finding: Finding) -> "Known":
+    def of(cls, source: str, finding: Finding) -> "KnownFinding":
         """The finding of a source."""
         return cls(source, finding.code, tuple(sorted(finding.scope.items())))
 
@@ -38,17 +38,17 @@ class Known(NamedTuple):
 class Baseline:
     """The findings of a baseline, with the reasons that people gave, and which of them occurred again."""
 
-    def __init__(self, reasons: dict[Known, str] | None = None) -> None:
+    def __init__(self, reasons: dict[KnownFinding, str] | None = None) -> None:
         self._reasons = reasons or {}
-        self._seen: set[Known] = set()
+        self._seen: set[KnownFinding] = set()
 
     def knows(self, source: str, finding: Finding) -> bool:
         """Whether a finding is tolerated; it has occurred then."""
-        known = Known.of(source, finding)
+        known = KnownFinding.of(source, finding)
         self._seen.add(known)
         return known in self._reasons
 
-    def stale(self, sources: Iterable[str]) -> list[Known]:
+    def stale(self, sources: Iterable[str]) -> list[KnownFinding]:
         """The findings of these sources that did not occur, in order."""
         checked = set(sources)
         return sorted(known for known in self._reasons.keys() - self._seen if known.source in checked)
@@ -57,7 +57,7 @@ class Baseline:
         """The sources that it has findings of."""
         return {known.source for known in self._reasons}
 
-    def replaced(self, sources: Iterable[str], found: Iterable[Known]) -> "Baseline":
+    def replaced(self, sources: Iterable[str], found: Iterable[KnownFinding]) -> "Baseline":
         """The same baseline with what was found in these sources instead; reasons stay."""
         checked = set(sources)
         kept = {known: reason for known, reason in self._reasons.items() if known.source not in checked}
@@ -94,10 +94,10 @@ def read(path: Path) -> Baseline:
     return Baseline(dict(_entry(path, number, entry) for number, entry in enumerate(entries)))
 
 
-def _entry(path: Path, number: int, entry: Any) -> tuple[Known, str]:  # noqa: ANN401 (JSON)
+def _entry(path: Path, number: int, entry: Any) -> tuple[KnownFinding, str]:  # noqa: ANN401 (JSON)
     fields = entry if isinstance(entry, dict) else {}
     source, code, scope = fields.get("source"), fields.get("code"), fields.get("scope", {})
     is_scope = isinstance(scope, dict) and all(type(value) is int for value in scope.values())
     if not (isinstance(source, str) and isinstance(code, str) and is_scope):
         raise BaselineError(f"{path} isn't a baseline: finding {number} lacks source, code or scope")
-    return Known(source, code, tuple(sorted(scope.items()))), str(fields.get("reason", ""))
+    return KnownFinding(source, code, tuple(sorted(scope.items()))), str(fields.get("reason", ""))

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from responses_tap.baseline import Baseline, BaselineError, Known, read
+from responses_tap.baseline import Baseline, BaselineError, KnownFinding, read
 from responses_tap.protocol.check import frames_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
@@ -67,13 +67,13 @@ class _Session:
     path: Path | None
     """Where to write it; None where it is compared with."""
     sources: set[str] = field(default_factory=set)
-    found: list[Known] = field(default_factory=list)
+    found: list[KnownFinding] = field(default_factory=list)
 
     def tolerates(self, source: str, finding: Finding) -> bool:
         """Whether a finding of a test does not fail it."""
         if self.path is None:
             return self.known.knows(source, finding)
-        self.found.append(Known.of(source, finding))
+        self.found.append(KnownFinding.of(source, finding))
         return True
 
 

@@ -94,14 +94,16 @@ class Runs:
         if event is None or not self._may_repeat(frame, event):
             return
         assert self._scope is not None
-        pattern = self._pattern
-        if pattern is None or pattern.regex.fullmatch(frame.raw) is None:
+        if self._pattern is None or self._pattern.regex.fullmatch(frame.raw) is None:
             if self._scope.deltas < self._tries_at:
                 return
-            self._tries_at = 2 * self._scope.deltas
-            pattern = self._pattern = _pattern_of(frame, event)
-        if pattern is not None:
-            yield from self._runs(pattern)
+            self._take_pattern(_pattern_of(frame, event), self._scope)
+        if self._pattern is not None:
+            yield from self._runs(self._pattern, self._scope)
+
+    def _take_pattern(self, pattern: _Pattern | None, scope: Scope) -> None:
+        """Go on with this pattern or without one, until there are twice as many deltas."""
+        self._pattern, self._tries_at = pattern, 2 * scope.deltas
 
     def _may_repeat(self, frame: Frame, event: Event) -> bool:
         """Whether this event, and the one before it in its scope, changed nothing but what each delta changes."""
@@ -124,14 +126,13 @@ class Runs:
             and scope.deltas >= _ENOUGH
         )
 
-    def _runs(self, pattern: _Pattern) -> Iterator[Run]:
+    def _runs(self, pattern: _Pattern, scope: Scope) -> Iterator[Run]:
         while (number := self._checker.next_number) is not None:
             texts, ends = self._matches(pattern, number)
-            taken = len(texts)
             pieces = _texts(texts)
             if not pieces:
-                if taken and self._scope is not None:
-                    self._tries_at, self._pattern = 2 * self._scope.deltas, None
+                if texts:  # odd ones: matching so many for each event would cost more than it saves
+                    self._take_pattern(None, scope)
                 return
             position = self._checker.extend(pieces)
             self._position += len(pieces)

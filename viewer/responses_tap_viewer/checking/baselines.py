@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from responses_tap.baseline import Baseline, Known, read
+from responses_tap.baseline import Baseline, KnownFinding, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap_viewer.checking.paths import Checked, Options
 from responses_tap_viewer.streams import is_there
@@ -18,17 +18,17 @@ class Comparison:
         self._update = update
         self._baseline = read(path) if path and not (update and not path.exists()) else Baseline()
         self._checked: set[str] = set()
-        self._found: list[Known] = []
+        self._found: list[KnownFinding] = []
 
     def compared(self, checked: Checked) -> Checked:
         """The same response, with the findings that are known marked as tolerated."""
         self._checked.add(checked.source)
         serious = [finding for finding in checked.findings if self._counts(finding)]
-        self._found += [Known.of(checked.source, finding) for finding in serious]
+        self._found += [KnownFinding.of(checked.source, finding) for finding in serious]
         known = tuple(finding for finding in checked.findings if self._baseline.knows(checked.source, finding))
         return replace(checked, tolerated=known if not self._update else tuple(serious))
 
-    def stale(self, options: Options) -> list[Known]:
+    def stale(self, options: Options) -> list[KnownFinding]:
         """What the baseline has and was not found, though it was looked for, or its file is gone."""
         stale = [] if self._update else self._baseline.stale(self._settled)
         return [known for known in stale if options.keeps_code(known.code)]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from responses_tap_viewer.actions.recording.notices import Recording, read_notices
+from responses_tap_viewer.actions.recording.notices import Listening, read_notices
 from responses_tap_viewer.printing import print_document
 from responses_tap_viewer.reports.text import WARNING
 from responses_tap_viewer.tui.launch import browse, need_terminal
@@ -41,7 +41,7 @@ class RecorderProcess:
     def _listen(self, notices: int) -> None:
         with os.fdopen(notices, "rb") as lines:
             for notice in read_notices(lines):
-                if isinstance(notice, Recording):
+                if isinstance(notice, Listening):
                     self._is_recording, self._way_in = True, notice.way_in
                     self._has_begun.set()
                 else:

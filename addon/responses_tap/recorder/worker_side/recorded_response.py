@@ -3,9 +3,9 @@
 from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.sse import looks_like_events
 from responses_tap.recorder.messages import ResponseMessage
-from responses_tap.recorder.worker_side.arrivals import Arrivals
 from responses_tap.recorder.worker_side.body import EventBody
 from responses_tap.recorder.worker_side.http_columns import document_columns, state_of
+from responses_tap.recorder.worker_side.received_chunks import ReceivedChunks
 from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.store import Recording
 from responses_tap.store.waiting import Value
@@ -29,7 +29,7 @@ class RecordedResponse:
         self._keeps_wire = False
         self.can_decode = True
         """Whether the content-encoding is known."""
-        self.arrivals = Arrivals(stream, writer)
+        self.received = ReceivedChunks(stream, writer)
         self.events: EventBody | None = None
         """The body, if it is an event stream."""
         self._document = bytearray()
@@ -46,9 +46,9 @@ class RecordedResponse:
     def chunk(self, data: bytes, at_ns: int) -> None:
         """Take a piece of the body as it came over the wire, nanoseconds after the request."""
         decoded = self._coding.decode(data)
-        if self.events is None and self.arrivals.size == 0 and looks_like_events(decoded):
+        if self.events is None and self.received.size == 0 and looks_like_events(decoded):
             self.events = self._event_body()
-        n = self.arrivals.add(len(data), len(decoded), at_ns)
+        n = self.received.add(len(data), len(decoded), at_ns)
         if self.events is None or not self._coding.is_identity:
             self._writer.add_wire(self._stream, n, data)
             self._keeps_wire = True
@@ -59,11 +59,11 @@ class RecordedResponse:
 
     def restore(self, recording: Recording) -> None:
         """Take the body as far as a worker wrote it which has died."""
-        self.arrivals.restore(recording.chunks(self._stream))
+        self.received.restore(recording.chunks(self._stream))
         for raw in recording.wire(self._stream):
             self._keeps_wire = True
             self._document += self._coding.decode(raw)
-        if not self.arrivals.count:
+        if not self.received.count:
             return
         if self.events is None and looks_like_events(bytes(self._document) or recording.body(self._stream)):
             self.events = self._event_body()
@@ -98,9 +98,9 @@ class RecordedResponse:
     def columns(self) -> dict[str, Value]:
         """What the stream's row says of the body so far."""
         if self.events is None:
-            return self.arrivals.columns | document_columns(bytes(self._document))
+            return self.received.columns | document_columns(bytes(self._document))
         named = {} if self._request.names_model else {"model": self.events.model}
-        return self.arrivals.columns | named | self.events.columns
+        return self.received.columns | named | self.events.columns
 
     def close(self) -> dict[str, Value]:
         """Let go of what was there for a worker to take over; what the row says of a body that is no event stream."""

@@ -44,12 +44,12 @@ class TurnRecorder(StreamRecorder):
         at_ns -= self.start_ns
         size = len(frame.raw)
         self._note_first_byte(at_ns)
-        self._body.take(frame, at_ns, self._response.arrivals.add(size, size, at_ns))
+        self._body.take(frame, at_ns, self._response.received.add(size, size, at_ns))
         self._look_for_end(at_ns)
 
     def retake(self, frame: Frame, at_ns: int) -> None:
         """Take a message that a worker which has died has already written."""
-        self._response.arrivals.retake(len(frame.raw), len(frame.raw), at_ns - self.start_ns)
+        self._response.received.retake(len(frame.raw), len(frame.raw), at_ns - self.start_ns)
         self._body.retake(frame, at_ns - self.start_ns)
 
     def _look_for_end(self, at_ns: int) -> None:

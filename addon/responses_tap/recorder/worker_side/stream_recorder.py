@@ -81,7 +81,7 @@ class StreamRecorder:
         if row.status is not None:
             response.head(ResponseMessage(row.status, list(row.response_headers)))
         response.restore(recording)
-        if response.events is not None and response.arrivals.count:
+        if response.events is not None and response.received.count:
             if live._is_quarantined:
                 response.events.stop_checking()
             live._terminal = response.events.terminal_type
@@ -100,7 +100,7 @@ class StreamRecorder:
     @property
     def last_byte_ns(self) -> int:
         """When the last piece of the body came."""
-        return self._response.arrivals.last_byte_ns
+        return self._response.received.last_byte_ns
 
     @property
     def is_quarantined(self) -> bool:
@@ -137,7 +137,7 @@ class StreamRecorder:
             self._settle(events.state, "server", terminal, at_ns)
 
     def _note_first_byte(self, at_ns: int) -> None:
-        if not self._response.arrivals.count:
+        if not self._response.received.count:
             self._changed["first_byte_ns"] = at_ns
 
     def end(self, ending: EndingMessage, at_ns: int) -> None:
@@ -152,8 +152,8 @@ class StreamRecorder:
         unfinished = response.unfinished
         by_peer = ending.ended_by in ("server", "network")
         cut = not by_peer and (self._state == "open" or ending.lost > 0 or unfinished > 0)
-        arrivals = response.arrivals
-        self._verdict.finish(arrivals.last_byte_ns, arrivals.count - 1, cut=cut or not response.can_decode)
+        received = response.received
+        self._verdict.finish(received.last_byte_ns, received.count - 1, cut=cut or not response.can_decode)
         if self._state == "open":
             self._settle(self._final_state(ending), ending.ended_by, "; ".join(reasons), at_ns)
         elif self._terminal is not None and not ending.complete and (by_peer or cut):
@@ -185,11 +185,11 @@ class StreamRecorder:
         self._changed |= {"state": "truncated", "ended_by": "recorder", "end_reason": reason, "end_ns": at_ns}
 
     def _end_unchecked(self) -> None:
-        events, arrivals = self._response.events, self._response.arrivals
+        events, received = self._response.events, self._response.received
         if events is not None:
-            events.finish(arrivals.last_byte_ns, max(0, arrivals.count - 1), cut=True)
+            events.finish(received.last_byte_ns, max(0, received.count - 1), cut=True)
             self._changed["event_count"] = events.frames
-        self._changed |= arrivals.columns
+        self._changed |= received.columns
         self._close()
 
     def _reasons(self, ending: EndingMessage, at_ns: int) -> list[str]:

@@ -1,6 +1,6 @@
 """What `record` reports to the terminal UI that runs it (`record --ui`): JSON lines through a pipe.
 
-`{"notice": "Recording", "way_in": "export …"}` once the proxy listens, `{"notice": "Warning", "message": "…"}` for what
+`{"notice": "Listening", "way_in": "export …"}` once the proxy listens, `{"notice": "Warning", "message": "…"}` for what
 goes wrong beside the streams.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class Listening:
     """The proxy listens."""
 
     way_in: str
@@ -25,7 +25,7 @@ class Warning:  # noqa: A001 (what it is called on the screen)
     message: str
 
 
-_KINDS = {kind.__name__: kind for kind in (Recording, Warning)}
+_KINDS = {kind.__name__: kind for kind in (Listening, Warning)}
 
 
 class NoticePipe:
@@ -34,7 +34,7 @@ class NoticePipe:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def send(self, notice: Recording | Warning) -> None:
+    def send(self, notice: Listening | Warning) -> None:
         """Send one notice, in one write."""
         if self._descriptor >= 0:
             line = json.dumps({"notice": type(notice).__name__, **asdict(notice)}).encode() + b"\n"
@@ -44,7 +44,7 @@ class NoticePipe:
                 self._descriptor = -1
 
 
-def read_notices(lines: Iterable[bytes]) -> Iterator[Recording | Warning]:
+def read_notices(lines: Iterable[bytes]) -> Iterator[Listening | Warning]:
     """The notices in the lines that come out of the pipe."""
     for line in lines:
         facts = json.loads(line)

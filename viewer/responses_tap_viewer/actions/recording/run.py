@@ -25,7 +25,7 @@ from responses_tap.store.series import latest
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
-from responses_tap_viewer.actions.recording.notices import NoticePipe, Recording, Warning  # noqa: A004 (as there)
+from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (as there)
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 
@@ -181,7 +181,7 @@ def record(
         settings = [variables(proxy, listener, Path(folder)) for listener in proxy.listeners]
         if not proxy.ca_lasts and any(TRUST[0] in variables_ for variables_ in settings):
             say("The CA is one for this run: ~/.mitmproxy has none (`mitmdump` makes one that stays)")
-        pipe.send(Recording(next(export_lines(settings[0]), "") if settings else ""))
+        pipe.send(Listening(next(export_lines(settings[0]), "") if settings else ""))
         if command:
             status = _run(command, settings[0] if settings else {})
         else:

@@ -8,7 +8,7 @@ from responses_tap.store.writer import Writer
 from responses_tap.stream.model import Chunk
 
 
-class Arrivals:
+class ReceivedChunks:
     """The chunks of one stream. Times are nanoseconds since its request."""
 
     def __init__(self, stream: int, writer: Writer) -> None:
