@@ -140,7 +140,7 @@ class _FileRecorder(StreamRecorder):
             self._finish(size, reason, cut=cut)
 
     def _finish(self, size: int, reason: str | None, *, cut: bool) -> None:
-        """The end of the stream, as the file tells it: `size` are the bytes of its frames."""
+        """The end of the stream, as the file states it: `size` are the bytes of its frames."""
         imported, events = self._imported, self._events
         if imported.response.body is not None:
             events.judge(imported.response.body)

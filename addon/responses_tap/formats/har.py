@@ -211,7 +211,7 @@ def _type(headers: Headers, stream: JudgedStream | None = None) -> str:
 
 
 def _content(body: bytes) -> dict[str, str]:
-    # Not only what is no UTF-8: of text whose content-type names no charset, mitmproxy makes Latin-1.
+    # Not only what isn't UTF-8: of text whose content-type names no charset, mitmproxy makes Latin-1.
     if body.isascii():
         return {"text": body.decode()}
     return {"text": base64.b64encode(body).decode(), "encoding": "base64"}

@@ -15,7 +15,7 @@ _LOOK_AT = 64
 
 
 def read_lines(lines: Iterable[bytes]) -> Stream:
-    """The stream of these lines; UnrecognizedFormat, here or while they are read, for a line that is no JSON object."""
+    """The stream of these lines; UnrecognizedFormat, here or while they are read, where one isn't a JSON object."""
     frames = _of_lines(lines)
     first = list(itertools.islice(frames, _LOOK_AT))
     _refuse_other_lines([taken.frame.data for taken in first])

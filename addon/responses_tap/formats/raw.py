@@ -47,7 +47,7 @@ def _has_fields_alone(text: bytes) -> bool:
 
 
 def sifted(frames: Iterator[TimedFrame], *, is_ours: bool) -> Iterator[TimedFrame]:
-    """The same frames; UnrecognizedFormat where the first of them show that they are no stream of this API.
+    """The same frames; UnrecognizedFormat where the first of them show that they aren't a stream of this API.
 
     `is_ours` says that they are meant to be one: then it is for the rules to say that there is no event (LC110).
     """
@@ -68,7 +68,7 @@ def utf_16(head: bytes) -> str | None:
 
 
 def refuse_foreign(head: bytes) -> None:
-    """Raise UnrecognizedFormat where a file that begins so is no text that could hold events."""
+    """Raise UnrecognizedFormat where a file that begins so isn't a text that could hold events."""
     if not head.removeprefix(b"\xef\xbb\xbf").strip():
         raise UnrecognizedFormat(f"is empty; {_EXPECTED}")
     # A NUL in a text is no more than that: a model may say it.

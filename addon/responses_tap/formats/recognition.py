@@ -234,7 +234,7 @@ def _objects(file: BinaryIO) -> Source:
             break
     try:
         first = documents.parse(read[-1])
-    except UnrecognizedFormat:  # an object over several lines, or what it breaks in is told with its line
+    except UnrecognizedFormat:  # an object over several lines, or one that is damaged: the error names the line
         return _document(documents.load(file, b"".join(read)))
     if isinstance(first, dict) and isinstance(first.get("type"), str):
         return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))

@@ -1,6 +1,6 @@
 """Who ended a flow that broke off: mitmproxy's own words, and what its TCP connections and HTTP layers know besides.
 
-mitmproxy words a reset HTTP/2 stream alike for both sides, and does not tell a connection that was reset from one
+mitmproxy words a reset HTTP/2 stream alike for both sides, and doesn't distinguish a connection that was reset from one
 that was closed, nor its own time-out from a client that left. Three facts beside its message decide: which side's
 failure its HTTP layer is handling, and whether the connection of that side has come to its end or to an error.
 """
@@ -103,6 +103,6 @@ def _by_server(server: Server, message: str, connections: TcpConnections, *, ans
 
 def _is_client_at_fault(flow: HTTPFlow, message: str) -> bool:
     if (stream := stream_of(flow)) is not None:
-        # mitmproxy sets this before it tells of a client's failure, and the server's only afterwards.
+        # mitmproxy sets this before it reports a client's failure, and the server's only afterwards.
         return bool(stream.client_state == stream.state_errored)
     return message.startswith("Client disconnected") or not flow.client_conn.state & ConnectionState.CAN_READ

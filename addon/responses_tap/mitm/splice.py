@@ -272,7 +272,7 @@ def missing(loop: asyncio.AbstractEventLoop) -> str:
     """What mitmproxy or asyncio does not have of all that this reaches into; empty where it has everything."""
     try:
         return _missing_attribute() or ("" if _can_feed(loop) else "StreamReader") or ("" if knows_h11() else "h11")
-    except Exception as error:  # noqa: BLE001 (whatever has changed, it is no longer what we know)
+    except Exception as error:  # noqa: BLE001 (whatever has changed, it isn't what we know)
         return repr(error)
 
 

@@ -338,7 +338,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a person should know and no finding says: why there is no connection, that a response holds a secret."""
+    """What a user should know and no finding says: why there is no connection, that a response holds a secret."""
 
     message: str
 

@@ -95,7 +95,7 @@ class EventRow(NamedTuple):
     summary_index: int | None
     item_id: str | None
     response: CountColumn
-    """Which response of the body it is in, 0-based; what is no event is in that of the event before it."""
+    """Which response of the body it is in, 0-based; what isn't an event is in that of the event before it."""
     raw: bytes
     """The frame as it arrived, after content-decoding."""
 

@@ -69,7 +69,7 @@ class StreamRow:
     mark: str | None
     note: str | None
     response_body: bytes | None
-    """A response that is no event stream, content-decoded; None in rows of `Recording.streams`."""
+    """A response that isn't an event stream, content-decoded; None in rows of `Recording.streams`."""
     socket: int | None
     """The WebSocket that it came over, None for a stream of its own connection."""
     socket_ns: Nanoseconds | None

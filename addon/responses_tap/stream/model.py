@@ -15,7 +15,7 @@ ENDED_BY = ("server", "client", "network", "recorder", "unknown")
 
 
 class TimedFrame(NamedTuple):
-    """A frame and its arrival, as far as that is known: most files tell nothing of it."""
+    """A frame and its arrival, as far as that is known: most files don't state it."""
 
     frame: Frame
     at_ns: int | None = None
@@ -43,9 +43,9 @@ class Entry(NamedTuple):
     """0-based number of the frame in the body."""
     frame: Frame
     position: int | None
-    """The number of its event in its response, None where it is no event."""
+    """The number of its event in its response, None where it isn't an event."""
     response: int = 0
-    """The number of its response in the body; a frame that is no event belongs to the response before it."""
+    """The number of its response in the body; a frame that isn't an event belongs to the response before it."""
     at_ns: int | None = None
     """Arrival in nanoseconds since the stream's start, None where no time was kept (a file)."""
     chunk: int | None = None
@@ -161,7 +161,7 @@ class Stream:
 
 
 def carried(facts: Mapping[str, Any]) -> dict[str, str | None]:
-    """What a file of our own says of the columns that are carried; ValueError where one is no text."""
+    """What a file of our own says of the columns that are carried; ValueError where one isn't a text."""
     return {name: values.optional_text(facts.get(name)) for name, column in COLUMNS.items() if column.carried}
 
 
@@ -188,7 +188,7 @@ class JudgedStream:
     index: int | None = None
     """Which response of the file was asked for, None for all of it."""
     row: StreamRow | None = None
-    """What the recording knows beside the body; of a file, what it tells of request and answer, None where nothing."""
+    """What the recording knows beside the body; of a file, what it states of both messages, None where nothing."""
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
@@ -197,7 +197,7 @@ class JudgedStream:
 
     @property
     def name(self) -> str:
-        """How a person names it: the path, or `FILE.db#ID`."""
+        """How a user names it: the path, or `FILE.db#ID`."""
         suffix = self.id if self.id is not None else self.index
         return self.source if suffix is None else f"{self.source}#{suffix}"
 

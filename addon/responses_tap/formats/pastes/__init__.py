@@ -191,7 +191,7 @@ def _is_cut(line: Line) -> bool:
 
 
 def _others(text: _Text, covered: set[int]) -> set[str]:
-    """The lines, however often each is there, that are no event, nor what stands between events."""
+    """The lines, however often each is there, that are neither an event nor what stands between events."""
     return {
         line.text.strip()
         for n, line in enumerate(text.lines)

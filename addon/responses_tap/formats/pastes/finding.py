@@ -143,7 +143,7 @@ def _within(text: str, start: int, after: int, depth: int) -> tuple[list[Found],
 
 
 def _named(value: Any, text: str, start: int) -> Any:  # noqa: ANN401 (JSON)
-    """An object that has no type gets the one that the `event:` line, or a name, before it tells."""
+    """An object that has no type gets the one that the `event:` line, or a name, before it states."""
     if isinstance(value, dict) and "type" not in value and (name := _NAMED.search(text[max(0, start - 400) : start])):
         return {"type": name[1] or name[2], **value}
     return value

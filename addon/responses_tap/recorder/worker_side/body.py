@@ -36,7 +36,7 @@ class EventBody:
         self._shape = hashlib.sha256()
         self._latest_type: str | None = None
         self._response = 0
-        """The number of the last event's response: what is no event belongs to it."""
+        """The number of the last event's response: what isn't an event belongs to it."""
         self._is_unchecked = False
         self._published: list[Finding] = []
         self._is_named = False

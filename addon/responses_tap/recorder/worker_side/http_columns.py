@@ -65,7 +65,7 @@ def state_of(status: int | None, document: bytes | None, otherwise: str = "trunc
 
 
 def document_columns(document: bytes) -> dict[str, Value]:
-    """What the row says of a response that is no event stream."""
+    """What the row says of a response that isn't an event stream."""
     response = json_object(document)
     usage = response.get("usage")
     usage = usage if isinstance(usage, dict) else {}

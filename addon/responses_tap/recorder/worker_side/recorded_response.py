@@ -103,7 +103,7 @@ class RecordedResponse:
         return self.received.columns | named | self.events.columns
 
     def close(self) -> dict[str, Value]:
-        """Let go of what was there for a worker to take over; what the row says of a body that is no event stream."""
+        """Let go of what was there for a worker to take over; what the row says of a body that isn't events."""
         if self._keeps_wire:
             self._writer.drop_wire(self._stream)
         return {"response_body": bytes(self._document) or None} if self.events is None else {}

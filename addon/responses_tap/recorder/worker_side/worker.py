@@ -36,7 +36,7 @@ from responses_tap.store.writer import Writer
 
 _COMMIT_SECONDS = 0.05
 _PATIENCE_SECONDS = 1.0
-"""How long somebody else may write to the file before that is told."""
+"""How long somebody else may write to the file before that is reported."""
 _RETRY_SECONDS = 0.5
 _LAST_TRIES = 6
 _NICENESS = 10
@@ -225,7 +225,7 @@ class Worker:
                 trials.mark(writer, self._session, trying)
 
     def _commit(self) -> bool:
-        """Write everything; where that cannot be, it is told, kept, and tried again in a while."""
+        """Write everything; where that cannot be, it is reported, kept, and tried again in a while."""
         path = self._files.current.path
         try:
             for gone in [writer for writer in self._files.writers if not writer.is_in_place]:
@@ -297,7 +297,7 @@ class Worker:
         )
 
     def _save(self) -> None:
-        """The last commit, with the patience that a person has who waits for the recorder to end."""
+        """The last commit, with the patience of a user who waits for the recorder to end."""
         for _ in range(_LAST_TRIES):
             if self._commit() and self._due is None:
                 return
