@@ -53,7 +53,7 @@ class DetailPane(Pane):
         self._page = page
         self._wrap(is_same=is_same)
 
-    def on_resize(self) -> None:
+    def on_size_changed(self) -> None:
         """Wrap the page for the new width."""
         self._wrap(is_same=True)
 

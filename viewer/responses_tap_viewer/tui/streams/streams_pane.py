@@ -134,7 +134,7 @@ class StreamsPane(Pane):
         listed = [source.listed[line] for line in self.lines.visible_range]
         return self._visible.missing(self.catalogue, listed)
 
-    def on_resize(self) -> None:
+    def on_size_changed(self) -> None:
         """Choose the columns for the new width."""
         self._draw_head()
 

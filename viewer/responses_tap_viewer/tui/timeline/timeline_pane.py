@@ -76,7 +76,7 @@ class TimelinePane(Pane):
         self.lines.renew(self._row_lines(self.rows), self.lines.cursor)
         self._entitle()
 
-    def on_resize(self) -> None:
+    def on_size_changed(self) -> None:
         """Draw the axis for the new width."""
         self._draw_axis()
 

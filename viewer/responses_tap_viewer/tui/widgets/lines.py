@@ -8,6 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
+from textual.screen import Screen
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -56,6 +57,14 @@ class VisibleRangeChanged(Message):
         return isinstance(message, VisibleRangeChanged) and message.lines is self.lines
 
 
+class SizeChanged(Message):
+    """A list has another size."""
+
+    def __init__(self, lines: "Lines") -> None:
+        super().__init__()
+        self.lines = lines
+
+
 class LineSource(Protocol):
     """What is listed."""
 
@@ -98,6 +107,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self.source: LineSource = NoLines()
         self.cursor = 0
         self._has_cursor = cursor
+        self._known_size = Size()
         self._styles: dict[tuple[Role | None, bool], Style] = {}
         """By role, None for the line itself, and whether the line is the cursor's."""
 
@@ -224,12 +234,18 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         if round(old_value) != round(new_value):
             self.post_message(VisibleRangeChanged(self))
 
-    def on_resize(self) -> None:
-        """Keep the cursor visible."""
-        self._reveal(0)
-        # Once more when it has its new height: before that, a busy machine may refuse to scroll so far.
-        self.call_after_refresh(self._reveal, 0)
-        self.post_message(VisibleRangeChanged(self))
+    def on_mount(self) -> None:
+        """Hear of each new layout."""
+        # Not by Resize, which does not come when a widget's region is asked for between its display and its layout.
+        self.screen.screen_layout_refresh_signal.subscribe(self, self._fit)
+
+    def _fit(self, _screen: Screen[object]) -> None:
+        """Keep the cursor visible when the size has changed."""
+        if self.size != self._known_size:
+            self._known_size = self.size
+            self._reveal(0)
+            self.post_message(SizeChanged(self))
+            self.post_message(VisibleRangeChanged(self))
 
     def _scroll(self, top: int) -> None:
         # By force: Textual allows it only once it has drawn the scrollbar, and a list may have grown since.
