@@ -23,8 +23,10 @@ settings.load_profile("unhurried")
 
 def body(*events: dict[str, Any]) -> bytes:
     """An event stream of these events."""
+    names = (f"event: {event['type']}\n" if "type" in event else "" for event in events)
     return b"".join(
-        f"event: {event['type']}\ndata: {json.dumps(event, separators=(',', ':'))}\n\n".encode() for event in events
+        f"{name}data: {json.dumps(event, separators=(',', ':'))}\n\n".encode()
+        for name, event in zip(names, events, strict=True)
     )
 
 

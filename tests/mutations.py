@@ -107,12 +107,15 @@ def _without(*path: str, only: str = "") -> Change:
     return change
 
 
-def _inside(holder: str, field: str, value: Callable[[Any], Any], only: str = "") -> Change:
+def _inside(holder: str, field: str, value: Callable[[Any], Any] | None, only: str = "") -> Change:
+    """Change a field of the item or the part; with None, to null, also where it is empty."""
+
     def change(event: Event) -> bool:
         inner = event.get(holder) or {}
-        if not inner.get(field) or (only and inner.get("type") != only) or inner.get("caller"):
+        absent = inner.get(field) is None if value is None else not inner.get(field)
+        if absent or (only and inner.get("type") != only) or inner.get("caller"):
             return False
-        inner[field] = value(inner[field])
+        inner[field] = None if value is None else value(inner[field])
         return True
 
     return change
@@ -137,6 +140,106 @@ def _output(edit: Callable[[list[Event]], list[Event]], least: int = 1) -> Chang
     return change
 
 
+def _final(edit: Change) -> Change:
+    """Change the first item of a terminal event that `edit` fits."""
+    return lambda event: any(edit(item) for item in event["response"]["output"])
+
+
+def _settled(item: Event, status: str) -> bool:
+    is_known = item.get("type") == "message" and item["status"] != status
+    return is_known and item.update(status=status) is None
+
+
+def _without_annotations(item: Event) -> bool:
+    parts = item.get("content") or []
+    return any(part.pop("annotations", None) is not None for part in parts if part["type"] == "output_text")
+
+
+def _limited(less: int) -> Change:
+    """Say that as many tokens were allowed as were used, or fewer."""
+
+    def change(event: Event) -> bool:
+        usage = event["response"].get("usage")
+        if not usage or usage["output_tokens"] <= less:
+            return False
+        event["response"]["max_output_tokens"] = usage["output_tokens"] - less
+        return True
+
+    return change
+
+
+def _replaced(value: Any, old: Any, new: Any) -> Any:
+    """The same JSON with another text wherever this one stands."""
+    if isinstance(value, dict):
+        return {key: _replaced(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(inner, old, new) for inner in value]
+    return new if value == old and type(value) is type(old) else value
+
+
+def _every(field: str, value: Callable[[Any], Any]) -> Mutate:
+    """Change a field of an item in all events."""
+
+    def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        found = [event["item"][field] for event in events if (event.get("item") or {}).get(field)]
+        return _replaced(events, found[0], value(found[0])) if found else None
+
+    return mutate
+
+
+def _in_text(piece: str) -> Mutate:
+    """Put a piece at the end of a delta, and into the text wherever it is stated."""
+
+    def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        places = _at(events, "output_text.delta")
+        if not places:
+            return None
+        n = rnd.choice(places)
+        part = [m for m in places if _place(events[m]) == _place(events[n])]
+        before = "".join(events[m]["delta"] for m in part if m <= n)
+        text = "".join(events[m]["delta"] for m in part)
+        delta = events[n]["delta"]
+        if text == delta:
+            return None
+        events = _replaced(events, text, before + piece + text.removeprefix(before))
+        events[n]["delta"] = delta + piece
+        return events
+
+    return mutate
+
+
+def _place(event: Event) -> tuple[Any, Any]:
+    return event.get("output_index"), event.get("content_index")
+
+
+def _untyped_error(events: list[Event], rnd: random.Random) -> list[Event] | None:
+    events.insert(rnd.randrange(1, len(events)), {"error": {"message": "gone"}})
+    return events
+
+
+def _another_response(events: list[Event], rnd: random.Random) -> list[Event] | None:
+    if events[0]["type"] != "response.created":
+        return None
+    id_ = events[0]["response"]["id"]
+    return [*events[: rnd.randrange(1, len(events))], *_replaced(copy.deepcopy(events), id_, f"{id_}x")]
+
+
+def _declared(tools: Callable[[Event], list[Event] | None], **fields: Any) -> Mutate:
+    """Have every snapshot repeat a request with these tools, for a stream with a call."""
+
+    def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        calls = [event["item"] for event in events if (event.get("item") or {}).get("type") == "function_call"]
+        if not calls or not calls[0].get("name") or calls[0].get("namespace"):
+            return None
+        for event in events:
+            if "response" in event:
+                named = tools(calls[0])
+                event["response"] |= fields | ({} if named is None else {"tools": named})
+        return events
+
+    return mutate
+
+
 def _other_text(item: Event) -> bool:
     if item.get("type") == "message" and item["content"] and "text" in item["content"][0]:
         item["content"][0]["text"] += "x"
@@ -157,6 +260,7 @@ def _part_of_type(type_: str, field: str) -> Change:
     return change
 
 
+_CHUNK = {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}
 _INNER = "output_text.delta function_call_arguments.delta output_text.done content_part.added content_part.done"
 _VALUE_DONE = (
     "function_call_arguments.done custom_tool_call_input.done mcp_call_arguments.done code_interpreter_call_code.done"
@@ -258,6 +362,29 @@ _change("another index at the end", "output_item.done", "ID506", _field("output_
 _change("a gap of parts", "content_part.added", "ID508", _field("content_index", lambda k: k + 1))
 _change("a refusal with text", "content_part.added", "NS206", _part_of_type("refusal", "refusal"))
 _change("reasoning in a message", "content_part.added", "NS205", _part_of_type("reasoning_text", "text"))
+
+
+_change("fewer tokens allowed", "completed incomplete", "RQ006", _limited(1))
+_change("the limit reached", "completed", "ST702", _limited(0))
+_change("a cut item completed", "incomplete", "AG605 ST711", _final(lambda item: _settled(item, "completed")))
+_change("no summary at the end", "completed", "AG605", _final(lambda item: item.pop("summary", None) is not None))
+_change("no content at the end", "completed", "AG605",
+        _final(lambda item: item.get("type") == "message" and item.pop("content", None) is not None))  # fmt: skip
+_change("no annotations at the end", "completed", "SC812", _final(_without_annotations))
+_change("a status nobody knows at the end", "completed", "ST708 AG605", _final(lambda item: _settled(item, "ready")))
+_change("null annotations", "content_part.added content_part.done", "SC812", _inside("part", "annotations", None))
+_change("a null summary", "output_item.added", "SC811", _inside("item", "summary", None, "reasoning"))
+_add("an empty id", "ID517", _every("id", lambda _: ""))
+_change("a long call_id", "output_item.done", "ID514", _inside("item", "call_id", lambda _: "c" * 80, "function_call"))
+_add("long call_ids", "ID518", _every("call_id", lambda id_: id_ + "c" * 64))
+_add("a character replaced", "AG612", _in_text("\ufffd"))
+_add("half a character", "AG613", _in_text("\ud83d"))
+_add("an error without a type", "SC814", _untyped_error)
+_add("another response with numbers of its own", "TR917", _another_response)
+_add("the chunks of another API", "SC815", lambda events, rnd: [_CHUNK.copy() for _ in events])
+_add("a tool of another type", "RQ001", _declared(lambda call: [{"type": "custom", "name": call["name"]}]))
+_add("an unknown tool", "RQ002", _declared(lambda call: [{"type": "function", "name": "x" + call["name"]}]))
+_add("a call that was forbidden", "RQ003", _declared(lambda call: None, tool_choice="none"))
 
 
 def plant(events: list[Event], mutation: Mutation, rnd: random.Random, *, renumber: bool) -> list[Event] | None:

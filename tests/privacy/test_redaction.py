@@ -84,7 +84,7 @@ def test_what_is_wrong_stays_wrong(sample: list[Event], mutation: Mutation, rnd:
     stream = JudgedStream("a.sse", entries=[Entry(n, frame, n) for n, frame in enumerate(frames)])
     found = [(f.code, f.position, f.count, f.scope) for f in check(sample).findings if not f.code.startswith("TR9")]
     left = [(f.code, f.position, f.count, f.scope) for f in redacted(stream, content).findings]
-    assert left == found
+    assert [one for one in left if not one[0].startswith("TR9")] == found
 
 
 def one_text(deltas: list[str], done: str, part: str) -> bytes:

@@ -1,14 +1,18 @@
 """One cause is one finding: what servers, gateways and proxies were reported for, and what must not be added to it."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import RECORDINGS, body, events_of
+from tests.exchanges import run
 
 from responses_tap import Checker, check
 from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.rules import by_weight
 from responses_tap.protocol.sse import decode
 
 type Event = dict[str, Any]
@@ -123,3 +127,71 @@ def test_an_output_of_another_number_is_no_part_that_was_not_opened() -> None:
     for n, event in enumerate(deltas):
         event["command_index"] = n + 3
     assert "NS202" not in dict(told(events))
+
+
+@pytest.mark.parametrize("field", ["sequence_number", "output_index", "content_index", "created_at", "output_tokens"])
+@pytest.mark.parametrize("times", [1, -1])
+def test_an_integer_that_is_too_long_is_one_finding(field: str, times: int) -> None:
+    stream = re.sub(
+        rb'("%s": ?)\d+' % field.encode(), rb"\g<1>-" + b"9" * 6000, body(*sample("text")), count=max(times, 0)
+    )
+    ((code, _),) = told(stream)
+    assert code == "TR903"
+    (finding,) = check(stream).findings
+    assert "an integer has 6001 digits" in finding.message
+    assert check(stream).responses[0].state == "completed"
+
+
+@pytest.mark.parametrize(
+    ("after", "severity"), [([], Severity.WARNING), ([{"type": "response.output_text.delta"}], Severity.NOTE)]
+)
+def test_an_error_that_ends_a_stream_is_told_first_and_in_its_own_words(after: list[Event], severity: Severity) -> None:
+    events = sample("text")[:6]
+    del events[0]["response"]["error"]
+    error = {"type": "error", "error": {"message": "failed to persist"}, "sequence_number": 6}
+    rest = [events[4] | {"sequence_number": 7} for _ in after]
+    findings = check([*events, error, *rest]).findings
+    assert [(finding.code, finding.severity) for finding in findings] == [
+        ("SC810", Severity.WARNING),
+        ("LC104", severity),
+    ]
+    assert findings[1].text.endswith('at 6 is not followed by response.failed: "failed to persist"')
+    first = by_weight(findings)[0]
+    assert first.code == ("SC810" if after else "LC104")
+
+
+def test_what_stands_for_a_stream_is_what_ended_it_then_its_structure_then_its_form() -> None:
+    lacking = sample("text")
+    del lacking[0]["response"]["id"]
+    lacking = [event for event in lacking if event["type"] != "response.output_text.done"]
+    for number, event in enumerate(lacking):
+        event["sequence_number"] = number
+    found = by_weight(check(lacking).findings)
+    assert [finding.code for finding in found][:2] == ["MD301", "SC810"]
+    cut = by_weight(check(lacking[:-1]).findings)
+    assert cut[0].code == "LC103"
+    assert cut == sorted(cut, key=lambda finding: finding.severity is Severity.NOTE)
+
+
+def test_a_field_that_is_wrong_or_missing_everywhere_is_one_finding() -> None:
+    events = sample("text")
+    for event in events:
+        event.pop("logprobs", None)
+        if "response" in event:
+            event["response"]["created_at"] += 0.5
+    assert told(events) == [("SC804", 3), ("SC802", 6)]
+
+
+def test_lists_and_reports_show_what_ended_the_stream(tmp_path: Path) -> None:
+    events = sample("text")[:6]
+    del events[0]["response"]["error"]
+    file, db = tmp_path / "cut.sse", tmp_path / "r.db"
+    file.write_bytes(body(*events, {"type": "error", "message": "out of memory", "sequence_number": 6}))
+    assert run("import", file, "--db", db).exit_code == 0
+    assert "2 warnings, first LC104" in run("list", db).stdout
+    for path in (file, db):
+        assert "LC104" in run("export", path, "--format", "md").stdout.partition("\n")[0]
+        html = run("export", path, "--format", "html").stdout
+        assert 0 < html.index("LC104 error-without-failed") < html.index("SC810 response-field-missing")
+        junit = run("check", path, "--format", "junit", "--fail-on", "warning").stdout
+        assert "LC104" in junit.partition("<failure")[2].partition(">")[0]

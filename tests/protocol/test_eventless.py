@@ -2,20 +2,17 @@
 
 import http.client
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from tests.conftest import CLEAN, RECORDINGS, events_of
+from tests.exchanges import har, play, run
 from tests.feeding import FeedLoop
 from tests.upstream import Upstream, head, rows
 
 from responses_tap import check, open_recording
-from responses_tap.recorder.messages import EndedBy, EndingMessage, RequestMessage, ResponseMessage
-from responses_tap_viewer.cli import main
 
 JSON, SSE = "application/json", "text/event-stream"
 RESPONSE = events_of(CLEAN[0])[-1]["response"]
@@ -93,10 +90,6 @@ def test_the_fixture_fails_on_what_is_no_stream(
     assert words in " ".join(str(failure.value).split())
 
 
-def run(*arguments: object, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [*map(str, arguments)], input=stdin, catch_exceptions=False)
-
-
 @pytest.mark.parametrize("data", [b": ping\n\n", b"data: [DONE]\n\n", b'data: {"type":"respon', b"event: x\r\n\r\n"])
 def test_an_event_stream_without_events_is_a_finding_and_exit_1(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "stream.sse"
@@ -128,33 +121,6 @@ def test_another_kind_of_file_is_unusable_input(tmp_path: Path, data: bytes) -> 
     done = run("check", file)
     assert done.exit_code == 2
     assert len(done.stderr.splitlines()) == 1
-
-
-def har(*entries: tuple[str, int, str, bytes, dict[str, Any] | None]) -> dict[str, Any]:
-    """A HAR of these: (path, status, content type, body, request)."""
-    return {
-        "log": {
-            "version": "1.2",
-            "entries": [
-                {
-                    "startedDateTime": "2026-11-02T10:00:00Z",
-                    "time": 5,
-                    "request": {
-                        "method": "POST",
-                        "url": f"https://h{path}",
-                        "headers": [],
-                        "postData": {"text": "" if asked is None else json.dumps(asked)},
-                    },
-                    "response": {
-                        "status": status,
-                        "headers": [{"name": "Content-Type", "value": kind}],
-                        "content": {"text": content.decode(), "mimeType": kind},
-                    },
-                }
-                for path, status, kind, content, asked in entries
-            ],
-        }
-    }
 
 
 STREAMED = {"model": "m", "stream": True}
@@ -232,27 +198,6 @@ def feeder(db: Path) -> Iterator[FeedLoop]:
     feeder = FeedLoop(db, lambda notice: None)
     yield feeder
     feeder.close()
-
-
-def play(
-    feeder: FeedLoop, status: int | None, kind: str, data: bytes, asked: Any, ended_by: EndedBy = "server"
-) -> None:
-    request = RequestMessage(
-        "POST",
-        "http://h/v1/responses",
-        "h",
-        "HTTP/1.1",
-        [],
-        "2026-11-23T08:00:00.000000Z",
-        True,
-        json.dumps(asked).encode(),
-    )
-    tap = feeder.open(request, time.monotonic_ns())
-    if status is not None:
-        tap.response(ResponseMessage(status, [("Content-Type", kind)]))
-    if data:
-        tap.chunk(data)
-    tap.end(EndingMessage(ended_by, "it ended", complete=ended_by == "server"))
 
 
 def test_the_recorder_judges_them_as_recheck_does(feeder: FeedLoop, db: Path) -> None:

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, events_of
 
+from responses_tap import check
+from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.sse import Frame, RecordedMessage, message_frame
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn, judge_again
 
@@ -123,7 +125,9 @@ def test_a_request_without_a_lane_may_run_beside_lanes() -> None:
 def test_an_error_needs_status_and_code() -> None:
     bad = b'{"type":"error","error":{"message":"gone"}}'
     good = b'{"type":"error","status":400,"error":{"code":"previous_response_not_found","message":"gone"}}'
-    assert codes([bad]) == ["WS003"]
+    ((found,),) = (turn.findings for turn in turns([bad]))
+    assert (found.code, found.severity) == ("WS003", Severity.NOTE)
+    assert found.text == 'the WebSocket error at 0 lacks status, error.code: "gone"'
     assert codes([good]) == []
 
 
@@ -226,3 +230,51 @@ def test_a_recorded_socket_is_judged_as_it_was_live() -> None:
     assert [t.finish() for t in again.values()] != []
     assert [[f.facts() for f in t.findings] for t in again.values()] == [[f.facts() for f in t.findings] for t in live]
     assert [f.code for t in live for f in t.findings] == ["WS001", "LC106"]
+
+
+SET_UP = ("output_item.added", "content_part.added", "output_text.done", "content_part.done", "output_item.done")
+
+
+@pytest.mark.parametrize("left_out", [(name,) for name in SET_UP] + [SET_UP])
+def test_a_socket_need_not_send_every_event_that_an_event_stream_has(left_out: tuple[str, ...]) -> None:
+    """openai-python 3.57, lib/responses_websocket/_session.py: the deltas and the terminal event are enough."""
+    events = [event for event in map(json.loads, turn("a")) if event["type"].removeprefix("response.") not in left_out]
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    (found,) = turns([json.dumps(event).encode() for event in events])
+    assert found.findings
+    assert {finding.severity for finding in found.findings} == {Severity.NOTE}
+    assert any(finding.severity is Severity.ERROR for finding in check(events).findings)
+
+
+@pytest.mark.parametrize(("lack", "severity"), [("output", Severity.NOTE), ("id", Severity.ERROR)])
+def test_a_socket_may_leave_the_output_out(lack: str, severity: Severity) -> None:
+    events = list(map(json.loads, turn("a")))
+    del events[-1]["response"][lack]
+    (found,) = turns([json.dumps(event).encode() for event in events])
+    by_code = {finding.code: finding.severity for finding in found.findings}
+    assert by_code["SC810"] is severity
+    assert by_code.get("AG606", Severity.NOTE) is Severity.NOTE
+
+
+def test_what_is_said_of_injected_input_is_no_part_of_a_response() -> None:
+    created = b'{"type":"response.inject.created","response_id":"a","sequence_number":5}'
+    failed = (
+        b'{"type":"response.inject.failed","response_id":"a","sequence_number":14,"input":[],'
+        b'"error":{"code":"response_already_completed","message":"too late"}}'
+    )
+    events = list(map(json.loads, turn("a")))
+    for event in events[5:]:
+        event["sequence_number"] += 1
+    messages = [json.dumps(event).encode() for event in events]
+    assert codes([*messages[:5], created, *messages[5:], failed]) == []
+    lanes = [json.dumps(event | {"stream_id": "1"}).encode() for event in events]
+    other = turn("b", stream_id="2")
+    assert codes([*other[:3], *lanes[:5], created, *lanes[5:], failed, *other[3:]]) == []
+
+
+def test_an_error_in_a_response_is_told_in_its_own_words() -> None:
+    error = b'{"type":"error","status":500,"error":{"code":"server_error","message":"the GPU is gone"}}'
+    (found,) = turns([*turn("a")[:5], error])
+    assert [(finding.code, finding.severity) for finding in found.findings] == [("LC104", Severity.NOTE)]
+    assert found.findings[0].text.endswith(': "the GPU is gone"')

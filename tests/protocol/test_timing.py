@@ -1,10 +1,14 @@
 """Rules that need more than bytes: arrival times, and the head of the HTTP answer."""
 
+from typing import Any
+
 import pytest
 from tests.conftest import RECORDINGS, body, events_of
 
 from responses_tap import Checker, Decoder
 from responses_tap.protocol.bodies import Head
+from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.request_facts import RequestFacts
 
 SECOND = 1_000_000_000
 
@@ -20,11 +24,15 @@ def long_stream() -> bytes:
 
 
 def found(data: bytes, times: list[int], head: Head | None = None) -> list[str]:
-    checker = Checker(head=head or Head())
+    return [finding.code for finding in judged(data, times, head=head or Head())]
+
+
+def judged(data: bytes, times: list[int], **known: Any) -> list[Finding]:
+    checker = Checker(**known)
     frames = Decoder().feed(data)
     for n, frame in enumerate(frames):
         checker.feed(frame, times[min(n, len(times) - 1)])
-    return [finding.code for finding in checker.finish()]
+    return checker.finish()
 
 
 def test_a_stream_that_comes_all_at_once_after_a_wait_is_buffered() -> None:
@@ -40,9 +48,42 @@ def test_a_short_answer_at_once_is_no_buffering() -> None:
     assert found((RECORDINGS / "clean/text.sse").read_bytes(), [9 * SECOND]) == []
 
 
-def test_a_silence_that_clients_give_up_on_is_told_once() -> None:
-    times = [0, 0, 0, 0, 0, 320 * SECOND, 700 * SECOND]
-    assert found((RECORDINGS / "clean/text.sse").read_bytes(), times) == ["TM002"]
+@pytest.mark.parametrize(
+    ("silence", "limits"),
+    [
+        (59, None),
+        (60, "AWS ALB (60 s)"),
+        (110, "AWS ALB (60 s), Cloudflare (100 s)"),
+        (240, "AWS ALB (60 s), Cloudflare (100 s), Envoy (240 s)"),
+        (320, "AWS ALB (60 s), Cloudflare (100 s), Envoy (240 s), Codex (300 s)"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_silence_is_told_once_with_the_limits_that_it_exceeds(before: int, silence: int, limits: str | None) -> None:
+    """Also the silence between the request and the first byte."""
+    times = [*[0] * before, *[silence * SECOND] * 5, *[2 * silence * SECOND] * 5]
+    told = judged((RECORDINGS / "clean/text.sse").read_bytes(), times)
+    assert [(finding.code, finding.position, finding.count) for finding in told] == (
+        [("TM002", before, 2)] if limits else []
+    )
+    assert [finding.text for finding in told] == (
+        [f"{silence} s without an event before {before}: {limits} would have cut the stream"] if limits else []
+    )
+
+
+@pytest.mark.parametrize(("pings", "limits"), [(5, []), (20, ["Codex (300 s)"])])
+def test_comments_keep_proxies_waiting_but_not_codex(pings: int, limits: list[str]) -> None:
+    frames = (RECORDINGS / "clean/text.sse").read_bytes().split(b"\n\n")
+    for place in (0, 4):
+        stream = b"\n\n".join([*frames[:place], *[b": ping"] * pings, *frames[place:]])
+        times = [*[0] * place, *(n * 20 * SECOND for n in range(1, pings + 1)), pings * 20 * SECOND]
+        told = [finding.text.partition(": ")[2] for finding in judged(stream, times)]
+        assert told == [f"{limit} would have cut the stream" for limit in limits]
+
+
+def test_a_request_that_only_prepares_may_take_its_time() -> None:
+    stream = (RECORDINGS / "clean/text.sse").read_bytes()
+    assert judged(stream, [400 * SECOND], request=RequestFacts(is_warmup=True)) == []
 
 
 @pytest.mark.parametrize(

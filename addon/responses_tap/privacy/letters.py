@@ -20,6 +20,8 @@ _PLAIN = re.compile('[\x00-\x1f"\\\\/]')
 """What stays: quotes and line ends, which JSON writes longer than others."""
 _ESCAPED_BYTE, _BYTES = 0xDC00, range(0x80, 0x100)
 """A lone surrogate behind 0xDC00 by so much stands for a byte that is no UTF-8 (PEP 383)."""
+_LOST = "\ufffd"
+"""Stays, too: where a character was lost says nothing of it, and is a finding (AG612)."""
 _HIGH, _LOW = 0xD800, 0xDC00
 
 
@@ -51,7 +53,7 @@ class Letters:
         return self.digits(text) if kind is Kind.WORD else self.of(text)
 
     def _letter(self, character: str, digest: "hashlib.blake2b") -> str:
-        if _PLAIN.match(character):
+        if _PLAIN.match(character) or character == _LOST:
             return character
         if "\ud800" <= character <= "\udfff":
             return _surrogate(ord(character))

@@ -71,11 +71,11 @@ def redacted(stream: JudgedStream, content: Content) -> JudgedStream:
     if content is Content.WHOLE:
         return stream
     stream = over_sse(stream)
-    asked = None if stream.row is None else stream.row.request_body
+    bodies = (None, None) if stream.row is None else (stream.row.request_body, stream.row.response_body)
     before = _checked(stream, stream.row, stream.row, [entry.frame for entry in stream.entries])
     for count, by in product(_LETTERS, Known):
         letters = Letters(count)
-        left = _Text(letters) if content is Content.NO_TEXT else Structure(stream.entries, letters, asked)
+        left = _Text(letters) if content is Content.NO_TEXT else Structure(stream.entries, letters, *bodies)
         bare = None if stream.row is None else _without_bodies(stream.row, left)
         row = None if bare is None else left.row(bare)
         after = _checked(stream, row, bare, rewrite(stream.entries, left.replace, by))

@@ -74,8 +74,10 @@ class Numbered:
 class Structure:
     """What stays of the texts of one stream and of its row."""
 
-    def __init__(self, entries: Iterable[Entry], letters: Letters, request: str | None = None) -> None:
-        """`request` is the body that the stream answers."""
+    def __init__(
+        self, entries: Iterable[Entry], letters: Letters, request: str | None = None, response: bytes | None = None
+    ) -> None:
+        """`request` is the body that the stream answers, `response` the one that isn't a stream."""
         self._letters = letters
         self._limit = facts_of("", request).max_output_tokens
         self._ids, self._types = Numbered(letters), Numbered(letters)
@@ -83,6 +85,7 @@ class Structure:
         self._wrong_totals: set[int] = set()
         self._reached: set[int] = set()
         self._exceeded: set[int] = set()
+        self._learn(parse(response or b"null").data)
         for entry in entries:
             if entry.frame.data and b'"usage"' in entry.frame.data:
                 self._learn(parse(entry.frame.data).object("response"))

@@ -2,11 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
-from functools import reduce
-from operator import getitem
 from typing import Any, NamedTuple, cast
 
+from responses_tap.protocol.events import error_words
 from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.sse import DONE_MARKER
 
@@ -14,8 +12,6 @@ _SHOWN = 80
 """Characters of a body that a message quotes."""
 _MESSAGE = 300
 """And of a server's own error message."""
-_MESSAGE_PATHS = (("error", "message"), ("error",), ("message",), ("detail",), ("detail", 0, "msg"))
-"""Where an error in JSON has its words: at OpenAI, at gateways, in FastAPI, whose `detail` may be a list."""
 _TITLE = re.compile(r"<title[^>]*>([^<]+)</title", re.IGNORECASE)
 _HTML = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _FIELDS = ("event:", "data:", "id:", "retry:", ":")
@@ -100,18 +96,8 @@ def _coding(body: bytes) -> str | None:
 def _error(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
     """What follows the status in a message: the error's own words, else how the body begins."""
     title = _TITLE.search(text)
-    words = next(_messages(document), None) or (title[1] if title else text)
+    words = error_words(document) or (title[1] if title else text)
     return f": {_short(words, _MESSAGE)}" if words else " with an empty body"
-
-
-def _messages(document: Any) -> Iterator[str]:  # noqa: ANN401 (JSON)
-    for path in _MESSAGE_PATHS:
-        try:
-            found = reduce(getitem, path, document)
-        except (LookupError, TypeError):
-            continue
-        if isinstance(found, str) and found.strip():
-            yield found
 
 
 def _what(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)

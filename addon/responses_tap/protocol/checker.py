@@ -65,6 +65,8 @@ class Checker:
         self._other_api: Finding | None = None
         """Says that these are events of another API; as long as none is this one's, that is all there is to say."""
         self._has_ours = False
+        self._heard_ns = 0
+        """When the last frame came that is no event."""
         self._is_interrupted = False
         """Whether a response began while another one ran."""
 
@@ -108,6 +110,7 @@ class Checker:
         `at_ns` is its arrival in nanoseconds since the request, where that is known.
         """
         if not frame.data or frame.is_done_marker:
+            self._hear(at_ns)
             self._feed_no_event(frame)
             return None
         event = parse(frame.data)
@@ -151,6 +154,11 @@ class Checker:
         """Check a whole body that isn't an event stream, such as a response in JSON."""
         self.feed(Frame(body, None, None))
 
+    def _hear(self, at_ns: int | None) -> None:
+        self._heard_ns = at_ns or 0
+        if self._judges:
+            self._judges[-1].heard(self._heard_ns)
+
     def _feed_no_event(self, frame: Frame) -> None:
         response = self._judges[-1].response if self._judges else None
         if response is None and len(self._begin) < _MOST_KEPT:
@@ -173,6 +181,7 @@ class Checker:
                 self._count_responses()
                 self._judges[-1].finish(cut=is_cut)
                 self._explain_losses()
+                self._explain_gaps()
                 if not is_cut:
                     self._frames.finish(self._judges[-1].response)
             else:
@@ -210,11 +219,20 @@ class Checker:
             found.add_note(f"hence, perhaps, {nearest.code}: {nearest.text}")
             ledger.withdraw(nearest)
 
+    def _explain_gaps(self) -> None:
+        """What an event with a value left out seems to lack is that value."""
+        garbled = self._frames.garbled
+        for judge in self._judges if garbled else ():
+            for finding in list(judge.ledger.findings):
+                if (finding.response, finding.position) in garbled:
+                    judge.ledger.withdraw(finding)
+
     def _next(self) -> Judge:
         resumed = self._resumed and not self._judges
         required = self.profile.response_fields
         response = Response(len(self._judges), resumed=resumed, request=self._request, required=required)
         judge = Judge(response, self.profile)
+        judge.heard(self._heard_ns)
         self._judges.append(judge)
         return judge
 

@@ -1,5 +1,6 @@
 """A response that came whole, in JSON: the rules about its object, without those about how one is streamed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -23,15 +24,24 @@ def judge_response(document: dict[str, Any], profile: Profile, request: RequestF
     if document.get("object") != "response":
         return []  # a compaction, a count of tokens
     response = Response(request=request, required=profile.response_fields, snapshot=document)
+    created_at = document.get("created_at")
+    response.created_at = created_at if isinstance(created_at, int | float) else None
     judge = Judge(response, replace(profile, asked=_ASKED))
     for event in _events(document):
         event.position = response.events
         response.events += 1
         judge.apply(event, None, uncounted=True)
     for finding in judge.ledger.findings:
-        finding.position = None
+        # It has no events: where something is, and how often, is what the document shows.
+        finding.position, finding.count = None, 1
         finding.evidence.clear()
+        finding.fields = tuple(_path(field, finding.scope.get("output_index", 0)) for field in finding.fields)
     return judge.ledger.findings
+
+
+def _path(field: str, index: int) -> str:
+    """A field of an event as one of the document."""
+    return re.sub(r"^item\b", f"output[{index}]", field.removeprefix("response."))
 
 
 def _events(document: dict[str, Any]) -> Iterator[Event]:

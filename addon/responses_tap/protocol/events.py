@@ -7,7 +7,8 @@ coerced. What does not fit its row of the table is listed in `problems`. Both st
 
 import json
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial, reduce
+from operator import getitem
 from typing import Any, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
@@ -18,8 +19,21 @@ _TERMINAL_ALIAS = "response.done"
 """What the Realtime API, and servers that were made after it, call every terminal event; the status says which."""
 _LARGEST = 2**63
 """Numbers from here on are not taken as an index; SQLite could not store them either."""
+_QUOTED = 300
+"""Characters of a server's own words in a message."""
+_MOST_DIGITS = 4300
+"""Digits of an integer: Python converts no longer ones by default, and neither does pydantic-core's parser."""
 _DEEPEST = 200
 """Levels of nesting, about as many as pydantic-core's parser allows: comparing and printing deeper ones may fail."""
+
+_WORDS_AT: tuple[tuple[Any, ...], ...] = (
+    ("error", "message"),
+    ("error",),
+    ("message",),
+    ("detail",),
+    ("detail", 0, "msg"),
+)
+"""Where an error in JSON has its words: at OpenAI, at gateways, in FastAPI, whose `detail` may be a list."""
 
 _INDEX = core_schema.int_schema(strict=True, ge=0)
 _TEXT = core_schema.str_schema(strict=True)
@@ -48,7 +62,8 @@ class Fault(NamedTuple):
     """Why a frame's data isn't an event."""
 
     kind: str
-    """`not-json`, `not-object` (or an object without a type) or `not-utf8`."""
+    """`not-json`, `not-object` (or an object without a type), `not-utf8`, or `too-long` for a number. Of the last two,
+    the event is there all the same, without what could not be read."""
     detail: str
 
 
@@ -162,16 +177,27 @@ def _read_leniently(data: bytes) -> Event:
     except UnicodeDecodeError as error:
         fault = Fault("not-utf8", f"byte 0x{data[error.start]:02x} at offset {error.start}")
         text = data.decode(errors="replace")
+    long: list[str] = []
     try:
-        parsed = json.loads(text, parse_constant=_refuse_constant)
+        parsed = json.loads(text, parse_constant=_refuse_constant, parse_int=partial(_int, long))
     except RecursionError:
         return Event({}, _TOO_DEEP)
     except ValueError as error:
         return Event({}, fault or Fault("not-json", str(error)))
+    if long and fault is None:
+        fault = Fault("too-long", f"an integer has {len(long[0])} digits, more than parsers take")
     return Event({}, _TOO_DEEP) if _is_too_deep(parsed) else _event(parsed, fault)
 
 
 _TOO_DEEP = Fault("not-json", "nested too deeply")
+
+
+def _int(long: list[str], digits: str) -> int | None:
+    """The integer; one that Python refuses to convert is noted as `long`, and its value left out."""
+    if len(digits) <= _MOST_DIGITS:
+        return int(digits)
+    long.append(digits)
+    return None
 
 
 def _is_too_deep(parsed: object) -> bool:
@@ -231,6 +257,23 @@ def json_object(text: str | bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def error_words(document: Any) -> str | None:  # noqa: ANN401 (JSON)
+    """What an error in JSON says, be it a body or an event; None where it says nothing."""
+    for path in _WORDS_AT:
+        try:
+            found = reduce(getitem, path, document)
+        except (LookupError, TypeError):
+            continue
+        if isinstance(found, str) and found.strip():
+            return found
+    return None
+
+
+def quoted(words: str | None) -> str:
+    """Somebody's words, to append to a message; empty where there are none."""
+    return f': "{" ".join(words[:_QUOTED].split())}"' if words else ""
 
 
 def is_json(text: str) -> bool:

@@ -84,7 +84,7 @@ class FieldChecks:
         created_at = event.object("response").get("created_at")
         if created_at is not None and type(created_at) is not int:
             have = Problem("response.created_at", absent=False, have=json_type(created_at), want="a whole number")
-            self._count("SC804", event, have)
+            self._count("SC804", event, have, family="response")
 
     def _unknown(self, event: Event) -> None:
         if name := today(event.type, string(event.object("response"), "status")):
@@ -117,13 +117,13 @@ class FieldChecks:
 
     def _logprobs(self, event: Event) -> None:
         if applies(self._response, LOGPROBS_SINCE):
-            self._count("SC802", event)
+            self._count("SC802", event, family="logprobs")
 
     def _count(self, code: str, event: Event, problem: Problem | None = None, family: str = "", **facts: Any) -> None:
         type_ = event.type or ""
         if problem is not None:
             facts |= problem._asdict() | {"fields": [problem.field]}
-        # A field that is wrong in one type of event is wrong in each of them.
+        # What one type of event, or a family of types, has wrong, it has wrong in each event.
         key = (code, family or type_, problem.field if problem else "")
         known = self._found.get(key)
         if known is None:

@@ -7,7 +7,7 @@ from responses_tap.protocol.findings import MOST_EVIDENCE, Finding, Reporter, Se
 from responses_tap.protocol.scopes import Response
 from responses_tap.protocol.sse import Frame
 
-_FAULTS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905"}
+_FAULTS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905", "too-long": "TR903"}
 
 
 class FrameChecks:
@@ -20,6 +20,8 @@ class FrameChecks:
         self._found: dict[str, Finding] = {}
         self.marked = False
         """Whether `[DONE]` has come."""
+        self.garbled: set[tuple[int, int | None]] = set()
+        """Events without a value that could not be read, by response and position: TR903 is all that they show."""
         self._marked_early = False
         self._tail = False
 
@@ -30,7 +32,9 @@ class FrameChecks:
             return  # SC814 tells it
         if event.fault is not None:
             found = self._count(_FAULTS[event.fault.kind], position, detail=event.fault.detail)
-            if event.fault.kind != "not-utf8":
+            if event.fault.kind == "too-long":
+                self.garbled.add((event.response, position))
+            elif event.fault.kind != "not-utf8":
                 self._lose(found, position)
         if frame.event is None:
             self._count("TR902", position)

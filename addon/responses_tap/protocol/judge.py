@@ -86,7 +86,7 @@ class Judge:
         self._tree = ScopeTree(response, self.ledger)
         self._fields = FieldChecks(response, self.ledger)
         self._sequence = Sequence(response, self.ledger)
-        self._arrivals = Arrivals(self.ledger)
+        self._arrivals = Arrivals(response, self.ledger)
         self._characters = Characters(self.ledger)
         self._rules: dict[type[Rule], Rule] = {}
         self.scope: Scope | None = None
@@ -135,6 +135,10 @@ class Judge:
             if rule not in self._rules:
                 self._rules[rule] = rule(self.response, self.ledger)
             self._rules[rule].check(event, scope)
+
+    def heard(self, at_ns: int) -> None:
+        """Note that something came which is no event, such as a comment."""
+        self._arrivals.heard(at_ns)
 
     def untyped_error(self, event: Event) -> None:
         """An error came without a type: whatever the stream lacks from here on is explained by it."""

@@ -4,7 +4,8 @@ Sources: openai-openapi 2.3.0 (`Response.required`, the item schemas, `OutputTex
 just added, no more is asked for than every item of its type had in 642 recorded OpenAI streams.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 RESPONSE_FIELDS = (
     "id", "object", "created_at", "status", "error", "incomplete_details", "instructions", "metadata", "model",
@@ -45,6 +46,19 @@ ITEM_FIELDS = {
     "apply_patch_call": _same("id", "operation", "status"),
     "computer_call": _same("id", "status"),
 }
+
+_NULLABLE = frozenset((("code_interpreter_call", "code"), ("image_generation_call", "result")))
+"""The required fields of items that may be null."""
+
+
+def lacking(item: dict[str, Any], type_: str, fields: Iterable[str]) -> list[str]:
+    """Which of these fields an item or a part of this type lacks; null is no value where one is required."""
+    return [field for field in fields if item.get(field) is None and not _may_be_null(item, type_, field)]
+
+
+def _may_be_null(item: dict[str, Any], type_: str, field: str) -> bool:
+    return field in item and (type_, field) in _NULLABLE
+
 
 PART_FIELDS = {
     "output_text": ("text", "annotations"),

@@ -7,6 +7,13 @@ from responses_tap.protocol.events import json_object
 from responses_tap.urls import is_resumption, split
 
 
+class Tool(NamedTuple):
+    """A tool as it is declared; None where the declaration lacks it."""
+
+    type: str | None
+    name: str | None
+
+
 class RequestFacts(NamedTuple):
     """What is known of a request; None where it is not known, or where the request doesn't say it."""
 
@@ -19,6 +26,7 @@ class RequestFacts(NamedTuple):
     max_output_tokens: int | None = None
     max_tool_calls: int | None = None
     previous_response_id: str | None = None
+    tools: tuple[Tool, ...] = ()
 
 
 NOTHING_KNOWN = RequestFacts()
@@ -42,7 +50,20 @@ def facts_of(url: str, body: str | None) -> RequestFacts:
         _count(document, "max_output_tokens"),
         _count(document, "max_tool_calls"),
         previous if isinstance(previous := document.get("previous_response_id"), str) and previous else None,
+        tools_of(document),
     )
+
+
+def tools_of(holder: dict[str, Any]) -> tuple[Tool, ...]:
+    """The tools that a request or a response declares."""
+    tools = holder.get("tools")
+    declared = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return tuple(Tool(_text(tool, "type"), _text(tool, "name")) for tool in declared)
+
+
+def _text(tool: dict[str, Any], name: str) -> str | None:
+    value = tool.get(name)
+    return value if isinstance(value, str) else None
 
 
 def _count(document: dict[str, Any], name: str) -> int | None:

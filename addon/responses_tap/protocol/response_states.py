@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from responses_tap.protocol.events import Event, string
+from responses_tap.protocol.events import Event, error_words, quoted, string
 from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import RESPONSE, STATUS, Role, Row
 from responses_tap.protocol.scopes import Response
@@ -31,7 +31,7 @@ class ResponseStates:
             return False
         if row.role is Role.ERROR:
             self._response.error = event.position
-            self._error_words = string(event.data, "message") or string(event.object("error"), "message") or ""
+            self._error_words = quoted(error_words(event.data))
         if self._response.terminal is not None:
             self._after_terminal(event, row)
             return False
@@ -68,9 +68,10 @@ class ResponseStates:
         if response.error is not None:
             if response.events == 1:
                 self._report.withdraw(self._missing_created)
-            severity = None if response.error == response.events - 1 else Severity.NOTE
-            words = f': "{self._error_words}"' if self._error_words else ""
-            self._report("LC104", response.error, severity=severity, words=words)
+            # Behind other events, it was not the error that ended it; on a WebSocket, Codex reads the error itself.
+            is_heard = response.over_websocket or response.error < response.events - 1
+            severity = Severity.NOTE if is_heard else None
+            self._report("LC104", response.error, severity=severity, words=self._error_words)
         else:
             self._report("LC103", None, missing="response.completed", events=response.events)
 

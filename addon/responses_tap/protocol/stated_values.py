@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from responses_tap.protocol.events import string
+from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
+from responses_tap.protocol.objects import ITEM_FIELDS
 from responses_tap.protocol.scopes import Response, Scope
 
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -112,6 +113,13 @@ def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[i
     ]
 
 
+def final_items(response: Response, event: Event) -> Iterator[tuple[str, dict[str, Any], Scope]]:
+    """The items of a terminal event that were streamed: (its path in the event, the item, its scope)."""
+    for index, item, streamed in matched_output(response, event.object("response")):
+        if streamed is not None:
+            yield f"response.output[{index}]", item, streamed
+
+
 class _Free:
     """The streamed items that no item of a terminal event has claimed yet, by what they can be found by."""
 
@@ -146,11 +154,14 @@ fingerprint: OpenAI encrypts them again for each event."""
 def differing_field(item: Scope, entry: dict[str, Any]) -> str | None:
     """The first field in which a terminal event's item differs from its done event, None where they agree."""
     final = item.final or {}
+    required = ITEM_FIELDS[item.type].done if item.type in ITEM_FIELDS else ()
     for field in _FIELDS:
         before, after = final.get(field), entry.get(field)
         if before == after:
             continue
         if before is None or after is None:
+            if field in required and field in entry and after is None:
+                continue  # SC811 tells it
             return field
         if field in ("content", "summary"):
             if _same_texts(item, PART if field == "content" else SUMMARY, before, after):

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from responses_tap.protocol.events import Event, parse, string, today
+from responses_tap.protocol.events import Event, error_words, parse, quoted, string, today
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
@@ -37,8 +37,6 @@ class Turn:
         self.profile = profile
         self.lane = lane
         """The `stream_id` of its events, None where they have none."""
-        self.previous: str | None = None
-        """The `previous_response_id` of the event that asked for it."""
         self.steered: bytes | None = None
         """The client's `response.steer` that this response follows by itself; None where it was asked for."""
         self.has_begun = False
@@ -78,8 +76,7 @@ class Turn:
 
     def knows(self, event: Event) -> bool:
         """Whether an event names this response or an item of it."""
-        steered = event.object("steer").get("previous_response_id")
-        names_it = self.response.id is not None and self.response.id in (_response_id(event), steered)
+        names_it = self.response.id is not None and self.response.id in (_response_id(event), _addressed(event))
         item = event.item_id or event.object("item").get("id")
         return names_it or (isinstance(item, str) and item in self.response.by_id)
 
@@ -102,8 +99,9 @@ class Turn:
             self._report_once("WS004", event.position, type=event.type)
         if event.type == "error":
             self._error(event)
-        # A note or a vendor's event says nothing about a response that has not begun, or has ended.
-        if self.is_running or not is_note:
+        # A note or a vendor's event says nothing about a response that has not begun, or has ended, or is another one.
+        is_mine = self.is_running and _addressed(event) in (None, self.response.id)
+        if is_mine or not is_note:
             self._apply(event, at_ns)
         return event
 
@@ -138,7 +136,8 @@ class Turn:
         missing = [] if "status" in event.data else ["status"]
         missing += [] if event.object("error").get("code") else ["error.code"]
         if missing:
-            self._report_once("WS003", event.position, fields=missing, lacking=", ".join(missing))
+            words = quoted(error_words(event.data))
+            self._report_once("WS003", event.position, fields=missing, lacking=", ".join(missing), words=words)
         if self.is_waiting:
             self.refusal = event
 
@@ -183,7 +182,6 @@ class SocketChecker:
         if event.type in _REQUESTS:
             lane = self._lane(event.string("stream_id"))
             turn = self._new_turn(lane)
-            turn.previous = previous
             turn.response.request = facts_of("", message.decode(errors="replace"))
             lane.waiting.append(turn)
             return turn
@@ -222,7 +220,7 @@ class SocketChecker:
         if current is not None and current.is_running and current.response.id == _response_id(created):
             return current  # created twice: LC102
         previous = created.object("response").get("previous_response_id")
-        if lane.waiting and lane.waiting[0].previous == previous:
+        if lane.waiting and lane.waiting[0].response.request.previous_response_id == previous:
             return self._next(lane)
         steer = self._steers.pop(previous, None) if isinstance(previous, str) else None
         if steer is None:
@@ -347,6 +345,11 @@ def judge_again(checker: SocketChecker, messages: Iterable[RecordedMessage]) -> 
             # To which stream a message went is a fact, whatever is thought of it today.
             turns.setdefault(stream, checker.turn(frame)).feed(frame, at_ns)
     return turns
+
+
+def _addressed(event: Event) -> str | None:
+    """The response that an answer to the client's steering or injecting is about."""
+    return event.string("response_id") or string(event.object("steer"), "previous_response_id")
 
 
 def _response_id(event: Event) -> str | None:

@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import xml
-from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import by_weight
 from responses_tap_viewer.checking.paths import Checked
 
 
@@ -36,17 +37,15 @@ def _name(checked: Checked) -> str:
 
 def _failures(case: ET.Element, checked: Checked, fail_on: Severity | None) -> int:
     """Add the findings to a case; 1 if it fails by them."""
-    lines = []
-    serious = []
-    for finding in checked.findings:
-        text = xml(f"line {checked.line(finding)}: {finding.code} {finding.name}: {finding.message}")
-        if finding not in checked.tolerated and fail_on is not None and finding.severity.rank <= fail_on.rank:
-            serious.append(text)
-        else:
-            lines.append(text)
+    serious = [f for f in checked.counted if fail_on is not None and f.severity.rank <= fail_on.rank]
     if serious:
-        failure = ET.SubElement(case, "failure", message=serious[0], type=str(checked.counted[0].severity))
-        failure.text = "\n".join(serious)
-    if lines:
+        first = by_weight(serious)[0]
+        failure = ET.SubElement(case, "failure", message=_line(checked, first), type=str(first.severity))
+        failure.text = "\n".join(_line(checked, finding) for finding in serious)
+    if lines := [_line(checked, finding) for finding in checked.findings if finding not in serious]:
         ET.SubElement(case, "system-out").text = "\n".join(lines)
     return int(bool(serious))
+
+
+def _line(checked: Checked, finding: Finding) -> str:
+    return xml(f"line {checked.line(finding)}: {finding.code} {finding.name}: {finding.message}")

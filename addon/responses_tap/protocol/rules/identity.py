@@ -1,5 +1,7 @@
 """ID5xx: ids, indices and numbers stay what they are."""
 
+from itertools import takewhile
+
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import CALL_ITEMS, LIFECYCLE
@@ -327,8 +329,8 @@ class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
         call_id = string(event.object("item"), "call_id")
         if scope is None or not call_id or scope.type not in CALL_ITEMS or scope.opened != event.position:
             return
-        for item in self._response.every_item:
-            if item is not scope and item.type in CALL_ITEMS and item.added.get("call_id") == call_id:
+        for item in takewhile(lambda item: item is not scope, self._response.every_item):
+            if item.type in CALL_ITEMS and item.added.get("call_id") == call_id:
                 if item.id != scope.id:  # the same item twice is ID509's
                     self.found(event.position, scope.place, other=item.label, call_id=call_id)
                 return

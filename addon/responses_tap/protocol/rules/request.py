@@ -6,8 +6,9 @@ from typing import Any
 from responses_tap.protocol.events import Event, is_json, string
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import TERMINALS
+from responses_tap.protocol.request_facts import Tool, tools_of
 from responses_tap.protocol.rules.rule import Rule
-from responses_tap.protocol.scopes import Scope
+from responses_tap.protocol.scopes import Response, Scope
 
 _CALLS = {"function_call": "function", "custom_tool_call": "custom"}
 """Items that call a tool of the client's, and how such a tool is declared."""
@@ -17,9 +18,9 @@ _MARKUP = re.compile(r"<tool_call>|<function=|\[TOOL_CALLS\]|<\|tool|<\|python_t
 _JSON_FORMATS = frozenset(("json_schema", "json_object"))
 
 
-def _tools(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
-    tools = snapshot.get("tools")
-    return [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+def _tools(response: Response) -> tuple[Tool, ...]:
+    """The tools that the response repeats, else those of the request."""
+    return tools_of(response.snapshot) or response.request.tools
 
 
 def _is_call(item: Scope) -> bool:
@@ -36,7 +37,7 @@ class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
     Fix: call a `function` tool by a function_call item, a `custom` tool by a custom_tool_call item.
     """
 
-    message = "{name} is declared as a {want} tool and called by a {have} at {position}"
+    message = "{name} is declared as a {want} tool and called by a {have}"
     fields = ("item.type",)
     on = ("response.output_item.added",)
 
@@ -44,9 +45,9 @@ class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
         """A call: is it of the type that its tool was declared with?"""
         item = event.object("item")
         want, name = _CALLS.get(string(item, "type") or ""), string(item, "name")
-        declared = {string(tool, "type") for tool in _tools(self._response.snapshot) if tool.get("name") == name}
+        declared = {tool.type for tool in _tools(self._response) if tool.name == name}
         if want is not None and name and len(declared & _NAMED) == 1 and want not in declared:
-            self.found_once(event.position, name=name, want=declared.pop(), have=item["type"])
+            self.found_once(event.position, name=name, want=next(iter(declared & _NAMED)), have=item["type"])
 
 
 class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
@@ -61,18 +62,17 @@ class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
     Fix: call only tools of the request, by the names it has for them.
     """
 
-    message = "the call at {position} names the tool {name}, which is not among the {n} declared"
+    message = "a call names the tool {name}, which is not among the {n} declared"
     fields = ("item.name",)
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A call: is its tool one of the request's?"""
-        item, tools = event.object("item"), _tools(self._response.snapshot)
+        item, tools = event.object("item"), _tools(self._response)
         name = string(item, "name")
         if string(item, "type") not in _CALLS or not name or not tools or item.get("namespace"):
             return
-        names = {string(tool, "name") for tool in tools}
-        if all(string(tool, "type") in _NAMED for tool in tools) and name not in names:
+        if all(tool.type in _NAMED for tool in tools) and name not in {tool.name for tool in tools}:
             self.found_once(event.position, name=name, n=len(tools))
 
 
@@ -120,7 +120,7 @@ class ToolCallAsText(Rule, code="RQ004", severity=Severity.NOTE):
     def check(self, event: Event, scope: Scope | None) -> None:
         """A finished text: is there a call in it?"""
         found = _MARKUP.search(event.string("text") or "")
-        if found and _tools(self._response.snapshot):
+        if found and _tools(self._response):
             self.found_once(event.position, markup=found[0])
 
 
@@ -141,6 +141,8 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A completed response: is its text what was asked for?"""
+        if string(event.object("response"), "status") == "incomplete":
+            return  # ST701 tells it
         text = event.object("response").get("text")
         format_ = text.get("format") if isinstance(text, dict) else None
         kind = format_.get("type") if isinstance(format_, dict) else None

@@ -5,11 +5,11 @@ from typing import Any
 from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.fields import LOGPROBS_SINCE, applies
 from responses_tap.protocol.findings import Reporter, Severity
-from responses_tap.protocol.grammar import TERMINALS
-from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS
+from responses_tap.protocol.grammar import ITEM, PART, SUMMARY, TERMINALS
+from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS, lacking
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Response, Scope
-from responses_tap.protocol.stated_values import matched_output
+from responses_tap.protocol.stated_values import final_items
 
 
 class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
@@ -184,6 +184,8 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
         cannot parse a response without id. Typed decoders (async-openai, Grok Build) reject either.
     Bad: created{response:{}}
     Good: created{response:{id, object, created_at, model, output, …}}
+    Fine: Only a warning where nothing but fields lack that may be null, and a note on a WebSocket where nothing but
+        `output` does.
     Source: OpenAI API reference (openai-openapi 2.3.0), schema Response, required; Open Responses,
         ResponseResource.
     Fix: send the full response object in every lifecycle event, with null where there is no value.
@@ -201,7 +203,7 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
     def check(self, event: Event, scope: Scope | None) -> None:
         """A first or last snapshot: is it whole?"""
         snapshot = event.object("response")
-        missing = [field for field in self._response.required if field not in snapshot]
+        missing = [field for field in self._response.required if self._is_missing(snapshot, field)]
         if not missing or "response" not in event.data:
             return
         if self._known is not None and self._told.issuperset(missing):
@@ -212,6 +214,10 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
         if missing == ["output"] and self._response.over_websocket:
             severity = Severity.NOTE
         self._known = self.found_lacking(missing, "response", event.position, severity=severity, type=event.type)
+
+    def _is_missing(self, snapshot: dict[str, Any], field: str) -> bool:
+        # That the output is null is AG606's.
+        return field not in snapshot or (snapshot[field] is None and field in self._decoded - {"output"})
 
 
 class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
@@ -229,32 +235,30 @@ class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
 
     message = "{have} item {output_index} in {type} lacks {lacking}"
     on = ("response.output_item.added", "response.output_item.done", *TERMINALS)
-    _not_null = frozenset(("content", "summary", "name", "arguments", "input", "role"))
-    """Fields that may not be null either; others may (openapi: `code` of a code_interpreter_call)."""
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """An item, or those of a terminal event: are they whole?"""
-        if event.type in TERMINALS:
-            for index, item, streamed in matched_output(self._response, event.object("response")):
+        if scope is None:
+            for path, item, streamed in final_items(self._response, event):
                 # What output_item.done has and this lacks is AG605's.
-                done = (streamed.final if streamed is not None else None) or {}
-                self._look(event, {**done, **item}, streamed, f"response.output[{index}]")
-        elif item := event.object("item"):
-            self._look(event, item, scope, "item")
+                self._ask(event, path, {**(streamed.final or {}), **item}, streamed)
+        elif event.object("item"):
+            self._ask(event, "item", event.object("item"), scope)
 
-    def _look(self, event: Event, item: dict[str, Any], scope: Scope | None, path: str) -> None:
-        wanted = ITEM_FIELDS.get(scope.type or "") if scope is not None else None
-        if scope is None or wanted is None:
+    def _ask(self, event: Event, path: str, item: dict[str, Any], scope: Scope) -> None:
+        type_ = scope.type or ""
+        wanted = ITEM_FIELDS.get(type_)
+        if wanted is None:
             return
-        fields = wanted.added if event.type == "response.output_item.added" else wanted.done
-        missing = [f for f in fields if f not in item or (item[f] is None and f in self._not_null)]
+        is_new = event.type == "response.output_item.added"
+        missing = lacking(item, type_, wanted.added if is_new else wanted.done)
         if not missing:
             return
         if known := scope.findings.get(self.code):
             known.add(event.position)
         else:
             scope.findings[self.code] = self.found_lacking(
-                missing, path, event.position, scope.place, have=scope.type, type=event.type
+                missing, path, event.position, scope.place, have=type_, type=event.type
             )
 
 
@@ -272,28 +276,31 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
 
     message = "{part} part {where} in {type} lacks {lacking}"
     on = ("response.content_part.added", "response.content_part.done", "response.reasoning_summary_part.added",
-          "response.reasoning_summary_part.done", "response.output_item.done")  # fmt: skip
+          "response.reasoning_summary_part.done", "response.output_item.done", *TERMINALS)  # fmt: skip
 
     def check(self, event: Event, scope: Scope | None) -> None:
-        """A part, or those of a finished item: are they whole?"""
+        """A part, or those of a done item or of a terminal event: are they whole?"""
         if scope is None:
-            return
-        if event.type != "response.output_item.done":
-            self._look(event, event.object("part"), scope, "part")
-            return
-        told = any(self.code in part.findings for part in scope.children.values())
-        for field in () if told else ("content", "summary"):
-            parts = event.object("item").get(field)
+            for path, item, streamed in final_items(self._response, event):
+                self._ask_parts(event, path, item, streamed)
+        elif scope.kind is ITEM:
+            self._ask_parts(event, "item", event.object("item"), scope)
+        else:
+            self._ask(event, "part", event.object("part"), scope)
+
+    def _ask_parts(self, event: Event, path: str, item: dict[str, Any], scope: Scope) -> None:
+        for kind, field in ((PART, "content"), (SUMMARY, "summary")):
+            parts = item.get(field)
             for n, part in enumerate(parts if isinstance(parts, list) else ()):
                 if isinstance(part, dict):
-                    self._look(event, part, scope, f"item.{field}[{n}]")
+                    self._ask(event, f"{path}.{field}[{n}]", part, scope.children.get((kind.name, n), scope))
 
-    def _look(self, event: Event, part: dict[str, Any], scope: Scope, path: str) -> None:
-        type_ = string(part, "type")
-        fields = PART_FIELDS.get(type_ or "", ())
+    def _ask(self, event: Event, path: str, part: dict[str, Any], scope: Scope) -> None:
+        type_ = string(part, "type") or ""
+        fields = PART_FIELDS.get(type_, ())
         if type_ == "output_text" and applies(self._response, LOGPROBS_SINCE):
             fields = (*fields, "logprobs")
-        missing = [field for field in fields if field not in part or (part[field] is None and field == "annotations")]
+        missing = lacking(part, type_, fields)
         if not missing:
             return
         if known := scope.findings.get(self.code):

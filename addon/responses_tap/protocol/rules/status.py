@@ -9,7 +9,7 @@ from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.objects import STATUSES
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import Scope
-from responses_tap.protocol.stated_values import matched_output
+from responses_tap.protocol.stated_values import final_items
 
 _GENERATED = frozenset(("message", "reasoning", "function_call", "custom_tool_call"))
 """Items that the model writes: where one is incomplete, the response was cut. A tool's own end is another matter."""
@@ -42,7 +42,8 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
         jundot/omlx#2817 and ai-dynamo/dynamo#12182.
     Bad: …, text~, text=, part-0.0, item-0{status:incomplete}, completed
     Good: …, text~, text=, part-0.0, item-0{status:incomplete}, incomplete
-    Fine: More output tokens than max_output_tokens: the server then counts something else, as xAI does with reasoning.
+    Fine: More output tokens than max_output_tokens (rule RQ006): the server then counts something else, as xAI does
+        with reasoning.
     Source: Open Responses specification, section 'Items are state machines': a response with an incomplete item
         must be incomplete.
     Fix: emit response.incomplete with incomplete_details.reason max_output_tokens.
@@ -201,26 +202,25 @@ class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
     """
 
     message = "status {status} in {type} is not one of {allowed} for {have}"
-    fields = ("item.status",)
     on = ("response.output_item.added", "response.output_item.done", *TERMINALS)
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """An item, or those of a terminal event: is its status one of its type's?"""
-        if event.type in TERMINALS:
-            for _, item, streamed in matched_output(self._response, event.object("response")):
-                self._look(event, item, streamed)
+        if scope is None:
+            for path, item, streamed in final_items(self._response, event):
+                self._ask(event, path, item, streamed)
         else:
-            self._look(event, event.object("item"), scope)
+            self._ask(event, "item", event.object("item"), scope)
 
-    def _look(self, event: Event, item: dict[str, Any], scope: Scope | None) -> None:
-        status = string(item, "status")
-        allowed = STATUSES.get(scope.type or "") if scope is not None else None
-        if scope is None or allowed is None or status is None or status in allowed:
+    def _ask(self, event: Event, path: str, item: dict[str, Any], scope: Scope) -> None:
+        status, allowed = string(item, "status"), STATUSES.get(scope.type or "")
+        if allowed is None or status is None or status in allowed:
             return
         if self.code not in scope.findings:
             scope.findings[self.code] = self.found(
                 event.position,
                 scope.place,
+                fields=[f"{path}.status"],
                 status=status,
                 type=event.type,
                 allowed=", ".join(allowed),

@@ -45,7 +45,7 @@ class ErrorEnvelope(Rule, code="WS003", severity=Severity.NOTE):
     Fix: send the HTTP-like `status` and a nested `error` with its `code`.
     """
 
-    message = "the WebSocket error at {position} lacks {lacking}"
+    message = "the WebSocket error at {position} lacks {lacking}{words}"
     by = "websocket_checker"
 
 
