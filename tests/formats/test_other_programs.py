@@ -17,7 +17,7 @@ from mitmproxy.test import tflow, tutils
 from ruamel.yaml import YAML
 from tests.conftest import BROKEN, CLEAN, RECORDINGS, events_of
 
-from responses_tap.formats import UnrecognizedFormat, cassettes, documents
+from responses_tap.formats import UnrecognizedFormat, cassettes, json_documents
 from responses_tap.formats.recognition import recognise
 from responses_tap.store import open_recording
 from responses_tap.stream.model import Skipped, Stream
@@ -357,7 +357,7 @@ def test_what_must_be_read_whole_has_a_limit_that_is_told(
             "d.flow": flows(flow(SEED.read_bytes())),
         }[name]
     )
-    monkeypatch.setattr(documents, "LARGEST", 3000)
+    monkeypatch.setattr(json_documents, "LARGEST", 3000)
     monkeypatch.setattr(cassettes, "LARGEST_YAML", 3000)
     result = run("check", tmp_path / name)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)

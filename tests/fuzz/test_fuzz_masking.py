@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planted_credentials import BROKEN_DOCUMENTS, CLEAN_DOCUMENTS
 
-from responses_tap.privacy.documents import as_text
+from responses_tap.privacy.body_masking import as_text
 from responses_tap.privacy.masking import Masker
 
 KEY = b"the key of one run, 32 bytes long"

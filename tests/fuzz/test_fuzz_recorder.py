@@ -26,7 +26,7 @@ from responses_tap.recorder.messages import (
     encode_message,
 )
 from responses_tap.recorder.worker_side import worker as worker_module
-from responses_tap.recorder.worker_side.files import RecordingFiles
+from responses_tap.recorder.worker_side.recording_files import RecordingFiles
 from responses_tap.recorder.worker_side.replies import ReplyPipe
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.worker import Worker

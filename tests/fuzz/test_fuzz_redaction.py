@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, events_of
 
 from responses_tap.errors import UnusableInput
-from responses_tap.privacy.redaction import Content, redacted
+from responses_tap.privacy.redaction import Redaction, redacted
 from responses_tap.protocol.sse import decode
 from responses_tap.stream.model import Entry, JudgedStream
 
@@ -76,7 +76,7 @@ def test_nothing_that_is_planted_is_in_the_structure(
     entries = [Entry(n, frame, n) for n, frame in enumerate(decode([whole]))]
     words = {word for name, value in values for word in planted(value) | planted(name)} - set(NAMES)
     try:
-        left = redacted(JudgedStream("a.sse", entries=entries), Content.STRUCTURE)
+        left = redacted(JudgedStream("a.sse", entries=entries), Redaction.STRUCTURE)
     except UnusableInput:
         return
     assert len(left.body) == len(whole)

@@ -16,7 +16,7 @@ from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import PROFILES
 from responses_tap.protocol.runs import Run, check_pieces
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 from responses_tap.protocol.sse import decode
 
 SAMPLES = [s for s in (*CLEAN, *BROKEN) if b".delta" in s.read_bytes() and not s.stem.startswith(("TR", "SC"))]
@@ -78,7 +78,7 @@ def test_a_run_changes_no_verdict(profile: str, sample: Any, seed: int) -> None:
     assert facts(checker.finish(), checker.responses) == facts(one_by_one.findings, one_by_one.responses)
 
 
-def facts(findings: Iterable[Finding], responses: Iterable[Response]) -> list[object]:
+def facts(findings: Iterable[Finding], responses: Iterable[ResponseScope]) -> list[object]:
     """All that is known in the end of responses and their scopes, and what was found."""
     known = [
         (response.id, response.state, response.events, response.terminal, response.usage, inside(response.every_item))

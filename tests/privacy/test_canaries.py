@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.privacy.redaction import Content, redacted
+from responses_tap.privacy.redaction import Redaction, redacted
 from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
@@ -40,7 +40,7 @@ def leaves_no_canary(path: str, canaries: Canaries, *, whole: str = "json") -> N
         assert result.exit_code == (2 if format_ in {"curl", "pytest"} else 0), result.stderr
 
 
-def findings(path: str, content: Content) -> list[tuple[object, ...]]:
+def findings(path: str, content: Redaction) -> list[tuple[object, ...]]:
     return [(f.code, f.position, f.count, f.evidence, f.scope) for f in redacted(find_stream(path), content).findings]
 
 
@@ -51,7 +51,7 @@ def test_the_structure_of_a_har_has_none(tmp_path: Path) -> None:
     leaves_no_canary(str(file), canaries)
     whole = [(f.code, f.position, f.count, f.evidence, f.scope) for f in find_stream(str(file)).findings]
     assert len(whole) > 10
-    assert findings(str(file), Content.STRUCTURE) == findings(str(file), Content.NO_TEXT) == whole
+    assert findings(str(file), Redaction.STRUCTURE) == findings(str(file), Redaction.NO_TEXT) == whole
 
 
 def test_bytes_that_are_no_utf_8_do_not_leave_either(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_dates_and_tokens_that_a_finding_depends_on_become_others_like_them(tmp_
                 )
             )
         )
-        left = redacted(find_stream(str(file)), Content.STRUCTURE)
+        left = redacted(find_stream(str(file)), Redaction.STRUCTURE)
         found = {finding.code for finding in left.findings}
         assert found == {finding.code for finding in find_stream(str(file)).findings}
         assert found.issuperset(codes)
@@ -157,7 +157,7 @@ def test_ids_are_numbered_and_go_on_agreeing(tmp_path: Path) -> None:
     canaries = Canaries()
     file = tmp_path / "a.sse"
     file.write_bytes(stream(canaries))
-    left = redacted(find_stream(str(file)), Content.STRUCTURE).body.decode(errors="replace")
+    left = redacted(find_stream(str(file)), Redaction.STRUCTURE).body.decode(errors="replace")
     assert '"id":"msg_00000000000001"' in left
     assert left.count('"item_id":"msg_00000000000001"') == 6
 

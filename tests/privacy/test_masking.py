@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap.errors import RecordingError
-from responses_tap.privacy.documents import as_text
+from responses_tap.privacy.body_masking import as_text
 from responses_tap.privacy.looks import OWN_PATTERNS, find_secrets
 from responses_tap.privacy.masking import Masker
 from responses_tap.privacy.masks import MASK, is_mask, mask_of
-from responses_tap.privacy.names import is_harmless, is_secret
+from responses_tap.privacy.secret_names import is_harmless, is_secret
 
 KEY = b"the key of one run, 32 bytes long"
 SECRET = "sk-proj-abc0123456789abcdefghij"

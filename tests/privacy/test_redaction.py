@@ -14,7 +14,7 @@ from tests.conftest import BROKEN, CLEAN, RECORDINGS, body, events_of
 from tests.mutations import MUTATIONS, Event, Mutation, plant
 
 from responses_tap import check
-from responses_tap.privacy.redaction import Content, redacted
+from responses_tap.privacy.redaction import Redaction, redacted
 from responses_tap.privacy.rewriting import Kind, rewrite
 from responses_tap.protocol.sse import decode
 from responses_tap.stream.model import Entry, JudgedStream
@@ -24,7 +24,7 @@ from responses_tap_viewer.cli import main
 from responses_tap_viewer.reports.export_formats import FORMATS
 from responses_tap_viewer.streams import find_stream
 
-REDUCED = (Content.NO_TEXT, Content.STRUCTURE)
+REDUCED = (Redaction.NO_TEXT, Redaction.STRUCTURE)
 KEY = "sk-proj-abc0123456789abcdefghij"
 TEXT = RECORDINGS / "clean/text.sse"
 
@@ -57,7 +57,7 @@ _SAMPLES = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith
 
 @pytest.mark.parametrize("content", REDUCED, ids=str)
 @pytest.mark.parametrize("sample", _SAMPLES, ids=lambda sample: sample.stem)
-def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Content, tmp_path: Path) -> None:
+def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Redaction, tmp_path: Path) -> None:
     stream = find_stream(str(sample))
     left = redacted(stream, content)
     assert [len(entry.frame.raw) for entry in left.entries] == [len(entry.frame.raw) for entry in stream.entries]
@@ -78,7 +78,7 @@ def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Content, tm
     rnd=st.randoms(use_true_random=False),
     content=st.sampled_from(REDUCED),
 )
-def test_what_is_wrong_stays_wrong(sample: list[Event], mutation: Mutation, rnd: Any, content: Content) -> None:
+def test_what_is_wrong_stays_wrong(sample: list[Event], mutation: Mutation, rnd: Any, content: Redaction) -> None:
     sample = plant(sample, mutation, rnd, renumber=True) or sample
     frames = list(decode([body(*sample)]))
     stream = JudgedStream("a.sse", entries=[Entry(n, frame, n) for n, frame in enumerate(frames)])
@@ -123,7 +123,7 @@ def test_any_texts_that_agree_or_differ_go_on_to(
 def test_texts_of_one_length_that_differ_get_the_letters_that_it_takes(tmp_path: Path) -> None:
     file = tmp_path / "a.sse"
     file.write_bytes(one_text(["good", " day"], "good dag", "good day"))
-    left = redacted(find_stream(str(file)), Content.NO_TEXT)
+    left = redacted(find_stream(str(file)), Redaction.NO_TEXT)
     assert [finding.code for finding in left.findings] == ["AG601"]
     letters = {c for event in left.entries if b"_text.d" in event.frame.raw for c in text_of(event.frame.raw)}
     assert 2 <= len(letters) <= 4
@@ -142,7 +142,7 @@ def test_a_json_text_stays_json_and_escapes_stay_escapes(tmp_path: Path) -> None
             event["arguments"] = arguments
     file = tmp_path / "a.sse"
     file.write_bytes(body(*events))
-    left = redacted(find_stream(str(file)), Content.NO_TEXT)
+    left = redacted(find_stream(str(file)), Redaction.NO_TEXT)
     (done,) = [json.loads(e.frame.data or b"") for e in left.entries if b"arguments.done" in e.frame.raw]
     redone = json.loads(done["arguments"])
     assert list(redone.values())[1:] == [-11.1e1, True]
@@ -189,7 +189,7 @@ def planted(stream: JudgedStream) -> JudgedStream:
         stream.row,
         url="https://planted-host/planted/v1/responses?deployment=planted",
         host="planted-host",
-        request_headers=(("X-Team", "planted"), ("Content-Type", "application/json")),
+        request_headers=(("X-Team", "planted"), ("Redaction-Type", "application/json")),
         request_body='{"model":"m","input":[{"role":"user","content":"planted words"}],"metadata":{"planted":"1"}}',
         response_headers=(("x-planted", "planted"), ("content-type", "text/event-stream")),
         note="planted",
@@ -201,7 +201,7 @@ def planted(stream: JudgedStream) -> JudgedStream:
 def test_structure_only_keeps_no_content_at_all(recording: Path) -> None:
     stream = planted(find_stream(f"{recording}#2"))
     for format_ in ("md", "json", "har"):
-        content = export([stream], FORMATS[format_], Content.STRUCTURE).decode()
+        content = export([stream], FORMATS[format_], Redaction.STRUCTURE).decode()
         assert "planted" not in content, format_
         assert "MD301" in content
         assert "/v1/responses" in content
@@ -209,12 +209,12 @@ def test_structure_only_keeps_no_content_at_all(recording: Path) -> None:
 
 def test_redact_text_keeps_the_request_but_not_what_it_says(recording: Path) -> None:
     stream = planted(find_stream(f"{recording}#2"))
-    content = json.loads(export([stream], FORMATS["json"], Content.NO_TEXT))
+    content = json.loads(export([stream], FORMATS["json"], Redaction.NO_TEXT))
     (exported,) = content["streams"]
     assert exported["request"]["body"]["input"] == [{"role": "user", "content": "xxxxxxxxxxxxx"}]
     assert exported["request"]["body"]["model"] == "m"
     team, content_type = exported["request"]["headers"]
-    assert (team[0], content_type) == ("X-Team", ["Content-Type", "application/json"])
+    assert (team[0], content_type) == ("X-Team", ["Redaction-Type", "application/json"])
     assert "masked" in team[1]
     assert exported["response"]["headers"][0][0] == "x-planted"
     assert "planted" not in exported["response"]["headers"][0][1]

@@ -32,7 +32,7 @@ from responses_tap.recorder.messages import (
     encode_message,
 )
 from responses_tap.recorder.worker_side import worker as worker_module
-from responses_tap.recorder.worker_side.files import RecordingFiles
+from responses_tap.recorder.worker_side.recording_files import RecordingFiles
 from responses_tap.recorder.worker_side.replies import ReplyPipe
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
@@ -457,7 +457,7 @@ HUGE = """
     from responses_tap.recorder.messages import Batch, EndingMessage, MessageKind, RequestMessage, ResponseMessage
     from responses_tap.recorder.messages import encode_batch, encode_message
     from responses_tap.recorder.worker_side.replies import ReplyPipe
-    from responses_tap.recorder.worker_side.files import RecordingFiles
+    from responses_tap.recorder.worker_side.recording_files import RecordingFiles
     from responses_tap.recorder.worker_side.selection import Selection
     from responses_tap.recorder.worker_side.worker import Worker
     from responses_tap.store.writer import Writer

@@ -161,7 +161,7 @@ KILLS = """
     from tests.recorder.test_containment import TEXT, TOOL, plain, socket, sse
     from responses_tap.recorder.messages import Batch, encode_batch, encode_message
     from responses_tap.recorder.worker_side import worker
-    from responses_tap.recorder.worker_side.files import RecordingFiles
+    from responses_tap.recorder.worker_side.recording_files import RecordingFiles
     from responses_tap.recorder.worker_side.replies import ReplyPipe
     from responses_tap.recorder.worker_side.selection import Selection
     from responses_tap.store.writer import Writer

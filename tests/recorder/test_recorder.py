@@ -40,7 +40,7 @@ from responses_tap.recorder.messages import (
     encode_reply,
 )
 from responses_tap.recorder.worker_side import worker
-from responses_tap.recorder.worker_side.files import RecordingFiles
+from responses_tap.recorder.worker_side.recording_files import RecordingFiles
 from responses_tap.recorder.worker_side.replies import ReplyPipe
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder

@@ -17,7 +17,7 @@ from tests.crafting import put
 
 from responses_tap.errors import RecordingError
 from responses_tap.privacy.leaks import find_leaks, masked
-from responses_tap.privacy.redaction import Content, redacted
+from responses_tap.privacy.redaction import Redaction, redacted
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store import open_recording
 from responses_tap.store.migrations import migrations
@@ -108,7 +108,7 @@ def test_structure_alone_has_nothing_private(recording: Path) -> None:
     texts = [name for name in texts if name != "started_at" and not COLUMNS[name].is_headers]
     told = dict.fromkeys(texts, "Jane") | {"input_tokens": 4711, "request_body": '{"input":"Jane"}'}
     stream.row = replace(stream.row, **told)  # type: ignore[arg-type]
-    left = redacted(stream, Content.STRUCTURE).row
+    left = redacted(stream, Redaction.STRUCTURE).row
     assert "Jane" not in repr(left)
     assert "4711" not in repr(left)
 

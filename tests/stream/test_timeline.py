@@ -11,10 +11,10 @@ from responses_tap import Checker, Decoder
 from responses_tap.escaping import printable
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.stream.model import Entry
-from responses_tap.stream.timeline import Row, render, timeline
+from responses_tap.stream.timeline import TimelineRow, render, timeline
 
 
-def rows_of(data: bytes, *, full: bool = False) -> list[Row]:
+def rows_of(data: bytes, *, full: bool = False) -> list[TimelineRow]:
     checker = Checker()
     entries = []
     for n, frame in enumerate(Decoder().feed(data)):

@@ -22,9 +22,9 @@ from responses_tap.recorder.worker_side.http_columns import (
 )
 from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import StreamRow, header
+from responses_tap.stream.file_values import timestamp
 from responses_tap.stream.model import Stream
 from responses_tap.stream.recorded import ways_of
-from responses_tap.stream.values import timestamp
 from responses_tap.urls import split
 
 _MASKER = Masker(written=True)

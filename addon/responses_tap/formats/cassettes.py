@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from responses_tap.formats import Damaged, TooLarge, UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
-from responses_tap.stream import values
+from responses_tap.stream import file_values
 from responses_tap.stream.columns import Headers
 from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream
 
@@ -127,14 +127,14 @@ def _read(interactions: Iterable[_Interaction]) -> Iterator[Stream | Skipped]:
 def _exchange(interaction: _Interaction) -> Exchange | Skipped:
     place, line, value = interaction
     try:
-        told = values.bounded(value())
+        told = file_values.bounded(value())
         request, response = told["request"], told["response"]
         posted = _body(request)
         return Exchange(
             place,
             Request(
-                values.text(request["method"]).upper(),
-                values.text(request["uri"] if "uri" in request else request["url"]),
+                file_values.text(request["method"]).upper(),
+                file_values.text(request["uri"] if "uri" in request else request["url"]),
                 headers=_headers(request.get("headers")),
                 body=posted.decode(errors="replace") if posted else None,
                 started_at=_time(told.get("recorded_at")),
@@ -169,17 +169,17 @@ def _status(response: dict[str, Any]) -> int | None:
     """Vcrpy and Ruby have an object with the code, go-vcr the code beside the line."""
     status = response.get("status")
     code = status.get("code") if isinstance(status, dict) else response.get("code", status)
-    return values.status(code)
+    return file_values.status(code)
 
 
 def _headers(headers: dict[str, Any] | None) -> Headers:
     """The values of a name are a list, or one text."""
     pairs = ((name, found if isinstance(found, list) else [found]) for name, found in (headers or {}).items())
-    return tuple((values.text(name), _header(value)) for name, found in pairs for value in found)
+    return tuple((file_values.text(name), _header(value)) for name, found in pairs for value in found)
 
 
 def _header(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else values.text(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else file_values.text(value)
 
 
 def _time(told: object) -> str | None:
@@ -190,4 +190,4 @@ def _time(told: object) -> str | None:
 def _nanoseconds(told: object) -> int | None:
     """go-vcr's duration: `1m2.5s`, `312.5ms`."""
     parts = _DURATION.findall(told) if isinstance(told, str) else []
-    return values.time_ns(sum(float(number) * _UNITS[unit] for number, unit in parts)) if parts else None
+    return file_values.time_ns(sum(float(number) * _UNITS[unit] for number, unit in parts)) if parts else None

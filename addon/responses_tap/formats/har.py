@@ -17,7 +17,7 @@ from responses_tap.escaping import dumps
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
 from responses_tap.protocol.sse import decode
-from responses_tap.stream import values
+from responses_tap.stream import file_values
 from responses_tap.stream.columns import COLUMNS, Headers, StreamRow, header
 from responses_tap.stream.model import (
     Chunk,
@@ -88,15 +88,17 @@ def _own(entry: dict[str, Any], place: str) -> Stream:
     frames = list(decode([body])) if custom["frames"] else []
     if len(frames) != len(custom["frames"]):
         raise ValueError(f"its body has {len(frames)} frames, {_CUSTOM} times for {len(custom['frames'])}")
-    times = [(values.optional_count(at_ns), values.optional_count(chunk)) for at_ns, chunk in custom["frames"]]
+    times = [
+        (file_values.optional_count(at_ns), file_values.optional_count(chunk)) for at_ns, chunk in custom["frames"]
+    ]
     taken = [TimedFrame(frame, *time, 1) for frame, time in zip(frames, times, strict=True)]
     return Stream(
         iter(taken),
         place,
-        _request(entry) if custom["request"] else Request(started_at=values.optional_text(custom["started_at"])),
+        _request(entry) if custom["request"] else Request(started_at=file_values.optional_text(custom["started_at"])),
         replace(answer, body=None if frames else body or None) if custom["answer"] else Response(),
         Ending(*custom["end"] or ()),
-        tuple(Chunk(*map(values.count, chunk)) for chunk in custom["chunks"]),
+        tuple(Chunk(*map(file_values.count, chunk)) for chunk in custom["chunks"]),
         live=bool(custom["live"]),
         carried=carried(custom),
     )
@@ -115,28 +117,30 @@ def _request(entry: dict[str, Any]) -> Request:
     request = entry["request"]
     posted = (request.get("postData") or {}).get("text")
     return Request(
-        values.text(request["method"]),
-        values.text(request["url"]),
-        values.text(request.get("httpVersion") or ""),
+        file_values.text(request["method"]),
+        file_values.text(request["url"]),
+        file_values.text(request.get("httpVersion") or ""),
         _headers(request),
         posted if isinstance(posted, str) and posted else None,
-        values.optional_text(entry.get("startedDateTime") or None),
+        file_values.optional_text(entry.get("startedDateTime") or None),
     )
 
 
 def _response(response: dict[str, Any]) -> Response:
-    return Response(values.status(response.get("status")), _headers(response))
+    return Response(file_values.status(response.get("status")), _headers(response))
 
 
 def _headers(message: dict[str, Any]) -> Headers:
     # HTTP/2's pseudo headers (`:authority`) are no headers.
-    pairs = ((values.text(header["name"]), values.text(header["value"])) for header in message.get("headers") or ())
+    pairs = (
+        (file_values.text(header["name"]), file_values.text(header["value"])) for header in message.get("headers") or ()
+    )
     return tuple((name, value) for name, value in pairs if not name.startswith(":"))
 
 
 def _ending(entry: dict[str, Any]) -> Ending:
     """A HAR tells when the answer was whole, not when its events came."""
-    return Ending(at_ns=values.time_ns(entry.get("time"), 1e6))
+    return Ending(at_ns=file_values.time_ns(entry.get("time"), 1e6))
 
 
 def write(streams: Sequence[JudgedStream]) -> str:

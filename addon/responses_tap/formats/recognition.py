@@ -15,9 +15,9 @@ from responses_tap.formats import (
     UnrecognizedFormat,
     cassettes,
     curl,
-    documents,
-    flows,
+    flow_files,
     har,
+    json_documents,
     json_events,
     pastes,
     raw,
@@ -78,12 +78,12 @@ def _told_or_paste(head: bytes, file: BinaryIO) -> Source:
 
 
 def _told(head: bytes, file: BinaryIO) -> Source:
-    if flows.is_flows(head):
-        return Source("a flow file of mitmproxy", flows.read(file))
+    if flow_files.is_flows(head):
+        return Source("a flow file of mitmproxy", flow_files.read(file))
     raw.refuse_foreign(head)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start == b"[":
-        return _array(documents.load(file))
+        return _array(json_documents.load(file))
     if curl.is_curl(head):  # before JSON: `{ [5 bytes data]`
         return Source("curl's output", _begun(curl.read(file)))
     if start == b"{":
@@ -228,18 +228,18 @@ class _Unpacked(gzip.GzipFile):
 
 def _objects(file: BinaryIO) -> Source:
     read = []
-    for line in iter(lambda: file.readline(documents.LARGEST + 1), b""):
+    for line in iter(lambda: file.readline(json_documents.LARGEST + 1), b""):
         read.append(line)
         if line.strip():
             break
     try:
-        first = documents.parse(read[-1])
+        first = json_documents.parse(read[-1])
     except UnrecognizedFormat:  # an object over several lines, or one that is damaged: the error names the line
-        return _document(documents.load(file, b"".join(read)))
+        return _document(json_documents.load(file, b"".join(read)))
     if isinstance(first, dict) and isinstance(first.get("type"), str):
         return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))
-    rest = file.read(documents.LARGEST)
-    return _document(documents.parse(b"".join((*read, rest))) if rest.strip() else first)
+    rest = file.read(json_documents.LARGEST)
+    return _document(json_documents.parse(b"".join((*read, rest))) if rest.strip() else first)
 
 
 def _array(document: object) -> Source:

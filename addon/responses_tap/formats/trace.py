@@ -12,7 +12,7 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame, framed, message_frame
-from responses_tap.stream import values
+from responses_tap.stream import file_values
 from responses_tap.stream.columns import COLUMNS, Headers, StreamRow
 from responses_tap.stream.model import (
     Chunk,
@@ -60,7 +60,9 @@ def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
     is_socket = stream.get("route") == "websocket" and bool(stream["frames"])  # none: the handshake was refused
     frames = list((_messages if is_socket else _frames)(stream["frames"]))
     ending = Ending(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
-    pieces = tuple(Chunk(*(values.count(piece[name]) for name in Chunk._fields)) for piece in stream.get("chunks", ()))
+    pieces = tuple(
+        Chunk(*(file_values.count(piece[name]) for name in Chunk._fields)) for piece in stream.get("chunks", ())
+    )
     told = "request" in stream
     return Stream(
         iter(frames),
@@ -70,7 +72,7 @@ def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
         ending,
         pieces,
         live=bool(stream.get("live")),
-        socket=values.count(stream.get("socket") or 0) if is_socket else None,
+        socket=file_values.count(stream.get("socket") or 0) if is_socket else None,
         carried=carried(stream),
     )
 
@@ -87,12 +89,14 @@ def _messages(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
 
 
 def _taken(frame: Frame, origin: dict[str, Any]) -> TimedFrame:
-    return TimedFrame(frame, values.optional_count(origin["at_ns"]), values.optional_count(origin["chunk"]), 1)
+    return TimedFrame(
+        frame, file_values.optional_count(origin["at_ns"]), file_values.optional_count(origin["chunk"]), 1
+    )
 
 
 def _raw(frame: dict[str, Any]) -> bytes:
     if "raw" in frame:
-        return values.text(frame["raw"]).encode()
+        return file_values.text(frame["raw"]).encode()
     return base64.b64decode(frame["raw_base64"], validate=True)
 
 
@@ -114,7 +118,7 @@ def _response(response: dict[str, Any]) -> Response:
     else:
         text = _text(response)
         body = None if text is None else text.encode()
-    return Response(values.status(response["status"]), _headers(response["headers"]), body)
+    return Response(file_values.status(response["status"]), _headers(response["headers"]), body)
 
 
 def _headers(pairs: list[list[str]]) -> Headers:

@@ -32,8 +32,8 @@ from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, WorkerSupervisor
 from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
 from responses_tap.store import RecordingError
+from responses_tap.stream.file_values import timestamp
 from responses_tap.stream.filters import FilterError, parse
-from responses_tap.stream.values import timestamp
 
 DEFAULT_DB = "recordings/responses.db"
 """The file that is recorded into where none is given."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from responses_tap.privacy.names import holds_headers, is_secret
+from responses_tap.privacy.secret_names import holds_headers, is_secret
 
 if TYPE_CHECKING:
     from responses_tap.privacy.masking import Masker

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets
 
-from responses_tap.privacy.rewriting import Kind, Path, rewrite_json
+from responses_tap.privacy.rewriting import Path, TextKind, rewrite_json
 from responses_tap.protocol.events import is_json
 
 _ALPHABETS = (
@@ -49,8 +49,8 @@ class Letters:
         """The text without its content; one that is a JSON object or array stays one."""
         return rewrite_json(text, self._inner) if text.lstrip()[:1] in ("{", "[") and is_json(text) else self.of(text)
 
-    def _inner(self, _path: Path, kind: Kind, text: str) -> str:
-        return self.digits(text) if kind is Kind.WORD else self.of(text)
+    def _inner(self, _path: Path, kind: TextKind, text: str) -> str:
+        return self.digits(text) if kind is TextKind.WORD else self.of(text)
 
     def _letter(self, character: str, digest: "hashlib.blake2b") -> str:
         if _PLAIN.match(character) or character == _LOST:

@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import unquote, unquote_plus
 
-from responses_tap.privacy.documents import MaskedDocument
+from responses_tap.privacy.body_masking import MaskedDocument
 from responses_tap.privacy.looks import find_secrets
 from responses_tap.privacy.masks import is_mask, mask_of
-from responses_tap.privacy.names import is_harmless, is_secret, normalised
+from responses_tap.privacy.secret_names import is_harmless, is_secret, normalised
 from responses_tap.urls import cut
 
 KEY_BYTES = 32

@@ -15,16 +15,16 @@ from urllib.parse import parse_qsl, urlencode, urlunsplit
 from responses_tap.errors import UnusableInput
 from responses_tap.privacy.letters import Letters
 from responses_tap.privacy.masking import Masker
-from responses_tap.privacy.names import is_harmless
 from responses_tap.privacy.rewriting import (
     LITERAL,
-    Kind,
     Known,
     Path,
+    TextKind,
     rewrite,
     rewrite_frame,
     rewrite_json,
 )
+from responses_tap.privacy.secret_names import is_harmless
 from responses_tap.privacy.structure import Structure
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
@@ -38,7 +38,7 @@ from responses_tap.stream.recorded import stream_of
 from responses_tap.urls import split
 
 
-class Content(StrEnum):
+class Redaction(StrEnum):
     """How much of what was said leaves."""
 
     WHOLE = "whole"
@@ -66,24 +66,24 @@ _MASKER = Masker()
 """What values of headers and parameters are masked with here: its fingerprints are those of one run."""
 
 
-def redacted(stream: JudgedStream, content: Content) -> JudgedStream:
-    """The stream with so much of its content; UnusableInput where its findings would not survive that."""
-    if content is Content.WHOLE:
+def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
+    """The stream so redacted; UnusableInput where its findings would not survive that."""
+    if redaction is Redaction.WHOLE:
         return stream
     stream = over_sse(stream)
     bodies = (None, None) if stream.row is None else (stream.row.request_body, stream.row.response_body)
     before = _checked(stream, stream.row, stream.row, [entry.frame for entry in stream.entries])
     for count, by in product(_LETTERS, Known):
         letters = Letters(count)
-        left = _Text(letters) if content is Content.NO_TEXT else Structure(stream.entries, letters, *bodies)
+        left = _Text(letters) if redaction is Redaction.NO_TEXT else Structure(stream.entries, letters, *bodies)
         bare = None if stream.row is None else _without_bodies(stream.row, left)
         row = None if bare is None else left.row(bare)
         after = _checked(stream, row, bare, rewrite(stream.entries, left.replace, by))
         if _told(after.findings) == _told(before.findings):
             # What only a socket's other responses show cannot be found again in one of them.
-            others = [_unworded(finding, content) for finding in stream.findings if finding.code.startswith("WS")]
+            others = [_unworded(finding, redaction) for finding in stream.findings if finding.code.startswith("WS")]
             findings = sorted((*after.findings, *others), key=order)
-            return replace(after, source=_source(stream, content), findings=findings)
+            return replace(after, source=_source(stream, redaction), findings=findings)
     raise UnusableInput(stream.name, "cannot be redacted: without its texts its findings would be others")
 
 
@@ -93,13 +93,13 @@ class _Text:
     def __init__(self, letters: Letters) -> None:
         self._letters = letters
 
-    def replace(self, path: Path, kind: Kind, text: str) -> str:
+    def replace(self, path: Path, kind: TextKind, text: str) -> str:
         """What becomes of a text at this place of an event or a request."""
-        if kind is Kind.WORD:
+        if kind is TextKind.WORD:
             if not LITERAL.fullmatch(text):
                 return self._letters.of(text)
             return self._letters.digits(text) if "bytes" in path else text
-        if kind is Kind.KEY:
+        if kind is TextKind.KEY:
             return text if _WORDLIKE.fullmatch(text) else self._letters.filled(text)
         return self._letters.filled(text) if is_text(path, text) else text
 
@@ -150,13 +150,13 @@ def _told(findings: Iterable[Finding]) -> list[object]:
     return [(f.response, f.code, f.severity, f.position, f.scope, f.missing, f.count, f.evidence) for f in findings]
 
 
-def _source(stream: JudgedStream, content: Content) -> str:
-    return "stream" if content is Content.STRUCTURE else FilePath(stream.source).name
+def _source(stream: JudgedStream, redaction: Redaction) -> str:
+    return "stream" if redaction is Redaction.STRUCTURE else FilePath(stream.source).name
 
 
-def _unworded(finding: Finding, content: Content) -> Finding:
+def _unworded(finding: Finding, redaction: Redaction) -> Finding:
     """A finding whose message was made from the whole stream: without what it names, where only structure leaves."""
-    if content is not Content.STRUCTURE:
+    if redaction is not Redaction.STRUCTURE:
         return finding
     return replace(finding, text=re.sub(r"\{\w+\}", "…", RULES[finding.code].message), notes=[])
 

@@ -20,7 +20,7 @@ type Path = tuple[str, ...]
 """Where in an event a text stands: names from the outside in; the elements of an array share its name."""
 
 
-class Kind(StrEnum):
+class TextKind(StrEnum):
     """What a text is in its frame."""
 
     KEY = "key"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
     """The value of a line that is no data: of `event:` and `id:`, of a comment (the path's only name is the field)."""
 
 
-type Replace = Callable[[Path, Kind, str], str]
+type Replace = Callable[[Path, TextKind, str], str]
 """Gives what a text becomes: of the same length, character by character of the same number of UTF-8 bytes."""
 
 
@@ -68,14 +68,14 @@ _INDEXES = ("output_index", "content_index", "summary_index", "command_index")
 def rewrite(entries: Sequence[Entry], replace: Replace, by: Known = Known.BOTH) -> Iterator[Frame]:
     """The frames with their texts replaced, as many as before."""
     wholes = delta_texts(entries, by)
-    replaced_wholes = {text: replace(text.path, Kind.STRING, whole) for text, whole in wholes.items()}
+    replaced_wholes = {text: replace(text.path, TextKind.STRING, whole) for text, whole in wholes.items()}
     done: Counter[DeltaText] = Counter()
 
     def rewritten(entry: Entry) -> bytes:
         event = _event(entry)
 
-        def replaced(path: Path, kind: Kind, text: str) -> str:
-            if event is None or kind is not Kind.STRING or path[:1] != ("delta",):
+        def replaced(path: Path, kind: TextKind, text: str) -> str:
+            if event is None or kind is not TextKind.STRING or path[:1] != ("delta",):
                 return replace(path, kind, text)
             whole = _delta_text(entry, event, path, by)
             start = done[whole]
@@ -137,9 +137,9 @@ def _line(line: str, json_text: "_JsonText", replace: Replace) -> str:
         )
     field = name.removeprefix("\ufeff")
     if not colon or field not in _FIELDS:
-        return replace((), Kind.FIELD, content) + end
+        return replace((), TextKind.FIELD, content) + end
     blank = value[: value.startswith(" ")]
-    return name + colon + blank + replace((field,), Kind.FIELD, value.removeprefix(" ")) + end
+    return name + colon + blank + replace((field,), TextKind.FIELD, value.removeprefix(" ")) + end
 
 
 class _JsonText:
@@ -162,14 +162,14 @@ class _JsonText:
             self._structure(piece)
             return piece
         if not piece.startswith('"'):
-            return self._replace(self._path, Kind.WORD, piece)
+            return self._replace(self._path, TextKind.WORD, piece)
         closed = len(piece) > 1 and piece.endswith('"')
         written = piece[1:-1] if closed else piece[1:]
         units = _UNIT.findall(written) if "\\" in written else None
         text = written if units is None else "".join(map(_character, units))
-        kind = Kind.STRING
+        kind = TextKind.STRING
         if self._wants_key:
-            kind, self._path = Kind.KEY, (*self._open[-1][0], text)
+            kind, self._path = TextKind.KEY, (*self._open[-1][0], text)
         new = self._replace(self._path, kind, text)
         if new == text:
             return piece

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from responses_tap.privacy import vocabulary as known
+from responses_tap.privacy import known_words as known
 from responses_tap.privacy.letters import Letters
-from responses_tap.privacy.rewriting import LITERAL, Kind, Path
+from responses_tap.privacy.rewriting import LITERAL, Path, TextKind
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.fields import LOGPROBS_SINCE, NUMBERS_SINCE
 from responses_tap.protocol.grammar import ROWS
@@ -90,14 +90,14 @@ class Structure:
             if entry.frame.data and b'"usage"' in entry.frame.data:
                 self._learn(parse(entry.frame.data).object("response"))
 
-    def replace(self, path: Path, kind: Kind, text: str) -> str:
+    def replace(self, path: Path, kind: TextKind, text: str) -> str:
         """What becomes of a text at this place of an event."""
-        if kind is Kind.FIELD:
+        if kind is TextKind.FIELD:
             return self._event_type(text) if path == ("event",) else self._letters.of(text)
-        users = not known.USERS_OWN.isdisjoint(path[:-1] if kind is Kind.KEY else path)
-        if kind is Kind.KEY:
+        users = not known.USERS_OWN.isdisjoint(path[:-1] if kind is TextKind.KEY else path)
+        if kind is TextKind.KEY:
             return text if text in known.MEMBERS and not users else self._letters.of(text)
-        if kind is Kind.WORD:
+        if kind is TextKind.WORD:
             return self._word(() if users else path, text)
         return self._letters.filled(text) if users or not path else self._string(path, text)
 

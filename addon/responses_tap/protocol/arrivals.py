@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.grammar import Role
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 
 _SECOND = 1_000_000_000
 _IDLE_LIMITS = (("AWS ALB", 60), ("Cloudflare", 100), ("Envoy", 240))
@@ -23,7 +23,7 @@ _BURST = 0.05
 class Arrivals:
     """The arrival times of one response."""
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._first: int | None = None

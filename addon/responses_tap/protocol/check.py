@@ -10,7 +10,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.request_facts import RequestFacts
 from responses_tap.protocol.runs import check_pieces
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 from responses_tap.protocol.sse import Frame, decode
 
 
@@ -19,7 +19,7 @@ class Report:
     """The verdict on one body."""
 
     profile: str
-    responses: tuple[Response, ...]
+    responses: tuple[ResponseScope, ...]
     findings: tuple[Finding, ...]
     """In order of response and position; those about the end come last."""
 

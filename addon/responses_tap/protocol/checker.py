@@ -9,7 +9,6 @@ server's tests.
 from collections.abc import Collection
 
 from responses_tap.protocol.bodies import Eventless, Head, judge_eventless, judge_head
-from responses_tap.protocol.documents import judge_response
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.frames import FrameChecks
@@ -17,8 +16,9 @@ from responses_tap.protocol.judge import Judge, Ledger
 from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Lack
 from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts
+from responses_tap.protocol.response_objects import judge_response
 from responses_tap.protocol.rules import RULES, Loss
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 from responses_tap.protocol.sse import Frame
 
 RULES_VERSION = "2026-12"
@@ -71,7 +71,7 @@ class Checker:
         """Whether a response began while another one ran."""
 
     @property
-    def responses(self) -> list[Response]:
+    def responses(self) -> list[ResponseScope]:
         """The responses of the body so far, in order."""
         return [judge.response for judge in self._judges]
 
@@ -230,7 +230,7 @@ class Checker:
     def _next(self) -> Judge:
         resumed = self._resumed and not self._judges
         required = self.profile.response_fields
-        response = Response(len(self._judges), resumed=resumed, request=self._request, required=required)
+        response = ResponseScope(len(self._judges), resumed=resumed, request=self._request, required=required)
         judge = Judge(response, self.profile)
         judge.heard(self._heard_ns)
         self._judges.append(judge)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from responses_tap.protocol.events import Event, Problem, json_type, string, today
 from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import PART, RESPONSE
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 
 _WITH_LOGPROBS = frozenset({"response.output_text.delta", "response.output_text.done"})
 _PART_INDICES = frozenset(("content_index", "summary_index", "command_index", "annotation_index"))
@@ -23,7 +23,7 @@ LOGPROBS_SINCE = datetime(2025, 7, 1, tzinfo=UTC).timestamp()
 NUMBERS_SINCE = datetime(2025, 6, 1, tzinfo=UTC).timestamp()
 
 
-def applies(response: Response, since: float) -> bool:
+def applies(response: ResponseScope, since: float) -> bool:
     """Whether a field that is required since `since` (Unix seconds) is required of this response."""
     created = response.created_at
     return created is None or created < _NO_DATE_BEFORE or created >= since
@@ -54,7 +54,7 @@ class _Lack(NamedTuple):
 class FieldChecks:
     """The shape of the events of one response."""
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._found: dict[tuple[str, str, str], Finding] = {}

@@ -4,7 +4,7 @@ from typing import Any
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import MOST_EVIDENCE, Finding, Reporter, Severity
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 from responses_tap.protocol.sse import Frame
 
 _FAULTS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905", "too-long": "TR903"}
@@ -45,7 +45,7 @@ class FrameChecks:
         if self.marked and not self._marked_early:  # else that is the same defect: TR908
             self._count("TR910", position)
 
-    def nothing(self, frame: Frame, response: Response | None) -> None:
+    def nothing(self, frame: Frame, response: ResponseScope | None) -> None:
         """A frame without data: a comment, or an `event:` line alone."""
         if frame.event is not None and frame.complete:
             after = response.events - 1 if response else -1
@@ -57,7 +57,7 @@ class FrameChecks:
                 found.add(after)
             self._lose(found, after + 1)
 
-    def marker(self, response: Response | None) -> None:
+    def marker(self, response: ResponseScope | None) -> None:
         """`data: [DONE]`, after the events of `response` so far; None where none has come."""
         self.marked = True
         if response is None or (response.terminal is None and response.error is None):
@@ -69,7 +69,7 @@ class FrameChecks:
         """The body ends without a blank line."""
         self._tail = True
 
-    def finish(self, response: Response) -> None:
+    def finish(self, response: ResponseScope) -> None:
         """The body has ended; `response` is its last."""
         if response.terminal is None:
             self._report.withdraw(self._found.get("TR908"))

@@ -16,7 +16,7 @@ from responses_tap.protocol.grammar import (
     Row,
 )
 from responses_tap.protocol.routing import Router
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 from responses_tap.protocol.stated_values import compare_item, value_of
 
 _VALUE_DONE = {next(iter(row.items)): row for row in ROWS.values() if row.kind is VALUE and row.role is Role.DONE}
@@ -26,7 +26,7 @@ _VALUE_DONE = {next(iter(row.items)): row for row in ROWS.values() if row.kind i
 class Items:
     """The items of one response."""
 
-    def __init__(self, response: Response, router: Router, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, router: Router, report: Reporter) -> None:
         self._response = response
         self._router = router
         self._report = report

@@ -14,7 +14,7 @@ from responses_tap.protocol.profiles import Profile
 from responses_tap.protocol.response_states import ResponseStates
 from responses_tap.protocol.rules import DISPATCH, RULES, Rule
 from responses_tap.protocol.scope_tree import ScopeTree
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 from responses_tap.protocol.sequence import Sequence
 
 _LONGEST_FACT = 500
@@ -79,7 +79,7 @@ def _worded(fact: object) -> str:
 class Judge:
     """Everything that judges one response."""
 
-    def __init__(self, response: Response, profile: Profile) -> None:
+    def __init__(self, response: ResponseScope, profile: Profile) -> None:
         self.response = response
         self.ledger = Ledger(profile, response.index)
         self._states = ResponseStates(response, self.ledger)

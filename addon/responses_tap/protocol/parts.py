@@ -7,14 +7,14 @@ from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import COMMAND, CONTENTS, PART, SUMMARY, VALUE, Role, Row
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.routing import Router
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 from responses_tap.protocol.stated_values import accept, text_of
 
 
 class Parts:
     """Parts, summary parts, commands and values of the items of one response."""
 
-    def __init__(self, response: Response, router: Router, items: Items, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, router: Router, items: Items, report: Reporter) -> None:
         self._response = response
         self._router = router
         self._items = items

@@ -5,13 +5,13 @@ from typing import Any
 from responses_tap.protocol.events import Event, error_words, quoted, string
 from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import RESPONSE, STATUS, Role, Row
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 
 
 class ResponseStates:
     """The lifecycle of one response."""
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._begun = False

@@ -8,13 +8,13 @@ finding, and its other events are still checked by what they say.
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.grammar import ITEM, Row
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 
 
 class Router:
     """Finds, or makes, the item of an inner event."""
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         self._response = response
         self._report = report
 

@@ -13,13 +13,13 @@ from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, PART, SUMMARY,
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.parts import Parts
 from responses_tap.protocol.routing import Router
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 
 
 class ScopeTree:
     """The scopes of one response, moved on event by event."""
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         self._response = response
         self._report = report
         router = Router(response, report)

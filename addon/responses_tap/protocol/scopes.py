@@ -89,7 +89,7 @@ class Scope:
 
 
 @dataclass(slots=True, eq=False)
-class Response:
+class ResponseScope:
     """One response of a body: what its lifecycle events say, and its items."""
 
     index: int = 0

@@ -6,7 +6,7 @@ from typing import Any
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.fields import NUMBERS_SINCE, applies
 from responses_tap.protocol.findings import Finding, Reporter
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 
 _MOST_EXPECTED = 8
 """How many numbers may be possible at once, after as many events without a readable one."""
@@ -15,7 +15,7 @@ _MOST_EXPECTED = 8
 class Sequence:
     """The numbering of one response."""
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._last: int | None = None

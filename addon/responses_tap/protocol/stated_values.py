@@ -13,7 +13,7 @@ from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.grammar import CONTENTS, FINAL_STATUS, PART, SUMMARY, VALUE, VALUE_PATHS, Kind
 from responses_tap.protocol.objects import ITEM_FIELDS
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 
 _HALVES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
@@ -97,7 +97,7 @@ def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, st
         yield ".".join(VALUE_PATHS.get(scope.type or "", ())), child, value_of(item)
 
 
-def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[int, dict[str, Any], Scope | None]]:
+def matched_output(response: ResponseScope, snapshot: dict[str, Any]) -> list[tuple[int, dict[str, Any], Scope | None]]:
     """The items of a terminal event's output, each with the streamed item that it is: (index, entry, item).
 
     By id, else the first item of the same type that no id claims: a server that mints new ids at the end then gets
@@ -113,7 +113,7 @@ def matched_output(response: Response, snapshot: dict[str, Any]) -> list[tuple[i
     ]
 
 
-def final_items(response: Response, event: Event) -> Iterator[tuple[str, dict[str, Any], Scope]]:
+def final_items(response: ResponseScope, event: Event) -> Iterator[tuple[str, dict[str, Any], Scope]]:
     """The items of a terminal event that were streamed: (its path in the event, the item, its scope)."""
     for index, item, streamed in matched_output(response, event.object("response")):
         if streamed is not None:

@@ -17,7 +17,7 @@ from responses_tap.protocol.grammar import STREAM
 from responses_tap.protocol.judge import Judge
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES, Profile
 from responses_tap.protocol.request_facts import facts_of
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 from responses_tap.protocol.sse import Frame, RecordedMessage
 
 _CREATED = "response.created"
@@ -48,14 +48,14 @@ class Turn:
         """The id of the response that was still running on the lane when this one began."""
         self.interrupted_at: int | None = None
         """How many events there were when another one began on the lane, though this one was still running."""
-        self.response = Response(required=profile.response_fields, over_websocket=True)
+        self.response = ResponseScope(required=profile.response_fields, over_websocket=True)
         self._judge = Judge(self.response, profile.over_websocket)
         self._finished = finished
         self._found: dict[str, Finding] = {}
         self._is_finished = False
 
     @property
-    def responses(self) -> list[Response]:
+    def responses(self) -> list[ResponseScope]:
         """Its response, in the form in which the checker of a body has several."""
         return [self.response]
 
@@ -318,7 +318,7 @@ class _Finished:
     def __init__(self) -> None:
         self._owners: dict[str, str] = {}
 
-    def add(self, response: Response) -> None:
+    def add(self, response: ResponseScope) -> None:
         """Remember a response that has ended."""
         if response.id is None:
             return

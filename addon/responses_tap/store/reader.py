@@ -19,7 +19,7 @@ from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_f
 from responses_tap.store.migrations import check_schema, damaged
 from responses_tap.store.narrowing import narrow, sql_value
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
-from responses_tap.store.row_types import Misfit, Row, RowType
+from responses_tap.store.row_types import Misfit, RowType, Values
 from responses_tap.store.rows import (
     BodyColumn,
     ChunkRow,
@@ -306,14 +306,14 @@ class Recording:
     def _stream_rows(self, sql: str, parameters: Parameters) -> list[StreamRow]:
         return [StreamRow(*row) for row in self._sifted(_STREAM, self._fetch(sql, parameters), 0)]
 
-    def _sifted(self, type_: RowType, rows: list[Row], id_at: int) -> list[Row]:
+    def _sifted(self, type_: RowType, rows: list[Values], id_at: int) -> list[Values]:
         """The rows that fit; the streams of the others, whose ids are in that column, are `damaged`."""
         fitting, others = type_.sift(rows)
         for row, misfit in others:
             self.damaged.setdefault(row[id_at], self._damage(row[id_at], f"{type_.table}.{misfit}"))
         return fitting
 
-    def _typed(self, type_: RowType, stream_id: int | None, sql: str, *parameters: int | str) -> list[Row]:
+    def _typed(self, type_: RowType, stream_id: int | None, sql: str, *parameters: int | str) -> list[Values]:
         """The rows of a query about one stream, or about None; RecordingError where one doesn't fit its columns."""
         rows = self._rows(sql, *parameters)
         try:
@@ -328,10 +328,10 @@ class Recording:
     def _columns(self, table: str) -> set[str]:
         return {row[1] for row in self._rows(f"PRAGMA table_info({table})")}
 
-    def _rows(self, sql: str, *parameters: int | str) -> list[Row]:
+    def _rows(self, sql: str, *parameters: int | str) -> list[Values]:
         return self._fetch(sql, parameters)
 
-    def _fetch(self, sql: str, parameters: Parameters) -> list[Row]:
+    def _fetch(self, sql: str, parameters: Parameters) -> list[Values]:
         """The rows of a query, in which a text that isn't UTF-8 is left as bytes."""
         connection = self._db.conn
         connection.set_progress_handler(self._is_endless, _STEPS)
@@ -350,10 +350,10 @@ class Recording:
             connection.text_factory = str
             bound_steps(connection)
 
-    def _bounded(self, cursor: sqlite3.Cursor) -> list[Row]:
+    def _bounded(self, cursor: sqlite3.Cursor) -> list[Values]:
         """The rows; RecordingError where they hold more than the file does, as where its pages lead to each other."""
         most = _LEAST_BYTES + 2 * self._file_size()
-        rows: list[Row] = []
+        rows: list[Values] = []
         held = 0
         while page := cursor.fetchmany(_COUNTED):
             rows += page

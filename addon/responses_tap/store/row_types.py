@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from responses_tap.escaping import shorten
 
-type Row = tuple[Any, ...]
+type Values = tuple[Any, ...]
 
 
 class Misfit(ValueError):  # noqa: N818 - it is about the value
@@ -40,7 +40,7 @@ class RowType:
         hints = get_type_hints(made, {**vars(sys.modules[made.__module__]), **(types or {})}, include_extras=True)
         return cls(table, hints if names is None else {name: hints[name] for name in names})
 
-    def read(self, rows: Sequence[Row]) -> list[Row]:
+    def read(self, rows: Sequence[Values]) -> list[Values]:
         """The rows with their values read; Misfit for the first that does not fit."""
         try:
             return self._adapter.validate_python(rows)
@@ -49,13 +49,13 @@ class RowType:
             row, column = int(first["loc"][0]), int(first["loc"][1])
             raise Misfit(row, self.names[column], shorten(first["msg"], 120)) from error
 
-    def sift(self, rows: Sequence[Row]) -> tuple[list[Row], list[tuple[Row, Misfit]]]:
+    def sift(self, rows: Sequence[Values]) -> tuple[list[Values], list[tuple[Values, Misfit]]]:
         """The rows that fit, and the others with what is wrong with them."""
         try:
             return self.read(rows), []
         except Misfit:
-            fitting: list[Row] = []
-            others: list[tuple[Row, Misfit]] = []
+            fitting: list[Values] = []
+            others: list[tuple[Values, Misfit]] = []
         for row in rows:
             try:
                 fitting += self.read([row])
@@ -64,6 +64,6 @@ class RowType:
         return fitting, others
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[list[Row]]:
+    def _adapter(self) -> TypeAdapter[list[Values]]:
         row: Any = tuple.__class_getitem__(tuple(self._types.values()))
         return TypeAdapter(list[row], config=ConfigDict(strict=True))

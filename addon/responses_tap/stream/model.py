@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import Frame, decode
-from responses_tap.stream import values
+from responses_tap.stream import file_values
 from responses_tap.stream.columns import COLUMNS, Headers, StreamRow, header
 
 STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
@@ -71,11 +71,11 @@ def _typed(facts: "Request | Response | Ending") -> None:
     for fact in fields(facts):
         value = getattr(facts, fact.name)
         if fact.name == "headers":
-            value = tuple((values.text(name), values.text(text)) for name, text in value)
+            value = tuple((file_values.text(name), file_values.text(text)) for name, text in value)
         elif fact.name == "at_ns":
-            values.optional_count(value)
+            file_values.optional_count(value)
         elif isinstance(value, str) or fact.type in (str, str | None):
-            value = values.optional_text(value)
+            value = file_values.optional_text(value)
         object.__setattr__(facts, fact.name, value)
 
 
@@ -162,7 +162,7 @@ class Stream:
 
 def carried(facts: Mapping[str, Any]) -> dict[str, str | None]:
     """What a file of our own says of the columns that are carried; ValueError where one isn't a text."""
-    return {name: values.optional_text(facts.get(name)) for name, column in COLUMNS.items() if column.carried}
+    return {name: file_values.optional_text(facts.get(name)) for name, column in COLUMNS.items() if column.carried}
 
 
 class Skipped(NamedTuple):

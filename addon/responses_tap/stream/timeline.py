@@ -63,7 +63,7 @@ type _Run = tuple[int | str | None, ...]
 
 
 @dataclass(slots=True)
-class Row:
+class TimelineRow:
     """What is drawn in one line."""
 
     kind: str
@@ -95,14 +95,14 @@ class Row:
     finding: Finding | None = None
 
 
-def timeline(entries: Iterable[Entry], findings: Iterable[Finding], *, full: bool = False) -> list[Row]:
+def timeline(entries: Iterable[Entry], findings: Iterable[Finding], *, full: bool = False) -> list[TimelineRow]:
     """The rows of a stream; with `full`, runs are not folded and texts not shortened."""
     built = Timeline(findings, full=full)
     built.extend(entries)
     return [*built.rows, *built.end()]
 
 
-def render(rows: Iterable[Row]) -> Iterator[str]:
+def render(rows: Iterable[TimelineRow]) -> Iterator[str]:
     """The rows as plain text: position, seconds since the start, mark, event; findings wrapped below."""
     for row in rows:
         if row.finding is not None and row.kind == "finding":
@@ -120,7 +120,7 @@ def _finding_lines(finding: Finding) -> list[str]:
     return textwrap.wrap(message, _WIDTH, initial_indent=head, subsequent_indent=f"{'':17}", break_on_hyphens=False)
 
 
-def label(row: Row) -> str:
+def label(row: TimelineRow) -> str:
     """A row's type with what there is to say about it."""
     if row.kind == "missing":
         return f"{row.type}  {row.subject} (missing)" if row.subject else f"{row.type}  (missing)"
@@ -130,13 +130,13 @@ def label(row: Row) -> str:
     return f"{row.type}  {row.subject}" if row.subject else row.type
 
 
-def tail_row(raw: bytes) -> Row:
+def tail_row(raw: bytes) -> TimelineRow:
     """The row of a frame that is still arriving."""
     text = raw[: SHORT * 4].decode(errors="replace").strip()
-    return Row("tail", "arriving", subject=f"{len(raw)} bytes of the next frame: {shorten(text)}")
+    return TimelineRow("tail", "arriving", subject=f"{len(raw)} bytes of the next frame: {shorten(text)}")
 
 
-def take_frame(row: Row, frame: Frame, *, full: bool) -> None:
+def take_frame(row: TimelineRow, frame: Frame, *, full: bool) -> None:
     """Add to a row what only the frame of its next Delta tells: its characters, with `full` its text."""
     event = read(frame.data or b"")
     row.chars += len(text_of(event))
@@ -149,7 +149,7 @@ class Timeline:
     """The rows of a stream while its frames come in; `timeline` makes them all at once."""
 
     def __init__(self, findings: Iterable[Finding] = (), *, full: bool = False) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[TimelineRow] = []
         """The rows so far. The last one may be a run, and grow."""
         self._full = full
         self._run: _Run | None = None
@@ -163,12 +163,12 @@ class Timeline:
             if run is None:
                 self._run = None
                 for row in pieces:
-                    if isinstance(row, Row):
+                    if isinstance(row, TimelineRow):
                         self._add(row)
             else:
                 self._take_deltas(run, [delta for delta in pieces if isinstance(delta, Delta)])
 
-    def _piece(self, entry: Entry | Delta) -> Delta | Row:
+    def _piece(self, entry: Entry | Delta) -> Delta | TimelineRow:
         """What may become a part of a run, or a row of its own."""
         if not isinstance(entry, Delta):
             event = read(entry.frame.data) if entry.position is not None and entry.frame.data else None
@@ -188,14 +188,14 @@ class Timeline:
         if deltas:
             _fold(self.rows[-1], deltas)
 
-    def _add(self, row: Row) -> None:
+    def _add(self, row: TimelineRow) -> None:
         found: list[Finding] = []
         if row.position is not None:
             self._reached = (row.response, row.position)
             found = self._at.get(self._reached, found)
         self.rows.extend(self._with_findings(row, found))
 
-    def end(self) -> list[Row]:
+    def end(self) -> list[TimelineRow]:
         """The rows of the findings that no event shows: they stand after all others."""
         return [row for finding in self._last for row in (*_missing(finding), _finding_row(finding))]
 
@@ -230,19 +230,19 @@ class Timeline:
             if finding.position is not None and (finding.response, finding.position) <= self._reached
         }
 
-    def _with_findings(self, row: Row, found: list[Finding]) -> Iterator[Row]:
+    def _with_findings(self, row: TimelineRow, found: list[Finding]) -> Iterator[TimelineRow]:
         for finding in found:
             yield from _missing(finding)
         yield row
         for finding in found:
             yield _finding_row(finding, row.depth)
 
-    def _row(self, entry: Entry, event: Event | None) -> Row:
+    def _row(self, entry: Entry, event: Event | None) -> TimelineRow:
         if event is None:
             text = entry.frame.raw.decode(errors="replace").strip()
             kind = "[DONE]" if entry.frame.is_done_marker else "comment" if entry.frame.complete else "cut off"
             shown = text if self._full else shorten(text)
-            return Row(
+            return TimelineRow(
                 "comment",
                 kind,
                 n=entry.n,
@@ -251,7 +251,7 @@ class Timeline:
                 subject=printable(shown),
                 chunk=entry.chunk,
             )
-        return Row(
+        return TimelineRow(
             "event",
             printable(event.type or "not an event"),
             depth_of(event.type),
@@ -276,16 +276,16 @@ def depth_of(type_: str | None) -> int:
     return 3
 
 
-def _missing(finding: Finding) -> Iterator[Row]:
+def _missing(finding: Finding) -> Iterator[TimelineRow]:
     if finding.missing:
         # Of several that are missing in one place, only the indexes say which is which.
         place = f"[{dotted(map(finding.scope.get, PLACE))}]" if finding.scope else ""
         depth = depth_of(finding.missing)
-        yield Row("missing", finding.missing, depth, response=finding.response, subject=place, finding=finding)
+        yield TimelineRow("missing", finding.missing, depth, response=finding.response, subject=place, finding=finding)
 
 
-def _finding_row(finding: Finding, depth: int = 0) -> Row:
-    return Row(
+def _finding_row(finding: Finding, depth: int = 0) -> TimelineRow:
+    return TimelineRow(
         "finding",
         finding.code,
         depth,
@@ -307,7 +307,7 @@ def _identified(findings: Iterable[Finding]) -> dict[tuple[object, ...], Finding
     return identified
 
 
-def _run_of(piece: Delta | Row) -> _Run | None:
+def _run_of(piece: Delta | TimelineRow) -> _Run | None:
     return piece.run if isinstance(piece, Delta) else None
 
 
@@ -327,11 +327,11 @@ def _delta_of(entry: Entry, event: Event) -> Delta:
     )
 
 
-def _delta_rows(deltas: list[Delta]) -> list[Row]:
+def _delta_rows(deltas: list[Delta]) -> list[TimelineRow]:
     """A row for each of these deltas of one place."""
     depth, place = depth_of(deltas[0].type), f"[{dotted(deltas[0].place)}]"
     return [
-        Row(
+        TimelineRow(
             "event",
             delta.type,
             depth,
@@ -348,7 +348,7 @@ def _delta_rows(deltas: list[Delta]) -> list[Row]:
     ]
 
 
-def _fold(run: Row, deltas: list[Delta]) -> None:
+def _fold(run: TimelineRow, deltas: list[Delta]) -> None:
     run.kind = "run"
     run.count += len(deltas)
     run.until_chunk = deltas[-1].chunk
@@ -362,7 +362,7 @@ def _fold(run: Row, deltas: list[Delta]) -> None:
         run.until_ns = times[-1]
 
 
-def _rate(row: Row) -> str:
+def _rate(row: TimelineRow) -> str:
     if row.at_ns is None or row.until_ns is None or row.until_ns <= row.at_ns:
         return ""
     return f", {(row.count - 1) * 1e9 / (row.until_ns - row.at_ns):.0f}/s"

@@ -10,7 +10,7 @@ from responses_tap.errors import UnusableInput
 from responses_tap.privacy.leaks import named
 from responses_tap.privacy.masks import MASK
 from responses_tap.privacy.personal import find_personal
-from responses_tap.privacy.redaction import Content, is_text
+from responses_tap.privacy.redaction import Redaction, is_text
 from responses_tap.privacy.rewriting import Path, delta_texts
 from responses_tap.protocol.events import parse
 from responses_tap.stream.columns import COLUMNS, StreamRow
@@ -22,12 +22,12 @@ _NAMED = 3
 _OPAQUE = frozenset(("obfuscation", "encrypted_content", "partial_image_b64", "logprobs"))
 """Members whose strings are neither user nor model text."""
 _TEXTS = {
-    Content.WHOLE: "user and model text is exported as it is: {size:,} character{s}",
-    Content.NO_TEXT: (
+    Redaction.WHOLE: "user and model text is exported as it is: {size:,} character{s}",
+    Redaction.NO_TEXT: (
         "each character of user and model text is replaced; names of models, tools, parameters and members, ids and "
         "numbers are exported as they are"
     ),
-    Content.STRUCTURE: "types, statuses, places, sizes and times alone are exported; ids are numbered",
+    Redaction.STRUCTURE: "types, statuses, places, sizes and times alone are exported; ids are numbered",
 }
 
 
@@ -58,15 +58,15 @@ class PersonalFound(UnusableInput):
         self.words = words
 
 
-def words(streams: Sequence[JudgedStream], content: Content, data: Iterable[Datum], starred: int) -> str:
+def words(streams: Sequence[JudgedStream], redaction: Redaction, data: Iterable[Datum], starred: int) -> str:
     """What these streams, redacted already, take with them: `data` too, and `starred` masked secrets of events."""
     personal = Counter(datum.kind for datum in data)
-    size = sum(text_size(stream) for stream in streams) if content is Content.WHOLE else 0
+    size = sum(text_size(stream) for stream in streams) if redaction is Redaction.WHOLE else 0
     seems = ", ".join(counted(n, kind) for kind, n in sorted(personal.items()))
     return "; ".join(
         (
             f"credentials masked: {starred + sum(map(_masked, streams))}",
-            _TEXTS[content].format(size=size, s="s" * (size != 1)),
+            _TEXTS[redaction].format(size=size, s="s" * (size != 1)),
             f"looks like personal data: {seems}" if seems else "nothing looks like personal data",
         )
     )

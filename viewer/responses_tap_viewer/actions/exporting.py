@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from responses_tap.errors import UnusableInput
 from responses_tap.privacy.leaks import SecretFound, find_leaks, masked, secrets_in
-from responses_tap.privacy.redaction import Content, redacted
+from responses_tap.privacy.redaction import Redaction, redacted
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.departure import PersonalFound, personal_data, words
 from responses_tap_viewer.reports.export_formats import Format
@@ -29,17 +29,17 @@ class Departure(NamedTuple):
 def export(
     streams: Sequence[JudgedStream],
     format_: Format,
-    content: Content = Content.WHOLE,
+    redaction: Redaction = Redaction.WHOLE,
     *,
     mask_secrets: bool = False,
     allow_text: bool = False,
 ) -> bytes:
     """The streams as the content of a file; errors as `depart` has them."""
-    return depart(streams, format_, content, mask_secrets=mask_secrets, allow_text=allow_text).content
+    return depart(streams, format_, redaction, mask_secrets=mask_secrets, allow_text=allow_text).content
 
 
 def depart(
-    streams: Sequence[JudgedStream], format_: Format, content: Content, *, mask_secrets: bool, allow_text: bool
+    streams: Sequence[JudgedStream], format_: Format, redaction: Redaction, *, mask_secrets: bool, allow_text: bool
 ) -> Departure:
     """The streams as the content of a file, and what it takes with it; UnusableInput where the format cannot hold them.
 
@@ -48,7 +48,7 @@ def depart(
     """
     if len(streams) != 1 and not format_.bundles:
         raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
-    leaving = [redacted(stream, content) for stream in streams]
+    leaving = [redacted(stream, redaction) for stream in streams]
     starred = 0
     if mask_secrets:
         starred = len({secret for stream in leaving for secret in secrets_in(stream)})
@@ -57,7 +57,7 @@ def depart(
         if leaks := list(find_leaks(stream)):
             raise SecretFound(stream, leaks)
     data = [personal_data(stream) for stream in leaving]
-    told = words(leaving, content, chain.from_iterable(data), starred)
+    told = words(leaving, redaction, chain.from_iterable(data), starred)
     for stream, found in zip(leaving, data, strict=True):
         if found and not allow_text:
             raise PersonalFound(stream, found, told)

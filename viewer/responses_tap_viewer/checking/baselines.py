@@ -9,7 +9,7 @@ from responses_tap_viewer.checking.paths import Checked, Options
 from responses_tap_viewer.streams import is_there
 
 
-class Comparison:
+class BaselineRun:
     """One run of `check` against a baseline, or against none; BaselineError where its file isn't one."""
 
     def __init__(self, path: Path | None, fail_on: Severity | None, *, update: bool = False) -> None:

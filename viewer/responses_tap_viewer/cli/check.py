@@ -132,12 +132,12 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
     """Check `paths`, print what is found, and return the exit status."""
     from responses_tap.baseline import BaselineError
     from responses_tap.errors import UnusableInput
-    from responses_tap_viewer.checking.baselines import Comparison
+    from responses_tap_viewer.checking.baselines import BaselineRun
     from responses_tap_viewer.checking.paths import Checked, check_paths
     from responses_tap_viewer.streams import UNUSABLE, PassedOver
 
     try:
-        comparison = Comparison(outcome.baseline, outcome.fail_on, update=outcome.update)
+        comparison = BaselineRun(outcome.baseline, outcome.fail_on, update=outcome.update)
     except BaselineError as error:
         complain(error)
         return UNUSABLE

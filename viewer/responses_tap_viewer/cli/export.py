@@ -78,7 +78,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap export 3 --format html --structure-only -o report.html
       responses-tap export --filter 'code:MD301 model:gpt*'
     """  # fmt: skip
-    from responses_tap.privacy.redaction import Content
+    from responses_tap.privacy.redaction import Redaction
     from responses_tap_viewer.actions.exporting import depart, write_whole
     from responses_tap_viewer.streams import UNUSABLE, matching_streams
 
@@ -88,8 +88,8 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
         found, failed = _find(streams)
     else:
         raise click.UsageError("name streams, or choose them with --filter")
-    content = Content.STRUCTURE if structure_only else Content.NO_TEXT if redact_text else Content.WHOLE
-    written, words = depart(found, FORMATS[format_], content, mask_secrets=mask_secrets, allow_text=allow_text)
+    redaction = Redaction.STRUCTURE if structure_only else Redaction.NO_TEXT if redact_text else Redaction.WHOLE
+    written, words = depart(found, FORMATS[format_], redaction, mask_secrets=mask_secrets, allow_text=allow_text)
     if output is None or str(output) == "-":
         print_document(written)
     else:

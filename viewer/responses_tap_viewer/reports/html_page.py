@@ -15,7 +15,7 @@ from responses_tap.escaping import html
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.stream.model import Entry, JudgedStream
-from responses_tap.stream.timeline import GLYPHS, MISSING, Row, label, timeline
+from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow, label, timeline
 from responses_tap_viewer.reports.axis import axis
 from responses_tap_viewer.reports.facts import facts, headline
 from responses_tap_viewer.reports.links import linked
@@ -111,7 +111,7 @@ class _Section:
                 before = row.until_ns or row.at_ns
         yield "</ol>"
 
-    def _row(self, row: Row | None, found: list[Finding], before: int) -> Iterator[str]:
+    def _row(self, row: TimelineRow | None, found: list[Finding], before: int) -> Iterator[str]:
         found_class = ' class="found"' if found else ""
         if row is None or row.kind == "missing":
             yield f"<li{found_class or ' class="absent"'}>"
@@ -132,7 +132,7 @@ class _Section:
             yield "</ul>"
         yield "</li>"
 
-    def _cells(self, row: Row, before: int) -> str:
+    def _cells(self, row: TimelineRow, before: int) -> str:
         position = "" if row.position is None else row.position
         time = "" if row.at_ns is None or not self._span else f"{row.at_ns / 1e9:.3f} s"
         since = "" if row.at_ns is None or not self._span else f"+{(row.at_ns - before) / 1e9:.3f}"
@@ -143,14 +143,14 @@ class _Section:
             f'<span class="what" style="--depth:{row.depth}">{mark}{html(label(row))}</span>'
         )
 
-    def _track(self, row: Row) -> str:
+    def _track(self, row: TimelineRow) -> str:
         bar = ""
         if row.at_ns is not None and self._span:
             width = ((row.until_ns or row.at_ns) - row.at_ns) / self._span
             bar = f'<i style="left:{row.at_ns / self._span:.2%};width:{width:.2%}"></i>'
         return f'<span class="track" aria-hidden="true">{bar}</span>'
 
-    def _content(self, row: Row) -> str:
+    def _content(self, row: TimelineRow) -> str:
         """What a row shows when it is opened: an event's JSON, or the events of a run, a line each."""
         first = row.n or 0
         entries = [self._entries[n] for n in range(first, first + row.count) if n in self._entries]
@@ -183,9 +183,9 @@ class _Section:
         return html(f"{self.id}-e{f'{response}-' if response else ''}{position}")
 
 
-def _grouped(rows: Iterable[Row]) -> Iterator[tuple[Row | None, list[Finding]]]:
+def _grouped(rows: Iterable[TimelineRow]) -> Iterator[tuple[TimelineRow | None, list[Finding]]]:
     """Each row with the findings under it; findings about the end of the stream stand for themselves."""
-    row: Row | None = None
+    row: TimelineRow | None = None
     found: list[Finding] = []
     for following in rows:
         finding = following.finding

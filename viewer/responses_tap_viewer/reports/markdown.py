@@ -12,7 +12,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.model import JudgedStream
-from responses_tap.stream.timeline import GLYPHS, Row, render, timeline
+from responses_tap.stream.timeline import GLYPHS, TimelineRow, render, timeline
 from responses_tap_viewer.reports.curl_script import command
 from responses_tap_viewer.reports.facts import facts, headline, rule_name, weighty
 from responses_tap_viewer.reports.links import linked
@@ -118,7 +118,7 @@ def _timeline(stream: JudgedStream, most: int) -> Iterator[str]:
     yield from _folded(counted(len(lines), "line"), block) if len(lines) > _LONG else block
 
 
-def _fitting(rows: list[Row], most: int) -> list[str]:
+def _fitting(rows: list[TimelineRow], most: int) -> list[str]:
     """As many rows as fit, as lines: those around findings first, then from the beginning on."""
     near = {
         n

@@ -12,7 +12,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import GROUPS, RULES, Rule
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import JudgedStream
-from responses_tap.stream.timeline import CUT, GLYPHS, OK, Row, render
+from responses_tap.stream.timeline import CUT, GLYPHS, OK, TimelineRow, render
 from responses_tap_viewer.checking.paths import Checked
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -90,7 +90,7 @@ def row_glyph(row: StreamRow) -> str:
     return GLYPHS[Severity.WARNING] if row.warnings else OK
 
 
-def stream_lines(stream: JudgedStream, rows: Iterable[Row]) -> Iterator[str]:
+def stream_lines(stream: JudgedStream, rows: Iterable[TimelineRow]) -> Iterator[str]:
     """A stream's head and its timeline."""
     yield from stream_title(stream)
     for row in rows:

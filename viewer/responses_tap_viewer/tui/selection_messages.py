@@ -2,7 +2,7 @@
 
 from textual.message import Message
 
-from responses_tap.stream.timeline import Row
+from responses_tap.stream.timeline import TimelineRow
 from responses_tap_viewer.tui.summary import Summary
 
 
@@ -21,7 +21,7 @@ class StreamSelected(Message):
 class RowSelected(Message):
     """The cursor of the timeline is on this row, or that row has grown."""
 
-    def __init__(self, row: Row | None, event: Row | None) -> None:
+    def __init__(self, row: TimelineRow | None, event: TimelineRow | None) -> None:
         super().__init__()
         self.row = row
         self.event = event

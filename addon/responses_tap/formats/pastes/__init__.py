@@ -2,7 +2,7 @@
 
 This reader is asked last, for a file that is of no other format. It takes off what stands around the events
 (unwrapping.py), finds each in its line or run of lines (finding.py, literals.py), or takes a list of names
-(names.py). A text that only mentions events is none: most of it, or a log's lines, must be events.
+(event_names.py). A text that only mentions events is none: most of it, or a log's lines, must be events.
 """
 
 import bisect
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from responses_tap.formats.json_events import framed
-from responses_tap.formats.pastes import names, refusals
+from responses_tap.formats.pastes import event_names, refusals
 from responses_tap.formats.pastes.finding import TYPE, Found, find, find_fields
-from responses_tap.formats.pastes.lines import Line
+from responses_tap.formats.pastes.pasted_line import PastedLine
 from responses_tap.formats.pastes.unwrapping import lines_of, unwrap
 from responses_tap.formats.pastes.wrapping import is_wrapped, wraps
 from responses_tap.protocol.events import parse
@@ -101,7 +101,7 @@ def read(content: bytes) -> Paste | None:
         lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost else set())
         stream = _imported(reading.kind, events, lacks)
         return Paste(reading.kind, stream, reading.is_whole and not others)
-    if (listed := names.find(first.text.lines)) is not None:
+    if (listed := event_names.find(first.text.lines)) is not None:
         kind = "names of events"
         types = [n.event["type"] if n else None for n in listed]
         lacks = {Lack.NAMES} | _ends(types) | _gaps(types)
@@ -134,7 +134,7 @@ class _Reading(NamedTuple):
         return any(map(TYPE.search, self.broken))
 
 
-def _reading(lines: list[Line], named: str) -> _Reading:
+def _reading(lines: list[PastedLine], named: str) -> _Reading:
     text, broken = _Text(lines), list[str]()
     found = max(list(find(text.all, broken=broken)), list(find_fields(text.all)), key=len)
     kind = _kind(named, text, found)
@@ -143,7 +143,7 @@ def _reading(lines: list[Line], named: str) -> _Reading:
     return _Reading(text, found, kind, broken)
 
 
-def _rejoined(printed: list[Line], reading: _Reading) -> _Reading:
+def _rejoined(printed: list[PastedLine], reading: _Reading) -> _Reading:
     """The reading with most events: of the lines as they are, or as they were before something broke them."""
     best = reading
     inside, _ = unwrap(printed)
@@ -167,7 +167,7 @@ def _is_newest_first(found: list[Found]) -> bool:
 class _Text:
     """The lines as one text, and the line of the file for a place in it."""
 
-    def __init__(self, lines: list[Line]) -> None:
+    def __init__(self, lines: list[PastedLine]) -> None:
         self.lines = lines
         self.all = "\n".join(line.text for line in lines)
         self._starts = list(itertools.accumulate((len(line.text) + 1 for line in lines), initial=0))
@@ -185,7 +185,7 @@ class _Text:
         return self.all[max(self._starts[self.index(at)], at - 200) : at]
 
 
-def _is_cut(line: Line) -> bool:
+def _is_cut(line: PastedLine) -> bool:
     """Whether a line says that something was left out."""
     return len(line.text) <= _LONGEST_MARK and _CUT_LINE.fullmatch(line.text) is not None
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from responses_tap.formats.pastes.lines import Line
 from responses_tap.formats.pastes.literals import STRING, unquote
+from responses_tap.formats.pastes.pasted_line import PastedLine
 
 _MOST = 0.9
 """The share of lines that have a prefix which is one."""
@@ -51,13 +51,15 @@ _QUOTE = re.compile(r"""[bBuU]?["']""")
 _LOG_FIELDS = ("log", "MESSAGE", "message", "msg", "line", "textPayload", "_raw", "raw", "chunk", "text", "body")
 
 
-def lines_of(content: bytes) -> list[Line]:
+def lines_of(content: bytes) -> list[PastedLine]:
     """The lines of a text as the program printed them."""
     text = _plain(content.decode("utf-8-sig", errors="replace"))
-    return [Line(n, _METER.sub("", part)) for n, line in enumerate(text.split("\n"), 1) for part in line.split("\r")]
+    return [
+        PastedLine(n, _METER.sub("", part)) for n, line in enumerate(text.split("\n"), 1) for part in line.split("\r")
+    ]
 
 
-def unwrap(lines: list[Line]) -> tuple[list[Line], str]:
+def unwrap(lines: list[PastedLine]) -> tuple[list[PastedLine], str]:
     """The lines without what stands around them, and what that was (`docker's json-file`), outermost first."""
     named = ""
     for _ in range(_DEEPEST):
@@ -83,7 +85,7 @@ def _plain(text: str) -> str:
     return text
 
 
-def _fenced(lines: list[Line]) -> tuple[list[Line], str] | None:
+def _fenced(lines: list[PastedLine]) -> tuple[list[PastedLine], str] | None:
     """The code in a Markdown text."""
     if not any(_FENCE.match(line.text) for line in lines):
         return None
@@ -97,7 +99,7 @@ def _fenced(lines: list[Line]) -> tuple[list[Line], str] | None:
     return (code, "") if any("response." in line.text for line in code) else None
 
 
-def _prefixed(lines: list[Line]) -> tuple[list[Line], str] | None:
+def _prefixed(lines: list[PastedLine]) -> tuple[list[PastedLine], str] | None:
     written = [line for line in lines if line.text.strip()]
     for name, prefix in _PREFIXES.items():
         if len(written) < 2 or not (_has(prefix, written[:_FIRST]) and _has(prefix, written)):  # noqa: PLR2004
@@ -107,30 +109,30 @@ def _prefixed(lines: list[Line]) -> tuple[list[Line], str] | None:
     return None
 
 
-def _has(prefix: re.Pattern[str], lines: list[Line]) -> bool:
+def _has(prefix: re.Pattern[str], lines: list[PastedLine]) -> bool:
     return sum(prefix.match(line.text) is not None for line in lines) >= _MOST * len(lines)
 
 
-def _joined(lines: list[Line], bare: list[Line]) -> list[Line]:
+def _joined(lines: list[PastedLine], bare: list[PastedLine]) -> list[PastedLine]:
     """The bare lines, those that a container's runtime cut into parts as one."""
-    whole: list[Line] = []
+    whole: list[PastedLine] = []
     parts: list[str] = []
     number = 0
     for line, rest in zip(lines, bare, strict=True):
         number = number if parts else rest.number
         parts.append(rest.text)
         if not _PARTIAL.match(line.text):
-            whole.append(Line(number, "".join(parts)))
+            whole.append(PastedLine(number, "".join(parts)))
             parts = []
-    return whole + ([Line(number, "".join(parts))] if parts else [])
+    return whole + ([PastedLine(number, "".join(parts))] if parts else [])
 
 
-def _logged(lines: list[Line]) -> tuple[list[Line], str] | None:
+def _logged(lines: list[PastedLine]) -> tuple[list[PastedLine], str] | None:
     """The lines of a log whose every line is a JSON object with a text in it, as docker's json-file has them."""
     return _rewritten(lines, _message, "a log in JSON lines")
 
 
-def _quoted(lines: list[Line]) -> tuple[list[Line], str] | None:
+def _quoted(lines: list[PastedLine]) -> tuple[list[PastedLine], str] | None:
     """The lines, or chunks, that a program printed as string or bytes literals."""
     under = _rewritten(lines, _literal, "Python's repr of lines")
     if under is None:
@@ -142,22 +144,24 @@ def _quoted(lines: list[Line]) -> tuple[list[Line], str] | None:
     return under
 
 
-def _tabled(lines: list[Line]) -> tuple[list[Line], str] | None:
+def _tabled(lines: list[PastedLine]) -> tuple[list[PastedLine], str] | None:
     """The cells of a table in CSV that hold events, or lines of an event stream."""
     if not any('{""' in line.text for line in lines):
         return None
     rows = csv.reader(line.text for line in lines)
-    cells: list[Line] = []
+    cells: list[PastedLine] = []
     try:
         for row in rows:
             number = lines[rows.line_num - 1].number
-            cells += [Line(number, cell) for cell in row if "{" in cell or cell.startswith(("event:", "data:"))]
+            cells += [PastedLine(number, cell) for cell in row if "{" in cell or cell.startswith(("event:", "data:"))]
     except csv.Error:
         return None
     return cells, "a table in CSV"
 
 
-def _rewritten(lines: list[Line], read: Callable[[str], str | None], name: str) -> tuple[list[Line], str] | None:
+def _rewritten(
+    lines: list[PastedLine], read: Callable[[str], str | None], name: str
+) -> tuple[list[PastedLine], str] | None:
     written = [line for line in lines if line.text.strip()]
     found: list[tuple[int, str]] = []
     others = 0
@@ -171,10 +175,10 @@ def _rewritten(lines: list[Line], read: Callable[[str], str | None], name: str) 
     return (_split(found), name) if any("response." in text for _, text in found) else None
 
 
-def _split(pieces: list[tuple[int, str]]) -> list[Line]:
+def _split(pieces: list[tuple[int, str]]) -> list[PastedLine]:
     """The lines in these pieces, which end where they say, or each its line where none says."""
     end = "" if any("\n" in text for _, text in pieces) else "\n"
-    lines: list[Line] = []
+    lines: list[PastedLine] = []
     begun: list[str] = []
     begun_at = 0
     for number, text in pieces:
@@ -182,9 +186,9 @@ def _split(pieces: list[tuple[int, str]]) -> list[Line]:
         begun_at = begun_at if begun else number
         begun.append(first)
         if others:
-            lines += [Line(begun_at, "".join(begun)), *(Line(number, line) for line in others[:-1])]
+            lines += [PastedLine(begun_at, "".join(begun)), *(PastedLine(number, line) for line in others[:-1])]
             begun, begun_at = [others[-1]] if others[-1] else [], number
-    return [*lines, Line(begun_at, "".join(begun))]
+    return [*lines, PastedLine(begun_at, "".join(begun))]
 
 
 def _message(line: str) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from responses_tap.formats.pastes.lines import Line
+from responses_tap.formats.pastes.pasted_line import PastedLine
 
 _NARROWEST, _WIDEST = 30, 400
 """Columns of a terminal."""
@@ -30,9 +30,9 @@ class Wrap(NamedTuple):
     start: str = "\n"
     """How a whole line begins: one that is as long as the terminal is wide does not go on in such a line."""
 
-    def joined(self, lines: Sequence[Line]) -> list[Line]:
+    def joined(self, lines: Sequence[PastedLine]) -> list[PastedLine]:
         """The lines as they were before."""
-        whole: list[Line] = []
+        whole: list[PastedLine] = []
         folds = not self.soft or all(_width(line.text) <= self.column for line in lines)
         before = ""
         goes_on = False
@@ -63,7 +63,7 @@ class Wrap(NamedTuple):
         return "" if not self.soft or is_folded or line[-1:].isspace() else " "
 
 
-def wraps(lines: Sequence[Line]) -> Iterator[Wrap]:
+def wraps(lines: Sequence[PastedLine]) -> Iterator[Wrap]:
     """How these lines may have been broken."""
     widths = Counter(n for line in lines if _NARROWEST <= (n := _width(line.text)) <= _WIDEST)
     if widths:

@@ -8,7 +8,7 @@ from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.request_facts import Tool, tools_of
 from responses_tap.protocol.rules.rule import Rule
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 
 _CALLS = {"function_call": "function", "custom_tool_call": "custom"}
 """Items that call a tool of the client's, and how such a tool is declared."""
@@ -18,7 +18,7 @@ _MARKUP = re.compile(r"<tool_call>|<function=|\[TOOL_CALLS\]|<\|tool|<\|python_t
 _JSON_FORMATS = frozenset(("json_schema", "json_object"))
 
 
-def _tools(response: Response) -> tuple[Tool, ...]:
+def _tools(response: ResponseScope) -> tuple[Tool, ...]:
     """The tools that the response repeats, else those of the request."""
     return tools_of(response.snapshot) or response.request.tools
 

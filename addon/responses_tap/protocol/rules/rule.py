@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding, Reporter, Severity
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 
 RULES: "dict[str, type[Rule]]" = {}
 """Every rule by its code."""
@@ -75,7 +75,7 @@ class Rule:
         for type_ in cls.on:
             DISPATCH.setdefault(type_, []).append(cls)
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         self._response = response
         self._report = report
         self._known: Finding | None = None

@@ -8,7 +8,7 @@ from responses_tap.protocol.findings import Reporter, Severity
 from responses_tap.protocol.grammar import ITEM, PART, SUMMARY, TERMINALS
 from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS, lacking
 from responses_tap.protocol.rules.rule import Rule
-from responses_tap.protocol.scopes import Response, Scope
+from responses_tap.protocol.scopes import ResponseScope, Scope
 from responses_tap.protocol.stated_values import final_items
 
 
@@ -196,7 +196,7 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
     _decoded = frozenset(("id", "object", "created_at", "model", "status", "output"))
     """What typed clients decode; where only fields lack that may be null, no tested client fails."""
 
-    def __init__(self, response: Response, report: Reporter) -> None:
+    def __init__(self, response: ResponseScope, report: Reporter) -> None:
         super().__init__(response, report)
         self._told: set[str] = set()
 

@@ -10,7 +10,7 @@ from responses_tap.recorder.messages import Notice, Trouble
 _log = logging.getLogger(__name__)
 
 
-class Reporter:
+class NoticeThread:
     """Calls `on_notice` with each notice on a thread of its own: a terminal may wait, the recording must not."""
 
     def __init__(self, on_notice: Callable[[Notice], object]) -> None:

@@ -22,7 +22,7 @@ from responses_tap.recorder.messages import (
     encode_message,
 )
 from responses_tap.recorder.proxy_side.process import WorkerProcess
-from responses_tap.recorder.proxy_side.reporting import Gap, Reporter
+from responses_tap.recorder.proxy_side.reporting import Gap, NoticeThread
 from responses_tap.recorder.proxy_side.send_queue import SendQueue
 from responses_tap.recorder.proxy_side.sent_batches import SentBatches
 from responses_tap.recorder.proxy_side.tap import KeepingTap, LeftOut, Tap
@@ -69,7 +69,7 @@ class WorkerSupervisor:
         # The session's name lets a worker that takes over see what its predecessor has already written.
         self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size), ",".join(keep)]
         self._key = secrets.token_bytes(KEY_BYTES)
-        self._reporter = Reporter(on_notice)
+        self._reporter = NoticeThread(on_notice)
         self._later = later
         self._queue = SendQueue(self._wake)
         self._sent = SentBatches()

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 
 from responses_tap.protocol.events import json_object
+from responses_tap.recorder.incoming import count_of
 from responses_tap.recorder.messages import RequestMessage
-from responses_tap.recorder.values import count_of
 from responses_tap.recorder.worker_side.http_columns import RETRY_COUNT
 from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import header

@@ -21,8 +21,8 @@ from responses_tap.recorder.worker_side import recovery
 from responses_tap.recorder.worker_side.attempts import Attempts, fingerprint
 from responses_tap.recorder.worker_side.body import described, failure
 from responses_tap.recorder.worker_side.candidate import Candidate
-from responses_tap.recorder.worker_side.files import RecordingFiles
 from responses_tap.recorder.worker_side.http_columns import request_columns
+from responses_tap.recorder.worker_side.recording_files import RecordingFiles
 from responses_tap.recorder.worker_side.recovery import LEFT
 from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from responses_tap.coding import ContentDecoder
-from responses_tap.privacy.documents import as_text
+from responses_tap.privacy.body_masking import as_text
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.bodies import is_response
 from responses_tap.protocol.events import json_object
+from responses_tap.recorder.incoming import count_of, short_text
 from responses_tap.recorder.messages import RequestMessage, ResponseMessage
-from responses_tap.recorder.values import count_of, short_text
 from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import header

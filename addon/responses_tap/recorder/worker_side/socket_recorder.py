@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 
-from responses_tap.privacy.documents import as_text
+from responses_tap.privacy.body_masking import as_text
 from responses_tap.protocol.sse import Frame, message_frame
 from responses_tap.protocol.websocket_checker import SocketChecker, Turn
 from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage, SocketMessage
@@ -16,7 +16,7 @@ from responses_tap.store.rows import storable_int
 from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
-from responses_tap.stream.values import timestamp
+from responses_tap.stream.file_values import timestamp
 
 _SHARED = ("url", "host", "http_version", "request_headers", "status", "response_headers")
 """What the handshake settles for all streams of a socket."""

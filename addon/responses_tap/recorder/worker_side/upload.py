@@ -4,7 +4,7 @@ import hashlib
 import string
 
 from responses_tap.coding import ContentDecoder
-from responses_tap.privacy.documents import as_text
+from responses_tap.privacy.body_masking import as_text
 from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.http_columns import model_of
 from responses_tap.store.uploads import mark

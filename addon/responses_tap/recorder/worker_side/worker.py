@@ -25,8 +25,8 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.recorder.worker_side import recovery, trials
 from responses_tap.recorder.worker_side.body import described
-from responses_tap.recorder.worker_side.files import RecordingFiles
 from responses_tap.recorder.worker_side.flows import Flows
+from responses_tap.recorder.worker_side.recording_files import RecordingFiles
 from responses_tap.recorder.worker_side.recovery import Position
 from responses_tap.recorder.worker_side.replies import ReplyPipe
 from responses_tap.recorder.worker_side.selection import Selection

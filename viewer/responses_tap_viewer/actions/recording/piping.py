@@ -12,7 +12,7 @@ from responses_tap.protocol.sse import looks_like_events
 from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store.writer import Writer
-from responses_tap.stream.values import timestamp
+from responses_tap.stream.file_values import timestamp
 
 NAME = "standard input"
 _PIECE = 1 << 16

@@ -9,7 +9,7 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
 from responses_tap.stream.columns import Headers, StreamRow
-from responses_tap.stream.timeline import GLYPHS, MISSING, Row
+from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow
 from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
 from responses_tap_viewer.tui.detail.marks import marks
 from responses_tap_viewer.tui.detail.stats_page import labelled, stats_page
@@ -28,9 +28,9 @@ class Subject(NamedTuple):
     """What the detail pane is about."""
 
     stream_id: int
-    row: Row | None
+    row: TimelineRow | None
     """The timeline's row."""
-    event: Row | None
+    event: TimelineRow | None
     """The row itself, or the event that a finding is about."""
 
     def names(self, tab: str) -> tuple[object, ...]:
@@ -66,7 +66,7 @@ def _bytes_page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
     return _BYTES[tab](recording, subject.stream_id, event.n, event.count)
 
 
-def _row_page(recording: Recording, stream_id: int, row: Row, event: Row | None) -> list[Line]:
+def _row_page(recording: Recording, stream_id: int, row: TimelineRow, event: TimelineRow | None) -> list[Line]:
     if row.finding is not None:
         finding = row.finding
         lines = _finding_page(finding)
@@ -116,7 +116,7 @@ def _rule_lines(code: str) -> list[Line]:
     return [labelled(label, words) for label, words in named.items() if words]
 
 
-def _event_lines(recording: Recording, stream_id: int, row: Row) -> list[Line]:
+def _event_lines(recording: Recording, stream_id: int, row: TimelineRow) -> list[Line]:
     recorded = next(recording.events(stream_id, row.n or 0, 1), None)
     if recorded is None:
         return []
@@ -141,7 +141,7 @@ def _problem_lines(event: Event) -> list[Line]:
     return [[(f"{MISSING} without {field}", "error")] for field in missing]
 
 
-def _run_page(recording: Recording, stream_id: int, row: Row) -> list[Line]:
+def _run_page(recording: Recording, stream_id: int, row: TimelineRow) -> list[Line]:
     took = ((row.until_ns or 0) - (row.at_ns or 0)) / _NS
     rate = f", {(row.count - 1) / took:.0f} events/s" if took > 0 else ""
     recorded = recording.events(stream_id, row.n or 0, min(row.count, _MOST_DELTAS))

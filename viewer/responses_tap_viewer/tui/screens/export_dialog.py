@@ -15,7 +15,7 @@ from textual.widgets import Input, Label
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
 from responses_tap.privacy.leaks import SecretFound
-from responses_tap.privacy.redaction import Content
+from responses_tap.privacy.redaction import Redaction
 from responses_tap.store import RecordingError
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import MISSING
@@ -36,17 +36,17 @@ class Amount(NamedTuple):
 
     name: str
     about: str
-    content: Content
+    redaction: Redaction
     masks_secrets: bool = True
     allows_text: bool = False
 
 
 AMOUNTS = (
-    Amount("whole", "as it was recorded", Content.WHOLE, masks_secrets=False),
-    Amount("masked", "without secrets (--mask-secrets)", Content.WHOLE),
-    Amount("any text", "personal data, too (--allow-text)", Content.WHOLE, allows_text=True),
-    Amount("no text", "texts replaced (--redact-text)", Content.NO_TEXT),
-    Amount("structure", "no content at all (--structure-only)", Content.STRUCTURE),
+    Amount("whole", "as it was recorded", Redaction.WHOLE, masks_secrets=False),
+    Amount("masked", "without secrets (--mask-secrets)", Redaction.WHOLE),
+    Amount("any text", "personal data, too (--allow-text)", Redaction.WHOLE, allows_text=True),
+    Amount("no text", "texts replaced (--redact-text)", Redaction.NO_TEXT),
+    Amount("structure", "no content at all (--structure-only)", Redaction.STRUCTURE),
 )
 """All of them; the first is the default."""
 
@@ -133,7 +133,7 @@ class ExportScreen(ModalScreen[Path | None]):
         return depart(
             [self._stream],
             self._format,
-            amount.content,
+            amount.redaction,
             mask_secrets=amount.masks_secrets,
             allow_text=amount.allows_text,
         )

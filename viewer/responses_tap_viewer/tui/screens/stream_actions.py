@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
-from responses_tap.privacy.redaction import Content
+from responses_tap.privacy.redaction import Redaction
 from responses_tap.store import Recording, RecordingError
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.exporting import depart
@@ -59,7 +59,7 @@ async def copy_report(screen: Screen[Any], watched: WatchedRecording, selected: 
     """Copy the bug report of the stream, secrets masked."""
     if (stream := await _read(watched, selected)) is not None:
         report, words = await asyncio.to_thread(
-            depart, [stream], _REPORT, Content.WHOLE, mask_secrets=True, allow_text=False
+            depart, [stream], _REPORT, Redaction.WHOLE, mask_secrets=True, allow_text=False
         )
         copy(screen, report.decode(errors="replace"), f"the bug report of stream {stream.id}", f"; {words}")
 

@@ -6,7 +6,7 @@ from textual.widgets import Static
 
 from responses_tap_viewer.tui.spans import fit
 from responses_tap_viewer.tui.streams.catalogue import Order
-from responses_tap_viewer.tui.streams.stream_columns import Column, columns
+from responses_tap_viewer.tui.streams.stream_columns import ListColumn, columns
 
 _UP, _DOWN = "▴", "▾"
 
@@ -17,7 +17,7 @@ class ColumnHead(Static):
     class Clicked(Message):
         """The person wants the list sorted by this column, or the other way round."""
 
-        def __init__(self, column: Column) -> None:
+        def __init__(self, column: ListColumn) -> None:
             super().__init__()
             self.column = column
 
@@ -41,7 +41,7 @@ class ColumnHead(Static):
                 return
 
 
-def _title(column: Column, width: int, order: Order) -> str:
+def _title(column: ListColumn, width: int, order: Order) -> str:
     if order.column != column.title:
         return fit(column.title, width, right=column.right)
     return fit(column.title[: width - 1] + (_DOWN if order.down else _UP), width, right=column.right)

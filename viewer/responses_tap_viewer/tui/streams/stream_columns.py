@@ -24,7 +24,7 @@ type SortKey = Callable[[Summary], Any]
 """What a column sorts by; None comes last, whichever way round."""
 
 
-class Column(NamedTuple):
+class ListColumn(NamedTuple):
     """A column of the list."""
 
     title: str
@@ -40,7 +40,7 @@ class Column(NamedTuple):
     """Whether one wants the largest first."""
 
 
-def columns(width: int) -> list[tuple[Column, int]]:
+def columns(width: int) -> list[tuple[ListColumn, int]]:
     """The columns that a list so wide has, each with its width."""
     shown = [column for column in COLUMNS if width >= column.from_width]
     left = max(0, width - sum(column.width + 1 for column in shown))
@@ -110,18 +110,22 @@ def finding(code: str) -> Span:
 
 
 COLUMNS = (
-    Column("id", lambda s: (str(s.id), "plain"), ID_WIDTH, lambda s: s.id, right=True),
-    Column("time", _time, 8, lambda s: s.started_at),
-    Column("model", lambda s: (s.model or "", "strong"), 10, lambda s: s.model and s.model.lower(), share=25),
-    Column("route", lambda s: (f"{s.route} {s.path}", "plain"), 12, lambda s: (s.route, s.url), 130, share=20),
-    Column("http", _status, 4, lambda s: s.status, 100, right=True, down=True),
-    Column("state", _state, 10, lambda s: s.state, 76),
-    Column("first s", lambda s: _seconds(s.first_event_ns), 7, lambda s: s.first_event_ns, 100, right=True, down=True),
-    Column("took s", lambda s: _seconds(s.last_ns), 8, lambda s: s.last_ns, 70, right=True, down=True),
-    Column("events", lambda s: (str(s.event_count), "plain"), 6, lambda s: s.event_count, right=True, down=True),
-    Column("tokens", _tokens, 9, lambda s: (s.output_tokens or 0) + (s.input_tokens or 0), 118, right=True, down=True),
-    Column(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 88),
-    Column("verdict", verdict, 7, lambda s: (s.errors, s.warnings, s.state in _BAD_STATES), down=True),
-    Column("first finding", lambda s: finding(s.first_code or ""), 12, lambda s: s.first_code),
+    ListColumn("id", lambda s: (str(s.id), "plain"), ID_WIDTH, lambda s: s.id, right=True),
+    ListColumn("time", _time, 8, lambda s: s.started_at),
+    ListColumn("model", lambda s: (s.model or "", "strong"), 10, lambda s: s.model and s.model.lower(), share=25),
+    ListColumn("route", lambda s: (f"{s.route} {s.path}", "plain"), 12, lambda s: (s.route, s.url), 130, share=20),
+    ListColumn("http", _status, 4, lambda s: s.status, 100, right=True, down=True),
+    ListColumn("state", _state, 10, lambda s: s.state, 76),
+    ListColumn(
+        "first s", lambda s: _seconds(s.first_event_ns), 7, lambda s: s.first_event_ns, 100, right=True, down=True
+    ),
+    ListColumn("took s", lambda s: _seconds(s.last_ns), 8, lambda s: s.last_ns, 70, right=True, down=True),
+    ListColumn("events", lambda s: (str(s.event_count), "plain"), 6, lambda s: s.event_count, right=True, down=True),
+    ListColumn(
+        "tokens", _tokens, 9, lambda s: (s.output_tokens or 0) + (s.input_tokens or 0), 118, right=True, down=True
+    ),
+    ListColumn(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 88),
+    ListColumn("verdict", verdict, 7, lambda s: (s.errors, s.warnings, s.state in _BAD_STATES), down=True),
+    ListColumn("first finding", lambda s: finding(s.first_code or ""), 12, lambda s: s.first_code),
 )
 SORT_KEYS = {column.title: column.sort for column in COLUMNS if column.sort is not None}

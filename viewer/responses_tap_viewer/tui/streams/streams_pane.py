@@ -10,7 +10,7 @@ from responses_tap_viewer.tui.streams.catalogue import Catalogue, LineKey, Order
 from responses_tap_viewer.tui.streams.column_head import ColumnHead
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.streams.groups import Group, group_line
-from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS, ID_WIDTH, OPEN, Column, columns
+from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS, ID_WIDTH, OPEN, ListColumn, columns
 from responses_tap_viewer.tui.streams.visible_rows import Missing, VisibleRows
 from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.watched_recording import WatchedRecording
@@ -103,7 +103,7 @@ class StreamsPane(Pane):
         else:
             self._sort_by(message.column)
 
-    def _sort_by(self, column: Column) -> None:
+    def _sort_by(self, column: ListColumn) -> None:
         self._arrange(self.catalogue.order._replace(column=column.title, down=column.down))
 
     def _arrange(self, order: Order) -> None:

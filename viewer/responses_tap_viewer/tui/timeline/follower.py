@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
-from responses_tap.stream.timeline import FOLDABLE, Row, Timeline, tail_row, take_frame
-from responses_tap_viewer.tui.timeline.time_axis import Arrivals
+from responses_tap.stream.timeline import FOLDABLE, Timeline, TimelineRow, tail_row, take_frame
+from responses_tap_viewer.tui.timeline.time_axis import ArrivalCounts
 
 _PAGE = 1000
 """Events read in one statement: some 10 ms of work."""
@@ -23,11 +23,11 @@ class Follower:
     def __init__(self, stream_id: int, *, full: bool = False) -> None:
         self.stream_id = stream_id
         self.full = full
-        self.rows: list[Row] = []
+        self.rows: list[TimelineRow] = []
         """The rows so far. The list is replaced, never changed; but a run in it may grow."""
         self.caught_up = False
         """Whether these are the rows of all that there was at the last reading."""
-        self.arrivals = Arrivals()
+        self.arrivals = ArrivalCounts()
         """When the frames that have been read arrived."""
         self._timeline = Timeline(full=full)
         self._next_n = 0
@@ -42,7 +42,7 @@ class Follower:
         self.rows = [*self._timeline.rows, *(() if more else self._rest(recording))]
         return more
 
-    def read_frames(self, recording: Recording, rows: Iterable[Row]) -> bool:
+    def read_frames(self, recording: Recording, rows: Iterable[TimelineRow]) -> bool:
         """Read the frames that these rows lack, for a moment; whether there is still more to read."""
         until = time.monotonic() + _MOMENT
         for row in rows:
@@ -56,7 +56,7 @@ class Follower:
                     return False
         return False
 
-    def _rest(self, recording: Recording) -> list[Row]:
+    def _rest(self, recording: Recording) -> list[TimelineRow]:
         """What stands below the frames: one that has not ended yet, and what no event shows."""
         tail = recording.tail(self.stream_id)
         return [*([tail_row(tail)] if tail else []), *self._timeline.end()]
@@ -71,7 +71,7 @@ class Follower:
             if not self._timeline.update(findings):
                 self._timeline = Timeline(findings, full=self.full)
                 self._next_n = 0
-                self.arrivals = Arrivals()
+                self.arrivals = ArrivalCounts()
                 return True
         self._timeline.extend(page)
         self.arrivals.extend([entry.at_ns for entry in page if entry.at_ns is not None])
@@ -79,6 +79,6 @@ class Follower:
         return len(page) == _PAGE
 
 
-def lacks_frames(row: Row) -> bool:
+def lacks_frames(row: TimelineRow) -> bool:
     """Whether a row stands for deltas whose frames have not been read yet."""
     return row.type in FOLDABLE and row.n is not None and row.counted < row.count

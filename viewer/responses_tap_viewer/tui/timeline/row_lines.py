@@ -5,7 +5,7 @@ from enum import Enum
 
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.grammar import Role as ScopeRole
-from responses_tap.stream.timeline import GLYPHS, MISSING, Row, label
+from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow, label
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit
 
 _NS = 1e9
@@ -43,7 +43,7 @@ class Times(Enum):
 class RowLines:
     """The lines of a timeline; with `chunks`, each says in which chunks its bytes arrived."""
 
-    def __init__(self, rows: list[Row], times: Times, started_at: str, *, chunks: bool = False) -> None:
+    def __init__(self, rows: list[TimelineRow], times: Times, started_at: str, *, chunks: bool = False) -> None:
         self.rows = rows
         self._times = times
         self._started_at = started_at
@@ -67,14 +67,14 @@ class RowLines:
             return line + _finding_spans(row)
         return line + _event_spans(row, _pause(row, before), full=width >= _FULL_NAMES_FROM)
 
-    def _before(self, index: int) -> Row | None:
+    def _before(self, index: int) -> TimelineRow | None:
         """The frame before that in a line, None where there is none."""
         for line in range(index - 1, -1, -1):
             if self.rows[line].n is not None:
                 return self.rows[line]
         return None
 
-    def _time(self, row: Row, before: Row | None) -> str:
+    def _time(self, row: TimelineRow, before: TimelineRow | None) -> str:
         if row.at_ns is None:
             return ""
         if self._times is Times.CLOCK:
@@ -91,18 +91,18 @@ class RowLines:
         return (start + timedelta(microseconds=at_ns // 1000)).strftime("%H:%M:%S.%f")[:-3]
 
 
-def _end_ns(row: Row | None) -> int:
+def _end_ns(row: TimelineRow | None) -> int:
     """When the last frame of a row had come; without one, when the stream began."""
     return 0 if row is None else row.until_ns or row.at_ns or 0
 
 
-def _pause(row: Row, before: Row | None) -> int:
+def _pause(row: TimelineRow, before: TimelineRow | None) -> int:
     """The longest time without a frame before a row, or within it."""
     waited = 0 if row.at_ns is None or before is None else row.at_ns - _end_ns(before)
     return max(waited, row.pause_ns)
 
 
-def _chunks(row: Row, before: Row | None) -> str:
+def _chunks(row: TimelineRow, before: TimelineRow | None) -> str:
     """The chunks that brought a row; where it came with the row before it, there is no border between them."""
     if row.chunk is None:
         return ""
@@ -111,7 +111,7 @@ def _chunks(row: Row, before: Row | None) -> str:
     return first if row.until_chunk in (None, row.chunk) else f"{first}–{row.until_chunk}"
 
 
-def _event_spans(row: Row, pause_ns: int, *, full: bool) -> Line:
+def _event_spans(row: TimelineRow, pause_ns: int, *, full: bool) -> Line:
     """An event at its place in the tree; one that is missing has a glyph, and the severity's colour."""
     role: Role = "dim" if row.kind in ("comment", "tail") else "key" if row.kind == "run" else "plain"
     if row.finding is not None:
@@ -128,7 +128,7 @@ def _event_spans(row: Row, pause_ns: int, *, full: bool) -> Line:
     return [*line, (f"  {pause_ns / _NS:.1f} s pause", "warning")] if is_stall else line
 
 
-def _branch(row: Row) -> str:
+def _branch(row: TimelineRow) -> str:
     """The lines of the tree before a row: a scope opens, continues or closes with it."""
     known = ROWS.get(row.type)
     if known is None:
@@ -140,7 +140,7 @@ def _branch(row: Row) -> str:
     return _LEVEL * (row.depth - 1) + _INSIDE + (_FOLDED if row.kind == "run" else "")
 
 
-def _finding_spans(row: Row) -> Line:
+def _finding_spans(row: TimelineRow) -> Line:
     """A finding below its event: a glyph, and its name in the severity's colour."""
     if row.finding is None:
         return []

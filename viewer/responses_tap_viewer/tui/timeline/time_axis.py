@@ -11,7 +11,7 @@ _NOTHING = "·"
 _NS = 1e9
 
 
-class Arrivals:
+class ArrivalCounts:
     """How many events arrived when, in buckets that grow with the stream: a few kilobytes, however long it is."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Arrivals:
         return min(max(0, at_ns) * parts // (self.last_ns + 1), parts - 1)
 
 
-def axis_line(arrivals: Arrivals, width: int, begin_ns: int | None, end_ns: int | None) -> Line:
+def axis_line(arrivals: ArrivalCounts, width: int, begin_ns: int | None, end_ns: int | None) -> Line:
     """The axis in so many cells, from the request on; a bar stands at `begin_ns`, and it is lit until `end_ns`."""
     until = f" {arrivals.last_ns / _NS:.3f} s"
     parts = width - len(until) - 1

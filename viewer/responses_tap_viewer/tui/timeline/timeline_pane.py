@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from responses_tap.stream.timeline import Row
+from responses_tap.stream.timeline import TimelineRow
 from responses_tap_viewer.tui.selection_messages import RowSelected
 from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.timeline.follower import Follower, lacks_frames
@@ -43,7 +43,7 @@ class TimelinePane(Pane):
         yield self.lines
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[TimelineRow]:
         """The rows that are shown."""
         source = self.lines.source
         return source.rows if isinstance(source, RowLines) else []
@@ -136,11 +136,11 @@ class TimelinePane(Pane):
         last = _event_of(rows, len(rows) - 1)
         return isinstance(key, int) and last is not None and last.n is not None and last.n >= key
 
-    def _is_at_cursor(self, rows: list[Row]) -> bool:
+    def _is_at_cursor(self, rows: list[TimelineRow]) -> bool:
         cursor = self.lines.cursor
         return cursor < len(rows) and _key(rows[cursor]) == self._key
 
-    def _find(self, rows: list[Row]) -> int:
+    def _find(self, rows: list[TimelineRow]) -> int:
         """Where the row under the cursor is now: the same finding, the same event or the run that it is in."""
         if self._key is None or self._is_at_cursor(rows):
             return self.lines.cursor if self._key is not None else 0
@@ -184,19 +184,19 @@ class TimelinePane(Pane):
             "" if follower is None or follower.caught_up else "reading …",
         )
 
-    def _row_lines(self, rows: list[Row]) -> RowLines:
+    def _row_lines(self, rows: list[TimelineRow]) -> RowLines:
         started_at = self._stream.started_at if self._stream is not None else ""
         return RowLines(rows, self._times, started_at, chunks=self._shows_chunks)
 
 
-def _key(row: Row) -> RowKey:
+def _key(row: TimelineRow) -> RowKey:
     if row.n is not None:
         return row.n
     scope = row.finding.scope.items() if row.finding is not None else ()
     return row.kind, row.type, row.response, row.position, *scope
 
 
-def _event_of(rows: list[Row], line: int) -> Row | None:
+def _event_of(rows: list[TimelineRow], line: int) -> TimelineRow | None:
     """The event that a row shows or a finding is about: findings stand below theirs, missing events above."""
     step = 1 if 0 <= line < len(rows) and rows[line].kind == "missing" else -1
     while 0 <= line < len(rows) and rows[line].n is None:

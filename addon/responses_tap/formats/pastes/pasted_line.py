@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Line(NamedTuple):
+class PastedLine(NamedTuple):
     """A line of the text, and the line of the file, from 1, in which it began."""
 
     number: int

@@ -10,7 +10,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.judge import Judge
 from responses_tap.protocol.profiles import Profile
 from responses_tap.protocol.request_facts import RequestFacts
-from responses_tap.protocol.scopes import Response
+from responses_tap.protocol.scopes import ResponseScope
 
 _ASKED = ("SC810", "SC811", "SC812", "ST7", "AG611", "ID513", "ID515", "ID517", "ID518", "RQ")
 """How the codes begin of the rules that a whole response can break."""
@@ -23,7 +23,7 @@ def judge_response(document: dict[str, Any], profile: Profile, request: RequestF
     """What is wrong with a response as an object: what would be wrong with it in a stream of its items."""
     if document.get("object") != "response":
         return []  # a compaction, a count of tokens
-    response = Response(request=request, required=profile.response_fields, snapshot=document)
+    response = ResponseScope(request=request, required=profile.response_fields, snapshot=document)
     created_at = document.get("created_at")
     response.created_at = created_at if isinstance(created_at, int | float) else None
     judge = Judge(response, replace(profile, asked=_ASKED))

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from responses_tap.privacy.fragments import mask_fragments
-from responses_tap.privacy.names import holds_headers, is_secret
+from responses_tap.privacy.secret_names import holds_headers, is_secret
 
 if TYPE_CHECKING:
     from responses_tap.privacy.masking import Masker

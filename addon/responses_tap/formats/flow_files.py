@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 from responses_tap.coding import ContentDecoder
-from responses_tap.formats import Damaged, documents
+from responses_tap.formats import Damaged, json_documents
 from responses_tap.formats.exchanges import Exchange, streams
-from responses_tap.privacy.documents import as_text
-from responses_tap.stream import values
+from responses_tap.privacy.body_masking import as_text
+from responses_tap.stream import file_values
 from responses_tap.stream.columns import Headers
 from responses_tap.stream.model import Ending, Request, Response, Skipped, Stream
 
@@ -76,11 +76,15 @@ class _Bounded:
         self.peek = getattr(file, "peek")  # noqa: B009 (BinaryIO does not tell of it)
 
     def read(self, size: int) -> bytes:
-        if size > documents.LARGEST:
-            raise Damaged(f"is a flow file with a flow of more than {documents.LARGEST >> 20} MB, too large to read")
+        if size > json_documents.LARGEST:
+            raise Damaged(
+                f"is a flow file with a flow of more than {json_documents.LARGEST >> 20} MB, too large to read"
+            )
         read = self._file.read(size)
-        if size > _UNSUSPICIOUS and sum(1 for _ in _LENGTH.finditer(read)) > documents.MOST_VALUES:
-            raise Damaged(f"is a flow file with a flow of more than {documents.MOST_VALUES:,} values, too many to read")
+        if size > _UNSUSPICIOUS and sum(1 for _ in _LENGTH.finditer(read)) > json_documents.MOST_VALUES:
+            raise Damaged(
+                f"is a flow file with a flow of more than {json_documents.MOST_VALUES:,} values, too many to read"
+            )
         return read
 
 
@@ -121,7 +125,7 @@ def _ending(flow: "HTTPFlow") -> Ending:
 
 
 def _since(start: float, at: float | None) -> int | None:
-    return None if at is None else values.time_ns(max(0.0, at - start), 1e9)
+    return None if at is None else file_values.time_ns(max(0.0, at - start), 1e9)
 
 
 def _headers(headers: "FlowHeaders") -> Headers:

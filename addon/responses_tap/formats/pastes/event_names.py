@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from responses_tap.formats.pastes.finding import is_name
-from responses_tap.formats.pastes.lines import Line
+from responses_tap.formats.pastes.pasted_line import PastedLine
 from responses_tap.protocol.grammar import ITEM, ROWS
 
 _LEAST = 3
@@ -57,11 +57,11 @@ class _Entry(NamedTuple):
     missing: bool
 
 
-type _Row = tuple[Line, list[_Entry]]
+type _Row = tuple[PastedLine, list[_Entry]]
 """A line, and the names in it."""
 
 
-def find(lines: Iterable[Line]) -> list[Named | None] | None:
+def find(lines: Iterable[PastedLine]) -> list[Named | None] | None:
     """The events whose names are listed, None for a mark where some were left out; None for a text that is no list."""
     written = [line for line in lines if line.text.strip(" \t-=_*#|:+")]
     for read in (_listed, _in_columns, _labelled):
@@ -88,12 +88,12 @@ def _named(found: list[_Row], entries: list[_Entry]) -> list[Named | None]:
     return _with_items(names)
 
 
-def _listed(lines: list[Line]) -> list[_Row]:
+def _listed(lines: list[PastedLine]) -> list[_Row]:
     """Lines that are names, or rows of names, and nothing else but numbers, counts and remarks."""
     return [(line, list(_entries(line))) for line in lines]
 
 
-def _in_columns(lines: list[Line]) -> list[_Row]:
+def _in_columns(lines: list[PastedLine]) -> list[_Row]:
     """Lists side by side, as tables and comparisons have them: each column is one."""
     tokens = [(line, list(_TOKEN.finditer(line.text[:_LONGEST]))) for line in lines]
     rows = [(line, found) for line, found in tokens if found]
@@ -110,7 +110,7 @@ def _in_columns(lines: list[Line]) -> list[_Row]:
     return [*columns[0], *columns[1]]
 
 
-def _labelled(lines: list[Line]) -> list[_Row]:
+def _labelled(lines: list[PastedLine]) -> list[_Row]:
     """Lines with one name each, after the same words, and before fields or a time."""
     tokens = [(line, list(_TOKEN.finditer(line.text[:_LONGEST]))) for line in lines]
     labels = Counter(_label(line, found[0]) for line, found in tokens if len(found) == 1)
@@ -126,7 +126,7 @@ def _labelled(lines: list[Line]) -> list[_Row]:
     ]
 
 
-def _label(line: Line, token: re.Match[str]) -> str:
+def _label(line: PastedLine, token: re.Match[str]) -> str:
     return re.sub(r"\d+", "", line.text[: token.start()]).strip()
 
 
@@ -151,7 +151,7 @@ def _with_items(names: list[Named | None]) -> list[Named | None]:
     return names
 
 
-def _entries(line: Line) -> Iterator[_Entry]:
+def _entries(line: PastedLine) -> Iterator[_Entry]:
     for between in (_ARROW, _BETWEEN):
         parts = [part for part in between.split(line.text) if part.strip(" \t.'\"`")]
         entries = [_entry(part, line.number, is_row=len(parts) >= _LEAST) for part in parts]
