@@ -7,8 +7,16 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from responses_tap.recorder import Notice, Tap, WorkerSupervisor
-from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
+from responses_tap.recorder.messages import (
+    EndingMessage,
+    MessageKind,
+    Notice,
+    RequestMessage,
+    ResponseMessage,
+    SocketMessage,
+)
+from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
+from responses_tap.recorder.proxy_side.tap import Tap
 
 
 class FeedLoop:

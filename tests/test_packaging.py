@@ -102,6 +102,16 @@ def test_the_library_alone_needs_no_proxy_and_no_terminal() -> None:
     assert done.stdout.strip() == ""
 
 
+def test_who_checks_a_text_waits_for_no_database_and_no_proxy() -> None:
+    code = (
+        "import sys; from responses_tap_viewer.cli import main; main(['check', sys.argv[1]], standalone_mode=False); "
+        "print(*({'sqlite_utils', 'mitmproxy', 'textual', 'pydantic', 'rich'} & set(sys.modules)))"
+    )
+    sample = TOP / "recordings/clean/text.sse"
+    done = subprocess.run([sys.executable, "-c", code, sample], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+
+
 def test_what_is_imported_is_declared() -> None:
     # A library that only came with another one is gone with its next release.
     core, whole = requires("responses-tap-core") or [], requires("responses-tap") or []

@@ -18,7 +18,7 @@ from tests.tls import server_context
 from tests.upstream import PATIENCE, SSE_HEAD, Upstream, hang_up, reset
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.recorder import Notice
+from responses_tap.recorder.messages import Notice
 from responses_tap.store import open_recording
 from responses_tap.stream.columns import StreamRow
 

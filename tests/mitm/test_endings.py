@@ -15,7 +15,7 @@ from tests.http2 import Answer, Http2Upstream, Peer, connect
 from tests.upstream import SSE_HEAD, Upstream, ended, framed, rows
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.recorder import Notice
+from responses_tap.recorder.messages import Notice
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 CUT = CLEAN[: len(CLEAN) // 2]

@@ -16,7 +16,7 @@ from tests.tls import TlsUpstream, ask_by_h2, make_ca
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
 from responses_tap.mitm.proxy import CannotRecord, Proxy
-from responses_tap.recorder import Hint, Notice
+from responses_tap.recorder.messages import Hint, Notice
 from responses_tap.store import open_recording
 from responses_tap_viewer.actions.recording.environment import TRUST
 

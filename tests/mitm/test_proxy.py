@@ -20,7 +20,7 @@ from tests.recorder.test_recorder import workers
 from tests.upstream import SSE_HEAD, Script, Upstream, ended, eventually, facts_hold, framed, hang_up, head, rows
 
 from responses_tap.mitm.proxy import CannotRecord, Proxy
-from responses_tap.recorder import FindingMade, Hint, Notice, StreamFinished, Trouble
+from responses_tap.recorder.messages import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.store import open_recording
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()

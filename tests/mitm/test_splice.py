@@ -33,7 +33,7 @@ from tests.upstream import (
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.mitm.splice import missing
-from responses_tap.recorder import Notice
+from responses_tap.recorder.messages import Notice
 from responses_tap.store import open_recording
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()

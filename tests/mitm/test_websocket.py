@@ -26,8 +26,16 @@ from websockets.sync.server import ServerConnection, serve
 from responses_tap.mitm.addon import Capture
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.protocol.sse import message_frame
-from responses_tap.recorder import FindingMade, Notice, StreamFinished
-from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
+from responses_tap.recorder.messages import (
+    EndingMessage,
+    FindingMade,
+    MessageKind,
+    Notice,
+    RequestMessage,
+    ResponseMessage,
+    SocketMessage,
+    StreamFinished,
+)
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer

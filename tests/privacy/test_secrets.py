@@ -19,7 +19,7 @@ from websockets.sync.server import serve
 
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.looks import OWN_PATTERNS
-from responses_tap.recorder import Hint, Notice
+from responses_tap.recorder.messages import Hint, Notice
 from responses_tap.store import open_recording
 from responses_tap_viewer.cli import main
 

@@ -15,8 +15,8 @@ from tests.upstream import SSE_HEAD, Script, Upstream, ended, framed, head, rows
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.attempts import Attempts, fingerprint
-from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import StreamRow
+from responses_tap.stream.storable import Value
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 EVENTS = [frame + b"\n\n" for frame in CLEAN.split(b"\n\n")[:-1]]

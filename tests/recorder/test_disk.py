@@ -20,8 +20,7 @@ from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play,
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.recorder import Notice, Trouble
-from responses_tap.recorder.messages import ResponseMessage
+from responses_tap.recorder.messages import Notice, ResponseMessage, Trouble
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 

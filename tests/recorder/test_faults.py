@@ -17,7 +17,7 @@ from tests.conftest import RECORDINGS
 from tests.upstream import SSE_HEAD, Script, Upstream, eventually, facts_hold, framed, hang_up, head, reset, rows
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.recorder import Notice
+from responses_tap.recorder.messages import Notice
 from responses_tap.store import open_recording
 from responses_tap.stream.columns import StreamRow
 

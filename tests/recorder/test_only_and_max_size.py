@@ -24,8 +24,14 @@ from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play,
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
 from responses_tap.mitm.proxy import CannotRecord, Proxy
-from responses_tap.recorder import FileBegun, FindingMade, Notice, StreamFinished, StreamStarted
-from responses_tap.recorder.messages import ResponseMessage
+from responses_tap.recorder.messages import (
+    FileBegun,
+    FindingMade,
+    Notice,
+    ResponseMessage,
+    StreamFinished,
+    StreamStarted,
+)
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
 

@@ -28,13 +28,17 @@ from tests.feeding import FeedLoop, LoopTap
 from tests.lengthened import framed, lengthened
 from tests.upstream import ended, eventually, facts_hold, rows
 
-from responses_tap.recorder import FindingMade, Notice, StreamFinished, StreamStarted, Trouble
 from responses_tap.recorder.messages import (
     Batch,
     EndingMessage,
+    FindingMade,
     MessageKind,
+    Notice,
     RequestMessage,
     ResponseMessage,
+    StreamFinished,
+    StreamStarted,
+    Trouble,
     encode_batch,
     encode_message,
     encode_reply,
@@ -606,7 +610,7 @@ def test_a_dead_worker_passes_on_what_was_not_decided(feeder: FeedLoop, db: Path
 PROXY = """
     import asyncio, sys, time
     from pathlib import Path
-    from responses_tap.recorder import WorkerSupervisor
+    from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
     from responses_tap.recorder.messages import ResponseMessage, RequestMessage
 
     async def feed():

@@ -22,7 +22,7 @@ from tests.conftest import RECORDINGS
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, framed, head, rows
 
 from responses_tap.mitm.proxy import Proxy
-from responses_tap.recorder import Notice, Trouble
+from responses_tap.recorder.messages import Notice, Trouble
 from responses_tap.store.uploads import mark
 from responses_tap.store.writer import Writer
 

@@ -18,8 +18,8 @@ from textual.pilot import Pilot
 from responses_tap import RULES_VERSION, Checker, Decoder, Frame
 from responses_tap.protocol.bodies import Head
 from responses_tap.store import ChunkRow, EventRow
-from responses_tap.store.rows import storable_text
 from responses_tap.store.writer import Writer
+from responses_tap.stream.storable import storable_text
 from responses_tap_viewer.tui.app import TapApp
 from responses_tap_viewer.tui.screens.main_screen import MainScreen
 from responses_tap_viewer.tui.streams.streams_pane import StreamsPane

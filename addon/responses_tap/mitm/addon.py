@@ -29,8 +29,19 @@ from responses_tap.mitm.flow_marks import FlowMarks
 from responses_tap.mitm.splice import Splicer
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
-from responses_tap.recorder import FindingMade, Hint, Notice, Tap, Trouble, WorkerSupervisor
-from responses_tap.recorder.messages import EndingMessage, MessageKind, RequestMessage, ResponseMessage, SocketMessage
+from responses_tap.recorder.messages import (
+    EndingMessage,
+    FindingMade,
+    Hint,
+    MessageKind,
+    Notice,
+    RequestMessage,
+    ResponseMessage,
+    SocketMessage,
+    Trouble,
+)
+from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
+from responses_tap.recorder.proxy_side.tap import Tap
 from responses_tap.store import RecordingError
 from responses_tap.stream.file_values import timestamp
 from responses_tap.stream.filters import FilterError, parse

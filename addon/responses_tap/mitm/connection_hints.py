@@ -6,7 +6,7 @@ from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 
-from responses_tap.recorder import Hint
+from responses_tap.recorder.messages import Hint
 
 _MOST_TOLD = 1000
 

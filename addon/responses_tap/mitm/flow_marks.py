@@ -8,7 +8,7 @@ from mitmproxy import ctx
 from mitmproxy.hooks import UpdateHook
 from mitmproxy.http import HTTPFlow
 
-from responses_tap.recorder import FindingMade, Notice, StreamStarted
+from responses_tap.recorder.messages import FindingMade, Notice, StreamStarted
 
 LINK = "responses_tap"
 """The entry of a flow's metadata with its streams, each as the command line takes it: FILE.db#ID."""

@@ -27,7 +27,7 @@ from mitmproxy.proxy.mode_servers import ServerInstance, WireGuardServerInstance
 from responses_tap.mitm.addon import Capture, log_notice
 from responses_tap.mitm.connection_hints import ConnectionHints
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.recorder import Notice, Trouble
+from responses_tap.recorder.messages import Notice, Trouble
 
 _USER = re.compile(r"(?<=//)[^/\s]*(?=@)")
 OWN_CONFDIR = Path(CONF_DIR).expanduser()

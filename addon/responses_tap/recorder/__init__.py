@@ -6,19 +6,3 @@ thread, which never waits for it. In the worker (`python -m responses_tap.record
 for each flow undoes the content-encoding, cuts the body into frames, has them checked, and hands the rows to the store.
 Notices and acknowledgements come back through a second pipe. The worker outlives a killed proxy.
 """
-
-from responses_tap.recorder.messages import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
-from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
-from responses_tap.recorder.proxy_side.tap import Tap
-
-__all__ = [
-    "FileBegun",
-    "FindingMade",
-    "Hint",
-    "Notice",
-    "StreamFinished",
-    "StreamStarted",
-    "Tap",
-    "Trouble",
-    "WorkerSupervisor",
-]

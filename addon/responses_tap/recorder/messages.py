@@ -9,8 +9,8 @@ from enum import IntEnum
 from typing import Literal, NamedTuple, cast, get_args
 
 from responses_tap.protocol.events import json_object
-from responses_tap.recorder.incoming import pairs, short_text, small_int, whole_text
 from responses_tap.stream.file_values import timestamp
+from responses_tap.stream.storable import pairs, short_text, small_int, whole_text
 
 type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
 

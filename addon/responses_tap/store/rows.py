@@ -1,4 +1,4 @@
-"""The rows of a recording as Python values, and what of a value SQLite can hold.
+"""The rows of a recording as Python values.
 
 The types are what a reader holds a row to: whoever made the file may have put anything there.
 """
@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.stream.columns import Headers
+from responses_tap.stream.storable import storable_text
 
 _LONGEST_NS = 10**18
 """Some 31 years."""
@@ -45,20 +46,6 @@ type NanosecondsColumn = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
 """A time in a stream, which may lie before what it is counted from."""
 type HeadersColumn = Annotated[Headers, BeforeValidator(_headers)]
 type BodyColumn = Annotated[str, BeforeValidator(_text)]
-
-_MOST = 2**63 - 1
-
-
-def storable_int(value: object) -> int | None:
-    """The value if it is an integer that fits a column, else None: JSON knows larger ones."""
-    return value if type(value) is int and -_MOST <= value <= _MOST else None
-
-
-def storable_text(value: object) -> str | None:
-    """The value if it is a text, with `?` for lone surrogates (JSON has them, UTF-8 not), else None."""
-    if not isinstance(value, str):
-        return None
-    return value if value.isascii() else value.encode(errors="replace").decode()
 
 
 class ChunkRow(NamedTuple):

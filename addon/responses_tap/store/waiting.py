@@ -6,13 +6,12 @@ from functools import partial
 from typing import NamedTuple
 
 from responses_tap.errors import RecordingError
-from responses_tap.store.rows import ChunkRow, EventRow, bare_event, storable_int, storable_text
+from responses_tap.store.rows import ChunkRow, EventRow, bare_event
 from responses_tap.store.uploads import join_upload
+from responses_tap.stream.storable import Value, storable_int, storable_text
 
 _HUGE = 2**20
 """Bytes from which a frame is written piece by piece."""
-
-type Value = str | bytes | int | None
 
 _INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

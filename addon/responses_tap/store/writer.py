@@ -15,8 +15,9 @@ from responses_tap.protocol.rules import by_weight
 from responses_tap.store.files import take
 from responses_tap.store.opening import files_of
 from responses_tap.store.reader import Recording
-from responses_tap.store.rows import ChunkRow, EventRow, storable_text
-from responses_tap.store.waiting import Statement, Value, Waiting, is_of_the_file, storable
+from responses_tap.store.rows import ChunkRow, EventRow
+from responses_tap.store.waiting import Statement, Waiting, is_of_the_file, storable
+from responses_tap.stream.storable import Value, storable_text
 
 _NEXT_ID = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"

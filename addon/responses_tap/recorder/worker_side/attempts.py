@@ -5,11 +5,10 @@ import json
 from dataclasses import dataclass
 
 from responses_tap.protocol.events import json_object
-from responses_tap.recorder.incoming import count_of
 from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.http_columns import RETRY_COUNT
-from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import header
+from responses_tap.stream.storable import Value, count_of
 
 _MOST_TRIES = 500
 """Requests that are remembered."""

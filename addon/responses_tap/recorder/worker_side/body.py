@@ -12,11 +12,10 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.runs import Run, Runs
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.protocol.websocket_checker import Turn
-from responses_tap.recorder.incoming import short_text
 from responses_tap.store import EventRow, Recording
-from responses_tap.store.rows import bare_event, storable_int
-from responses_tap.store.waiting import Value
+from responses_tap.store.rows import bare_event
 from responses_tap.store.writer import Writer
+from responses_tap.stream.storable import Value, short_text, storable_int
 
 _PIECE, _OVERLAP = 2**20, 2**13
 

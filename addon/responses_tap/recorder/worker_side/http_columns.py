@@ -8,11 +8,9 @@ from responses_tap.privacy.body_masking import as_text
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.bodies import is_response
 from responses_tap.protocol.events import json_object
-from responses_tap.recorder.incoming import count_of, short_text
 from responses_tap.recorder.messages import RequestMessage, ResponseMessage
-from responses_tap.store.rows import storable_int
-from responses_tap.store.waiting import Value
 from responses_tap.stream.columns import header
+from responses_tap.stream.storable import Value, count_of, short_text, storable_int
 
 RETRY_COUNT = "x-stainless-retry-count"
 """The header in which OpenAI's SDKs say how often they have tried before."""

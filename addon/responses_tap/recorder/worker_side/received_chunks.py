@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from responses_tap.store import ChunkRow
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.model import Chunk
+from responses_tap.stream.storable import Value
 
 
 class ReceivedChunks:

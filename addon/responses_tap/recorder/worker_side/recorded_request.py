@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts, facts_of
 from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.upload import Upload
-from responses_tap.store.rows import storable_text
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
+from responses_tap.stream.storable import Value, storable_text
 from responses_tap.urls import continued_response
 
 

@@ -8,11 +8,11 @@ from responses_tap.recorder.worker_side.http_columns import document_columns, st
 from responses_tap.recorder.worker_side.received_chunks import ReceivedChunks
 from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.store import Recording
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import header
 from responses_tap.stream.judging import checker_for
 from responses_tap.stream.model import Request, Response, Stream
+from responses_tap.stream.storable import Value
 
 
 class RecordedResponse:

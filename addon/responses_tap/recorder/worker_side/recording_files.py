@@ -8,8 +8,8 @@ from responses_tap.privacy.masking import Masker
 from responses_tap.recorder.messages import FileBegun, Notice, Trouble
 from responses_tap.store import RecordingError
 from responses_tap.store.series import following, latest, unfinished
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
+from responses_tap.stream.storable import Value
 
 
 class RecordingFiles:

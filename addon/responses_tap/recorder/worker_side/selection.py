@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 from responses_tap.recorder.messages import Notice
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
-from responses_tap.store.waiting import Value
 from responses_tap.stream.filters import parse
+from responses_tap.stream.storable import Value
 
 _IN_REQUEST = ("url", "host", "route", "model")
 

@@ -12,11 +12,10 @@ from responses_tap.recorder.worker_side.http_columns import model_of, request_co
 from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import Recording, SocketRow
-from responses_tap.store.rows import storable_int
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.file_values import timestamp
+from responses_tap.stream.storable import Value, storable_int
 
 _SHARED = ("url", "host", "http_version", "request_headers", "status", "response_headers")
 """What the handshake settles for all streams of a socket."""

@@ -18,9 +18,9 @@ from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.recorder.worker_side.recorded_response import RecordedResponse
 from responses_tap.recorder.worker_side.stream_notices import StreamNotices
 from responses_tap.store import Recording
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
+from responses_tap.stream.storable import Value
 
 _SILENCE_SECONDS = 1.0
 """A shorter silence before the end says nothing."""

@@ -8,9 +8,9 @@ from responses_tap.privacy.body_masking import as_text
 from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.http_columns import model_of
 from responses_tap.store.uploads import mark
-from responses_tap.store.waiting import Value
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import header
+from responses_tap.stream.storable import Value
 
 _PIECE = 2**16
 _BASE64 = (string.ascii_letters + string.digits + "+/=").encode()

@@ -18,8 +18,16 @@ from responses_tap.escaping import printable
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
-from responses_tap.recorder import FileBegun, FindingMade, Hint, Notice, StreamFinished, StreamStarted, Trouble
-from responses_tap.recorder.messages import EndedBy
+from responses_tap.recorder.messages import (
+    EndedBy,
+    FileBegun,
+    FindingMade,
+    Hint,
+    Notice,
+    StreamFinished,
+    StreamStarted,
+    Trouble,
+)
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
 from responses_tap.stream.columns import StreamRow

@@ -1,9 +1,13 @@
 """Values from outside, typed and bounded where they enter: whatever a peer sends, a row can hold it."""
 
+type Value = str | bytes | int | None
+"""What a column can hold."""
+
 LONGEST = 4096
 """Characters of a short text, such as a method, an id or a reason. What is longer is cut; the raw bytes have it all."""
 _LARGEST = 2**31 - 1
 _MOST_DIGITS = 9
+_MOST = 2**63 - 1
 
 
 def short_text(value: object) -> str:
@@ -37,3 +41,15 @@ def pairs(value: object) -> list[tuple[str, str]]:
         for entry in entries
         if isinstance(entry, list | tuple) and len(entry) == 2  # noqa: PLR2004 (a pair)
     ]
+
+
+def storable_int(value: object) -> int | None:
+    """The value if it is an integer that fits a column, else None: JSON knows larger ones."""
+    return value if type(value) is int and -_MOST <= value <= _MOST else None
+
+
+def storable_text(value: object) -> str | None:
+    """The value if it is a text, with `?` for lone surrogates (JSON has them, UTF-8 not), else None."""
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else value.encode(errors="replace").decode()
