@@ -67,7 +67,7 @@ def test_a_baseline_tolerates_known_findings_and_fails_stale_ones(pytester: pyte
                 responses_tap.check(Path({str(RECORDINGS / name)!r}).read_bytes())
             """
         )
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:xdist", *options)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *options)
 
     broken = "broken/MD301-text-done-missing.sse"
     pytester.makeini("[pytest]\nresponses_tap_baseline = known.json")

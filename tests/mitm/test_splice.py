@@ -295,7 +295,7 @@ class Pours:
         connection.sendall(SSE_HEAD + framed(EVENTS[0]))
         assert self.begins.acquire(timeout=PATIENCE)
         rest = memoryview(self.body)[len(EVENTS[0]) :]
-        wire = b"".join(framed(bytes(rest[at : at + 2_000])) for at in range(0, len(rest), 2_000)) + b"0\r\n\r\n"
+        wire = b"".join(framed(bytes(rest[at : at + 20_000])) for at in range(0, len(rest), 20_000)) + b"0\r\n\r\n"
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
         connection.settimeout(2)
         while self.sent < len(wire):
