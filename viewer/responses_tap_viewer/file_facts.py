@@ -18,12 +18,12 @@ from responses_tap.recorder.worker_side.http_columns import (
     model_of,
     request_columns,
     response_columns,
-    state_of,
 )
 from responses_tap.stream.columns import StreamRow, header
 from responses_tap.stream.file_values import timestamp
 from responses_tap.stream.model import Stream
 from responses_tap.stream.recorded import ways_of
+from responses_tap.stream.states import state_of
 from responses_tap.stream.storable import Value
 from responses_tap.urls import split
 

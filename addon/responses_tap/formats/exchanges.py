@@ -76,7 +76,7 @@ def _stream(exchange: Exchange, bodies: str) -> Stream | Skipped:
     if not body:
         return Skipped(place, f"has no response body; {bodies}", fault=True)
     try:
-        body = _decoded(body, header(answer.headers, "content-encoding"))
+        body = decoded(body, header(answer.headers, "content-encoding"))
     except ValueError as error:
         return Skipped(place, f"has a response body that cannot be decoded ({error})", fault=True)
     frames: Iterator[TimedFrame] = iter(())
@@ -91,8 +91,11 @@ def _stream(exchange: Exchange, bodies: str) -> Stream | Skipped:
     return Stream(frames, place, exchange.request, answer, exchange.ending, live=exchange.live)
 
 
-def _decoded(body: bytes, encodings: str | None) -> bytes:
-    """The body without its content-encoding: some programs keep it, most take it off and leave the header."""
+def decoded(body: bytes, encodings: str | None) -> bytes:
+    """The body without its content-encoding, which most programs take off without removing the header.
+
+    ValueError where it is damaged.
+    """
     if not encodings or looks_like_events(body) or body.lstrip()[:1] in (b"{", b"["):
         return body
     decoder = ContentDecoder(encodings)

@@ -19,11 +19,11 @@ from responses_tap.protocol.profiles import AUTO, choose
 from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.runs import Run
 from responses_tap.protocol.websocket_checker import Turn
-from responses_tap.recorder.worker_side.http_columns import state_of
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checked, checker_for
 from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
 from responses_tap.stream.recorded import stream_of
+from responses_tap.stream.states import state_of
 from responses_tap_viewer.checking.turns import Turns
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (

@@ -1,12 +1,10 @@
 """Request and response headers as columns of a stream's row, secrets masked."""
 
 import json
-from typing import Any
 
 from responses_tap.coding import ContentDecoder
 from responses_tap.privacy.body_masking import as_text
 from responses_tap.privacy.masking import Masker
-from responses_tap.protocol.bodies import is_response
 from responses_tap.protocol.events import json_object
 from responses_tap.recorder.messages import RequestMessage, ResponseMessage
 from responses_tap.stream.columns import header
@@ -14,8 +12,6 @@ from responses_tap.stream.storable import Value, count_of, short_text, storable_
 
 RETRY_COUNT = "x-stainless-retry-count"
 """The header in which OpenAI's SDKs say how often they have tried before."""
-_STATUSES = ("queued", "in_progress", "completed", "incomplete", "failed", "cancelled")
-"""What a response can be (OpenAI's API reference, `status` of the response object)."""
 
 
 def request_columns(request: RequestMessage, masker: Masker) -> dict[str, Value]:
@@ -45,21 +41,6 @@ def response_columns(response: ResponseMessage, masker: Masker) -> dict[str, Val
         "response_headers": json.dumps(masker.response_headers(response.headers)),
         "content_encoding": None if encoding is None else short_text(encoding),
     }
-
-
-def response_state(response: dict[str, Any]) -> str:
-    """The state of a stream whose response is a JSON document: that of a background response may be `queued`."""
-    if not is_response(response):
-        return "truncated"
-    status = response.get("status")
-    return status if isinstance(status, str) and status in _STATUSES else "completed"
-
-
-def state_of(status: int | None, document: bytes | None, otherwise: str = "truncated") -> str:
-    """The state of a stream by its status, if that is known, and its body; `otherwise` if that is an event stream."""
-    if status is not None and not 200 <= status < 300:  # noqa: PLR2004 (HTTP's successes)
-        return "http-error"
-    return otherwise if document is None else response_state(json_object(document))
 
 
 def document_columns(document: bytes) -> dict[str, Value]:

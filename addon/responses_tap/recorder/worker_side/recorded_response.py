@@ -4,7 +4,7 @@ from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.sse import looks_like_events
 from responses_tap.recorder.messages import ResponseMessage
 from responses_tap.recorder.worker_side.body import EventBody
-from responses_tap.recorder.worker_side.http_columns import document_columns, state_of
+from responses_tap.recorder.worker_side.http_columns import document_columns
 from responses_tap.recorder.worker_side.received_chunks import ReceivedChunks
 from responses_tap.recorder.worker_side.recorded_request import RecordedRequest
 from responses_tap.store import Recording
@@ -12,6 +12,7 @@ from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import header
 from responses_tap.stream.judging import checker_for
 from responses_tap.stream.model import Request, Response, Stream
+from responses_tap.stream.states import state_of
 from responses_tap.stream.storable import Value
 
 
