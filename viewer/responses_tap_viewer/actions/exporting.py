@@ -3,7 +3,7 @@
 import os
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ from responses_tap.privacy.redaction import Redaction, redacted
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.departure import PersonalFound, personal_data, words
 from responses_tap_viewer.reports.export_formats import Format
+from responses_tap_viewer.reports.text import counted
 
 
 class Departure(NamedTuple):
@@ -43,12 +44,57 @@ def depart(
 ) -> Departure:
     """The streams as the content of a file, and what it takes with it; UnusableInput where the format cannot hold them.
 
-    SecretFound where something in them looks like a secret, unless that is to be masked; PersonalFound where something
-    looks like personal data, unless text is to leave as it is.
+    Other errors as `prepared` has them.
     """
     if len(streams) != 1 and not format_.bundles:
         raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
+    leaving, told = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text)
+    written = format_.write(leaving)
+    return Departure(written if isinstance(written, bytes) else written.encode(), told)
+
+
+def archive(
+    streams: Sequence[JudgedStream],
+    url: str,
+    redaction: Redaction,
+    *,
+    mask_secrets: bool,
+    allow_text: bool,
+    with_events: bool,
+) -> tuple[str, str]:
+    """Add the streams to a Parquet dataset; what was done, and what leaves, in words. Errors as `prepared` has them.
+
+    UnusableInput also where the extra `archive` isn't installed, or nothing can be written there.
+    """
+    try:
+        from responses_tap_viewer.archive.dataset import Dataset
+        from responses_tap_viewer.archive.tables import bare
+    except ModuleNotFoundError as error:
+        raise UnusableInput("--format parquet", f"needs {error.name}: pip install 'responses-tap[archive]'") from error
+    keep = None if with_events else bare
+    leaving, told = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text, keep=keep)
+    added, known = Dataset(url, with_events=with_events).add(leaving, streams)
+    were = f"; {counted(known, 'stream')} already there" if known else ""
+    return f"Added {counted(added, 'stream')} to {url}{were}", told
+
+
+def prepared(
+    streams: Sequence[JudgedStream],
+    redaction: Redaction,
+    *,
+    mask_secrets: bool,
+    allow_text: bool,
+    keep: Callable[[JudgedStream], JudgedStream] | None = None,
+) -> tuple[list[JudgedStream], str]:
+    """The streams as they may leave, redacted and masked, and what they take with them in words.
+
+    `keep` takes out of a redacted stream what a format doesn't hold.
+
+    SecretFound where something in them looks like a secret, unless that is to be masked; PersonalFound where something
+    looks like personal data, unless text is to leave as it is.
+    """
     leaving = [redacted(stream, redaction) for stream in streams]
+    leaving = [keep(stream) for stream in leaving] if keep else leaving
     starred = 0
     if mask_secrets:
         starred = len({secret for stream in leaving for secret in secrets_in(stream)})
@@ -62,8 +108,7 @@ def depart(
         if found and not allow_text:
             raise PersonalFound(stream, found, told)
     # The path of a file on this machine must not leave.
-    written = format_.write([replace(stream, source=Path(stream.source).name) for stream in leaving])
-    return Departure(written if isinstance(written, bytes) else written.encode(), told)
+    return [replace(stream, source=Path(stream.source).name) for stream in leaving], told
 
 
 def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:

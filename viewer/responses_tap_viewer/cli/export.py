@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from responses_tap.stream.model import JudgedStream
 
 
+_PARQUET = "parquet"
+
+
 @click.command()
 @click.argument("streams", metavar="STREAM…", nargs=-1, shell_complete=completion.streams)
 @click.option(
@@ -29,12 +32,19 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(list(FORMATS)),
+    type=click.Choice([*FORMATS, _PARQUET]),
     default=next(iter(FORMATS)),
     show_default=True,
-    help="; ".join(f"{format_.name}: {format_.about}" for format_ in FORMATS.values()) + ".",
+    help="; ".join(f"{format_.name}: {format_.about}" for format_ in FORMATS.values())
+    + f"; {_PARQUET}: a dataset for query engines (`pip install 'responses-tap[archive]'`).",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write.  [default: standard output]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    help=f"The file to write, or the folder or URL (s3://…) of a {_PARQUET} dataset.  [default: standard output]",
+)
+@click.option("--with-events", is_flag=True, help=f"Have events, headers and bodies in a {_PARQUET} dataset, too.")
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @click.option(
     "--redact-text",
@@ -57,7 +67,8 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     streams: tuple[str, ...],
     wanted: Filter | None,
     format_: str,
-    output: Path | None,
+    output: str | None,
+    with_events: bool,
     force: bool,
     redact_text: bool,
     structure_only: bool,
@@ -77,9 +88,10 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap export mine.db#3 --format json -o trace.json
       responses-tap export 3 --format html --structure-only -o report.html
       responses-tap export --filter 'code:MD301 model:gpt*'
+      responses-tap export --filter 'errors>0' --format parquet -o s3://bucket/streams
     """  # fmt: skip
     from responses_tap.privacy.redaction import Redaction
-    from responses_tap_viewer.actions.exporting import depart, write_whole
+    from responses_tap_viewer.actions.exporting import archive, depart, write_whole
     from responses_tap_viewer.streams import UNUSABLE, matching_streams
 
     if wanted is not None:
@@ -89,11 +101,20 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     else:
         raise click.UsageError("name streams, or choose them with --filter")
     redaction = Redaction.STRUCTURE if structure_only else Redaction.NO_TEXT if redact_text else Redaction.WHOLE
+    if format_ == _PARQUET:
+        if output is None:
+            raise click.UsageError(f"name the folder or URL of the {_PARQUET} dataset with -o")
+        leave = {"mask_secrets": mask_secrets, "allow_text": allow_text, "with_events": with_events}
+        done, words = archive(found, output, redaction, **leave)
+        print_lines([done, f"responses-tap: {words}"], err=True)
+        ctx.exit(UNUSABLE if failed else 0)
+    if with_events:
+        raise click.UsageError(f"--with-events is for --format {_PARQUET}")
     written, words = depart(found, FORMATS[format_], redaction, mask_secrets=mask_secrets, allow_text=allow_text)
-    if output is None or str(output) == "-":
+    if output is None or output == "-":
         print_document(written)
     else:
-        write_whole(output, written, over=force)
+        write_whole(Path(output), written, over=force)
         print_lines([f"Wrote {output} ({len(written)} bytes)"], err=True)
     print_lines([f"responses-tap: {words}"], err=True)
     ctx.exit(UNUSABLE if failed else 0)
