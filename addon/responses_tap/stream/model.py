@@ -1,7 +1,9 @@
 """What a stream consists of, whether it is being recorded, comes out of a recording or out of a file of any format."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.findings import Finding
@@ -200,6 +202,25 @@ class JudgedStream:
         """How a user names it: the path, or `FILE.db#ID`."""
         suffix = self.id if self.id is not None else self.index
         return self.source if suffix is None else f"{self.source}#{suffix}"
+
+    @property
+    def fingerprint(self) -> str:
+        """What names the stream wherever it was recorded or imported: 32 hex digits of its request, time and bytes."""
+        digest = hashlib.sha256()
+        if self.row is not None:
+            facts = (self.row.started_at, self.row.url, self.row.response_id, self.row.request_body)
+            digest.update(repr(facts).encode(errors="replace"))
+        for entry in self.entries:
+            digest.update(entry.frame.raw)
+        return digest.hexdigest()[:32]
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the request was sent, None where that isn't known."""
+        try:
+            return datetime.fromisoformat(self.row.started_at) if self.row else None
+        except ValueError:
+            return None
 
     @property
     def body(self) -> bytes:

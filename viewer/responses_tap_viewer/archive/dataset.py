@@ -58,7 +58,7 @@ class Dataset:
         `named` has them as they were recorded, where `streams` are redacted: a stream has one name in all archives.
         """
         streams = list(streams)
-        keys = [tables.key_of(stream) for stream in (streams if named is None else named)]
+        keys = [stream.fingerprint for stream in (streams if named is None else named)]
         partitions: dict[str, dict[str, JudgedStream]] = defaultdict(dict)
         for key, stream in zip(keys, streams, strict=True):
             partitions[_partition(stream)].setdefault(key, stream)
@@ -100,7 +100,7 @@ class Dataset:
 
 
 def _partition(stream: JudgedStream) -> str:
-    at = tables.started_at(stream)
+    at = stream.started_at
     day = at.date().isoformat() if at else _NO_DAY
     host = quote(stream.row.host, safe="") if stream.row and stream.row.host else _NO_HOST
     return f"day={day}/host={host}"

@@ -3,11 +3,9 @@
 The schemas only ever grow. `stream` names a stream in all of them, wherever it was recorded.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,30 +63,12 @@ EVENTS = pa.schema(
 MESSAGES = pa.schema([*_PLACE, *(pa.field(name, pa.string()) for name in _MESSAGES)])
 
 
-def key_of(stream: JudgedStream) -> str:
-    """What names a stream everywhere: 32 hex digits of what was recorded of it, whoever recorded or imported it."""
-    digest = hashlib.sha256(f"{stream.row.started_at} {stream.row.url}".encode() if stream.row else b"")
-    for entry in stream.entries:
-        digest.update(entry.frame.raw)
-    if stream.row is not None:
-        digest.update(f"{stream.row.response_id} {stream.row.request_body}".encode(errors="replace"))
-    return digest.hexdigest()[:32]
-
-
 def bare(stream: JudgedStream) -> JudgedStream:
     """The stream as `streams` and `findings` have it, without events, headers and bodies."""
     row = stream.row and replace(
         stream.row, request_headers=(), request_body=None, response_headers=(), response_body=None
     )
     return replace(stream, row=row, entries=[], chunks=[])
-
-
-def started_at(stream: JudgedStream) -> datetime | None:
-    """When the request was sent, None where that isn't known."""
-    try:
-        return datetime.fromisoformat(stream.row.started_at) if stream.row else None
-    except ValueError:
-        return None
 
 
 def stream_rows(streams: Sequence[tuple[str, JudgedStream]]) -> pa.Table:
@@ -128,7 +108,7 @@ def message_rows(streams: Sequence[tuple[str, JudgedStream]]) -> pa.Table:
 
 
 def _place(key: str, stream: JudgedStream) -> dict[str, Any]:
-    return {"stream": key, "started_at": started_at(stream)}
+    return {"stream": key, "started_at": stream.started_at}
 
 
 def _events(key: str, stream: JudgedStream) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,7 @@ FORMATS = {
         Format("sse", ".sse", "the body alone", False, "responses_tap.formats.raw:write"),
         Format("har", ".har", "for browsers' tools and proxies", True, "responses_tap.formats.har:write"),
         Format("curl", ".sh", "the request again", True, f"{_REPORTS}.curl_script:script"),
+        Format("otlp", ".otlp.json", "OpenTelemetry spans", True, f"{_REPORTS}.otlp:write"),
         Format(
             "pytest",
             "_test.py",
