@@ -56,11 +56,11 @@ class Masker:
 
     def request_headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers of a request, or of a handshake."""
-        return [(name, self._named(name, value)) for name, value in headers]
+        return [(name, self._request_value(name, value)) for name, value in headers]
 
     def response_headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers of a response: they say which backend answered, so unknown ones stay."""
-        return [(name, self._answered(name, value)) for name, value in headers]
+        return [(name, self._response_value(name, value)) for name, value in headers]
 
     def url(self, url: str) -> str:
         """The URL, masked: user information, fragment and unknown parameters; in its path, what looks like a secret."""
@@ -84,12 +84,12 @@ class Masker:
         """A request body, or a message to the server."""
         return MaskedDocument(self).of(body)
 
-    def _named(self, name: str, value: str) -> str:
+    def _request_value(self, name: str, value: str) -> str:
         if is_harmless(name, self._keep):
             return self.text(value)
         return self.secret(value)
 
-    def _answered(self, name: str, value: str) -> str:
+    def _response_value(self, name: str, value: str) -> str:
         if not is_harmless(name) and is_secret(name):
             return self.secret(value)
         return self.urls(self.text(value))
@@ -110,7 +110,7 @@ class Masker:
         if not looks:
             return pair if is_harmless(plain, self._keep) else f"{name}={self.secret(unquote_plus(value))}"
         shown = unquote_plus(value)
-        masked = self._named(plain, shown)
+        masked = self._request_value(plain, shown)
         return f"{self.text(name)}={value if masked == shown else masked}"
 
     def _segment(self, segment: str) -> str:

@@ -79,7 +79,7 @@ def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
         bare = None if stream.row is None else _without_bodies(stream.row, left)
         row = None if bare is None else left.row(bare)
         after = _checked(stream, row, bare, rewrite(stream.entries, left.replace, by))
-        if _told(after.findings) == _told(before.findings):
+        if _invariants(after.findings) == _invariants(before.findings):
             # A finding that depends on a socket's other responses cannot be reproduced from one of them.
             others = [_unworded(finding, redaction) for finding in stream.findings if finding.code.startswith("WS")]
             findings = sorted((*after.findings, *others), key=order)
@@ -125,18 +125,18 @@ def is_text(path: Path, text: str) -> bool:
 
 
 def _checked(
-    stream: JudgedStream, row: StreamRow | None, asked: StreamRow | None, frames: Iterable[Frame]
+    stream: JudgedStream, row: StreamRow | None, original: StreamRow | None, frames: Iterable[Frame]
 ) -> JudgedStream:
     """The stream with these frames in place of its own (as many), and their findings under the same rules.
 
-    `asked` has the request, which decides what a correct response is, and may be missing from the row that leaves.
+    `original` has the request, which decides what a correct response is, and may be missing from the row that leaves.
     """
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     timed = [TimedFrame(frame, entry.at_ns) for entry, frame in zip(stream.entries, frames, strict=True)]
-    if row is None or asked is None:
+    if row is None or original is None:
         known = Stream(timed)
     else:
-        known = stream_of(replace(row, url=asked.url, request_body=asked.request_body), timed)
+        known = stream_of(replace(row, url=original.url, request_body=original.request_body), timed)
     checker = checker_for(known, profile)
     entries = [
         old._replace(frame=new.frame, position=new.position, response=new.response)
@@ -145,7 +145,7 @@ def _checked(
     return replace(stream, row=row, entries=entries, findings=checker.findings)
 
 
-def _told(findings: Iterable[Finding]) -> list[object]:
+def _invariants(findings: Iterable[Finding]) -> list[object]:
     """What must stay the same of findings: all but their wording, which names lengths, names and ids."""
     return [(f.response, f.code, f.severity, f.position, f.scope, f.missing, f.count, f.evidence) for f in findings]
 
@@ -163,11 +163,11 @@ def _unworded(finding: Finding, redaction: Redaction) -> Finding:
 
 def _without_bodies(row: StreamRow, left: _Text | Structure) -> StreamRow:
     """The row with the texts of its bodies replaced."""
-    answer = row.response_body
+    response = row.response_body
     return replace(
         row,
         request_body=None if row.request_body is None else rewrite_json(row.request_body, left.replace),
-        response_body=None if answer is None else rewrite_frame(b"data:" + answer, left.replace)[5:],
+        response_body=None if response is None else rewrite_frame(b"data:" + response, left.replace)[5:],
     )
 
 

@@ -16,11 +16,11 @@ def over_sse(stream: JudgedStream) -> JudgedStream:
     row = stream.row
     if row is None or row.socket is None:
         return stream
-    asked = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
+    request = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
     if row.state == "http-error" and stream.entries:
         headers = _typed("application/json")
         status = max(row.status or 0, HTTPStatus.BAD_REQUEST)  # an error need not state one
-        refusal = replace(asked, status=status, response_headers=headers, response_body=stream.body)
+        refusal = replace(request, status=status, response_headers=headers, response_body=stream.body)
         return replace(stream, row=refusal, entries=[], chunks=[])
     entries = [_enframed(entry) for entry in stream.entries]
     chunks: list[Chunk] = []
@@ -30,8 +30,8 @@ def over_sse(stream: JudgedStream) -> JudgedStream:
         chunks.append(Chunk(entry.at_ns or 0, size, offset, size))
         offset += size
     typed = (*_typed("text/event-stream"), *row.response_headers)
-    answer = replace(asked, status=HTTPStatus.OK, response_headers=typed, wire_size=offset)
-    return replace(stream, row=answer, entries=entries, chunks=chunks)
+    response = replace(request, status=HTTPStatus.OK, response_headers=typed, wire_size=offset)
+    return replace(stream, row=response, entries=entries, chunks=chunks)
 
 
 def _enframed(entry: Entry) -> Entry:
