@@ -23,7 +23,7 @@ class Departure(NamedTuple):
     content: bytes
     """The content of a file."""
     words: str
-    """A summary of what is in it, for the user who decides whether to share it."""
+    """A summary of its content, for the user to decide whether to share it."""
 
 
 def export(
@@ -34,17 +34,17 @@ def export(
     mask_secrets: bool = False,
     allow_text: bool = False,
 ) -> bytes:
-    """The streams as the content of a file; errors as `depart` has them."""
+    """The streams as the content of a file; errors as in `depart`."""
     return depart(streams, format_, redaction, mask_secrets=mask_secrets, allow_text=allow_text).content
 
 
 def depart(
     streams: Sequence[JudgedStream], format_: Format, redaction: Redaction, *, mask_secrets: bool, allow_text: bool
 ) -> Departure:
-    """The streams as the content of a file, and what it takes with it; UnusableInput where the format cannot hold them.
+    """The streams as the content of a file, with a summary; UnusableInput where the format cannot represent them.
 
-    SecretFound where something in them looks like a secret, unless that is to be masked; PersonalFound where something
-    looks like personal data, unless text is to leave as it is.
+    SecretFound if something looks like a secret, unless secrets are to be masked; PersonalFound if something looks like
+    personal data, unless text is to be exported as it is.
     """
     if len(streams) != 1 and not format_.bundles:
         raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
@@ -57,20 +57,20 @@ def depart(
         if leaks := list(find_leaks(stream)):
             raise SecretFound(stream, leaks)
     data = [personal_data(stream) for stream in leaving]
-    told = words(leaving, redaction, chain.from_iterable(data), starred)
+    summary = words(leaving, redaction, chain.from_iterable(data), starred)
     for stream, found in zip(leaving, data, strict=True):
         if found and not allow_text:
-            raise PersonalFound(stream, found, told)
-    # The path of a file on this machine must not leave.
+            raise PersonalFound(stream, found, summary)
+    # The path of a local file must not leave.
     written = format_.write([replace(stream, source=Path(stream.source).name) for stream in leaving])
-    return Departure(written if isinstance(written, bytes) else written.encode(), told)
+    return Departure(written if isinstance(written, bytes) else written.encode(), summary)
 
 
 def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:
-    """Write a file atomically: it is there whole, or not at all. UnusableInput where it cannot be written.
+    """Write a file atomically: all of it or nothing. UnusableInput where it cannot be written.
 
-    A file that is there already stays, and UnusableInput says so, unless this is to be written `over` it. What a pipe
-    or a terminal is named for goes into it; nothing is put in its place, and a disk is never written to.
+    An existing file is an error, unless it is to be written `over`. A pipe or terminal is written to, not replaced; a
+    block device is never written to.
     """
     try:
         found = path.stat() if path.exists() else None
