@@ -1,4 +1,4 @@
-"""A real Chromium without a window, told what to do over its debugging pipe."""
+"""A real headless Chromium, controlled over its debugging pipe."""
 
 import fcntl
 import json
@@ -12,17 +12,17 @@ from typing import Any, Self
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 DEADLINE = 60
-"""Seconds in which whatever is waited for must have happened."""
+"""Seconds to wait for anything."""
 
 
 class Browser:
-    """One page in a browser; what the page did wrong is in `troubles`, what it asked the network for in `asked`."""
+    """One page in a browser; errors are in `troubles`, requests to the network in `asked`."""
 
     def __init__(self, profile: Path) -> None:
         to_browser, self._commands = os.pipe()
         self._answers, from_browser = os.pipe()
 
-        # Out of the way of 3 and 4 first: the pipes may have these numbers, crosswise.
+        # Away from 3 and 4 first: the pipes may have these numbers, swapped.
         far = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 64) for end in (to_browser, from_browser)]
 
         def as_three_and_four() -> None:
@@ -66,7 +66,7 @@ class Browser:
         os.close(self._answers)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Have the browser do something; what it answers."""
+        """Send the browser a command; return its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session is not None:
@@ -78,7 +78,7 @@ class Browser:
         return dict(answer["result"])
 
     def open(self, path: Path) -> None:
-        """Load a file, and wait until it is there."""
+        """Load a file, and wait for it."""
         self.call("Page.navigate", url=path.as_uri())
         self.until("document.readyState === 'complete' && location.protocol === 'file:'")
 
@@ -94,14 +94,14 @@ class Browser:
             time.sleep(0.02)
 
     def press(self, key: str, code: int = 0) -> None:
-        """Press a key; `code` is what Windows calls it, for those that are no letters."""
+        """Press a key; `code` is its code on Windows, for those that aren't letters."""
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
         for type_ in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=type_, key=key, text=text, windowsVirtualKeyCode=code)
 
     @property
     def troubles(self) -> list[str]:
-        """Errors of scripts, and what the page's own policy or the browser refused."""
+        """Errors of scripts, and what the page's policy or the browser refused."""
         told = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
         return [json.dumps(event["params"]) for event in self._events if event.get("method") in told]
 

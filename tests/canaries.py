@@ -1,4 +1,4 @@
-"""A HAR with a distinct word or number in every place where something of the user's can stand."""
+"""A HAR with a distinct word or number in every place where there can be something of the user's."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from tests.conftest import body
 
 _NUMBER = 700_012_345
-"""The first number; those that follow have nine digits, too, and are far from one another."""
+"""The first number; the following ones have nine digits, too, and are far apart."""
 
 
 class Canaries:
@@ -20,7 +20,7 @@ class Canaries:
         self.planted: set[str] = set()
 
     def word(self, beginning: str = "") -> str:
-        """A word with no digit in it, which rules for tokens would take for one."""
+        """A word without digits, which rules for tokens would take for one."""
         letters = "".join(chr(ord("a") + int(digit)) for digit in f"{next(self._n):04}")
         self.planted.add(f"Kenar{letters}Vogel")
         return f"{beginning}Kenar{letters}Vogel"

@@ -1,4 +1,4 @@
-"""Where the samples are, and where the material beside the project would be."""
+"""Where the samples are, and where material outside the project would be."""
 
 import json
 import tarfile
@@ -15,7 +15,7 @@ CLEAN = sorted((RECORDINGS / "clean").glob("*.sse"))
 BROKEN = sorted((RECORDINGS / "broken").glob("[A-Z][A-Z][0-9][0-9][0-9]-*.sse"))
 
 _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-# The same examples in each run, so that main is as green as it was; the long profile looks for new ones.
+# The same examples in each run, so that main stays green; the long profile looks for new ones.
 settings.register_profile("unhurried", _UNHURRIED, derandomize=True)
 settings.register_profile("long", _UNHURRIED, max_examples=20_000)  # uv run pytest tests/fuzz --hypothesis-profile=long
 settings.load_profile("unhurried")

@@ -1,4 +1,4 @@
-"""Recordings as somebody might craft them: a real one, in which anything can be replaced by anything."""
+"""Crafted recordings: a real one in which anything can be replaced by anything."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def record(db: Path) -> None:
 
 @contextmanager
 def unguarded(db: Path) -> Iterator[sqlite3.Connection]:
-    """The file, open for whatever SQLite lets one do to it: its tables are not STRICT any more."""
+    """The file, open to any change that SQLite allows: its tables are no longer STRICT."""
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         made = connection.execute("SELECT sql, name FROM sqlite_schema WHERE type = 'table'").fetchall()
         loose = [(sql.replace(") STRICT,", ")").replace(") STRICT", ")"), name) for sql, name in made]
@@ -54,12 +54,12 @@ def put(db: Path, table: str, column: str, value: Any, rowid: int = 1) -> None:
     given = value if isinstance(value, Sql) else "?"
     with unguarded(db) as connection:
         sql = f"UPDATE OR IGNORE {table} SET {column} = {given} WHERE {where}"
-        with suppress(sqlite3.IntegrityError):  # a key that SQLite does not let anybody have
+        with suppress(sqlite3.IntegrityError):  # a key that SQLite allows nobody
             connection.execute(sql, () if isinstance(value, Sql) else (value,))
 
 
 class Sql(str):
-    """An expression instead of a value."""
+    """An SQL expression instead of a value."""
 
     __slots__ = ()
 
@@ -77,7 +77,7 @@ def columns(db: Path) -> list[tuple[str, str]]:
 
 
 def lead_in_circles(db: Path, table: str, levels: int = 5) -> None:
-    """Have the pages of a small table lead to one another: read in order, it has more rows than its size allows.
+    """Make the pages of a small table form a loop: read in order, it has more rows than its size allows.
 
     Each level is an interior page of the b-tree (https://sqlite.org/fileformat2.html, 1.6) with one child, many times.
     """

@@ -1,4 +1,4 @@
-"""Requests with their responses, as a HAR has them and as the recorder meets them."""
+"""Requests with their responses, in a HAR and as the recorder sees them."""
 
 import json
 import time
@@ -46,7 +46,7 @@ def har(*entries: tuple[str, int, str, bytes, dict[str, Any] | None]) -> dict[st
 def play(
     feeder: FeedLoop, status: int | None, kind: str, data: bytes, asked: Any, ended_by: EndedBy = "server"
 ) -> None:
-    """Have the recorder take one exchange."""
+    """Pass one exchange to the recorder."""
     request = RequestMessage(
         "POST",
         "http://h/v1/responses",

@@ -1,4 +1,4 @@
-"""A supervisor as a proxy has it: on the thread of an event loop, on which everything of it is called."""
+"""A supervisor as in a proxy: everything of it is called on the thread of an event loop."""
 
 import asyncio
 import threading
@@ -20,7 +20,7 @@ from responses_tap.recorder.proxy_side.tap import Tap
 
 
 class FeedLoop:
-    """The event loop, and what a recorder's user does on it."""
+    """The event loop, and what the proxy does on it."""
 
     def __init__(self, db: Path, on_notice: Callable[[Notice], object], **options: Any) -> None:
         self._loop = asyncio.new_event_loop()
@@ -36,7 +36,7 @@ class FeedLoop:
             raise
 
     def call[Result](self, function: Callable[[], Result]) -> Result:
-        """Call it there; its result."""
+        """Call it there; return its result."""
         done: Future[Result] = Future()
 
         def run() -> None:
@@ -64,7 +64,7 @@ class FeedLoop:
 
 
 class LoopTap:
-    """A tap of it."""
+    """One of its taps."""
 
     def __init__(self, loop: FeedLoop, tap: Tap) -> None:
         self._call, self._tap, self._relay = loop.call, tap, loop.call(tap.relay)

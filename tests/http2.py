@@ -1,4 +1,4 @@
-"""The least of HTTP/2 over TLS, as a server whose answers a test writes and as a client that it steers."""
+"""Minimal HTTP/2 over TLS: a server whose responses a test writes, and a client that it controls."""
 
 import contextlib
 import socket
@@ -31,7 +31,7 @@ class Peer:
         self.socket.sendall(self.h2.data_to_send())
 
     def receive(self) -> list[h2.events.Event]:
-        """What comes next; nothing at the connection's end."""
+        """The next events; none at the connection's end."""
         data = self.socket.recv(2**16)
         events = self.h2.receive_data(data) if data else []
         for event in events:
@@ -47,7 +47,7 @@ class Peer:
 
 
 type Answer = Callable[[Peer, int], None]
-"""Gets the connection and the number of a stream that has asked."""
+"""Receives the connection and the number of a stream with a request."""
 
 
 class Http2Upstream:
@@ -89,7 +89,7 @@ class Http2Upstream:
 
 
 def connect(port: int, tunnel_to: str = "") -> Peer:
-    """A client of the server on this port, or of that to which the proxy there leads; it checks no certificate."""
+    """A client of the server on this port, or of the one behind the proxy there; it verifies no certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

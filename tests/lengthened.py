@@ -11,7 +11,7 @@ PIECES = ("a", " the", "", "ü", "😀", "\n", '"', "\\", "\t\x7f", "\u2028", "\
 
 
 def lengthened(events: list[Event], rng: random.Random, times: int, odd: float = 0.3) -> Iterator[Event]:
-    """The same stream with many deltas for each, so many of them odd; their texts aren't those of its done events."""
+    """The same stream with many deltas for each, some of them odd; their texts don't match its done events."""
     padded, numbered = rng.random() < 0.3, rng.random() < 0.9 or not odd
     number = 0
     for event in events:
@@ -29,7 +29,7 @@ def lengthened(events: list[Event], rng: random.Random, times: int, odd: float =
 
 
 def framed(events: Iterable[Event], rng: random.Random) -> list[bytes]:
-    """Each event as a frame, all written alike."""
+    """Each event as a frame, in the same style."""
     end = rng.choice((b"\n", b"\n", b"\n", b"\r\n"))
     style = rng.choice(({"separators": (",", ":"), "ensure_ascii": False}, {}))
     return [

@@ -1,4 +1,4 @@
-"""Planted defects: each takes the events of a correct stream, breaks one thing, and knows its name.
+"""Planted defects: each takes the events of a correct stream, breaks one thing, and names it.
 
 A mutation is a function (events, random) → the broken events, or None where the stream has no place for it.
 """
@@ -12,7 +12,7 @@ from typing import Any
 type Event = dict[str, Any]
 type Mutate = Callable[[list[Event], random.Random], list[Event] | None]
 type Change = Callable[[Event], bool]
-"""Changes one event in place; False where it does not fit."""
+"""Changes one event in place; returns False where it doesn't fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Mutation:
 
     name: str
     codes: frozenset[str]
-    """The rules that name it; several, where the place decides."""
+    """The rules that report it; several if it depends on the place."""
     mutate: Mutate
 
 
@@ -61,7 +61,7 @@ def _double(types: str, codes: str) -> None:
 
 
 def _delay(type_: str, behind: str, codes: str) -> None:
-    """Move an event behind the next one of another type, of the same item."""
+    """Move an event after the next one of another type and the same item."""
 
     def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
         places = _at(events, type_)
@@ -108,7 +108,7 @@ def _without(*path: str, only: str = "") -> Change:
 
 
 def _inside(holder: str, field: str, value: Callable[[Any], Any] | None, only: str = "") -> Change:
-    """Change a field of the item or the part; with None, to null, also where it is empty."""
+    """Change a field of the item or the part; with None, to null, even where it is empty."""
 
     def change(event: Event) -> bool:
         inner = event.get(holder) or {}
@@ -156,7 +156,7 @@ def _without_annotations(item: Event) -> bool:
 
 
 def _limited(less: int) -> Change:
-    """Say that as many tokens were allowed as were used, or fewer."""
+    """State that as many tokens were allowed as were used, or fewer."""
 
     def change(event: Event) -> bool:
         usage = event["response"].get("usage")
@@ -169,7 +169,7 @@ def _limited(less: int) -> Change:
 
 
 def _replaced(value: Any, old: Any, new: Any) -> Any:
-    """The same JSON with another text wherever this one stands."""
+    """The same JSON with this text replaced everywhere."""
     if isinstance(value, dict):
         return {key: _replaced(inner, old, new) for key, inner in value.items()}
     if isinstance(value, list):
@@ -188,7 +188,7 @@ def _every(field: str, value: Callable[[Any], Any]) -> Mutate:
 
 
 def _in_text(piece: str) -> Mutate:
-    """Put a piece at the end of a delta, and into the text wherever it is stated."""
+    """Append to a delta, and change the text wherever it is stated."""
 
     def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
         places = _at(events, "output_text.delta")
@@ -225,7 +225,7 @@ def _another_response(events: list[Event], rnd: random.Random) -> list[Event] | 
 
 
 def _declared(tools: Callable[[Event], list[Event] | None], **fields: Any) -> Mutate:
-    """Have every snapshot repeat a request with these tools, for a stream with a call."""
+    """Make every snapshot repeat a request with these tools, for a stream with a call."""
 
     def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
         calls = [event["item"] for event in events if (event.get("item") or {}).get("type") == "function_call"]
@@ -388,7 +388,7 @@ _add("a call that was forbidden", "RQ003", _declared(lambda call: None, tool_cho
 
 
 def plant(events: list[Event], mutation: Mutation, rnd: random.Random, *, renumber: bool) -> list[Event] | None:
-    """The stream with one defect; with `renumber`, as a server would number what it sends."""
+    """The stream with one defect; with `renumber`, with correct sequence numbers."""
     broken = mutation.mutate(copy.deepcopy(events), rnd)
     if broken is None or broken == events:
         return None

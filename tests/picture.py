@@ -1,4 +1,4 @@
-"""Draws the README's pictures: the terminal UI on the demo's recording, as the program itself shows it.
+"""Draws the README's pictures: the terminal UI with the demo's recording, as the program itself shows it.
 
 uv run python tests/picture.py
 """
@@ -18,10 +18,10 @@ _SIZE = (150, 38)
 PICTURES = {
     # The seed's stream, at its missing done event.
     "view.svg": (("home", "down", "enter", "n", "n", "n"), "text-done-missing"),
-    # The same beside a correct one, there.
+    # The same next to a correct one.
     "compare.svg": (("home", "m", "down", "equals_sign", "n", "n"), "A sends response.output_text.done here"),
 }
-"""What each picture shows: the keys that lead there, and what is to be seen then."""
+"""What each picture shows: the keys that lead there, and the text to wait for."""
 
 
 async def draw(db: Path, keys: tuple[str, ...], shows: str) -> str:

@@ -1,4 +1,4 @@
-"""Places of a request where a credential may stand; each takes the credential as `CANARY`."""
+"""Places of a request where a credential may be; each has `CANARY` for the credential."""
 
 import base64
 from urllib.parse import quote
@@ -122,14 +122,14 @@ BROKEN_DOCUMENTS = (
     '{"a": "{\\"b\\": \\"{\\\\\\"password\\\\\\": \\\\\\"CANARY\\\\\\"}\\"}",}',
 )  # fmt: skip
 FORMS = ("model=m&api%5Fkey=CANARY", "model=m;code=CANARY", "a=1&code=CANARY\n")
-"""Bodies that are a form and nothing else."""
+"""Bodies that are just a form."""
 ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
 
 
 def forms_of(canary: str) -> list[bytes]:
-    """The ways in which a file could have it."""
+    """The encodings in which a file could contain it."""
     escaped = "".join(f"\\u{ord(letter):04x}" for letter in canary)
     texts = [canary, escaped, quote(canary, safe=""), "".join(f"%{ord(letter):02X}" for letter in canary)]
     plain = [text.encode(encoding) for text in texts for encoding in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le")]
-    # Base64 of it at any offset: without the ends, which depend on what stands around.
+    # Base64 of it at any offset: without the ends, which depend on the surrounding bytes.
     return plain + [base64.b64encode(b"\0" * offset + canary.encode())[4:-4] for offset in range(3)]

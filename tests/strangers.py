@@ -1,4 +1,4 @@
-"""A recording that a stranger made, what is live in one place or another, and what runs what is exported of it."""
+"""A stranger's recording, text that is active in one place or another, and a runner for its exports."""
 
 import json
 import os
@@ -22,13 +22,13 @@ LIVE = (
     '" onfocus=alert(4) autofocus x="\r\n\n# heading\n- list\n\n<b>a block</b>\n```\n'
     "\u2028\x1b]52;c;QUFB\x07\x9b2J\ud800\ufffe"
 )
-"""What is live in one place or another."""
+"""Text that is active in one place or another."""
 
 
 def asked(
     folder: Path, url: str, said: str = "{}", *headers: tuple[str, str], method: str = "POST", answer: Path = BAD
 ) -> JudgedStream:
-    """A stream out of a HAR that somebody else wrote."""
+    """A stream from a HAR that somebody else wrote."""
     request = {
         "method": method, "url": url, "httpVersion": "HTTP/1.1", "queryString": [],
         "headers": [{"name": name, "value": value} for name, value in headers],
@@ -44,7 +44,7 @@ def asked(
     har.write_text(json.dumps({"log": {"version": "1.2", "entries": [entry]}}))
     stream = find_stream(str(har))
     assert stream.row is not None
-    # Reading masks what has an unknown name; here it is the writing that is tested.
+    # Reading masks unknown names, but this tests writing.
     row = replace(stream.row, method=method, url=url, request_headers=headers, request_body=said)
     return replace(stream, row=row)
 

@@ -1,4 +1,4 @@
-"""A command in a terminal of its own, as a person has it."""
+"""A command in a terminal of its own."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ LINES, COLUMNS = 45, 160
 
 
 class Terminal:
-    """A shell command in a terminal: what it wrote so far, and keys for it."""
+    """A shell command in a terminal: its output so far, and keys for it."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", end: int) -> None:
         self.process = process
@@ -37,7 +37,7 @@ class Terminal:
             self._read()
 
     def ends(self) -> int:
-        """Read to the end; the exit status."""
+        """Read to the end; return the exit status."""
         deadline = time.monotonic() + SECONDS
         while self.process.poll() is None:
             assert time.monotonic() < deadline, self.written.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Findings that are known are tolerated, new ones fail, and so do those that no longer occur."""
+"""Known findings are tolerated, new ones fail, and so do those that no longer occur."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_a_new_finding_fails_and_a_stale_one_is_named_and_fails() -> None:
     assert "MD301 in a.sse (content_index 0, output_index 0) is in the baseline and no longer occurs" in result.stderr
 
 
-def test_only_what_was_looked_for_can_be_stale() -> None:
+def test_only_what_was_checked_can_be_stale() -> None:
     check("a.sse", "--baseline", "k.json", "--update-baseline")
     assert check("b.sse", "--baseline", "k.json").exit_code == 0
     assert check("a.sse", "--baseline", "k.json", "--ignore", "MD").exit_code == 0
@@ -93,7 +93,7 @@ def test_an_update_keeps_reasons_and_what_was_not_checked() -> None:
         ('{"version": 1, "findings": [{"source": "a", "scope": {}}]}', "finding 0 lacks source, code or scope"),
     ],
 )
-def test_what_is_no_baseline_is_one_line(content: str | None, words: str) -> None:
+def test_what_is_not_a_baseline_is_one_line(content: str | None, words: str) -> None:
     if content is not None:
         Path("k.json").write_text(content)
     result = check("a.sse", "--baseline", "k.json")
@@ -101,7 +101,7 @@ def test_what_is_no_baseline_is_one_line(content: str | None, words: str) -> Non
     assert words in result.stderr
 
 
-def test_a_baseline_is_only_updated_where_it_is_named() -> None:
+def test_a_baseline_is_only_updated_if_it_is_named() -> None:
     assert check("a.sse", "--update-baseline").exit_code == 2
 
 

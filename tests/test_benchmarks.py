@@ -1,4 +1,4 @@
-"""The benchmarks run to their end; what they measure is for people, and held against nothing here."""
+"""The benchmarks run to their end; their figures are for people, and asserted nowhere."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the wheel holds, and that the names of the library are there."""
+"""What the wheels contain, and that the library's names are there."""
 
 import ast
 import json
@@ -42,7 +42,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
 
 
-def test_the_wheels_hold_all_modules_and_samples(wheels: dict[str, Path]) -> None:
+def test_the_wheels_contain_all_modules_and_samples(wheels: dict[str, Path]) -> None:
     for root, package, name in (
         ("addon", "responses_tap", "responses_tap_core"),
         ("viewer", "responses_tap_viewer", "responses_tap"),
@@ -89,7 +89,7 @@ def test_the_library_installs_with_pydantic_alone(wheels: dict[str, Path], tmp_p
     assert installed - pytests_own - pydantics_own == {"responses-tap-core"}
 
     (tmp_path / "test_server.py").write_text(_SUITE.format(sample=str(TOP / "recordings/clean/text.sse")))
-    # -P and a folder of its own: nothing of this checkout is imported.
+    # -P and an empty folder: nothing of this checkout is imported.
     done = subprocess.run(
         [python, "-P", "-m", "pytest", "-q"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -102,7 +102,7 @@ def test_the_library_alone_needs_no_proxy_and_no_terminal() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_who_checks_a_text_waits_for_no_database_and_no_proxy() -> None:
+def test_checking_a_text_imports_neither_database_nor_proxy() -> None:
     code = (
         "import sys; from responses_tap_viewer.cli import main; main(['check', sys.argv[1]], standalone_mode=False); "
         "print(*({'sqlite_utils', 'mitmproxy', 'textual', 'pydantic', 'rich'} & set(sys.modules)))"
@@ -113,7 +113,7 @@ def test_who_checks_a_text_waits_for_no_database_and_no_proxy() -> None:
 
 
 def test_what_is_imported_is_declared() -> None:
-    # A library that only came with another one is gone with its next release.
+    # A library that merely comes along with another may vanish with that one's next release.
     core, whole = requires("responses-tap-core") or [], requires("responses-tap") or []
     declared = {_name(requirement) for requirement in (*core, *whole)}
     declared |= {"pytest"}  # the plugin runs inside it

@@ -1,10 +1,10 @@
 """Record streams of the OpenAI Responses API, check them against the protocol, and look at them.
 
-The data flows one way: bytes → frames → events → scopes and rules → findings → rows → a person.
+The data flows one way: bytes → frames → events → scopes and rules → findings → rows → a user.
 
 - `protocol` says what a correct stream is, and nothing else: no I/O, no clock, no threads.
-- `store` keeps streams in one SQLite file, `formats` knows their other shapes, `privacy` keeps secrets out.
-- `stream` says what a recorded stream is, judges it, and draws it as rows for every screen and report alike.
+- `store` keeps streams in one SQLite file, `formats` reads and writes others, `privacy` keeps secrets out.
+- `stream` says what a stream is, judges it, and turns it into rows for every screen and report.
 - `recorder` is the worker process that turns chunks into rows; `mitm` ties it to mitmproxy.
 
     from responses_tap import check
@@ -48,8 +48,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - as PEP 562 has it
-    # Each name is imported when it is asked for: `--help` needs no checker, and checking needs no database.
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as in PEP 562
+    # Each name is imported on first use: `--help` needs no checker, and checking needs no database.
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

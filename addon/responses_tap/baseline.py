@@ -1,4 +1,4 @@
-"""Findings that are known and tolerated, in a file that is sorted and readable in a diff.
+"""Known findings that are tolerated, in a sorted file that reads well in a diff.
 
 `{"version": 1, "findings": [{"source": "…", "code": "MD301", "scope": {…}, "reason": ""}]}`
 """
@@ -18,7 +18,7 @@ class BaselineError(Exception):
 
 
 class KnownFinding(NamedTuple):
-    """A finding as a baseline knows it, wherever in its stream it is."""
+    """A finding as a baseline identifies it, regardless of its position."""
 
     source: str
     """The path that was checked, or the id of the test."""
@@ -27,7 +27,7 @@ class KnownFinding(NamedTuple):
 
     @classmethod
     def of(cls, source: str, finding: Finding) -> "KnownFinding":
-        """The finding of a source."""
+        """The entry for a finding of a source."""
         return cls(source, finding.code, tuple(sorted(finding.scope.items())))
 
     def __str__(self) -> str:
@@ -36,14 +36,14 @@ class KnownFinding(NamedTuple):
 
 
 class Baseline:
-    """The findings of a baseline, with the reasons that people gave, and which of them occurred again."""
+    """The findings of a baseline with the users' reasons, and which ones occurred again."""
 
     def __init__(self, reasons: dict[KnownFinding, str] | None = None) -> None:
         self._reasons = reasons or {}
         self._seen: set[KnownFinding] = set()
 
     def knows(self, source: str, finding: Finding) -> bool:
-        """Whether a finding is tolerated; it has occurred then."""
+        """Whether a finding is tolerated; it counts as having occurred."""
         known = KnownFinding.of(source, finding)
         self._seen.add(known)
         return known in self._reasons
@@ -58,7 +58,7 @@ class Baseline:
         return {known.source for known in self._reasons}
 
     def replaced(self, sources: Iterable[str], found: Iterable[KnownFinding]) -> "Baseline":
-        """The same baseline with what was found in these sources instead; reasons stay."""
+        """The same baseline with these sources' findings replaced by those found; reasons stay."""
         checked = set(sources)
         kept = {known: reason for known, reason in self._reasons.items() if known.source not in checked}
         return Baseline(kept | {known: self._reasons.get(known, "") for known in found})

@@ -1,4 +1,4 @@
-"""Undoes a content-encoding piece by piece; keeps what could be decoded where the encoding is damaged or a bomb."""
+"""Undoes a content-encoding piece by piece; where it is damaged or a bomb, what could be decoded is kept."""
 
 import sys
 import zlib
@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 UNSUSPICIOUS = 8 << 20
-"""Bytes that any number of encoded bytes may yield."""
+"""Bytes that a body may always yield, however small it is."""
 MOST_TIMES = 250
-"""Beyond these, how many times its size a body may yield: recorded streams yield 5 to 40 times."""
+"""How many times its size a body may yield beyond that; recorded streams yield 5 to 40 times."""
 _PIECE = 16
-"""Bytes whose yield may be lost where the encoding is damaged; smaller ones take longer."""
+"""Size of a piece in bytes, whose output may be lost where the encoding is damaged; smaller pieces take longer."""
 _MOST_CODINGS = 5
-"""One over the other, as many as curl takes: each needs memory, whatever it decodes."""
+"""Nested encodings, as many as curl accepts: each needs memory, whatever it decodes."""
 _MOST_AT_ONCE = 1 << 20
-"""Bytes that are decoded before they are counted, where the library can stop there."""
+"""Bytes that are decoded before they are counted, if the library can stop there."""
 
 
 class CodingError(Exception):
@@ -23,7 +23,7 @@ class CodingError(Exception):
 
 class _Coding(Protocol):
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """What `data` yields, in pieces; CodingError behind the last sound one."""
+        """What `data` yields, in pieces; CodingError after the last intact one."""
 
 
 def can_decode(encodings: str | None) -> bool:
@@ -32,7 +32,7 @@ def can_decode(encodings: str | None) -> bool:
 
 
 class ContentDecoder:
-    """Decodes a body that carries these content-encodings, in the order of the header field."""
+    """Decodes a body with these content-encodings, in the order of the header field."""
 
     def __init__(self, encodings: str | None) -> None:
         self._codings: list[_Coding] = []
@@ -58,7 +58,7 @@ class ContentDecoder:
         return not self._codings and self.damage is None
 
     def decode(self, data: bytes) -> bytes:
-        """The decoded bytes that `data` yields at once; b"" after damage."""
+        """The decoded bytes that `data` yields so far; b"" after damage."""
         if self.damage is not None:
             return b""
         if not self._codings:
@@ -73,7 +73,7 @@ class ContentDecoder:
                     raise CodingError(f"it yields more than {MOST_TIMES} times its size, the limit")
         except CodingError as error:
             self.damage = f"the content-encoding broke within {self._received} bytes ({error})"
-        except Exception as error:  # noqa: BLE001 (three libraries, fed with whatever a server sends)
+        except Exception as error:  # noqa: BLE001 (three libraries, given whatever a server sends)
             self.damage = f"the content-encoding broke within {self._received} bytes ({error!r})"
         return bytes(decoded)
 
@@ -115,7 +115,7 @@ class _Inflate:
 
 
 def _sound_part(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
-    # zlib throws the output of a damaged piece away, so the piece is fed again byte by byte.
+    # zlib discards the output of a damaged piece, so the piece is fed again byte by byte.
     try:
         for at in range(len(data)):
             yield member.decompress(data[at : at + 1])
@@ -129,7 +129,7 @@ class _Gzip(_Inflate):
 
 
 class _Deflate:
-    """Deflate as HTTP means it (with a zlib header) or as some servers send it (without)."""
+    """Deflate as HTTP defines it (with a zlib header) or as some servers send it (without)."""
 
     def __init__(self) -> None:
         self._inflate: _Inflate | None = None
@@ -142,7 +142,7 @@ class _Deflate:
 
 
 class _InPieces:
-    """A decompressor that throws away what a damaged piece has yielded, and so gets small ones."""
+    """A decompressor that discards the output of a damaged piece, and therefore gets small ones."""
 
     def __init__(self, decompress: Callable[[bytes], bytes], damage: type[Exception]) -> None:
         self._decompress = decompress

@@ -1,4 +1,4 @@
-"""Errors that a user can do something about: their message is one line, saying what, where and what to do."""
+"""Errors that a user can act on: the message is one line, saying what, where and what to do."""
 
 
 class RecordingError(Exception):

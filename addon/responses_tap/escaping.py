@@ -1,7 +1,7 @@
-"""Text from outside, escaped for the place that it is put into: one function for each kind of place.
+"""Escapes text from outside for its destination: one function for each kind of place.
 
-Everything that is read by people (terminal, HTML, XML, Markdown, GitHub's log) is made `printable` first. What
-programs read (shell, Python, HTTP) keeps its exact value.
+Everything that people read (terminal, HTML, XML, Markdown, GitHub's log) is made `printable` first. What programs read
+(shell, Python, HTTP) keeps its exact value.
 """
 
 import html as _html
@@ -15,23 +15,23 @@ SHORT = 60
 _UNSAFE = re.compile(
     # Controls, line and paragraph separators, zero-width and bidirectional marks, surrogates, private use.
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffb"
-    # Noncharacters, some of which XML cannot hold, and the planes that are private or not assigned.
+    # Noncharacters, some of which XML cannot contain, and the private and unassigned planes.
     "\ufdd0-\ufdef\ufffe\uffff\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe-\U0010ffff"
-    # Terminals do not agree how wide these are, or draw them as nothing: joiners and fillers, halves of Hangul
+    # Terminals disagree about the width of these, or don't draw them: joiners and fillers, halves of Hangul
     # syllables, enclosing marks, variation selectors, halves of flags, skin tones.
     "\u034f\u115f-\u11ff\u17b4\u17b5\u180b-\u180f\u20dd-\u20e4\u3164\ud7b0-\ud7ff\ufe00-\ufe0f\uffa0"
     "\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]"
 )
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-"""Surrogates that stand for no byte: those from U+DC80 to U+DCFF are what `surrogateescape` makes of one."""
+"""Surrogates that don't stand for a byte, as those of `surrogateescape`, U+DC80 to U+DCFF, do."""
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NO_FIELD = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _STYLE = re.compile("(\x1b\\[(?:[0-2]|3[0-7])m)")
-"""The sequences in which our own lines are coloured, bold or dim."""
+"""The escape sequences of our own coloured, bold or dim lines."""
 
 
 def printable(text: str) -> str:
-    """`text` with everything escaped that a terminal or a reader's eye could be fooled by."""
+    """`text` with everything escaped that could fool a terminal or a reader."""
     return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
@@ -41,12 +41,12 @@ def shorten(text: str, most: int = SHORT) -> str:
 
 
 def terminal_line(line: str) -> str:
-    """A line that may be coloured already, safe to print: a terminal gets nothing to obey but colours."""
+    """A line that may already be coloured, safe to print: the only escape sequences left are colours."""
     return "".join(part if _STYLE.fullmatch(part) else printable(part) for part in _STYLE.split(line))
 
 
 def json_document(text: str) -> str:
-    """A JSON document, with everything escaped that a terminal could be fooled by; its values stay what they are."""
+    """A JSON document with everything escaped that could fool a terminal; its values stay the same."""
     return _UNSAFE.sub(lambda match: "\n" if match[0] == "\n" else json.dumps(match[0])[1:-1], text)
 
 
@@ -60,7 +60,7 @@ def dumps(value: object) -> str:
 
 
 def _finite(value: object) -> object:
-    """The value with null for each number that JSON has not."""
+    """The value with null for each number that JSON doesn't have."""
     if isinstance(value, dict):
         return {key: _finite(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
@@ -74,27 +74,27 @@ def html(value: object) -> str:
 
 
 def xml(value: object) -> str:
-    """A value as text that XML 1.0 can hold; the writer of the document escapes the markup."""
+    """A value as text that XML 1.0 can contain; the document's writer escapes the markup."""
     return printable(str(value))
 
 
 def code_span(value: object) -> str:
-    """A value as Markdown's inline code: no markup in it is live, and on GitHub no mention, reference or link.
+    """A value as inline code in Markdown: no markup in it is active, nor, on GitHub, any mention, reference or link.
 
-    Backslashes do not do that: GitHub looks for mentions and references in the text that is left of the markup.
+    Backslashes don't achieve that: GitHub looks for mentions and references after it has removed the markup.
     """
     text = printable(str(value))
     if not text:
         return ""
     ticks = "`" * (_longest_run(text) + 1)
-    # A renderer takes one blank off either side, unless there is nothing else.
+    # A renderer strips one blank from either side, unless there is nothing else.
     is_padded = "`" in (text[0], text[-1]) or (text[0] == text[-1] == " " and text.strip(" "))
     blank = " " if is_padded else ""
     return f"{ticks}{blank}{text}{blank}{ticks}"
 
 
 def code_block(language: str, text: str) -> str:
-    """Lines as a fenced block of Markdown, with a line end behind it; each line is made printable."""
+    """Lines as a fenced block of Markdown, with a final line end; each line is made printable."""
     lines = "\n".join(map(printable, text.split("\n")))
     fence = "`" * max(3, _longest_run(lines) + 1)
     return f"{fence}{language}\n{lines}\n{fence}\n"
@@ -108,7 +108,7 @@ def _longest_run(text: str) -> int:
 def workflow_data(value: object) -> str:
     """A value as the message of a GitHub workflow command.
 
-    The runner also obeys `##[command]` in the middle of a line.
+    The runner also executes `##[command]` in the middle of a line.
     """
     return printable(str(value)).replace("##[", r"##\x5b").replace("%", "%25")
 
@@ -124,18 +124,18 @@ def python_literal(text: str) -> str:
 
 
 def shell_word(text: str) -> str:
-    """One word of a POSIX shell, exact, in visible characters and line ends. A word cannot hold a NUL: ValueError."""
+    """One word of a POSIX shell, exact, in visible characters and line ends; ValueError for a NUL."""
     if "\0" in text:
         raise ValueError("no word of a shell can hold a NUL")
     if _is_visible(text):
         return shlex.quote(text)
-    # A command substitution takes line ends off.
+    # A command substitution strips line ends.
     inner = text.rstrip("\n")
     return f'"$(printf %b {_percent_b(inner)})"{shlex.quote(text[len(inner) :]) if inner != text else ""}'
 
 
 def shell_printed(text: str) -> tuple[str, str]:
-    """A conversion and a word that make the shell's `printf` write `text`, whatever is in it, NUL as well."""
+    """A conversion and a word that make the shell's `printf` write `text`, whatever is in it, even a NUL."""
     return ("%s", shlex.quote(text)) if _is_visible(text) else ("%b", _percent_b(text))
 
 
@@ -144,7 +144,7 @@ def _is_visible(text: str) -> bool:
 
 
 def _percent_b(text: str) -> str:
-    """A word of which `printf %b` makes `text`."""
+    """A word that `printf %b` turns into `text`."""
     return shlex.quote(_UNSAFE.sub(_octal, text.replace("\\", "\\\\")))
 
 
@@ -157,7 +157,7 @@ def _bytes(text: str) -> bytes:
 
 
 def encodable(text: str) -> str:
-    """`text` as UTF-8 with `surrogateescape` can hold it: U+FFFD for other lone surrogates, which JSON has."""
+    """`text` as UTF-8 with `surrogateescape` can encode it: U+FFFD for other lone surrogates, possible in JSON."""
     return _NO_BYTE.sub("\ufffd", text)
 
 
@@ -169,7 +169,7 @@ def is_token(text: str) -> bool:
 def header_value(text: str) -> str:
     """The value of an HTTP header, to be encoded as Latin-1, as `http.client` and `http.server` do.
 
-    The bytes are those of the text in UTF-8 (and what `surrogateescape` kept of others). As RFC 9110 has it in section
-    5.5, each control character but a tab becomes a blank.
+    The bytes are those of the text in UTF-8 (and others kept by `surrogateescape`). As in RFC 9110, section 5.5, each
+    control character but a tab becomes a blank.
     """
     return _NO_FIELD.sub(" ", _bytes(text).decode("latin-1"))

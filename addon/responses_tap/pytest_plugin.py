@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the baseline, where that is asked for."""
+    """Write the baseline, if requested."""
     state = session.config.stash.get(_BASELINE, None)
     if state and state.path:
         state.known.replaced(state.sources, state.found).write(state.path)
@@ -61,16 +61,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @dataclass
 class _Session:
-    """The baseline of a run, and what the run found."""
+    """The baseline of a test run, and what the run found."""
 
     known: Baseline
     path: Path | None
-    """Where to write it; None where it is compared with."""
+    """Where to write it; None to compare with it."""
     sources: set[str] = field(default_factory=set)
     found: list[KnownFinding] = field(default_factory=list)
 
     def tolerates(self, source: str, finding: Finding) -> bool:
-        """Whether a finding of a test does not fail it."""
+        """Whether a test's finding doesn't fail it."""
         if self.path is None:
             return self.known.knows(source, finding)
         self.found.append(KnownFinding.of(source, finding))
@@ -81,18 +81,18 @@ _BASELINE = pytest.StashKey[_Session]()
 
 
 class StreamAssertions:
-    """What the `responses_tap` fixture is."""
+    """The value of the `responses_tap` fixture."""
 
     def __init__(self, session: _Session, source: str) -> None:
         self._session = session
         self._source = source
 
     def check(self, stream: Any, *, profile: str = DEFAULT_PROFILE, ignore: Iterable[str] = ()) -> list[Finding]:  # noqa: ANN401 - as below
-        """Fail the test unless `stream` keeps to the protocol; the findings that did not fail it.
+        """Fail the test unless `stream` keeps to the protocol; return the findings that didn't fail it.
 
         `stream` is a body (bytes or text), a response of httpx, requests or urllib, or the events as dicts or as the
         SDK's objects. Of a response, status and content type are judged, too: an HTTP error fails the test, and so does
-        a body without events. `ignore` has beginnings of rule codes, as `check --ignore` takes them.
+        a body without events. `ignore` takes prefixes of rule codes, like `check --ignore`.
         """
         __tracebackhide__ = True
         response = _response(stream)
@@ -102,7 +102,7 @@ class StreamAssertions:
         prefixes = tuple(ignore)
         findings = [f for f in checker.findings if not (prefixes and f.code.startswith(prefixes))]
         serious = [finding for finding in findings if finding.severity is not Severity.NOTE]
-        if not all([self._session.tolerates(self._source, finding) for finding in serious]):  # noqa: C419 - ask for each
+        if not all([self._session.tolerates(self._source, finding) for finding in serious]):  # noqa: C419 - each one counts as seen
             shown = "\n".join(render(timeline(entries, findings)))
             pytest.fail(f"the stream breaks the protocol (profile {profile}):\n\n{shown}", pytrace=False)
         return findings
@@ -121,7 +121,7 @@ def responses_tap(request: pytest.FixtureRequest) -> Iterator[StreamAssertions]:
         pytest.fail(f"the baseline knows findings of this test that no longer occur: {codes}", pytrace=False)
 
 
-def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - told apart below
+def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - distinguished below
     body = _body(stream)
     if body is None and not isinstance(stream, Mapping):
         return frames_of(map(_plain, stream))
@@ -136,12 +136,12 @@ def _body(stream: Any) -> bytes | bytearray | memoryview | str | None:  # noqa: 
     if isinstance(content, bytes):
         return content  # requests
     if _response(stream) != Response():
-        return bytes(stream.read())  # urllib, and httpx, also a response that is still to be read
+        return bytes(stream.read())  # urllib, and httpx, even a response that hasn't been read yet
     return None
 
 
 def _response(stream: Any) -> Response:  # noqa: ANN401
-    """What a response says of itself; empty for anything else."""
+    """Status and headers of a response; empty for anything else."""
     status = getattr(stream, "status_code", getattr(stream, "status", None))
     headers = getattr(stream, "headers", None)
     if not isinstance(status, int) or not isinstance(headers, Mapping | Message):
@@ -157,5 +157,5 @@ def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401
         raise TypeError(f"{type(event).__name__} is no event of a stream")
     response = dumped.get("response")
     if isinstance(response, dict) and isinstance(created_at := response.get("created_at"), float):
-        response["created_at"] = int(created_at)  # the SDK makes a float of it, whatever came
+        response["created_at"] = int(created_at)  # the SDK always makes it a float
     return dumped

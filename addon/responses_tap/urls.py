@@ -1,24 +1,24 @@
-"""The parts of a URL, whatever it is: files and clients hold some that `urlsplit` refuses (`http://[`)."""
+"""The parts of any URL: files and clients have some that `urlsplit` refuses (`http://[`)."""
 
 import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 _PARTS = re.compile(r"(?:([^:/?#]+)://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
-"""As RFC 3986, appendix B, cuts it: every text matches."""
+"""As in RFC 3986, appendix B: every text matches."""
 _AUTHORITY = re.compile(r"(?:[^:/?#@]*:)?[/\\]{2}", re.DOTALL)
 _HOST_AND_PORT = re.compile(r"(?:\[[^\]]*\]|[^:@]*)(?::[0-9]*)?", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _PATH = "%/:@!$&'()*+,;=-._~"
-"""What a path may have (RFC 3986, section 3.3), beside letters and digits."""
+"""What a path may contain (RFC 3986, section 3.3) besides letters and digits."""
 
 
 class Cut(NamedTuple):
-    """A URL in pieces that are it again: `scheme`, `user` and "@", `host`, `path`, "?" `query`, "#" `fragment`."""
+    """A URL in pieces that, joined, are the same: `scheme`, `user`"@", `host`, `path`, "?"`query`, "#"`fragment`."""
 
     scheme: str
-    """With what follows it: `https://`."""
+    """With its separator: `https://`."""
     user: str
     """User and password; empty where there is none."""
     host: str
@@ -29,7 +29,7 @@ class Cut(NamedTuple):
 
 
 def cut(url: str) -> Cut:
-    """The pieces of `url`; what could be a part of a password belongs to the user."""
+    """The pieces of `url`; anything that could be part of a password goes to the user."""
     rest, sharp, fragment = url.partition("#")
     rest, mark, query = rest.partition("?")
     lead = _AUTHORITY.match(rest)
@@ -45,7 +45,7 @@ def cut(url: str) -> Cut:
 
 
 def split(url: str) -> SplitResult:
-    """The parts of `url`; where it is malformed, cut without judging them."""
+    """The parts of `url`; if it is malformed, without validation."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -55,25 +55,25 @@ def split(url: str) -> SplitResult:
 
 
 def continued_response(url: str) -> str | None:
-    """The id of the response that a GET of this URL asks for the rest of, None where it asks for none."""
+    """The id of the response that a GET of this URL resumes, None where it resumes none."""
     return split(url).path.rstrip("/").rpartition("/")[2] or None if is_resumption(url) else None
 
 
 def starting_after(url: str) -> int | None:
-    """The number of the event behind which a GET of this URL asks a response to go on."""
+    """The number of the event after which a GET of this URL resumes a response."""
     number = parse_qs(split(url).query).get("starting_after", [""])[0]
     return int(number) if re.fullmatch("[0-9]{1,18}", number) else None
 
 
 def is_resumption(url: str) -> bool:
-    """Whether a GET of this URL asks for the rest of a background response."""
+    """Whether a GET of this URL resumes a background response."""
     return "starting_after" in parse_qs(split(url).query)
 
 
 def requestable(url: str) -> str | None:
-    """`url` written anew in ASCII, as one for a request; None unless it is a well-formed http or https URL.
+    """`url` rewritten in ASCII for a request; None unless it is a well-formed http or https URL.
 
-    No two programs can read the result differently: a host is a name or an address, all else is percent-encoded. The
+    Every program reads the result alike: a host is a name or an address, everything else is percent-encoded. The
     fragment, which no request carries, is left out.
     """
     try:

@@ -92,7 +92,7 @@ ONE = Playback(200, (("Content-Type", "text/plain"),), ((0, b"one"),))
 
 
 def exchange(server: ReplayServer, sent: bytes, *, then_close: bool = False) -> bytes:
-    """What comes back until the server closes the connection, or is silent for good."""
+    """What is received until the server closes the connection or stays silent."""
     parts = urlsplit(server.url)
     with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
         connection.sendall(sent)
@@ -138,9 +138,7 @@ def exchange(server: ReplayServer, sent: bytes, *, then_close: bool = False) -> 
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
 )
-def test_what_is_not_a_request_of_ours_is_refused_and_the_next_client_served(
-    sent: bytes, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_request_is_refused_and_the_next_client_served(sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     with ReplayServer({"": ONE}) as server:
         answer = exchange(server, sent)
         assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501")), answer
@@ -149,7 +147,7 @@ def test_what_is_not_a_request_of_ours_is_refused_and_the_next_client_served(
     assert capfd.readouterr().err == ""
 
 
-def test_a_request_that_breaks_off_is_let_go(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_request_that_breaks_off_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
     with ReplayServer({"": ONE}) as server:
         exchange(server, HEAD + b"Content-Length: 10\r\n\r\n{}", then_close=True)
         exchange(server, HEAD[:30], then_close=True)
@@ -157,7 +155,7 @@ def test_a_request_that_breaks_off_is_let_go(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == ""
 
 
-def test_a_silent_client_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_client_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("responses_tap_viewer.actions.replay_server._REQUEST_SECONDS", 0.2)
     with ReplayServer({"": ONE}) as server:
         assert exchange(server, HEAD) == b""
@@ -180,7 +178,7 @@ def test_loopback_names_are_answered(host: str) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 205, 304])
-def test_an_answer_that_has_no_body_gets_none(status: int) -> None:
+def test_a_response_without_a_body_gets_none(status: int) -> None:
     with ReplayServer({"": Playback(status, (), ONE.pieces)}) as server:
         answer = exchange(server, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 %d" % status)
@@ -188,7 +186,7 @@ def test_an_answer_that_has_no_body_gets_none(status: int) -> None:
     assert b"chunked" not in answer.lower()
 
 
-def test_head_gets_the_headers_alone() -> None:
+def test_head_gets_only_the_headers() -> None:
     with ReplayServer({"": ONE}) as server:
         answer = exchange(server, b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200")
@@ -196,7 +194,7 @@ def test_head_gets_the_headers_alone() -> None:
 
 
 def har(path: Path, status: int, *headers: tuple[str, str]) -> str:
-    """A HAR with one answer."""
+    """A HAR with one response."""
     listed = [{"name": name, "value": value} for name, value in (("content-type", "text/event-stream"), *headers)]
     response = {
         "status": status,
@@ -210,12 +208,12 @@ def har(path: Path, status: int, *headers: tuple[str, str]) -> str:
 
 
 @pytest.mark.parametrize("status", [100, 101, 103, 199, 600, 999])
-def test_a_status_that_ends_no_answer_is_not_played(tmp_path: Path, status: int) -> None:
+def test_a_status_that_is_not_final_is_not_played(tmp_path: Path, status: int) -> None:
     with pytest.raises(UnusableInput, match=f"has the status {status}"):
         playback(find_stream(har(tmp_path / "a.har", status)))
 
 
-def test_recorded_headers_split_no_answer_and_any_text_is_sent(tmp_path: Path) -> None:
+def test_recorded_headers_cannot_split_a_response_and_any_text_is_sent(tmp_path: Path) -> None:
     evil = har(
         tmp_path / "a.har",
         200,

@@ -1,4 +1,4 @@
-"""How long checking takes, as ratios in one run: beside plain json.loads, and beside the SDK's own event union.
+"""How long checking takes, as ratios in one run: to plain json.loads, and to the SDK's own event union.
 
 uv run python tests/benchmarks/bench_check.py [--events 100000] [--rounds 9]
 """
@@ -19,7 +19,7 @@ _SDK_SAMPLE = 2000
 
 
 def body(deltas: int) -> bytes:
-    """A correct stream with so many deltas."""
+    """A correct stream with this many deltas."""
     response = {
         "id": "resp_1", "object": "response", "created_at": 1790000000, "status": "in_progress", "error": None,
         "incomplete_details": None, "instructions": None, "metadata": {}, "model": "m", "output": [],
@@ -62,7 +62,7 @@ def spread(ratios: list[float]) -> str:
 
 
 def main() -> None:
-    """Measure in turn, print medians of the ratios."""
+    """Measure alternately, print medians of the ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=9)

@@ -1,4 +1,4 @@
-"""What recording costs the traffic: bare mitmproxy with streaming on against ours, in alternating pairs.
+"""What recording costs the traffic: bare mitmproxy with streaming against ours, in alternating pairs.
 
     python tests/benchmarks/bench_record.py [--pairs 9] [--events 20000] [--seconds 5]
 
@@ -103,7 +103,7 @@ class _Ready(dict[int, list[bytes]]):
 
 
 async def bare(upstream_port: str) -> None:
-    """mitmproxy with `stream = True`, and nothing else."""
+    """Only mitmproxy with `stream = True`."""
     from mitmproxy.addons import default_addons
     from mitmproxy.master import Master
     from mitmproxy.options import Options
@@ -134,7 +134,7 @@ def ours(upstream_port: str, db: str) -> None:
 
 
 async def receive(port: int, deltas: int, rate: float) -> AsyncIterator[bytes]:
-    """The chunks of one answer."""
+    """The chunks of one response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
     body = json.dumps({"deltas": deltas, "rate": rate}).encode()
     writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
@@ -146,7 +146,7 @@ async def receive(port: int, deltas: int, rate: float) -> AsyncIterator[bytes]:
 
 
 async def drain(port: int, deltas: int) -> None:
-    """Read one answer as fast as it comes, without looking at it."""
+    """Read one response as fast as it arrives, without parsing it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = json.dumps({"deltas": deltas, "rate": 0}).encode()
     writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
@@ -196,7 +196,7 @@ def written(db: Path) -> None:
 
 
 def line(name: str, unit: str, ours_: list[float], bare_: list[float], again: list[float]) -> None:
-    """Print one measure: medians; ours against bare pair by pair; the noise, which is bare against bare."""
+    """Print one measure: medians; ours against bare, pair by pair; the noise, which is bare against bare."""
     ratios = [a / b for a, b in zip(ours_, bare_, strict=True)]
     noise = [a / b for a, b in zip(again, bare_, strict=True)]
     added = statistics.median(a - b for a, b in zip(ours_, bare_, strict=True))

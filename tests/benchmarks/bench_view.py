@@ -1,9 +1,9 @@
-"""How long the terminal UI takes on a large recording, measured from outside, at a terminal of its own.
+"""How long the terminal UI takes on a large recording, measured from outside, in a terminal of its own.
 
 uv run python tests/benchmarks/bench_view.py [--streams 10000] [--events 1000000] [--long 100000] [--db FILE]
 
 Builds the recording first (in a temporary folder, or at --db, where it stays for the next run): one stream of
-100,000 events, then as many short ones as it takes.
+100,000 events, then as many short ones as needed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from responses_tap.store.writer import Writer
 
 _COLUMNS, _LINES = 160, 45
 _QUIET = 0.3
-"""Seconds without output after which an answer to a key is over."""
+"""Seconds without output after which the response to a key is over."""
 _KEYS = {
     "down": b"\x1b[B", "page up": b"\x1b[5~", "home": b"\x1b[H", "end": b"\x1b[F", "sort": b"s", "reverse": b"S",
     "group": b"b", "group, page up": b"\x1b[5~", "ungroup": b"b", "next finding": b"n",
@@ -40,7 +40,7 @@ _MS = 1e3
 
 
 def body(deltas: int, *, faulty: bool) -> bytes:
-    """A stream with so many deltas; a faulty one lacks its `output_text.done`."""
+    """A stream with this many deltas; a faulty one lacks its `output_text.done`."""
     response = {
         "id": "resp_1", "object": "response", "created_at": 1790000000, "status": "in_progress", "error": None,
         "incomplete_details": None, "instructions": None, "metadata": {}, "model": "m", "output": [],
@@ -68,7 +68,7 @@ def body(deltas: int, *, faulty: bool) -> bytes:
 
 
 class Sample:
-    """One stream, framed and checked once, written as often as it takes."""
+    """One stream, framed and checked once, written as often as needed."""
 
     def __init__(self, deltas: int, *, faulty: bool = False) -> None:
         checker = Checker()
@@ -133,7 +133,7 @@ class Terminal:
             self.imported_at = float(imported.read())
 
     def until(self, text: bytes, seconds: float = 60) -> float:
-        """When `text` came."""
+        """When `text` appeared."""
         end, seen = time.monotonic() + seconds, b""
         while time.monotonic() < end:
             seen += self._read(end - time.monotonic())
@@ -173,7 +173,7 @@ class Terminal:
 
 
 def child(db: str, told: int) -> None:
-    """Run the application, and tell when its modules were imported."""
+    """Run the application, and record when its modules were imported."""
     from responses_tap_viewer.tui.app import TapApp
 
     os.write(told, str(time.monotonic()).encode())
@@ -182,7 +182,7 @@ def child(db: str, told: int) -> None:
 
 
 def open_long(db: Path) -> Iterator[str]:
-    """Open the long stream as the timeline does, folded and unfolded."""
+    """Open the long stream like the timeline, folded and unfolded."""
     from responses_tap.store import open_recording
     from responses_tap_viewer.tui.timeline.follower import Follower
 

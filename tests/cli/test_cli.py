@@ -1,4 +1,4 @@
-"""The commands as a person or a script runs them: output, exit status, and one clear line for bad input."""
+"""The commands as a user or a script runs them: output, exit status, and one clear line for bad input."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def test_a_clean_stream_passes() -> None:
     assert "0 errors, 0 warnings, 0 notes in 1 stream" in result.stdout
 
 
-def test_a_finding_is_an_exit_status_and_a_line_with_its_mend() -> None:
+def test_a_finding_is_an_exit_status_and_a_line_with_its_fix() -> None:
     result = run("check", NO_TEXT_DONE)
     assert result.exit_code == 1
     assert "✖ MD301 text-done-missing at 9" in result.stdout
@@ -134,7 +134,7 @@ def test_bad_input_is_one_clear_line_and_the_rest_is_still_checked(tmp_path: Pat
     assert report["summary"]["error"] == 1
 
 
-def test_a_path_that_is_not_there_is_one_line() -> None:
+def test_a_missing_path_is_one_line() -> None:
     for command in ("check", "show", "export", "replay", "list"):
         result = run(command, "nowhere.sse")
         assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""The first thing a person sees."""
+"""The first thing a user sees."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What leaves a recording: a report that a maintainer can act on, a whole trace, the body alone."""
+"""What is exported: a report that a maintainer can act on, a complete trace, the bare body."""
 
 import base64
 import json
@@ -101,7 +101,7 @@ def test_a_bundle_fits_an_issue_too(recording: Path) -> None:
     assert report.count("MD301 text-done-missing (error, event 8)") == 2
 
 
-def test_a_large_request_is_told_in_part_and_sent_from_a_file(recording: Path) -> None:
+def test_a_large_request_is_shown_in_part_and_sent_from_a_file(recording: Path) -> None:
     stream = find_stream(f"{recording}#2")
     assert stream.row is not None
     row = replace(stream.row, request_body=json.dumps({"input": "very long " * 20_000, "stream": True}))
@@ -111,7 +111,7 @@ def test_a_large_request_is_told_in_part_and_sent_from_a_file(recording: Path) -
     assert "characters)" in report
 
 
-def test_the_body_alone_comes_out_byte_for_byte(recording: Path, tmp_path: Path) -> None:
+def test_the_body_is_exported_byte_for_byte(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "seed.sse"
     export(f"{recording}#2", "--format", "sse", "-o", str(out))
     assert out.read_bytes() == Path(SEED).read_bytes()
@@ -129,7 +129,7 @@ def test_the_trace_holds_every_frame_time_and_finding(recording: Path) -> None:
     assert [finding["code"] for finding in stream["findings"]] == ["NS201", "NS205", "MD301"]
 
 
-def test_bytes_that_are_no_text_survive_in_a_trace() -> None:
+def test_bytes_that_are_not_text_survive_in_a_trace() -> None:
     sample = RECORDINGS / "broken/TR905-not-utf8.sse"
     (stream,) = json.loads(export(str(sample), "--format", "json"))["streams"]
     joined = b"".join(
@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_written_is_one_line(recording: Path, tmp_path: Pa
     assert "folder.md cannot be written (No such file or directory)" in result.stderr
 
 
-def test_a_file_that_is_there_stays_unless_it_is_to_go(recording: Path, tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_unless_it_is_to_be_overwritten(recording: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.md"
     export(f"{recording}#1", "-o", str(out))
     first = out.read_text()
@@ -220,13 +220,13 @@ def open_db(path: Path) -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(path))
 
 
-def test_a_stream_that_is_not_there_is_one_line(recording: Path) -> None:
+def test_a_missing_stream_is_one_line(recording: Path) -> None:
     result = CliRunner().invoke(main, ["show", f"{recording}#99"])
     assert result.exit_code == 2
     assert "has no stream 99" in result.stderr
 
 
-def test_recheck_renews_findings_and_touches_no_fact(recording: Path, tmp_path: Path) -> None:
+def test_recheck_renews_findings_and_changes_no_fact(recording: Path, tmp_path: Path) -> None:
     old = tmp_path / "old.db"
     shutil.copy(recording, old)
     with open_db(old) as connection:
@@ -278,7 +278,7 @@ HAR_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "content": {"size": int, "mimeType": str, "text": str},
     "timings": {"send": (int, float), "wait": (int, float), "receive": (int, float)},
 }  # fmt: skip
-"""What HAR 1.2 demands of each object."""
+"""What HAR 1.2 requires of each object."""
 
 
 def test_a_har_has_what_har_1_2_demands(recording: Path) -> None:

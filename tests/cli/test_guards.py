@@ -1,4 +1,4 @@
-"""An error of our own in one stream is one line and status 2; every other stream and path is done as ever."""
+"""A bug of ours in one stream is one line and status 2; every other stream and path is done as usual."""
 
 import json
 import shutil
@@ -25,12 +25,12 @@ def run(*arguments: object) -> Result:
 
 
 def complaints(done: Result) -> list[str]:
-    """The lines of standard error, without what `export` says of what leaves."""
+    """The lines of standard error, without `export`'s summary of what leaves."""
     return [line for line in done.stderr.splitlines() if "credentials masked:" not in line]
 
 
 def reported(done: Result, name: str) -> None:
-    """Status 2, and one line about `name` that asks for a report."""
+    """Assert status 2, and one line about `name` that asks for a report."""
     assert done.exit_code == 2, done.output
     assert not done.exception or isinstance(done.exception, SystemExit)
     (line,) = complaints(done)
@@ -41,7 +41,7 @@ def reported(done: Result, name: str) -> None:
 
 @pytest.fixture
 def bad(tmp_path: Path) -> Path:
-    """A stream that the planted fault stumbles over."""
+    """A stream that triggers the planted fault."""
     path = tmp_path / "bad.sse"
     path.write_bytes(GOOD.read_bytes().replace(b"resp_1", b"resp_bad"))
     return path
@@ -68,7 +68,7 @@ def fault(monkeypatch: pytest.MonkeyPatch, bad: Path, three: Path) -> None:
 
 
 @pytest.mark.usefixtures("fault")
-def test_check_goes_on_with_the_other_paths_and_streams(bad: Path, three: Path) -> None:
+def test_check_continues_with_the_other_paths_and_streams(bad: Path, three: Path) -> None:
     done = run("check", bad, BROKEN, "--format", "json")
     reported(done, str(bad))
     report = json.loads(done.stdout)
@@ -104,7 +104,7 @@ def test_recheck_renews_the_others(three: Path) -> None:
 
 
 @pytest.mark.usefixtures("fault")
-def test_an_entry_of_a_file_costs_no_other(tmp_path: Path, bad: Path) -> None:
+def test_a_damaged_entry_of_a_file_costs_no_other(tmp_path: Path, bad: Path) -> None:
     har = tmp_path / "two.har"
     entry = json.loads(run("export", BROKEN, "--format", "har").stdout)["log"]["entries"][0]
     text = bad.read_text()
@@ -120,13 +120,13 @@ def test_an_entry_of_a_file_costs_no_other(tmp_path: Path, bad: Path) -> None:
 
 
 @pytest.mark.usefixtures("fault")
-def test_commands_for_one_stream_say_it_in_one_line(bad: Path) -> None:
+def test_commands_for_one_stream_report_it_in_one_line(bad: Path) -> None:
     for arguments in (("show", bad), ("diff", GOOD, bad), ("export", bad), ("replay", bad)):
         reported(run(*arguments), str(bad))
 
 
 @pytest.mark.usefixtures("fault")
-def test_export_goes_on_with_the_others(bad: Path) -> None:
+def test_export_continues_with_the_others(bad: Path) -> None:
     done = run("export", bad, BROKEN, "--format", "json")
     reported(done, str(bad))
     assert [finding["code"] for finding in json.loads(done.stdout)["streams"][0]["findings"]] == ["MD301"]
@@ -135,7 +135,7 @@ def test_export_goes_on_with_the_others(bad: Path) -> None:
     assert "MD301" in done.stdout
 
 
-def test_import_goes_on_with_the_others(bad: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import_continues_with_the_others(bad: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from responses_tap_viewer import importing
 
     right = importing.head_columns
@@ -152,7 +152,7 @@ def test_import_goes_on_with_the_others(bad: Path, tmp_path: Path, monkeypatch: 
         assert [row.first_code for row in recording.streams()] == ["MD301"]
 
 
-def test_what_no_stream_is_to_blame_for_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_outside_any_stream_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
     from responses_tap_viewer.reports import text
 
     monkeypatch.setattr(text, "rule_list", lambda: {}[[]])  # type: ignore[index]
@@ -161,7 +161,7 @@ def test_what_no_stream_is_to_blame_for_is_one_line_too(monkeypatch: pytest.Monk
     assert done.stderr.startswith("responses-tap: an internal error, TypeError: unhashable type")
 
 
-def test_a_name_that_no_file_system_takes_is_one_line(tmp_path: Path) -> None:
+def test_a_name_that_no_file_system_accepts_is_one_line(tmp_path: Path) -> None:
     long = "x" * 300 + ".sse"
     for arguments in (
         ("check", long, BROKEN),

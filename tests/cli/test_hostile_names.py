@@ -1,4 +1,4 @@
-"""Hostile names of files and texts of recordings, where commands print them: terminals, CI logs, parsers, shells."""
+"""Hostile file names and texts of recordings, where commands print them: terminals, CI logs, parsers, shells."""
 
 import json
 import re
@@ -104,7 +104,7 @@ def test_junit_sarif_and_json_are_read_by_their_parsers(oddly_named: str, tmp_pa
     ],
     ids=" ".join,
 )
-def test_no_name_reaches_the_terminal_as_it_is(oddly_named: str, arguments: list[str]) -> None:
+def test_no_name_reaches_the_terminal_unescaped(oddly_named: str, arguments: list[str]) -> None:
     result = CliRunner().invoke(main, [argument.replace("{}", oddly_named) for argument in arguments], color=True)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert r"\x1b]52" in result.output

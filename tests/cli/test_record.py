@@ -1,4 +1,4 @@
-"""`record`, as a person runs it: a real client, the real proxy, a real upstream, and the file that comes out."""
+"""`record` as a user runs it: a real client, the real proxy, a real upstream, and the resulting file."""
 
 import json
 import os
@@ -29,7 +29,7 @@ _SSE = (("Content-Type", "text/event-stream"),)
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[str]:
-    """A server that plays a correct stream, broken ones, a cut one and an error answer, by path."""
+    """A server that plays a correct stream, broken ones, a truncated one and an error response, by path."""
     playbacks = {
         "/clean/": playback(find_stream(str(RECORDINGS / "clean/text.sse"))),
         "/seed/": playback(find_stream(str(RECORDINGS / "broken/llamastack-before-pr5308.sse"))),
@@ -87,7 +87,7 @@ def test_a_live_client_is_recorded_and_gets_every_event(upstream: str, tmp_path:
         assert recording.body(row.id) == _TEXT
 
 
-def test_findings_are_told_while_they_are_made_and_in_the_end(upstream: str, tmp_path: Path) -> None:
+def test_findings_are_reported_as_they_occur_and_at_the_end(upstream: str, tmp_path: Path) -> None:
     done = record(f"{upstream}/seed/v1", tmp_path / "r.db", *client(PLAIN))
     assert done.returncode == 0
     for code in ("NS201 item-not-opened", "NS205 part-type-not-allowed", "MD301 text-done-missing"):
@@ -109,7 +109,7 @@ def test_a_command_that_cannot_be_run_is_one_line(upstream: str, tmp_path: Path)
     assert "Traceback" not in done.stderr
 
 
-def test_a_server_that_hangs_up_is_recorded_with_what_came(upstream: str, tmp_path: Path) -> None:
+def test_a_server_that_hangs_up_is_recorded_with_what_arrived(upstream: str, tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     done = record(f"{upstream}/cut/v1", db, *client(PLAIN))
     assert done.returncode != 0  # the client notices, as it would without us
@@ -121,7 +121,7 @@ def test_a_server_that_hangs_up_is_recorded_with_what_came(upstream: str, tmp_pa
         assert recording.body(row.id) == _TEXT[: len(_TEXT) // 2]
 
 
-def test_a_client_that_hangs_up_is_told_apart(upstream: str, tmp_path: Path) -> None:
+def test_a_client_that_hangs_up_is_distinguished(upstream: str, tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     hang_up = """
         with client.responses.create(model="m", input="hi", stream=True) as stream:
@@ -134,7 +134,7 @@ def test_a_client_that_hangs_up_is_told_apart(upstream: str, tmp_path: Path) -> 
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
 
 
-def test_an_error_answer_is_recorded(upstream: str, tmp_path: Path) -> None:
+def test_an_error_response_is_recorded(upstream: str, tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     assert "429" in record(f"{upstream}/busy/v1", db, *client(PLAIN)).stderr
     row = only_stream(db)
@@ -208,7 +208,7 @@ def test_bad_upstreams_and_files_are_one_line(upstream: str, tmp_path: Path) -> 
 
 def test_the_summary_counts_what_the_file_holds(upstream: str, tmp_path: Path) -> None:
     db = tmp_path / "r.db"
-    for before in (0, 1):  # what an earlier run recorded is none of this one's
+    for before in (0, 1):  # what an earlier run recorded doesn't count
         done = record(f"{upstream}/late/v1", db, *client(PLAIN))
         with open_recording(db) as recording:
             *_, row = recording.streams()

@@ -1,4 +1,4 @@
-"""`record --ui`: recording and looking in one, in a terminal of its own."""
+"""`record --ui`: recording and viewing at once, in a terminal of its own."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def test_what_a_command_prints_is_not_taken_for_a_warning(tmp_path: Path) -> Non
         screen.shows("! says the client")
 
 
-def test_it_says_the_way_in_and_when_the_recorder_dies(tmp_path: Path) -> None:
+def test_it_shows_how_to_connect_and_when_the_recorder_dies(tmp_path: Path) -> None:
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1", tmp_path) as screen:
         screen.shows("has no streams yet", "● recording · export OPENAI_BASE_URL=http://127.0.0.1:")
         found = subprocess.run(["pgrep", "-P", str(screen.process.pid)], capture_output=True, text=True, check=True)
@@ -63,7 +63,7 @@ def test_it_says_the_way_in_and_when_the_recorder_dies(tmp_path: Path) -> None:
         assert "Traceback" not in screen.written.decode()
 
 
-def test_leaving_ends_the_recorder_and_its_command_in_good_order(tmp_path: Path) -> None:
+def test_leaving_ends_the_recorder_and_its_command_cleanly(tmp_path: Path) -> None:
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- sleep 1000", tmp_path) as screen:
         screen.shows("● recording · sleep 1000")
         screen.process.terminate()
@@ -74,7 +74,7 @@ def test_leaving_ends_the_recorder_and_its_command_in_good_order(tmp_path: Path)
 
 
 def test_a_recorder_and_its_command_do_not_outlive_the_screen(tmp_path: Path) -> None:
-    """It waits for its command, so where nobody writes any more both have ended."""
+    """It waits for its command, so when nobody writes any more, both have ended."""
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- sleep 1000", tmp_path) as screen:
         screen.shows("● recording · sleep 1000")
         assert not is_free(tmp_path / "a.db")
@@ -100,7 +100,7 @@ def test_a_recorder_that_cannot_begin_is_one_clear_line(tmp_path: Path) -> None:
             assert "\x1b[?1049h" not in screen.written.decode()
 
 
-def test_what_is_wrong_beside_the_streams_is_shown(tmp_path: Path) -> None:
+def test_what_is_wrong_besides_the_streams_is_shown(tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(CLIENT)
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- {TAP.split()[0]} client.py", tmp_path) as screen:
         screen.shows("client.py ended with 1 · ! cannot reach 127.0.0.1:9 (")

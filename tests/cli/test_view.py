@@ -1,4 +1,4 @@
-"""`view` as a person has it: in a terminal of its own."""
+"""`view` as a user sees it: in a terminal of its own."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from responses_tap_viewer.cli import main
 SEED = RECORDINGS / "broken" / "llamastack-before-pr5308.sse"
 
 
-def test_a_stream_through_a_pipe_is_shown_while_it_comes_and_the_keyboard_works(tmp_path: Path) -> None:
+def test_a_stream_through_a_pipe_is_shown_live_and_the_keyboard_works(tmp_path: Path) -> None:
     before, _, after = SEED.read_text().partition("event: response.output_text.delta")
     (tmp_path / "before").write_text(before)
     (tmp_path / "after").write_text(f"event: response.output_text.delta{after}")
@@ -30,7 +30,7 @@ def test_a_stream_through_a_pipe_is_shown_while_it_comes_and_the_keyboard_works(
 
 
 @pytest.mark.parametrize("delay", ["", "ESCDELAY=200"])
-def test_escape_alone_and_keys_that_begin_with_it_are_told_apart(tmp_path: Path, delay: str) -> None:
+def test_escape_alone_and_keys_that_begin_with_it_are_distinguished(tmp_path: Path, delay: str) -> None:
     with terminal(f"{delay} {TAP} view {SEED}", tmp_path) as screen:
         screen.shows("NS201")
         screen.press("?\x1b[B")  # an arrow scrolls the help, escape closes it
@@ -75,7 +75,7 @@ def test_files_and_folders_are_opened_and_leave_nothing_behind(tmp_path: Path) -
         (["-", "noise.sse"], "- stands for standard input"),
     ],
 )
-def test_what_cannot_be_looked_at_is_one_clear_line(
+def test_what_cannot_be_viewed_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -89,7 +89,7 @@ def test_what_cannot_be_looked_at_is_one_clear_line(
 @pytest.mark.parametrize(
     ("arguments", "words"), [("-", "standard input is a terminal"), ("- < noise.sse", "standard input is binary")]
 )
-def test_what_is_no_pipe_with_a_stream_is_one_clear_line(tmp_path: Path, arguments: str, words: str) -> None:
+def test_a_pipe_without_a_stream_is_one_clear_line(tmp_path: Path, arguments: str, words: str) -> None:
     (tmp_path / "noise.sse").write_bytes(bytes(range(256)))
     with terminal(f"{TAP} view {arguments}", tmp_path) as screen:
         assert screen.ends() == 2

@@ -1,4 +1,4 @@
-"""The vocabulary keeps up with the SDK, and a difference is named."""
+"""The vocabulary is that of the SDK, and a difference is named."""
 
 import openai
 import pytest

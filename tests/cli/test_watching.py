@@ -41,7 +41,7 @@ def verdict(process: "subprocess.Popen[str]") -> str:
 
 
 def put(content: bytes, file: Path) -> None:
-    """As editors save a file: written beside it, and renamed."""
+    """Save like an editor: write a file next to it, then rename that."""
     beside = file.with_suffix(".new")
     beside.write_bytes(content)
     beside.rename(file)

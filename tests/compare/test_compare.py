@@ -1,4 +1,4 @@
-"""Comparing two streams: what is put aside, what is told, and that nothing is told of what is the same."""
+"""Comparing two streams: what is ignored, what is reported, and that nothing is reported about equal ones."""
 
 import copy
 import json
@@ -63,13 +63,13 @@ def _other(key: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("events", SAMPLES, ids=[path.stem for path in CLEAN])
-def test_ids_times_and_texts_are_put_aside(events: list[Event]) -> None:
+def test_ids_times_and_texts_are_ignored(events: list[Event]) -> None:
     assert differences(events, [renamed(event) for event in events]) == []
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(SAMPLES), st.data())
-def test_token_splits_are_put_aside(events: list[Event], data: st.DataObject) -> None:
+def test_token_splits_are_ignored(events: list[Event], data: st.DataObject) -> None:
     split = []
     for event in events:
         times = data.draw(st.integers(1, 4)) if event["type"].endswith(".delta") else 1
@@ -79,9 +79,7 @@ def test_token_splits_are_put_aside(events: list[Event], data: st.DataObject) ->
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(SAMPLES), st.sampled_from(MUTATIONS), st.randoms(use_true_random=False))
-def test_what_b_lacks_of_a_is_what_b_has_more_the_other_way(
-    events: list[Event], mutation: Any, rnd: random.Random
-) -> None:
+def test_swapping_the_streams_swaps_missing_and_extra(events: list[Event], mutation: Any, rnd: random.Random) -> None:
     broken = mutation.mutate(copy.deepcopy(events), rnd)
     if broken is None:
         return
@@ -138,7 +136,7 @@ def test_each_kind_of_difference_has_its_name() -> None:
     assert [(field.name, field.a, field.b) for field in shape.fields] == [("logprobs", "an array", None)]
 
 
-def test_a_field_that_one_delta_of_many_lacks_is_told() -> None:
+def test_a_field_that_one_delta_of_many_lacks_is_reported() -> None:
     events = events_of(TEXT)
     deltas = [n for n, event in enumerate(events) if event["type"] == "response.output_text.delta"]
     (shape,) = differences(events, changed(events, lambda e: e[deltas[-1]].pop("item_id")))
@@ -147,7 +145,7 @@ def test_a_field_that_one_delta_of_many_lacks_is_told() -> None:
     ]
 
 
-def test_the_seeds_sequences_are_told_in_a_few_lines() -> None:
+def test_the_seeds_sequences_differ_in_a_few_lines() -> None:
     result = run(REASONING, BEFORE, "--ground-truth")
     assert result.exit_code == 1
     told = result.stdout.splitlines()[2:-1]

@@ -70,14 +70,14 @@ def taps(tmp_path: Path, before: str, behind: str) -> Any:
 
 
 def put(events: list[Event], **values: str) -> list[Event]:
-    """The same stream with other values, as a gateway writes its own: `id="x"` renames the response."""
+    """The same stream with other values, as a gateway may set them: `id="x"` renames the response."""
     text = json.dumps(events)
     for new, old in values.items():
         text = text.replace(f'"{old}"', f'"{new}"')
     return json.loads(text)
 
 
-def test_what_passes_as_it_is_is_no_change(tmp_path: Path) -> None:
+def test_what_passes_unchanged_is_no_change(tmp_path: Path) -> None:
     events = events_of(TEXT)
     report = taps(tmp_path, trace(events), trace(events))
     (passage,) = report["passages"]
@@ -87,8 +87,8 @@ def test_what_passes_as_it_is_is_no_change(tmp_path: Path) -> None:
     assert "1 answer on both sides, 0 changed" in text
 
 
-def test_delays_are_relative_to_the_quickest_event(tmp_path: Path) -> None:
-    """The clocks are 5 s apart; one event, and those behind it, are held back for 250 ms."""
+def test_delays_are_relative_to_the_fastest_event(tmp_path: Path) -> None:
+    """The clocks are 5 s apart; one event, and those after it, are held back for 250 ms."""
     events = events_of(TEXT)
     held = 6
     before = trace(events, at_ns=lambda n: 10_000_000 * n)
@@ -107,7 +107,7 @@ def test_delays_are_relative_to_the_quickest_event(tmp_path: Path) -> None:
     assert f"# delays by up to 250 ms at {events[held]['type']} (event {held})" in text
 
 
-def test_what_the_gateway_did_is_told(tmp_path: Path) -> None:
+def test_what_the_gateway_did_is_reported(tmp_path: Path) -> None:
     events = events_of(TEXT)
     done = next(n for n, event in enumerate(events) if event["type"] == "response.output_text.done")
     deltas = [n for n, event in enumerate(events) if event["type"] == "response.output_text.delta"]
@@ -148,7 +148,7 @@ def test_streams_are_joined_by_id_then_content_then_request(tmp_path: Path) -> N
     assert f"{b}#4: only B has it" in run("diff", "--taps", a, b).stdout
 
 
-def test_two_streams_are_taps_too_and_a_mixture_is_unusable(tmp_path: Path) -> None:
+def test_two_streams_can_be_compared_too_but_not_a_mixture(tmp_path: Path) -> None:
     (tmp_path / "b.sse").write_bytes(b": ping\n\n" + TEXT.read_bytes() + b"data: [DONE]\n\n")
     result = run("diff", "--gateway", TEXT, tmp_path / "b.sse")
     assert result.exit_code == 1
@@ -160,7 +160,7 @@ def test_two_streams_are_taps_too_and_a_mixture_is_unusable(tmp_path: Path) -> N
 
 
 def test_a_real_gateway_between_two_recorders(tmp_path: Path) -> None:
-    """It waits for the whole answer, drops the closing text event and sends the rest in one piece."""
+    """It waits for the complete response, drops the closing text event and sends the rest in one piece."""
 
     def server(connection: socket.socket) -> None:
         sample = TEXT.read_bytes()
@@ -218,7 +218,7 @@ def test_a_recording_is_grouped_by_shape(tmp_path: Path) -> None:
     [["a"], ["a", "b", "c"], ["--by-shape", "a", "b"], ["--gateway", "a"], ["--taps", "--by-shape", "a"],
      ["--ground-truth", "a", "b", "--format", "json"], []],
 )  # fmt: skip
-def test_wrong_usage_is_told(arguments: list[str]) -> None:
+def test_wrong_usage_is_reported(arguments: list[str]) -> None:
     result = run("diff", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
 

@@ -1,4 +1,4 @@
-"""llama.cpp's server with a model, until standard input is closed: MODEL.gguf; prints its address."""
+"""Runs llama.cpp's server with a model, MODEL.gguf, until standard input is closed; prints its address."""
 
 import sys
 

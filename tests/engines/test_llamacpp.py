@@ -1,6 +1,6 @@
-"""A real engine: llama.cpp's server, asked by the real client through the real recorder.
+"""A real engine: llama.cpp's server, with the real client, through the real recorder.
 
-The model (heart.gguf, half a million weights) was trained for these tests and answers by heart; see README.md.
+The model (heart.gguf, half a million weights) was trained for these tests on fixed responses; see README.md.
 """
 
 import importlib.util
@@ -69,7 +69,7 @@ def recorder(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def ask(recorder: Recorder, **request: Any) -> tuple[Any, StreamRow, set[str]]:
-    """The response as the client has it, the recorded stream, and the codes of its findings."""
+    """The response in the client, the recorded stream, and the codes of its findings."""
     with openai.OpenAI(base_url=recorder.url, api_key="none", max_retries=0) as client:
         events = list(client.responses.create(model="heart", stream=True, temperature=0, **request))
     response = events[-1].response

@@ -1,4 +1,4 @@
-"""The shapes in which streams come: each is told by its content, read whole, and found as right or wrong as it was."""
+"""The formats of streams: each is recognised by its content and read completely, with the same findings."""
 
 import base64
 import io
@@ -78,7 +78,7 @@ def json_lines(sample: Path) -> bytes:
 
 
 @pytest.mark.parametrize("sample", CLEAN, ids=lambda sample: sample.stem)
-def test_events_alone_and_in_a_har_are_as_clean_as_the_stream(sample: Path, tmp_path: Path) -> None:
+def test_bare_events_and_a_har_are_as_clean_as_the_stream(sample: Path, tmp_path: Path) -> None:
     for name, content in (("a.jsonl", json_lines(sample)), ("b.json", json.dumps(events_of(sample)).encode())):
         (tmp_path / name).write_bytes(content)
         assert codes(tmp_path / name) == []
@@ -87,7 +87,7 @@ def test_events_alone_and_in_a_har_are_as_clean_as_the_stream(sample: Path, tmp_
 
 
 @pytest.mark.parametrize("sample", BROKEN, ids=lambda sample: sample.stem)
-def test_each_broken_sample_is_as_broken_in_every_shape(sample: Path, tmp_path: Path) -> None:
+def test_each_broken_sample_is_as_broken_in_every_format(sample: Path, tmp_path: Path) -> None:
     body = sample.read_bytes()
     expected = codes(sample)
     bodies = {"c.har": har(har_entry(body, encoding="base64")), "d.txt": HEAD + body}
@@ -98,7 +98,7 @@ def test_each_broken_sample_is_as_broken_in_every_shape(sample: Path, tmp_path: 
         assert codes(tmp_path / name) == expected, name
 
 
-def test_json_lines_name_the_line_that_is_broken_and_bear_a_cut_one(tmp_path: Path) -> None:
+def test_json_lines_name_a_broken_line_and_tolerate_a_truncated_one(tmp_path: Path) -> None:
     lines = json_lines(TEXT).splitlines(keepends=True)
     file = tmp_path / "a.jsonl"
     file.write_bytes(b"".join([*lines[:3], b"oops\n", *lines[3:]]))
@@ -109,7 +109,7 @@ def test_json_lines_name_the_line_that_is_broken_and_bear_a_cut_one(tmp_path: Pa
     assert codes(file) == ["LC103"]
 
 
-def test_an_open_responses_profile_asks_no_done_marker_of_events_alone(tmp_path: Path) -> None:
+def test_the_open_responses_profile_requires_no_done_marker_of_bare_events(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_bytes(json_lines(TEXT))
     db = tmp_path / "a.db"
@@ -140,7 +140,7 @@ CURL_V = b"""\
 """
 
 
-def test_curls_own_lines_are_told_from_the_body(tmp_path: Path) -> None:
+def test_curls_own_lines_are_distinguished_from_the_body(tmp_path: Path) -> None:
     body = SEED.read_bytes()
     cut = body.index(b"\n\n") + 2
     noisy = (
@@ -157,7 +157,7 @@ def test_curls_own_lines_are_told_from_the_body(tmp_path: Path) -> None:
     assert codes(file) == codes(SEED)
 
 
-def test_several_answers_of_curl_are_several_streams_with_their_lines(tmp_path: Path) -> None:
+def test_several_responses_of_curl_are_several_streams_with_their_lines(tmp_path: Path) -> None:
     file = tmp_path / "twice.txt"
     file.write_bytes(HEAD + TEXT.read_bytes() + HEAD + SEED.read_bytes())
     first, second = check(file)
@@ -171,7 +171,7 @@ def test_several_answers_of_curl_are_several_streams_with_their_lines(tmp_path: 
     assert b"content_part.added" in lines[line - 1]
 
 
-def test_an_error_answer_of_curl_is_told_as_one(tmp_path: Path) -> None:
+def test_an_error_response_of_curl_is_reported_as_one(tmp_path: Path) -> None:
     file = tmp_path / "error.txt"
     file.write_bytes(b'HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n\r\n{"error": {}}\n')
     assert check(file)[0]["state"] == "http-error"
@@ -210,12 +210,12 @@ def test_a_har_names_what_it_could_not_read(tmp_path: Path) -> None:
         (b'["\xff"]', "not UTF-8"),
     ],
 )
-def test_what_is_foreign_is_named(content: bytes, words: str) -> None:
+def test_other_formats_are_named(content: bytes, words: str) -> None:
     with pytest.raises(UnrecognizedFormat, match=words):
         read(content)
 
 
-def test_a_folder_is_read_whole_and_foreign_files_in_it_are_named(tmp_path: Path) -> None:
+def test_a_folder_is_read_entirely_and_other_files_in_it_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(json_lines(TEXT))
     (tmp_path / "b.json").write_text('{"name": "package"}')
     (tmp_path / "c.txt").write_text("notes")
@@ -234,7 +234,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return db
 
 
-def test_a_trace_comes_back_without_loss(recording: Path, tmp_path: Path) -> None:
+def test_a_trace_is_read_back_without_loss(recording: Path, tmp_path: Path) -> None:
     with open_recording(recording) as demo:
         ids = demo.stream_ids()
     names = [f"{recording}#{id_}" for id_ in ids]
@@ -270,7 +270,7 @@ def test_a_trace_comes_back_without_loss(recording: Path, tmp_path: Path) -> Non
     assert "0 changed" in run("recheck", str(back)).stdout
 
 
-def test_an_import_masks_secrets_keeps_times_and_does_the_others(tmp_path: Path) -> None:
+def test_an_import_masks_secrets_keeps_times_and_continues_with_the_others(tmp_path: Path) -> None:
     (tmp_path / "a.har").write_bytes(har(har_entry(SEED.read_bytes())))
     (tmp_path / "bad.sse").write_bytes(b"hello\n")
     db = tmp_path / "a.db"
@@ -291,13 +291,13 @@ def test_an_import_masks_secrets_keeps_times_and_does_the_others(tmp_path: Path)
     assert "0.000" not in run("show", f"{db}#1").stdout  # a foreign HAR does not tell when its events came
 
 
-def test_what_is_no_stream_makes_no_recording(tmp_path: Path) -> None:
+def test_a_file_without_a_stream_creates_no_recording(tmp_path: Path) -> None:
     (tmp_path / "bad.sse").write_bytes(b"hello\n")
     assert run("import", str(tmp_path / "bad.sse"), "--db", str(tmp_path / "a.db")).exit_code == 2
     assert not (tmp_path / "a.db").exists()
 
 
-def test_an_import_that_breaks_off_keeps_what_came_before(tmp_path: Path) -> None:
+def test_an_import_that_breaks_off_keeps_what_preceded(tmp_path: Path) -> None:
     lines = [b'{"type": "response.output_text.delta"}\n'] * 100
     (tmp_path / "a.jsonl").write_bytes(b"".join(lines) + b"oops\n")
     db = tmp_path / "a.db"
@@ -318,7 +318,7 @@ _ENDS = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n"])
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(_LINES, _ENDS), max_size=12))
-def test_any_body_comes_back_from_a_trace_frame_by_frame(
+def test_any_body_is_read_back_from_a_trace_frame_by_frame(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes, bytes]]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")

@@ -1,4 +1,4 @@
-"""Files by a stranger that took or said too much, or took others along: one line each, and the others done."""
+"""A stranger's files that cost too much, print too much, or affect others: one line each, and the others are done."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ MB = 1 << 20
 
 
 def check(*paths: Path) -> tuple[int, dict[str, Any], list[str]]:
-    """Exit status, JSON and lines on stderr of a check of these paths, and of a good stream behind them."""
+    """Exit status, JSON and lines on stderr of a check of these paths, followed by a good stream."""
     result = CliRunner().invoke(main, ["check", "--format", "json", *map(str, paths), str(GOOD)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     told = json.loads(result.stdout)
@@ -32,7 +32,7 @@ def check(*paths: Path) -> tuple[int, dict[str, Any], list[str]]:
 
 
 def refused(path: Path) -> str:
-    """The one line in which a file is refused, while the good one beside it is done."""
+    """The one line in which a file is refused, while the good one next to it is done."""
     status, told, lines = check(path)
     assert status == 2
     assert len(told["errors"]) == 1
@@ -57,7 +57,7 @@ def har(*entries: dict[str, Any], folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("time", [1e308, float("inf"), float("nan"), -1, "12", None, [], 10**40, True])
-def test_a_time_that_is_none_costs_nothing(time: object, tmp_path: Path) -> None:
+def test_an_invalid_time_costs_nothing(time: object, tmp_path: Path) -> None:
     status, told, _ = check(har({"time": time}, {"time": 5}, folder=tmp_path))
     assert status == 0
     assert len(told["streams"]) == 3
@@ -95,7 +95,7 @@ def test_a_file_that_cannot_be_read_is_refused() -> None:
     assert "cannot be read" in refused(Path("/proc/self/mem"))
 
 
-def test_a_nul_in_a_text_makes_no_binary_of_it(tmp_path: Path) -> None:
+def test_a_nul_does_not_make_a_text_binary(tmp_path: Path) -> None:
     file = tmp_path / "nul.sse"
     file.write_bytes(b": \x00\n\n" + GOOD.read_bytes())
     status, told, _ = check(file)
@@ -105,7 +105,7 @@ def test_a_nul_in_a_text_makes_no_binary_of_it(tmp_path: Path) -> None:
     assert "is a picture (PNG)" in refused(tmp_path / "x.sse")
 
 
-def test_yaml_keeps_its_warnings_to_itself(tmp_path: Path) -> None:
+def test_warnings_of_yaml_are_silenced(tmp_path: Path) -> None:
     file = tmp_path / "anchors.yaml"
     file.write_text("interactions:\n- request: {method: &a P, uri: &a SECRET-WORD}\n  response: {body: {string: x}}\n")
     done = subprocess.run(
@@ -123,7 +123,7 @@ def test_aliases_that_multiply_are_bounded(tmp_path: Path) -> None:
     assert "1,000,000 values (the limit)" in refused(file)
 
 
-def test_links_that_go_round_end(tmp_path: Path) -> None:
+def test_circular_links_end(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.sse")
     (tmp_path / "a.sse").write_bytes(GOOD.read_bytes())
@@ -133,7 +133,7 @@ def test_links_that_go_round_end(tmp_path: Path) -> None:
 
 
 def _peak(file: Path) -> tuple[int, str]:
-    """The most memory that a check of this file takes, in bytes beyond that of a small one; and what it says."""
+    """The peak memory of a check of this file, in bytes beyond that of a small one, and its output."""
     code = (
         "import resource, sys; from responses_tap_viewer.cli import main\n"
         "def used(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
@@ -174,7 +174,7 @@ def test_a_small_file_takes_little_memory(content: bytes, said: str, tmp_path: P
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kilobytes on Linux alone")
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "deflate"])
 @pytest.mark.parametrize("side", ["request", "response"])
-def test_a_body_that_unpacks_without_end_is_bounded(side: str, coding: str, tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_bounded(side: str, coding: str, tmp_path: Path) -> None:
     flow = tflow.tflow(resp=True)
     flow.request.path = "/v1/responses"
     flow.response.headers["content-type"] = "text/event-stream"

@@ -1,4 +1,4 @@
-"""Files of other programs: flow files, cassettes, gzip. What is in them is found; what is damaged is named."""
+"""Files of other programs: flow files, cassettes, gzip. Their streams are found; damage is reported."""
 
 import base64
 import gzip
@@ -81,7 +81,7 @@ def flows(*flows: Any) -> bytes:
     return file.getvalue()
 
 
-def test_a_flow_file_gives_its_streams_with_their_times(tmp_path: Path) -> None:
+def test_a_flow_file_yields_its_streams_with_their_times(tmp_path: Path) -> None:
     file = tmp_path / "a.flow"
     page = flow(b"<html>", path=b"/index.html")
     page.response.headers["content-type"] = "text/html"
@@ -103,7 +103,7 @@ def test_a_flow_file_gives_its_streams_with_their_times(tmp_path: Path) -> None:
     assert b"verysecret" not in db.read_bytes()
 
 
-def test_a_flow_without_a_body_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_a_flow_without_a_body_is_reported_with_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "a.flow"
     pending, sockets = flow(b""), tflow.twebsocketflow()
     pending.response = None
@@ -118,7 +118,7 @@ def test_a_flow_without_a_body_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert "flow 2 is a WebSocket" in third
 
 
-def test_a_client_that_left_is_told_as_the_flow_tells_it(tmp_path: Path) -> None:
+def test_a_client_that_left_is_reported_as_in_the_flow(tmp_path: Path) -> None:
     file = tmp_path / "a.flow"
     left = flow(SEED.read_bytes()[:2000])
     left.error = tflow.terr("Client disconnected.")
@@ -142,7 +142,7 @@ BODIES: dict[str, Wrap] = {
 
 
 def made_cassette(layout: str, *bodies: bytes, content_type: str = "text/event-stream") -> dict[str, Any]:
-    """A cassette as the program of this name lays it out."""
+    """A cassette in the layout of this program."""
     lists = layout != "go"
     headers = {"Content-Type": content_type} | ({"Content-Encoding": "gzip"} if "came" in layout else {})
     found = [
@@ -205,7 +205,7 @@ def test_a_cassette_of_every_layout_gives_facts_and_findings_of_the_stream(layou
 
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(CLEAN + BROKEN), st.sampled_from(["vcrpy", "vcrpy, binary", "betamax"]))
-def test_a_stream_out_of_a_cassette_has_the_facts_and_findings_of_the_stream(
+def test_a_stream_from_a_cassette_has_the_facts_and_findings_of_the_original(
     tmp_path_factory: pytest.TempPathFactory, sample: Path, layout: str
 ) -> None:
     body = sample.read_bytes()
@@ -254,11 +254,11 @@ def test_what_a_cassette_lacks_is_named_with_its_line(tmp_path: Path) -> None:
         assert lines[int(line.partition(")")[0]) - 1].startswith("- request")
         assert words in error["message"]
     annotation = run("check", file, "--format", "github").stdout
-    assert "line=2" in annotation  # where the interaction begins: within a YAML text there are no lines of the body
+    assert "line=2" in annotation  # where the interaction begins: inside a YAML text, the body's lines aren't known
 
 
 @pytest.mark.parametrize("value", ["!!float x", "!!timestamp 2020-99-99", "!!python/object:os.system x"])
-def test_a_value_that_yaml_cannot_make_is_the_fault_of_its_interaction_alone(value: str, tmp_path: Path) -> None:
+def test_a_value_that_yaml_cannot_build_only_costs_its_interaction(value: str, tmp_path: Path) -> None:
     made = yaml(made_cassette("vcrpy", SEED.read_bytes(), SEED.read_bytes()))
     file = tmp_path / "a.yaml"
     file.write_bytes(made.replace(b"code: 200", b"code: " + value.encode(), 1))
@@ -269,8 +269,8 @@ def test_a_value_that_yaml_cannot_make_is_the_fault_of_its_interaction_alone(val
     assert "3 errors, 0 warnings, 0 notes in 1 stream" in result.stdout
 
 
-def test_what_the_ai_sdk_keeps_as_chunks_is_read(tmp_path: Path) -> None:
-    """One event a line, and no line end behind the last."""
+def test_chunk_files_of_the_ai_sdk_are_read(tmp_path: Path) -> None:
+    """One event a line, without a line end after the last."""
     file = tmp_path / "openai-text.1.chunks.txt"
     file.write_text("\n".join(json.dumps(event) for event in events_of(SEED)))
     assert codes(file) == SEED_CODES
@@ -278,7 +278,7 @@ def test_what_the_ai_sdk_keeps_as_chunks_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.sse", "a.jsonl", "a.har"])
-def test_gzipped_files_are_read_and_cut_ones_named(name: str, tmp_path: Path) -> None:
+def test_gzipped_files_are_read_and_truncated_ones_reported(name: str, tmp_path: Path) -> None:
     body = SEED.read_bytes()
     content = {
         "a.sse": body,
@@ -337,7 +337,7 @@ def test_a_malformed_url_is_kept_and_breaks_nothing(url: str, tmp_path: Path) ->
         ("", "https"),
     ],
 )
-def test_curl_tells_whether_the_connection_was_encrypted(note: str, scheme: str) -> None:
+def test_curl_shows_whether_the_connection_was_encrypted(note: str, scheme: str) -> None:
     head = f"{note}> POST /v1/responses HTTP/1.1\n> Host: h\n> \n< HTTP/1.1 200 OK\n< \n"
     _, ((found, _),) = read(head.encode() + TEXT.read_bytes())
     assert isinstance(found, Stream)
@@ -345,7 +345,7 @@ def test_curl_tells_whether_the_connection_was_encrypted(note: str, scheme: str)
 
 
 @pytest.mark.parametrize("name", ["a.har", "b.json", "c.yaml", "d.flow"])
-def test_what_must_be_read_whole_has_a_limit_that_is_told(
+def test_what_must_be_read_whole_has_a_limit_that_is_reported(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     har = {"log": {"entries": [_har_entry(SEED.read_bytes())]}}
@@ -379,7 +379,7 @@ SOURCES = [
 
 
 def bears(content: bytes) -> None:
-    """Whatever it is: streams, or one line of words."""
+    """Whatever it is: streams, or one line of text."""
     words = "fine"
     try:
         for found in recognise(io.BytesIO(content)).streams:

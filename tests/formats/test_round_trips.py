@@ -1,4 +1,4 @@
-"""What leaves in a format that can be read again comes back: frames, times, heads and findings."""
+"""What is exported in a readable format is read back: frames, times, heads and findings."""
 
 import io
 import json
@@ -33,7 +33,7 @@ def run(*arguments: str) -> Result:
 
 
 def verdict(path: Path) -> list[object]:
-    """What `check` says of a file, its name and lines aside."""
+    """What `check` reports about a file, without its name and lines."""
     report = json.loads(run("check", str(path), "--format", "json").stdout)
     return [{key: value for key, value in stream.items() if key != "source"} for stream in report["streams"]]
 
@@ -50,7 +50,7 @@ def exported(stream: JudgedStream, format_: str) -> bytes:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.stem)
-def test_every_sample_comes_back_as_right_or_wrong_as_it_was(sample: Path, tmp_path: Path) -> None:
+def test_every_sample_is_read_back_with_the_same_findings(sample: Path, tmp_path: Path) -> None:
     expected = verdict(sample)
     for format_ in READABLE:
         again = tmp_path / f"a{FORMATS[format_].suffix}"
@@ -67,7 +67,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def facts(recording: Recording, row: StreamRow) -> list[object]:
-    """All that is known of a stream but where it is from."""
+    """All that is known about a stream but its source."""
     columns = {name: getattr(row, name) for name in StreamRow.__slots__ if name not in ("id", "source")}
     events = [event[1:] for event in recording.events(row.id)]
     chunks = recording.chunks(row.id)
@@ -75,7 +75,7 @@ def facts(recording: Recording, row: StreamRow) -> list[object]:
 
 
 @pytest.mark.parametrize("format_", WITH_TIMES)
-def test_a_recording_comes_back_with_all_its_facts(recording: Path, tmp_path: Path, format_: str) -> None:
+def test_a_recording_is_read_back_with_all_its_facts(recording: Path, tmp_path: Path, format_: str) -> None:
     file, back = tmp_path / "a", tmp_path / "back.db"
     names = [f"{recording}#{n}" for n in range(1, 7)]
     assert run("export", *names, "--format", format_, "-o", str(file)).exit_code == 0
@@ -104,7 +104,7 @@ _HEADERS = st.lists(st.tuples(_NAMES, st.text(max_size=5)), max_size=3)
     headers=_HEADERS,
     format_=st.sampled_from(WITH_TIMES),
 )
-def test_any_stream_comes_back_from_a_trace_and_a_har(
+def test_any_stream_is_read_back_from_a_trace_and_a_har(
     recording: Path,
     parts: list[tuple[bytes, bytes]],
     times: list[int],

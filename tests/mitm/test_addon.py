@@ -1,4 +1,4 @@
-"""The addon as mitmproxy loads it: from a script, with its options, and beside other addons."""
+"""The addon as mitmproxy loads it: from a script, with its options, and along with other addons."""
 
 import asyncio
 import gzip
@@ -101,7 +101,7 @@ SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
 
 
 class Screens:
-    """What mitmproxy and mitmweb have and mitmdump has not: it is told of flows that changed."""
+    """An addon of mitmproxy and mitmweb, not of mitmdump, that is notified of changed flows."""
 
     name = "view"
 
@@ -113,7 +113,7 @@ class Screens:
 
 
 async def recorded(addon: Capture, body: bytes, *, content_encoding: str = "") -> HTTPFlow:
-    """A flow with this body, all of its findings told."""
+    """A flow with this body, with all of its findings reported."""
     seen = flow()
     if content_encoding:
         seen.response.headers["content-encoding"] = content_encoding
@@ -160,7 +160,7 @@ async def test_a_flow_with_findings_is_marked_and_commented(tmp_path: Path) -> N
         assert seed.metadata["responses_tap"] == [f"{tmp_path / 'r.db'}#2"]
 
 
-async def test_a_flow_says_where_its_stream_is_also_when_the_recording_goes_on_in_another_file(tmp_path: Path) -> None:
+async def test_a_flow_says_where_its_stream_is_even_if_the_recording_continues_in_another_file(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
     with capture(db, tap_max_size="1m") as (addon, _):
         seen = flow()
@@ -177,7 +177,7 @@ async def test_a_flow_says_where_its_stream_is_also_when_the_recording_goes_on_i
         addon.response(seen)
 
 
-async def test_a_person_s_mark_and_comment_stay(tmp_path: Path) -> None:
+async def test_the_user_s_mark_and_comment_stay(tmp_path: Path) -> None:
     with capture(tmp_path / "r.db") as (addon, _):
         seen = await recorded(addon, SEED)
         seen.marked, seen.comment = ":star:", "look at this"
@@ -206,7 +206,7 @@ async def test_mitmproxy_shows_a_stream_as_its_timeline(tmp_path: Path, encode: 
         assert contentviews.prettify_message(seen.response, seen).text == by_body.text
 
 
-async def test_without_screens_no_body_is_kept_and_other_bodies_are_shown_as_ever(tmp_path: Path) -> None:
+async def test_without_screens_no_body_is_kept_and_other_bodies_are_shown_as_usual(tmp_path: Path) -> None:
     with capture(tmp_path / "r.db") as (addon, _):
         seen = await recorded(addon, CLEAN)
         assert seen.response.raw_content is None
@@ -272,7 +272,7 @@ def free_port() -> int:
 
 @contextmanager
 def mitmweb(upstream: str, folder: Path) -> Iterator[tuple[int, Callable[[str], Any]]]:
-    """A running mitmweb with the addon: its proxy's port, and what asks its web server for JSON."""
+    """A running mitmweb with the addon: its proxy's port, and a function that gets JSON from its web server."""
     proxy, web = free_port(), free_port()
     command = [
         str(Path(sys.executable).with_name("mitmweb")), "-s", str(ROOT / "addon/tap.py"),

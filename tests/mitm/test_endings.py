@@ -1,4 +1,4 @@
-"""Who ended a stream, where mitmproxy's message does not tell: HTTP/2, time-outs, and the end of the recorder."""
+"""Who ended a stream, where mitmproxy's message doesn't say: HTTP/2, time-outs, and the end of the recorder."""
 
 import http.client
 import socket
@@ -58,12 +58,12 @@ def goes_away(peer: Peer, stream: int) -> None:
 def disconnects(peer: Peer, stream: int) -> None:
     passed_on.acquire(timeout=60)
     peer.socket.shutdown(socket.SHUT_WR)
-    while peer.socket.recv(2**16):  # to close with bytes unread would be a reset
+    while peer.socket.recv(2**16):  # closing with unread bytes would be a reset
         pass
 
 
 passed_on = threading.Semaphore(0)
-"""Released by the client that has got the body."""
+"""Released by the client once it has the body."""
 
 
 def cancel(peer: Peer, stream: int) -> None:
@@ -124,7 +124,7 @@ def silent(connection) -> None:
 
 
 def asked(proxy: Proxy) -> http.client.HTTPConnection:
-    """A client that has got all that the server has to say."""
+    """A client that has received everything the server sends."""
     client = http.client.HTTPConnection("127.0.0.1", proxy.port)
     client.request("POST", "/v1/responses", "{}")
     assert client.getresponse().read(len(CUT)) == CUT

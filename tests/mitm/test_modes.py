@@ -1,4 +1,4 @@
-"""Every route from a client to a server: proxy modes, protocols, TLS, and what is told of a route that fails."""
+"""Every route from a client to a server: proxy modes, protocols, TLS, and what is reported when a route fails."""
 
 import http.client
 import os
@@ -35,7 +35,7 @@ def db(tmp_path: Path) -> Path:
 
 @contextmanager
 def proxied(db: Path, *modes: str, trust: Path | None = None, **more: object) -> Iterator[tuple[Proxy, list[str]]]:
-    """A proxy, and the hints that it gives. It trusts the CA `trust` when it talks to servers."""
+    """A proxy, and its hints. It trusts the CA `trust` for servers."""
     hints: list[str] = []
 
     def note(notice: Notice) -> None:
@@ -128,7 +128,7 @@ def test_several_modes_at_once(db: Path) -> None:
     assert [row.state for row in rows(db)] == ["completed"] * 2
 
 
-def test_a_client_that_does_not_trust_the_ca_is_told_of_once(db: Path, tmp_path: Path) -> None:
+def test_a_client_that_does_not_trust_the_ca_is_reported_once(db: Path, tmp_path: Path) -> None:
     with tls_upstream(tmp_path, "http/1.1") as (upstream, ca), proxied(db, "regular", trust=ca) as (proxy, hints):
         for _ in range(2):
             with (
@@ -145,7 +145,7 @@ def test_a_client_that_does_not_trust_the_ca_is_told_of_once(db: Path, tmp_path:
     assert hint.endswith("`responses-tap clients` tells how to trust the CA")
 
 
-def test_a_server_that_is_not_trusted_is_told_of(db: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_not_trusted_is_reported(db: Path, tmp_path: Path) -> None:
     with tls_upstream(tmp_path, "http/1.1") as (upstream, _), proxied(db, "regular") as (proxy, hints):
         with closing(tunnelled(proxy, upstream, trusting(proxy))) as client:
             client.request("POST", "/v1/responses", "{}")
@@ -159,7 +159,7 @@ def test_a_server_that_is_not_trusted_is_told_of(db: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("mode", ["reverse", "regular"])
-def test_a_host_that_does_not_exist_is_told_of(db: Path, mode: str) -> None:
+def test_a_host_that_does_not_exist_is_reported(db: Path, mode: str) -> None:
     with (
         proxied(db, mode, upstream="http://no-such-host.invalid") as (proxy, hints),
         closing(http.client.HTTPConnection("127.0.0.1", proxy.port)) as client,
@@ -184,7 +184,7 @@ print(open(os.environ["CODEX_CA_CERTIFICATE"]).read().count("BEGIN CERTIFICATE")
 """
 
 
-def test_record_leads_its_command_through_the_proxy(db: Path, tmp_path: Path) -> None:
+def test_record_points_its_command_at_the_proxy(db: Path, tmp_path: Path) -> None:
     own = {name: value for name, value in os.environ.items() if name not in TRUST}
     with tls_upstream(tmp_path, "http/1.1") as (upstream, ca):
         program = [sys.executable, "-m", "responses_tap_viewer", "record", "--db", str(db), "--listen", "127.0.0.1:0"]
@@ -198,7 +198,7 @@ def test_record_leads_its_command_through_the_proxy(db: Path, tmp_path: Path) ->
     assert int(size) == len(CLEAN)
     address, bundle, node = settings.split()
     assert address.startswith("http://127.0.0.1:")
-    assert not Path(bundle).exists()  # as the CA, it was for this run only
+    assert not Path(bundle).exists()  # like the CA, it was for this run only
     assert not (tmp_path / ".mitmproxy").exists()
     assert node == "1"
     assert int(certificates) == 2  # the upstream's CA and the recorder's
@@ -223,7 +223,7 @@ print(len(client.getresponse().read()))
 """
 
 
-def test_a_command_is_led_through_socks(db: Path, tmp_path: Path) -> None:
+def test_a_command_is_pointed_at_a_socks_proxy(db: Path, tmp_path: Path) -> None:
     own = {name: value for name, value in os.environ.items() if name not in TRUST}
     with tls_upstream(tmp_path, "http/1.1") as (upstream, ca):
         program = [sys.executable, "-m", "responses_tap_viewer", "record", "--db", str(db), "--listen", "127.0.0.1:0"]
@@ -236,7 +236,7 @@ def test_a_command_is_led_through_socks(db: Path, tmp_path: Path) -> None:
     assert [row.state for row in rows(db)] == ["completed"]
 
 
-def test_a_wireguard_client_is_told_its_configuration(db: Path) -> None:
+def test_the_configuration_of_a_wireguard_client_is_printed(db: Path) -> None:
     port = free_port()
     with Proxy(db, modes=[f"wireguard@{port}"], on_notice=lambda _: None) as proxy:
         (listener,) = proxy.listeners
@@ -281,7 +281,7 @@ def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) ->
         (["upstream:"], "Invalid proxy mode specification: upstream:"),
     ],
 )
-def test_modes_that_cannot_be_are_one_line(db: Path, modes: list[str], words: str) -> None:
+def test_impossible_modes_are_one_line(db: Path, modes: list[str], words: str) -> None:
     with pytest.raises(CannotRecord, match=words):
         Proxy(db, modes=modes, upstream="http://h")
 
@@ -289,7 +289,7 @@ def test_modes_that_cannot_be_are_one_line(db: Path, modes: list[str], words: st
 @pytest.mark.parametrize(
     "mode", ["upstream:http://u:planted@h:1", "upstream:foo://u:planted@h", "reverse:http://planted@h@1"]
 )
-def test_a_mode_that_cannot_be_keeps_its_password(db: Path, mode: str) -> None:
+def test_an_impossible_mode_does_not_show_its_password(db: Path, mode: str) -> None:
     with pytest.raises(CannotRecord) as raised:
         Proxy(db, modes=[mode], upstream="http://h")
     assert "planted" not in str(raised.value)

@@ -70,8 +70,8 @@ def streamed(*chunks: bytes) -> Script:
     return says(SSE_HEAD, *map(framed, chunks), b"0\r\n\r\n")
 
 
-def test_a_clock_that_is_set_disturbs_neither_order_nor_times(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Back by a day in the middle of a stream, and on by two before the next."""
+def test_setting_the_clock_disturbs_neither_order_nor_times(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back by a day in the middle of a stream, and forward by two before the next."""
     real, off_s = time.time, [0]
     monkeypatch.setattr(time, "time", lambda: real() + off_s[0])
 
@@ -86,7 +86,7 @@ def test_a_clock_that_is_set_disturbs_neither_order_nor_times(db: Path, monkeypa
             off_s[0] += 2 * 86_400
         receive(proxy, "/v1/responses")
     first, second, third = rows(db)
-    assert second.started_at > first.started_at  # the wall clock as it was
+    assert second.started_at > first.started_at  # the wall clock as before
     assert second.started_at[:10] < third.started_at[:10]
     for row in (first, second, third):
         times_ns = [at_ns for at_ns in (row.first_byte_ns, row.last_byte_ns, row.end_ns) if at_ns is not None]
@@ -96,7 +96,7 @@ def test_a_clock_that_is_set_disturbs_neither_order_nor_times(db: Path, monkeypa
         assert times == sorted(times)
 
 
-def test_the_client_gets_every_byte_and_the_record_too(db: Path) -> None:
+def test_the_client_and_the_recording_get_every_byte(db: Path) -> None:
     with recording_proxy(db, v1=streamed(*EVENTS)) as proxy:
         assert proxy.base_url == f"http://127.0.0.1:{proxy.port}/v1"
         assert receive(proxy, "/v1/responses?stream=true", Authorization="Bearer planted") == CLEAN
@@ -110,7 +110,7 @@ def test_the_client_gets_every_byte_and_the_record_too(db: Path) -> None:
 
 
 def test_each_chunk_is_relayed_when_it_arrives(db: Path) -> None:
-    """The server sends an event only after the client has got the one before it."""
+    """The server sends an event only after the client has received the previous one."""
     got = threading.Semaphore(0)
 
     def lockstep(connection: socket.socket) -> None:
@@ -255,7 +255,7 @@ def json_answer(body: bytes, status: str = "200 OK") -> Script:
     return says(head("content-type: application/json", f"content-length: {len(body)}", status=status), body)
 
 
-def test_answers_that_are_no_stream(db: Path) -> None:
+def test_responses_that_are_not_streams(db: Path) -> None:
     error, answer = b'{"error":{"message":"busy"}}', b'{"id":"resp_1","status":"completed"}'
     busy = json_answer(error, "429 Too Many Requests")
     nothing = says(head("content-length: 0", status="503 Service Unavailable"))
@@ -277,7 +277,7 @@ def test_other_traffic_passes_unrecorded(db: Path) -> None:
             assert answer.read() == b"{}"
         assert receive(proxy, "/v1/chat/completions") == chat
         with ask(proxy, "/v1/responses/resp_1", method="GET") as answer:
-            assert answer.read() == chat  # an event stream under a path of this API is one, however wrong
+            assert answer.read() == chat  # an event stream under a path of this API counts, however wrong
     (row,) = rows(db)
     assert (row.method, row.event_count) == ("GET", 1)
 
@@ -302,7 +302,7 @@ def test_many_streams_at_once(db: Path) -> None:
             facts_hold(recording, stream, SEED)
 
 
-def test_findings_are_told_while_the_stream_is_open(db: Path) -> None:
+def test_findings_are_reported_while_the_stream_is_open(db: Path) -> None:
     notices: list[Notice] = []
     told = threading.Event()
 
@@ -330,14 +330,14 @@ def test_a_recorder_that_fails_never_breaks_the_flow(db: Path, monkeypatch: pyte
                 patch.setattr(f"responses_tap.recorder.proxy_side.supervisor.{broken}", fail)
                 assert receive(proxy, "/v1/responses") == CLEAN
         with monkeypatch.context() as patch:
-            # The head of the answer is still taken, its pieces are not.
+            # The head of the response is still taken, its pieces aren't.
             patch.setattr("responses_tap.recorder.proxy_side.tap._now", iter([0]).__next__)
             assert receive(proxy, "/v1/responses") == CLEAN
         assert receive(proxy, "/v1/responses") == CLEAN
     assert rows(db)[-1].state == "completed"
 
 
-def test_a_mitmproxy_that_fails_as_it_starts_is_told(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mitmproxy_that_fails_to_start_is_reported(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(_: object) -> None:
         raise RuntimeError("planted")
 
@@ -347,7 +347,7 @@ def test_a_mitmproxy_that_fails_as_it_starts_is_told(db: Path, monkeypatch: pyte
     assert workers(db) == []
 
 
-def test_what_mitmproxy_reports_as_an_error_is_told(db: Path) -> None:
+def test_errors_that_mitmproxy_logs_are_reported(db: Path) -> None:
     notices: list[Notice] = []
     log = logging.getLogger("mitmproxy.packet_sources")
     with Proxy(db, upstream="http://127.0.0.1:9", on_notice=notices.append):
@@ -358,8 +358,8 @@ def test_what_mitmproxy_reports_as_an_error_is_told(db: Path) -> None:
     assert notices == [Trouble("mitmproxy: the redirector")]
 
 
-def test_a_hint_that_nobody_takes_holds_no_client_up(db: Path) -> None:
-    """As where Ctrl-S has stopped the terminal."""
+def test_an_unread_hint_holds_up_no_client(db: Path) -> None:
+    """As if Ctrl-S had stopped the terminal."""
     is_told, goes_on = threading.Event(), threading.Event()
 
     def wait(notice: Notice) -> None:
@@ -379,7 +379,7 @@ def test_a_hint_that_nobody_takes_holds_no_client_up(db: Path) -> None:
         goes_on.set()
 
 
-def test_a_proxy_that_is_killed_leaves_a_whole_record(db: Path) -> None:
+def test_a_killed_proxy_leaves_a_complete_recording(db: Path) -> None:
     sent = threading.Event()
     left = threading.Event()
 
@@ -422,7 +422,7 @@ def refusal(make: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-def test_what_cannot_be_started_is_said_in_a_line(db: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_started_is_reported_in_a_line(db: Path, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("not a recording, but somebody's notes " * 100)
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:

@@ -1,4 +1,4 @@
-"""Which way a body takes: past mitmproxy's layers where that is safe, and through them everywhere else."""
+"""The path of a body: past mitmproxy's layers where that is safe, and through them everywhere else."""
 
 import asyncio
 import gc
@@ -52,7 +52,7 @@ def _ignore(notice: Notice) -> None:
 
 
 def paths(proxy: Proxy) -> dict[str, int]:
-    """How often bodies took which way."""
+    """How often bodies took each path."""
     return dict(proxy._capture._splicer.paths)
 
 
@@ -67,7 +67,7 @@ def recorded(db: Path, script: Script, tls: Any = None, **options: object) -> It
 
 
 class OneByOne:
-    """A server that sends an event once the client has the one before it, as a model does that thinks."""
+    """A server that sends an event once the client has the previous one, like a thinking model."""
 
     def __init__(self, frame: Callable[[bytes], bytes] = framed, response_head: bytes = SSE_HEAD) -> None:
         self._frame, self._head = frame, response_head
@@ -82,7 +82,7 @@ class OneByOne:
             connection.sendall(b"0\r\n\r\n")
 
     def read(self, answer: http.client.HTTPResponse, at: dict[int, Callable[[], object]] | None = None) -> None:
-        """All of it; `at` says what happens once so many events have arrived."""
+        """All of it; `at` has actions to be run once that many events have arrived."""
         for n, event in enumerate(EVENTS):
             assert answer.read(len(event)) == event
             (at or {}).get(n, bool)()
@@ -94,7 +94,7 @@ class OneByOne:
 def asked(proxy: Proxy) -> Iterator[http.client.HTTPResponse]:
     with closing(http.client.HTTPConnection("127.0.0.1", proxy.port)) as client:
         client.connect()
-        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # what is not read waits in the proxy
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # unread data waits in the proxy
         client.request("POST", "/v1/responses", "{}")
         with closing(client.getresponse()) as answer:
             yield answer
@@ -106,14 +106,14 @@ def is_recorded(db: Path, body: bytes = CLEAN, stream: int = 1) -> None:
 
 
 def on_loop(proxy: Proxy, call: Callable[[], object]) -> None:
-    """Run it where the proxy runs, and wait for it."""
+    """Run it on the proxy's loop, and wait for it."""
     done = threading.Event()
     ctx.master.event_loop.call_soon_threadsafe(lambda: (call(), done.set()))
     assert done.wait(PATIENCE)
 
 
 def test_events_that_come_one_by_one(db: Path) -> None:
-    """With their times; a client that asks again on its connection gets that spliced, too."""
+    """Their times are kept; a second request on the connection is spliced, too."""
     server = OneByOne()
     with recorded(db, server) as proxy, closing(http.client.HTTPConnection("127.0.0.1", proxy.port)) as client:
         for _ in range(2):
@@ -194,7 +194,7 @@ def test_what_a_server_sends(
 
 
 def test_another_addon_that_has_the_body_keeps_it(db: Path) -> None:
-    """One before us: its bytes pass as it makes them, and mitmproxy passes them."""
+    """One before us: its bytes pass as it changes them, through mitmproxy."""
 
     class Upper:
         def responseheaders(self, flow: HTTPFlow) -> None:
@@ -212,7 +212,7 @@ def test_another_addon_that_has_the_body_keeps_it(db: Path) -> None:
 
 
 def test_another_addon_that_takes_the_body_gets_it(db: Path) -> None:
-    """One after us, within a body that was spliced so far: it sees every piece from then on."""
+    """One after us, within a body that was spliced until then: it sees every piece from then on."""
     flows: list[HTTPFlow] = []
     seen: list[bytes] = []
 
@@ -264,7 +264,7 @@ def test_an_interception_holds_the_end_back(db: Path) -> None:
 
 
 def test_a_flow_that_is_kept_keeps_nothing_of_its_connection(db: Path) -> None:
-    """As mitmproxy's own screens keep them all."""
+    """Like mitmproxy's own screens, which keep all flows."""
     flows: list[HTTPFlow] = []
     handlers: list[weakref.ref[object]] = []
 
@@ -283,7 +283,7 @@ def test_a_flow_that_is_kept_keeps_nothing_of_its_connection(db: Path) -> None:
 
 
 class Pours:
-    """A server that sends more than anybody holds, as fast as it is taken; `stopped` once nobody takes it."""
+    """A server that sends more than any buffer holds, as fast as it is read; `stopped` once nobody reads it."""
 
     def __init__(self, then: Callable[[socket.socket], bool] = lambda _: False) -> None:
         self._then = then
@@ -311,7 +311,7 @@ class Pours:
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("is_spliced", [True, False])
 def test_a_client_that_does_not_read_stops_the_server(db: Path, tmp_path: Path, tls: bool, is_spliced: bool) -> None:
-    """What the proxy holds for it is bounded, and it gets everything once it reads."""
+    """The proxy's buffer for it is bounded, and it gets everything once it reads."""
     server = Pours()
     context = server_context(tmp_path, make_ca(tmp_path), "http/1.1") if tls else None
     with recorded(db, server, context, tap_splice=is_spliced) as proxy, asked(proxy) as answer:
@@ -324,7 +324,7 @@ def test_a_client_that_does_not_read_stops_the_server(db: Path, tmp_path: Path, 
 
 
 def test_a_reset_while_the_client_does_not_read(db: Path) -> None:
-    """It is seen once the client has caught up, and the flow ends."""
+    """It is noticed once the client has caught up, and the flow ends."""
 
     def resets(connection: socket.socket) -> bool:
         reset(connection)

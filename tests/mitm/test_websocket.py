@@ -1,4 +1,4 @@
-"""WebSocket mode: a real client and a real server, the real proxy between them, and the streams that come out."""
+"""WebSocket mode: a real client and a real server, the real proxy in between, and the resulting streams."""
 
 import json
 import socket
@@ -61,7 +61,7 @@ def db(tmp_path: Path) -> Path:
 
 @contextmanager
 def proxied(db: Path, script: Script, *, notices: list[Notice] | None = None, **options: Any) -> Iterator[Proxy]:
-    """A recording proxy before a WebSocket server that runs `script` for each socket."""
+    """A recording proxy in front of a WebSocket server that runs `script` for each socket."""
     told = [] if notices is None else notices
     with serve(script, "127.0.0.1", 0, **options) as server:
         port = server.socket.getsockname()[1]
@@ -82,7 +82,7 @@ def socket_to(proxy: Proxy, path: str = "/v1/responses", **options: Any) -> Iter
 
 
 def answers(connection: ServerConnection) -> None:
-    """Response each request with the sample; refuse to go on from a response that is gone."""
+    """Answer each request with the sample; refuse to continue a response that is gone."""
     for n, message in enumerate(connection):
         request = json.loads(message)
         if request.get("previous_response_id") == "gone":
@@ -99,7 +99,7 @@ def answers(connection: ServerConnection) -> None:
 
 
 def sends(*messages: bytes, after: int = 1) -> Script:
-    """Wait for that many requests, send these messages, and close."""
+    """Wait for this many requests, send these messages, and close."""
 
     def script(connection: ServerConnection) -> None:
         for _ in range(after):
@@ -186,7 +186,7 @@ def test_lanes_in_parallel_become_streams(db: Path) -> None:
 
 @pytest.mark.parametrize("compression", ["deflate", None])
 def test_messages_pass_unchanged_and_at_once(db: Path, compression: str | None) -> None:
-    """The server sends a message only after the client has got the one before it."""
+    """The server sends a message only after the client has received the previous one."""
     got = threading.Semaphore(0)
     large = json.dumps({"type": "response.output_text.delta", "delta": "ü" * 100_000}, ensure_ascii=False)
     messages: list[str | bytes] = [message.decode() for message in turn("a")[:6]]
@@ -288,7 +288,7 @@ def test_other_sockets_pass_unrecorded(db: Path) -> None:
         assert recording.socket(1) is None
 
 
-def test_a_refused_handshake_is_recorded_as_an_answer(db: Path) -> None:
+def test_a_refused_handshake_is_recorded_as_a_response(db: Path) -> None:
     def refuse(connection: ServerConnection, request: object) -> Any:
         return connection.respond(HTTPStatus.UNAUTHORIZED, "no such key\n")
 
@@ -310,7 +310,7 @@ def test_an_upstream_that_is_down_is_recorded(db: Path) -> None:
     assert (row.route, row.state, row.ended_by) == ("websocket", "http-error", "network")
 
 
-def test_findings_are_told_live_and_again_by_recheck(db: Path) -> None:
+def test_findings_are_reported_live_and_again_by_recheck(db: Path) -> None:
     first, second = turn("a"), turn("b")
     del first[9]  # output_text.done
     broken = [*first[:5], *second, second[6], b"data: {}\n\n", *turn("c")]
@@ -363,7 +363,7 @@ def test_a_stream_of_a_socket_is_shown_exported_and_replayed(db: Path, tmp_path:
 
 
 def test_a_trace_keeps_what_is_wrong_with_a_socket(db: Path, tmp_path: Path) -> None:
-    """WS003 and WS005 are about messages: an event stream made of them would show neither."""
+    """WS003 and WS005 are about messages: an event stream made from them would show neither."""
     broken = json.dumps({"type": "error", "error": {"message": "no"}}).encode()
     with proxied(db, sends(*turn("a"), b"data: {}\n\n", broken)) as proxy, socket_to(proxy) as connection:
         for _ in range(2):
@@ -392,7 +392,7 @@ def verdicts(path: Path) -> list[tuple[str, list[tuple[str, int | None, int]]]]:
     return [(s["state"], [(f["code"], f["position"], f["count"]) for f in s["findings"]]) for s in streams]
 
 
-async def test_mitmproxy_keeps_no_messages_unless_it_is_told_to(db: Path) -> None:
+async def test_mitmproxy_keeps_no_messages_unless_configured_to(db: Path) -> None:
     for keeps in (False, True):
         addon = Capture([].append)
         with taddons.context(addon, Proxyserver()) as context:
@@ -426,7 +426,7 @@ def test_a_long_socket_keeps_few_streams_in_memory(db: Path) -> None:
     assert [row.state for row in rows(db)] == ["completed"] * 100
 
 
-def test_a_new_worker_goes_on_with_a_socket(db: Path) -> None:
+def test_a_new_worker_continues_a_socket(db: Path) -> None:
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append)
     request = RequestMessage(
@@ -478,7 +478,7 @@ def test_what_a_client_steers_is_kept(db: Path) -> None:
 
 
 def record_socket(feeder: FeedLoop, *messages: bytes) -> None:
-    """Record a socket on which the first message asks, and leave it open."""
+    """Record a socket whose first message is a request, and leave it open."""
     request = RequestMessage(
         "GET", "http://h/v1/responses", "h", "HTTP/1.1", [], "2026-11-23T08:00:00.000000Z", True, b""
     )
@@ -513,7 +513,7 @@ def test_a_socket_that_was_open_when_the_recorder_was_killed(db: Path) -> None:
         facts_hold(recording, row.id, b"".join(turn("a")[:3]))
 
 
-def test_streams_of_a_socket_can_be_taken_out(db: Path) -> None:
+def test_streams_of_a_socket_can_be_removed(db: Path) -> None:
     feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), *turn("a"), *turn("b"))
     feeder.close()

@@ -26,13 +26,13 @@ def export(path: str, *arguments: str) -> Result:
 
 
 def decoded(text: str) -> str:
-    """What was exported, with what it holds in base64 in clear."""
+    """What was exported, with its base64 decoded."""
     clear = (base64.b64decode(found).decode(errors="replace") for found in re.findall(r'"([\w+/]{64,}=*)"', text))
     return "\n".join((text, *clear))
 
 
 def leaves_no_canary(path: str, canaries: Canaries, *, whole: str = "json") -> None:
-    """Hold that every format of the structure has none, and that the whole stream has (or the test tests nothing)."""
+    """Assert that no format of the structure has any, and that the whole stream does (or the test would be void)."""
     assert len(canaries.passed(export(path, "--format", whole, "--allow-text").stdout)) > len(canaries.planted) / 3
     for format_ in FORMATS:
         result = export(path, "--structure-only", "--format", format_)
@@ -54,7 +54,7 @@ def test_the_structure_of_a_har_has_none(tmp_path: Path) -> None:
     assert findings(str(file), Redaction.STRUCTURE) == findings(str(file), Redaction.NO_TEXT) == whole
 
 
-def test_bytes_that_are_no_utf_8_do_not_leave_either(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_do_not_leave_either(tmp_path: Path) -> None:
     canaries = Canaries()
     file = tmp_path / "a.sse"
     file.write_bytes(stream(canaries))
@@ -102,7 +102,7 @@ def test_the_structure_of_a_websocket_has_none(tmp_path: Path) -> None:
     leaves_no_canary(f"{db}#1", canaries)
 
 
-def test_the_structure_of_an_answer_that_is_no_stream_has_none(tmp_path: Path) -> None:
+def test_the_structure_of_a_response_without_a_stream_has_none(tmp_path: Path) -> None:
     for body in (
         '{{"error": {{"message": "{}", "code": "{}", "{}": [{}]}}}}',
         "<h1>{}</h1>\nevent: {}\n{}: {}\ndata: [DONE]",
@@ -153,7 +153,7 @@ def test_dates_and_tokens_that_a_finding_depends_on_become_others_like_them(tmp_
         assert str(created).encode() not in left.body
 
 
-def test_ids_are_numbered_and_go_on_agreeing(tmp_path: Path) -> None:
+def test_ids_are_numbered_and_still_agree(tmp_path: Path) -> None:
     canaries = Canaries()
     file = tmp_path / "a.sse"
     file.write_bytes(stream(canaries))
@@ -162,7 +162,7 @@ def test_ids_are_numbered_and_go_on_agreeing(tmp_path: Path) -> None:
     assert left.count('"item_id":"msg_00000000000001"') == 6
 
 
-def test_no_text_leaves_redacted_but_names_do(tmp_path: Path) -> None:
+def test_redacted_no_text_leaves_but_names_do(tmp_path: Path) -> None:
     c = Canaries()
     document = har(c)
     file = tmp_path / "a.har"

@@ -1,4 +1,4 @@
-"""Credentials out, whatever they are called and whatever they stand in; everything else as it was."""
+"""Credentials are removed, whatever their name or place; everything else stays unchanged."""
 
 import json
 
@@ -52,7 +52,7 @@ def test_further_names_can_be_kept() -> None:
     assert keeping.url("https://h/?x_team=a&y=b") == f"https://h/?x_team=a&y={MASKER.secret('b')}"
 
 
-def test_a_key_is_masked_in_whatever_header_it_stands() -> None:
+def test_a_key_is_masked_in_any_header() -> None:
     [(_, value)] = MASKER.request_headers([("user-agent", f"sent {SECRET} there")])
     assert value == f"sent {MASKER.secret(SECRET)} there"
 
@@ -82,7 +82,7 @@ def test_a_mask_fits_into_a_header_a_url_and_a_shell() -> None:
     assert mask.replace("-", "").isalnum()
 
 
-def test_a_value_that_reads_like_a_mask_is_masked_like_any_other() -> None:
+def test_a_value_that_looks_like_a_mask_is_masked_like_any_other() -> None:
     forged = mask_of("x", b"")
     assert MASKER.secret(forged) != forged
     assert PLANTED not in MASKER.secret(f"{forged} {PLANTED}")
@@ -192,7 +192,7 @@ def test_a_body_without_credentials_stays_as_it_was_sent(body: str) -> None:
     assert MASKER.body(body) == body
 
 
-def test_half_a_character_can_be_stored() -> None:
+def test_a_lone_surrogate_can_be_stored() -> None:
     masked = MASKER.body('{"api_key": "x", "input": "\\ud800"}')
     masked.encode()
     assert json.loads(masked)["input"] == "\ud800"
@@ -231,7 +231,7 @@ LOOKS = {
 
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in LOOKS.items() for text in texts])
-def test_each_kind_of_secret_is_found_where_it_stands(kind: str, text: str) -> None:
+def test_each_kind_of_secret_is_found_at_its_place(kind: str, text: str) -> None:
     start, _, rest = text.replace("{{", "<").replace("}}", ">").partition("{")
     secret, _, end = rest.partition("}")
     [found] = find_secrets(start + secret + end)
@@ -269,7 +269,7 @@ def test_nothing_is_found_in_what_has_been_masked(pieces: list[str]) -> None:
     assert WRITTEN.text(masked) == masked
 
 
-def test_patterns_of_one_s_own_are_secrets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_s_own_patterns_are_secrets_too(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "customer 4711-ACME and ticket T-1 ok"
     assert find_secrets(text) == []
     monkeypatch.setenv(OWN_PATTERNS, "\\d{4}-[A-Z]+\n\nticket (\\S+)\nx*")
@@ -288,7 +288,7 @@ def test_names_that_only_sound_like_a_credential(name: str) -> None:
     assert not is_secret(name)
 
 
-def test_no_harmless_name_is_a_credential_s() -> None:
+def test_no_harmless_name_means_a_credential() -> None:
     assert not is_harmless("x-stainless-token")
     assert not is_harmless("authorization")
 

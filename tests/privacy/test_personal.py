@@ -1,4 +1,4 @@
-"""What looks like personal data, and that it leaves only where somebody has said so."""
+"""What looks like personal data, and that it leaves only on request."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_no_sample_has_any(sample: Path) -> None:
 
 @pytest.fixture
 def said(tmp_path: Path) -> Path:
-    """A text in pieces, none of which is personal by itself, and again whole."""
+    """A text in pieces, none of which is personal by itself, and again as a whole."""
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     delta = {"type": "response.output_text.delta", **place}
     done = {"type": "response.output_text.done", **place, "text": SAID}
@@ -68,7 +68,7 @@ def run(path: Path, *arguments: str) -> Result:
 
 
 @pytest.mark.parametrize("format_", [name for name in FORMATS if name not in {"curl", "pytest"}])
-def test_it_leaves_only_where_somebody_says_so(said: Path, format_: str, tmp_path: Path) -> None:
+def test_it_leaves_only_on_request(said: Path, format_: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     refused = run(said, "--format", format_, "-o", str(out))
     assert refused.exit_code == 2
@@ -90,7 +90,7 @@ def test_it_leaves_only_where_somebody_says_so(said: Path, format_: str, tmp_pat
         assert "acme" not in left.stdout
 
 
-def test_pieces_are_looked_at_as_the_text_that_they_are_of(said: Path) -> None:
+def test_deltas_are_examined_as_the_text_they_form(said: Path) -> None:
     said.write_bytes(b"".join(said.read_bytes().partition(b"event: response.output_text.done")[:1]))
     assert "in the text of the response.output_text.delta events; " in run(said).stderr
 
@@ -110,7 +110,7 @@ def test_credentials_do_not_leave_with_the_text(said: Path) -> None:
     assert KEY not in masked.stdout
 
 
-def test_the_request_is_looked_at_too(tmp_path: Path) -> None:
+def test_the_request_is_examined_too(tmp_path: Path) -> None:
     for place, change in (
         ("the request body", {"postData": {"text": json.dumps({"input": "to bob\u0040acme.test"})}}),
         ("the URL", {"url": "https://h/v1/responses?model=bob@acme.test"}),

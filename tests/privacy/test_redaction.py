@@ -1,4 +1,4 @@
-"""What is taken out before a stream leaves: texts, everything but structure, secrets; and that its findings stay."""
+"""What is removed before a stream leaves: texts, everything but structure, secrets; and that its findings stay."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def run(*arguments: str) -> Result:
 
 
 def told(path: Path) -> list[dict[str, Any]]:
-    """What `check` finds in a file, but for the words."""
+    """What `check` finds in a file, without the wording."""
     report = json.loads(run("check", str(path), "--format", "json").stdout)
     return [
         {key: value for key, value in finding.items() if key != "message"}
@@ -51,7 +51,7 @@ def said(path: Path) -> set[str]:
     return {word for text in texts for word in re.findall(r"\w{5,}", text)}
 
 
-# A finding about characters or words goes with them, and a file of two responses is two streams (TR917).
+# A finding about characters or words vanishes with them, and a file of two responses is two streams (TR917).
 _SAMPLES = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith(("AG612", "AG613", "RQ004", "TR917"))]
 
 
@@ -66,7 +66,7 @@ def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Redaction, 
     assert told(file) == told(sample)
     try:
         words = said(sample)
-    except ValueError:  # data that is no JSON
+    except ValueError:  # data that isn't JSON
         words = set()
     assert not [word for word in words if word in left.body.decode(errors="replace")]
 
@@ -105,7 +105,7 @@ _SOME = st.text(max_size=12)
 
 @settings(max_examples=80, deadline=None)
 @given(deltas=st.lists(_SOME, max_size=4), done=st.none() | _SOME, part=st.none() | _SOME)
-def test_any_texts_that_agree_or_differ_go_on_to(
+def test_texts_that_agree_or_differ_still_do(
     tmp_path_factory: pytest.TempPathFactory, deltas: list[str], done: str | None, part: str | None
 ) -> None:
     whole = "".join(deltas)
@@ -120,7 +120,7 @@ def test_any_texts_that_agree_or_differ_go_on_to(
         assert len(left.body) == len(stream.body)
 
 
-def test_texts_of_one_length_that_differ_get_the_letters_that_it_takes(tmp_path: Path) -> None:
+def test_different_texts_of_one_length_get_as_many_letters_as_needed(tmp_path: Path) -> None:
     file = tmp_path / "a.sse"
     file.write_bytes(one_text(["good", " day"], "good dag", "good day"))
     left = redacted(find_stream(str(file)), Redaction.NO_TEXT)
@@ -183,7 +183,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def planted(stream: JudgedStream) -> JudgedStream:
-    """A recorded stream with something of the user's in each place where there can be something."""
+    """A recorded stream with something of the user's in every possible place."""
     assert stream.row is not None
     row = replace(
         stream.row,
@@ -253,7 +253,7 @@ def test_masked_secrets_are_stars_everywhere_and_the_findings_stay(tmp_path: Pat
     assert told(masked) == told(leaking)
 
 
-def test_secrets_beside_the_events_are_named_by_their_place(recording: Path) -> None:
+def test_secrets_outside_the_events_are_named_by_their_place(recording: Path) -> None:
     stream = find_stream(f"{recording}#1")
     assert stream.row is not None
     for change, place in (

@@ -1,4 +1,4 @@
-"""No secret of a request reaches the disk; one in an answer stays as it came, and is flagged."""
+"""No secret of a request reaches the disk; one in a response stays unchanged, and is flagged."""
 
 import http.client
 import json
@@ -60,7 +60,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def planted_in(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """The files that hold something planted, and what."""
+    """The files that contain something planted, and what."""
     for file in folder.iterdir():
         content = file.read_bytes()
         if b"planted" in content:
@@ -121,7 +121,7 @@ def test_no_secret_reaches_the_disk_through_a_websocket(db: Path) -> None:
     assert json.loads(row.request_body or "")["input"].startswith("use masked-")
 
 
-def test_a_secret_in_an_answer_stays_and_is_flagged(db: Path) -> None:
+def test_a_secret_in_a_response_stays_and_is_flagged(db: Path) -> None:
     told: list[Notice] = []
     body = CLEAN.replace(b"Hello, world.", b"Your key is sk-abcdefghijklmn0123456789.")
 

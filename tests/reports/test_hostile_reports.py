@@ -1,4 +1,4 @@
-"""Reports on a stranger's recording: renderers, parsers and a browser find nothing live in them but what is ours."""
+"""Reports on a stranger's recording: renderers, parsers and a browser find nothing active but our own markup."""
 
 import html as entities
 import json
@@ -21,7 +21,7 @@ from responses_tap_viewer.streams import find_stream
 
 
 def hostile(folder: Path) -> JudgedStream:
-    """A stream with hostile text wherever a text can be, and in places where a recording should have a number."""
+    """A stream with hostile text wherever there can be text, and where a recording should have a number."""
     item = {"id": LIVE, "type": LIVE, "role": LIVE, "status": LIVE, "content": []}
     events = body(
         {"type": "response.created", "sequence_number": 0, "response": {"id": LIVE, "status": LIVE, "model": LIVE}},
@@ -74,7 +74,7 @@ def hostile(folder: Path) -> JudgedStream:
 
 
 class Rendered(HTMLParser):
-    """What a renderer made: elements with their attributes, and the text outside of code."""
+    """A renderer's output: elements with their attributes, and the text outside code."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Rendered(HTMLParser):
 
 
 def only_ours(report: str) -> None:
-    """Whether all that is live in a report is what we have put there."""
+    """Whether everything active in a report is ours."""
     page = Rendered(MarkdownIt("gfm-like").render(report))
     tags = {tag for tag, _ in page.elements}
     assert tags <= {"h1", "h2", "h3", "p", "ul", "li", "strong", "code", "pre", "details", "summary", "a", "hr"}
@@ -111,11 +111,11 @@ def only_ours(report: str) -> None:
             "https://(www.openresponses.org|platform.openai.com|github.com/openai|html.spec.whatwg.org)/", link
         )
     ]
-    # GitHub looks for these in what is left of the markup, outside of code.
+    # GitHub looks for these after removing the markup, outside code.
     assert not re.search(r"@octocat|evil-ai|#1\b|GH-1|evil\.invalid|alert|onerror|a block", page.prose)
 
 
-def test_nothing_in_a_report_is_live_but_our_own_links(tmp_path: Path) -> None:
+def test_nothing_in_a_report_is_active_but_our_own_links(tmp_path: Path) -> None:
     stream = hostile(tmp_path)
     report = written(stream, "md")
     only_ours(report)
@@ -125,7 +125,7 @@ def test_nothing_in_a_report_is_live_but_our_own_links(tmp_path: Path) -> None:
 
 
 class Page(HTMLParser):
-    """A page's elements and their text, by a parser of its own."""
+    """A page's elements and their text, by an independent parser."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ def test_the_policy_of_the_page_stops_what_would_slip_through(tmp_path: Path) ->
         assert len(browser.troubles) >= 3
 
 
-def test_json_of_numbers_that_json_has_not_is_json(tmp_path: Path) -> None:
+def test_numbers_that_json_lacks_become_valid_json(tmp_path: Path) -> None:
     stream = find_stream(str(BAD))
     finding = replace(stream.findings[0], scope={"output_index": float("nan"), "content_index": float("-inf")})
 
@@ -193,7 +193,7 @@ def test_json_of_numbers_that_json_has_not_is_json(tmp_path: Path) -> None:
     assert trace["streams"][0]["findings"][0]["scope"] == {"output_index": None, "content_index": None}
 
 
-def test_nothing_in_the_hostile_files_is_live_in_a_report(shared: Path) -> None:
+def test_nothing_in_the_hostile_files_is_active_in_a_report(shared: Path) -> None:
     for name in ("crafted.db#1", "crafted.db#2", "evil.sse", "md.har", "xml-ffff.sse", "curl-nul.har"):
         try:
             stream = find_stream(str(shared / "hostile" / name))

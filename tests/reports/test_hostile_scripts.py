@@ -1,4 +1,4 @@
-"""Scripts and tests exported of a stranger's recording, run by shells, curl and Python: they send, and nothing else."""
+"""Scripts and tests exported from a stranger's recording, run by shells, curl and Python: they only send requests."""
 
 import functools
 import json
@@ -28,7 +28,7 @@ TOUCH = ";touch PWN;echo $(touch PWN) `touch PWN`"
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Keeps what it is sent; answers with an event stream."""
+    """Keeps what it receives; responds with an event stream."""
 
     def do_POST(self) -> None:
         sent = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -127,7 +127,7 @@ def test_what_is_in_a_url_or_a_header_is_sent_and_not_run(
      "h/v1", "http://h:99999/", "http://a b/", "https://x\"\"\"+str(1)+\"\"\"/responses", "http://h';touch PWN'/",
      "javascript:alert(1)"],
 )  # fmt: skip
-def test_only_http_is_requested_again(format_: str, url: str, tmp_path: Path) -> None:
+def test_only_http_is_resent(format_: str, url: str, tmp_path: Path) -> None:
     stream = asked(tmp_path, url, 'url = "file:///etc/hostname"\noutput = "PWN"\n')
     with pytest.raises(UnusableInput, match="its URL is not a well-formed http or https URL"):
         written(stream, format_)
@@ -140,7 +140,7 @@ def test_only_http_is_requested_again(format_: str, url: str, tmp_path: Path) ->
 )
 def test_only_a_method_is_sent_as_one(format_: str, method: str, tmp_path: Path, echo: ThreadingHTTPServer) -> None:
     stream = asked(tmp_path, f"http://127.0.0.1:{echo.server_port}/v1/responses", method=method)
-    if method == "-o":  # an odd one, but it is a token, and quoted
+    if method == "-o":  # an odd one, but a token, and quoted
         assert "--request -o" in written(stream, "curl")
         return
     with pytest.raises(UnusableInput, match="its method is not one that HTTP knows"):

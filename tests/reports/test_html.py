@@ -1,4 +1,4 @@
-"""The report as a page: whole in itself, safe, readable by eye, ear and keyboard."""
+"""The report as a page: self-contained, safe, usable by eye, ear and keyboard."""
 
 import re
 from collections import Counter
@@ -67,7 +67,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return db
 
 
-def test_every_sample_makes_a_well_formed_page_of_its_own() -> None:
+def test_every_sample_has_a_well_formed_page() -> None:
     samples = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith("TR917")]  # that is two streams
     content = page(*(find_stream(str(sample)) for sample in samples))
     whole = Page(content)

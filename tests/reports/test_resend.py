@@ -1,4 +1,4 @@
-"""The request sent again: by curl in a real shell, and by a test in a real run of pytest."""
+"""The request resent by curl in a real shell, and by a test in a real run of pytest."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Keeps what it was sent."""
+    """Keeps what it receives."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -79,7 +79,7 @@ def sh(script: bytes, **variables: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @needs_curl
-def test_curl_sends_the_request_again_with_the_secrets_of_today(recording: Path, echo: ThreadingHTTPServer) -> None:
+def test_curl_resends_the_request_with_the_current_secrets(recording: Path, echo: ThreadingHTTPServer) -> None:
     tool = '{"type":"mcp","authorization":"‹masked 00ff00›"}'
     body = f'{{"input":"it\'s $HOME, `x`, \\\\","tools":[{tool}],"key":"‹masked abcdef›"}}'
     headers = (
@@ -120,7 +120,7 @@ _SAID = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30) | s
 @needs_curl
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(said=_SAID, value=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20))
-def test_curl_sends_whatever_was_said(recording: Path, echo: ThreadingHTTPServer, said: str, value: str) -> None:
+def test_curl_sends_any_text(recording: Path, echo: ThreadingHTTPServer, said: str, value: str) -> None:
     body = json.dumps({"input": said}, ensure_ascii=False, indent=1).replace("\\n", "\n")
     stream = asked(recording, echo.server_port, body, ("User-Agent", value))
     done = sh(export([stream], FORMATS["curl"]), TAP_SECRET_000000000000FF00="s2")
@@ -131,7 +131,7 @@ def test_curl_sends_whatever_was_said(recording: Path, echo: ThreadingHTTPServer
 
 
 @needs_curl
-def test_several_requests_go_one_after_the_other(recording: Path) -> None:
+def test_several_requests_are_sent_in_sequence(recording: Path) -> None:
     plays = {"/1": playback(find_stream(str(GOOD))), "/2": playback(find_stream(str(SEED)))}
     with ReplayServer(plays, speed=0) as server:
         port = int(server.url.rpartition(":")[2])
@@ -147,7 +147,7 @@ def test_several_requests_go_one_after_the_other(recording: Path) -> None:
         (RECORDINGS / "broken/LC103-terminal-missing.sse", "LC103"),
     ],
 )
-def test_the_test_fails_on_the_bad_server_and_passes_on_the_mended_one(
+def test_the_test_fails_on_the_bad_server_and_passes_on_the_fixed_one(
     recording: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, sample: Path, code: str
 ) -> None:
     body = '{"model":"m","input":"it\'s \\u00fc","stream":true,"store":null,"user":"‹masked 00ff00›"}'
@@ -186,7 +186,7 @@ def test_the_test_sends_what_was_sent(
             assert posted == b"no JSON: s2"
 
 
-def test_the_test_judges_the_head_of_the_answer_too(
+def test_the_test_checks_the_head_of_the_response_too(
     recording: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.path.joinpath("wire_test.py").write_bytes(export([asked(recording, 1, "{}")], FORMATS["pytest"]))
@@ -199,7 +199,7 @@ def test_the_test_judges_the_head_of_the_answer_too(
 
 
 @pytest.mark.parametrize("format_", ["curl", "pytest"])
-def test_what_cannot_be_asked_again_is_refused(recording: Path, format_: str) -> None:
+def test_what_cannot_be_resent_is_refused(recording: Path, format_: str) -> None:
     result = CliRunner().invoke(main, ["export", str(SEED), "--format", format_])
     assert result.exit_code == 2
     assert "has no request to send again" in result.stderr
@@ -210,7 +210,7 @@ def test_what_cannot_be_asked_again_is_refused(recording: Path, format_: str) ->
     assert "--structure-only" in result.stderr
 
 
-def test_a_stream_that_was_wrong_only_in_time_makes_no_test(recording: Path) -> None:
+def test_a_stream_with_only_timing_findings_makes_no_test(recording: Path) -> None:
     stream = asked(recording, 1, "{}")
     late = replace(stream.findings[0], code="TM001", name="stream-buffered")
     with pytest.raises(UnusableInput, match=r"only in its arrival times \(TM001\)"):

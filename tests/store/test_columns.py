@@ -1,4 +1,4 @@
-"""The one table of columns: the file has what it says, and filters, lists, exports and redaction keep to it."""
+"""The one table of columns: the file agrees with it, as do filters, lists, exports and redaction."""
 
 import json
 import sqlite3
@@ -55,7 +55,7 @@ def test_the_list_has_what_is_listed(recording: Path) -> None:
     assert set(row) == {column.listed for column in COLUMNS.values() if column.listed}
 
 
-def test_a_trace_has_what_is_traced_and_brings_back_what_is_carried(recording: Path, tmp_path: Path) -> None:
+def test_a_trace_has_what_is_traced_and_restores_what_is_carried(recording: Path, tmp_path: Path) -> None:
     carried = [column.name for column in COLUMNS.values() if column.carried]
     assert carried == ["mark", "note"]
     writer = Writer(recording)
@@ -78,11 +78,11 @@ def test_a_trace_has_what_is_traced_and_brings_back_what_is_carried(recording: P
 _WRITABLE = {
     "url", "request_headers", "request_body", "response_headers", "response_body", "end_reason", "mark", "note"
 }  # fmt: skip
-"""What anybody may have written anything into."""
+"""The columns with content from outside."""
 
 
 @pytest.mark.parametrize("name", sorted(_WRITABLE | {column.name for column in COLUMNS.values() if column.words}))
-def test_secrets_and_personal_data_are_found_wherever_anybody_may_have_written(recording: Path, name: str) -> None:
+def test_secrets_and_personal_data_are_found_in_all_outside_content(recording: Path, name: str) -> None:
     stream = find_stream(str(recording))
     assert stream.row is not None
     for text, found in ((_KEY, lambda: [leak.place for leak in find_leaks(stream)]),
@@ -101,7 +101,7 @@ def test_secrets_and_personal_data_are_found_wherever_anybody_may_have_written(r
             assert not list(find_leaks(masked(stream)))
 
 
-def test_structure_alone_has_nothing_private(recording: Path) -> None:
+def test_structure_only_has_nothing_private(recording: Path) -> None:
     stream = find_stream(str(recording))
     assert stream.row is not None
     texts = [column.name for column in COLUMNS.values() if column.sql.startswith("TEXT")]
@@ -114,7 +114,7 @@ def test_structure_alone_has_nothing_private(recording: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [migration.name for migration in migrations._migrations][1:])
-def test_a_file_of_before_a_column_is_read_without_it(tmp_path: Path, step: str) -> None:
+def test_a_file_from_before_a_column_is_read_without_it(tmp_path: Path, step: str) -> None:
     file = tmp_path / "a.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         migrations.apply(Database(connection), stop_before=step)
@@ -212,7 +212,7 @@ def _is_plain(value: object) -> bool:
     return not isinstance(value, str) or (value.isascii() and "\0" not in value)
 
 
-def test_a_filter_reads_a_damaged_stream_that_it_asks_about(recording: Path) -> None:
+def test_a_filter_reports_a_damaged_stream_that_it_tests(recording: Path) -> None:
     with closing(sqlite3.connect(recording, isolation_level=None)) as connection:
         connection.execute("UPDATE streams SET event_count = -1")
     with open_recording(recording) as found:
@@ -221,7 +221,7 @@ def test_a_filter_reads_a_damaged_stream_that_it_asks_about(recording: Path) -> 
             found.require_whole()
 
 
-def test_a_value_of_another_type_is_reported_whatever_is_asked_of_it(recording: Path) -> None:
+def test_a_value_of_another_type_is_reported_by_every_filter(recording: Path) -> None:
     for column, value, asked in (("status", "many", "status>500"), ("model", b"\xff", "model:x")):
         put(recording, "streams", column, value)
         with open_recording(recording) as found:

@@ -1,4 +1,4 @@
-"""Files from strangers: what isn't a regular file, and recordings that somebody has crafted."""
+"""Files from strangers: anything but regular files, and crafted recordings."""
 
 import json
 import os
@@ -86,7 +86,7 @@ IRREGULAR = {
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """What is in a folder, with modes, sizes and inodes."""
+    """The content of a folder, with modes, sizes and inodes."""
     return {p.name: (p.lstat().st_mode, p.lstat().st_size, p.lstat().st_ino) for p in folder.iterdir()}
 
 
@@ -116,7 +116,7 @@ def test_only_a_regular_file_is_touched(tmp_path: Path, kind: str, monkeypatch: 
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_nor_is_what_stands_in_the_place_of_sqlites_own_files(db: Path, suffix: str) -> None:
+def test_nor_is_anything_in_place_of_sqlites_own_files(db: Path, suffix: str) -> None:
     victim = db.with_name("victim")
     victim.write_text("precious")
     victim.chmod(0o644)
@@ -129,7 +129,7 @@ def test_nor_is_what_stands_in_the_place_of_sqlites_own_files(db: Path, suffix: 
     assert victim.read_text() == "precious"
 
 
-def test_a_foreign_file_keeps_its_mode(tmp_path: Path) -> None:
+def test_another_program_s_file_keeps_its_mode(tmp_path: Path) -> None:
     foreign = tmp_path / "theirs.db"
     with closing(sqlite3.connect(foreign)) as connection:
         connection.execute("CREATE TABLE theirs (a)")
@@ -139,7 +139,7 @@ def test_a_foreign_file_keeps_its_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE(foreign.stat().st_mode) == 0o644
 
 
-def test_a_fifo_in_the_place_of_the_next_file_blocks_nobody(db: Path) -> None:
+def test_a_fifo_in_place_of_the_next_file_blocks_nobody(db: Path) -> None:
     os.mkfifo(db.with_name("r-2.db"))
     assert following(db) == db.with_name("r-3.db")
     with pytest.raises(RecordingError, match="is a FIFO"):
@@ -163,7 +163,7 @@ def test_what_belongs_to_another_user_is_refused_in_a_line(db: Path) -> None:
         assert stat.S_IMODE(theirs.stat().st_mode) == 0o666
 
 
-def test_an_export_goes_into_a_pipe_and_never_in_its_place(tmp_path: Path) -> None:
+def test_an_export_is_written_to_a_pipe_and_never_replaces_it(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     before = state(tmp_path)
@@ -180,7 +180,7 @@ def test_an_export_goes_into_a_pipe_and_never_in_its_place(tmp_path: Path) -> No
             write_whole(path, b"", over=True)
 
 
-# Recordings that somebody has crafted
+# Crafted recordings
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)"
 
@@ -207,7 +207,7 @@ def commands(db: Path, stream: int) -> list[tuple[str | Path, ...]]:
 
 
 @pytest.mark.parametrize("table", ["streams", "events", "chunks", "findings", "verdicts", "meta", "_sqlite_migrations"])
-def test_a_view_in_the_place_of_a_table_is_no_recording(db: Path, table: str) -> None:
+def test_a_view_in_place_of_a_table_is_not_a_recording(db: Path, table: str) -> None:
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         listed = ", ".join(f"x AS {row[1]}" for row in connection.execute(f"PRAGMA table_info({table})"))
         connection.execute("PRAGMA legacy_alter_table = ON")
@@ -231,7 +231,7 @@ def test_a_view_in_the_place_of_a_table_is_no_recording(db: Path, table: str) ->
         "ALTER TABLE findings ADD COLUMN evil INTEGER CHECK (evil IS NULL OR length(hex(zeroblob(100000000))) > 0)",
     ],
 )
-def test_a_writer_takes_no_table_that_would_run_something(db: Path, sql: str) -> None:
+def test_a_writer_accepts_no_table_that_would_run_something(db: Path, sql: str) -> None:
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.execute("DELETE FROM events" if "INDEX" in sql else "SELECT 1")
         connection.execute(sql)
@@ -242,7 +242,7 @@ def test_a_writer_takes_no_table_that_would_run_something(db: Path, sql: str) ->
     assert run("list", db).exit_code == 0
 
 
-def test_a_query_without_an_end_is_ended(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_query_is_ended(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("responses_tap.store.reader._LEAST_STEPS", 2_000_000)
     monkeypatch.setattr("responses_tap.store.reader._STEPS_PER_BYTE", 0)
     with open_recording(db) as recording:
@@ -252,7 +252,7 @@ def test_a_query_without_an_end_is_ended(db: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("table", ["streams", "events", "_sqlite_migrations", "meta", "verdicts"])
-def test_pages_that_lead_to_one_another_are_no_endless_table(db: Path, table: str) -> None:
+def test_pages_that_form_a_loop_are_no_endless_table(db: Path, table: str) -> None:
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.execute("DROP INDEX IF EXISTS idx__sqlite_migrations_migration_set_name")
     lead_in_circles(db, table)
@@ -377,7 +377,7 @@ def test_no_command_fails_whatever_a_row_holds(db: Path, table: str, value: obje
 
 
 @pytest.mark.parametrize("column", ["continues", "retry_of", "socket"])
-def test_links_in_a_circle_end(db: Path, column: str) -> None:
+def test_links_in_a_cycle_end(db: Path, column: str) -> None:
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         connection.execute(
             f"UPDATE streams SET {column} = 1 + id % 3, url = 'http://h/v1/responses/r?starting_after=1'"

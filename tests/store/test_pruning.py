@@ -1,4 +1,4 @@
-"""The commands about a recording as a whole: choosing streams from it, taking some out, filling it."""
+"""The commands about a recording as a whole: selecting streams, removing some, filling it."""
 
 import json
 import sqlite3
@@ -50,7 +50,7 @@ def owners(db: Path) -> set[int]:
         return {row[0] for column, table in names for row in connection.execute(f"SELECT {column} FROM {table}")}
 
 
-def test_list_shows_what_the_filter_lets_pass(recording: Path) -> None:
+def test_list_shows_what_matches_the_filter(recording: Path) -> None:
     result = run("list", recording, "--filter", "code:MD301 -state:truncated", "--format", "json")
     assert result.exit_code == 0, result.stderr
     assert 2 in [stream["id"] for stream in json.loads(result.stdout)]
@@ -77,7 +77,7 @@ def test_export_takes_a_filter_in_place_of_streams(recording: Path, monkeypatch:
     assert "name streams, or choose them with --filter" in run("export").stderr
 
 
-def test_rm_takes_all_of_a_stream_out_and_gives_the_space_back(recording: Path) -> None:
+def test_rm_removes_all_of_a_stream_and_gives_the_space_back(recording: Path) -> None:
     before, others = recording.stat().st_size, ids(recording)
     assert owners(recording) == set(others)
     result = run("rm", f"{recording}#2", f"{recording}#3", f"{recording}#2")
@@ -102,7 +102,7 @@ def test_rm_of_everything_leaves_nothing_of_it_in_the_file(recording: Path) -> N
     assert stream == last + 1  # an id means one stream for ever
 
 
-def test_rm_removes_nothing_where_a_name_is_wrong(recording: Path, tmp_path: Path) -> None:
+def test_rm_removes_nothing_if_a_name_is_wrong(recording: Path, tmp_path: Path) -> None:
     before = ids(recording)
     for name, words in (
         (f"{recording}#99", "has no stream 99; nothing was removed"),
@@ -145,7 +145,7 @@ def age(db: Path, ages: dict[int, timedelta]) -> None:
         connection.commit()
 
 
-def test_prune_takes_out_what_is_older_and_keeps_the_newest(recording: Path) -> None:
+def test_prune_removes_what_is_older_and_keeps_the_newest(recording: Path) -> None:
     everything = ids(recording)
     age(recording, {1: timedelta(days=8), 2: timedelta(days=6), everything[-1]: timedelta(days=9)})
     result = run("prune", recording, "--older", "7d", "--keep", "1", "--dry-run")
@@ -171,7 +171,7 @@ def test_prune_takes_out_what_is_older_and_keeps_the_newest(recording: Path) -> 
         (["--keep", "-1"], "--keep"),
     ],
 )
-def test_prune_says_what_it_wants_to_know(recording: Path, arguments: list[str], words: str) -> None:
+def test_prune_says_which_option_it_needs(recording: Path, arguments: list[str], words: str) -> None:
     result = run("prune", recording, *arguments)
     assert result.exit_code == 2
     assert words in result.stderr
@@ -194,7 +194,7 @@ def test_clients_are_listed_and_each_has_a_page() -> None:
     assert run("clients", "vercel").stdout.startswith("Vercel AI SDK")
 
 
-def test_a_client_that_nobody_knows_or_that_may_be_two_is_wrong_usage() -> None:
+def test_an_unknown_or_ambiguous_client_is_wrong_usage() -> None:
     for name in ("nobody", "openai"):
         result = run("clients", name)
         assert result.exit_code == 2

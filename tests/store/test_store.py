@@ -81,7 +81,7 @@ def test_what_is_written_is_read(db: Path) -> None:
     writer.close()
 
 
-def test_frames_come_back_as_the_decoder_cut_them(db: Path) -> None:
+def test_frames_are_read_back_as_the_decoder_split_them(db: Path) -> None:
     writer = Writer(db)
     stream = fill(writer)
     decoder = Decoder()
@@ -177,7 +177,7 @@ def test_findings_and_verdict(db: Path) -> None:
     writer.close()
 
 
-def test_event_data_is_json_for_everybody(db: Path) -> None:
+def test_event_data_is_json_for_other_programs(db: Path) -> None:
     writer = Writer(db)
     fill(writer)
     writer.close()
@@ -220,7 +220,7 @@ def test_a_reader_sees_what_is_committed_and_when(db: Path) -> None:
     writer.close()
 
 
-def test_ids_go_on_in_an_old_file_and_the_key_stays(db: Path) -> None:
+def test_ids_continue_in_an_old_file_and_the_key_stays(db: Path) -> None:
     writer = Writer(db)
     first, key = fill(writer), writer.upload_key
     writer.close()
@@ -230,7 +230,7 @@ def test_ids_go_on_in_an_old_file_and_the_key_stays(db: Path) -> None:
     writer.close()
 
 
-def test_texts_that_are_no_unicode_do_not_stop_the_writer(db: Path) -> None:
+def test_texts_that_are_not_unicode_do_not_stop_the_writer(db: Path) -> None:
     writer = Writer(db)
     stream = writer.add_stream(COLUMNS | {"model": "lone \ud800"})
     finding = Finding("XX000", "x", Severity.NOTE, 0, "lone \ud800", evidence=[1])
@@ -272,7 +272,7 @@ def message(action: object) -> str:
     return text
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_recording_is_refused(tmp_path: Path) -> None:
     missing, empty, notes, foreign = (tmp_path / name for name in ("missing", "empty", "notes", "foreign"))
     empty.touch()
     notes.write_text("some notes " * 500)
@@ -291,7 +291,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     assert "Permission denied" in message(lambda: Writer(tmp_path / "r.db"))
 
@@ -351,7 +351,7 @@ def test_the_schema_has_one_name_a_step() -> None:
     assert names[0] == "m001_initial"
 
 
-def test_a_file_of_an_older_version_is_read_as_it_is_and_brought_up_to_date_by_a_writer(db: Path) -> None:
+def test_a_file_of_an_older_version_is_read_as_it_is_and_migrated_by_a_writer(db: Path) -> None:
     db.parent.mkdir()
     with closing(sqlite3.connect(db, isolation_level=None)) as connection:
         migrations.apply(Database(connection), stop_before="m002_sockets")

@@ -1,4 +1,4 @@
-"""The filter language: what it lets pass, what it refuses and where, and that what it writes it reads."""
+"""The filter language: what it matches, what it rejects and where, and that it parses what it writes."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +47,7 @@ def row(**others: object) -> SimpleNamespace:
         "nothing,gpt", '"v1/resp"', "gpt*5", "-nothing", 'route:sse "localhost:8321"', "response_id:*[1]", "--x",
     ],
 )  # fmt: skip
-def test_it_lets_pass(text: str) -> None:
+def test_it_matches(text: str) -> None:
     assert parse(text).matches(row(), ("MD301", "NS201"))
 
 
@@ -58,11 +58,11 @@ def test_it_lets_pass(text: str) -> None:
         "gpt nothing", "-gpt", "id:4", "status>=400", "response_id:resp_1", "state:open,failed",
     ],
 )  # fmt: skip
-def test_it_holds_back(text: str) -> None:
+def test_it_does_not_match(text: str) -> None:
     assert not parse(text).matches(row(), ("MD301", "NS201"))
 
 
-def test_what_is_not_there_compares_with_nothing() -> None:
+def test_a_missing_value_compares_with_nothing() -> None:
     bare = row(model=None, status=None, response_id=None, end_ns=None)
     for text in ("status>=0", "status<1000", "took>0", "model:?*"):
         assert not parse(text).matches(bare, ())
@@ -84,7 +84,7 @@ def test_what_is_not_there_compares_with_nothing() -> None:
         ("modl:a", f"at 1: expected a field ({', '.join(FIELDS)}), or quotes around the word"),
     ],
 )
-def test_it_says_where_it_cannot_be_read_and_what_was_expected(text: str, message: str) -> None:
+def test_an_error_says_where_and_what_was_expected(text: str, message: str) -> None:
     with pytest.raises(FilterError) as caught:
         parse(text)
     assert str(caught.value) == message
@@ -101,7 +101,7 @@ _terms = st.one_of(
 
 
 @given(st.lists(_terms, max_size=4).map(lambda terms: Filter(tuple(terms))))
-def test_what_it_writes_it_reads(written: Filter) -> None:
+def test_what_is_written_parses_to_the_same(written: Filter) -> None:
     assert parse(str(written)) == written
     assert written.matches(row(), ("MD301",)) in (True, False)
 
@@ -123,5 +123,5 @@ def test_any_text_is_a_filter_or_an_error(text: str) -> None:
 
 
 @given(st.text(alphabet=' -:,"\\*?<>=[].0123modelcodeerrors\n'))
-def test_so_is_any_text_that_nearly_is_one(text: str) -> None:
+def test_so_is_any_text_that_resembles_one(text: str) -> None:
     _check(text)

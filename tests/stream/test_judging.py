@@ -1,4 +1,4 @@
-"""One way from frames to findings: whichever road a stream takes, its frames belong to the same responses."""
+"""One path from frames to findings: wherever a stream comes from, its frames belong to the same responses."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def places(entries: list[Entry]) -> list[tuple[int, int | None, int]]:
     return [(entry.n, entry.position, entry.response) for entry in entries]
 
 
-def test_what_is_no_event_belongs_to_the_response_before_it(tmp_path: Path) -> None:
-    """A comment stands in no response's tree; `[DONE]` ends the response before it, and so does what follows it."""
+def test_a_frame_without_an_event_belongs_to_the_response_before_it(tmp_path: Path) -> None:
+    """A comment is in no response's tree; `[DONE]` belongs to the response before it, as does what follows it."""
     (tmp_path / "two.sse").write_bytes(TWO)
     stream = Stream([TimedFrame(frame) for frame in decode([TWO])])
     entries = list(judged(stream, checker_for(stream)))
@@ -34,7 +34,7 @@ def test_what_is_no_event_belongs_to_the_response_before_it(tmp_path: Path) -> N
     )
 
 
-def test_a_recording_says_the_same_of_each_frame_as_its_file(tmp_path: Path) -> None:
+def test_a_recording_says_the_same_about_each_frame_as_its_file(tmp_path: Path) -> None:
     (tmp_path / "two.sse").write_bytes(TWO)
     db = tmp_path / "two.db"
     list(import_paths([str(tmp_path / "two.sse")], db))

@@ -1,4 +1,4 @@
-"""The one picture of a stream: rows, folding, missing events, and text that cannot fool a terminal."""
+"""The one view of a stream: rows, folding, missing events, and text that cannot fool a terminal."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_runs_of_different_parts_are_not_mixed() -> None:
 
 
 @pytest.mark.parametrize("sample", BROKEN, ids=lambda p: p.stem)
-def test_each_finding_stands_under_its_event_and_what_is_missing_before_it(sample: Path) -> None:
+def test_each_finding_is_below_its_event_and_what_is_missing_above_it(sample: Path) -> None:
     rows = rows_of(sample.read_bytes())
     at = next(n for n, row in enumerate(rows) if row.kind == "finding")
     finding = rows[at].finding
@@ -71,7 +71,7 @@ def test_each_finding_stands_under_its_event_and_what_is_missing_before_it(sampl
 
 
 @pytest.mark.parametrize("sample", CLEAN, ids=lambda p: p.stem)
-def test_every_event_is_in_the_picture_once(sample: Path) -> None:
+def test_every_event_is_shown_once(sample: Path) -> None:
     rows = rows_of(sample.read_bytes())
     full = rows_of(sample.read_bytes(), full=True)
     events = len(events_of(sample))
@@ -80,7 +80,7 @@ def test_every_event_is_in_the_picture_once(sample: Path) -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=50))
-def test_nothing_printed_can_drive_a_terminal(text: str) -> None:
+def test_nothing_printed_can_control_a_terminal(text: str) -> None:
     shown = printable(text)
     shown.encode()
     assert not any(character in shown for character in "\x1b\x07\x08\r\n\t\x9b\u202e\u2066\u200d\ufeff")

@@ -1,1 +1,1 @@
-"""What a person touches: the command line, the terminal UI, reports and replay."""
+"""What a user touches: the command line, the terminal UI, reports and replay."""

@@ -1,4 +1,4 @@
-"""`python -m responses_tap_viewer`: the command line, where no console script is on the path."""
+"""`python -m responses_tap_viewer`: the command line, for when the console script isn't on the path."""
 
 from responses_tap_viewer.cli import main
 

@@ -1,4 +1,4 @@
-"""What a file tells of a stream beside its events, as columns of a stream's row; secrets masked."""
+"""What a file states about a stream besides its events, as columns of a stream's row; secrets masked."""
 
 import json
 from collections.abc import Mapping
@@ -28,59 +28,59 @@ from responses_tap.stream.storable import Value
 from responses_tap.urls import split
 
 _MASKER = Masker(written=True)
-"""What secrets of files are masked with that go into no recording: the same one looks the same in one run."""
+"""Masks the secrets of files that aren't imported: within a run, equal secrets look the same."""
 
 
-def head_columns(path: Path, imported: Stream, masker: Masker) -> dict[str, Value]:
-    """What a row says of the request, and of the head of the answer where there is one."""
-    request, answer = imported.request, imported.response
-    # The body is decoded already, whatever its headers say.
+def head_columns(path: Path, stream: Stream, masker: Masker) -> dict[str, Value]:
+    """The columns of the request, and of the response's head if there is one."""
+    request, response = stream.request, stream.response
+    # The body is already decoded, whatever its headers say.
     facts = messages.RequestMessage(
         request.method,
         request.url,
         split(request.url).hostname or "",
         request.http_version,
         list(request.headers),
-        _started_at(path, request.started_at or header(answer.headers, "date")),
+        _started_at(path, request.started_at or header(response.headers, "date")),
         expected=True,
         body=b"",
-        route="sse" if imported.socket is None else "websocket",
+        route="sse" if stream.socket is None else "websocket",
     )
     body = masker.body(request.body) if request.body else None
     columns = request_columns(facts, masker) | {
         "model": None if body is None else model_of(body),
         "request_body": body,
-        **imported.carried,
-        "source": ", ".join([f"imported from {path}", *ways_of(imported)]),
+        **stream.carried,
+        "source": ", ".join([f"imported from {path}", *ways_of(stream)]),
     }
-    if answer.status is not None:
-        columns |= response_columns(messages.ResponseMessage(answer.status, list(answer.headers)), masker)
+    if response.status is not None:
+        columns |= response_columns(messages.ResponseMessage(response.status, list(response.headers)), masker)
     return columns
 
 
 def socket_columns(columns: Mapping[str, Value]) -> dict[str, Value]:
-    """What the row of a WebSocket says that is known by these columns of its one stream."""
+    """The row of a WebSocket, as far as these columns of its only stream show it."""
     shared = ("url", "host", "http_version", "request_headers", "response_headers", "started_at")
     return {name: columns[name] for name in shared if name in columns}
 
 
-def end_columns(imported: Stream, state: str, terminal: str | None) -> dict[str, Value]:
-    """What a row says of the end: `state` is that of the events, `terminal` the type of the last one's terminal."""
-    end, pieces, body = imported.ending, imported.chunks, imported.response.body
+def end_columns(stream: Stream, state: str, terminal: str | None) -> dict[str, Value]:
+    """The columns of the end: `state` is the events', `terminal` the type of the final event."""
+    end, pieces, body = stream.ending, stream.chunks, stream.response.body
     columns: dict[str, Value] = {
-        "state": end.state or state_of(imported.response.status, body, state if terminal else "truncated"),
+        "state": end.state or state_of(stream.response.status, body, state if terminal else "truncated"),
         "ended_by": end.ended_by or ("server" if terminal else None),
         "end_reason": end.reason or terminal,
         "end_ns": end.at_ns,
-        "first_byte_ns": pieces[0].at_ns if pieces else imported.response.at_ns,
+        "first_byte_ns": pieces[0].at_ns if pieces else stream.response.at_ns,
         "last_byte_ns": pieces[-1].at_ns if pieces else None,
         "wire_size": sum(piece.wire_size for piece in pieces) if pieces else None,
     }
     return columns if body is None else columns | document_columns(body) | {"response_body": body or None}
 
 
-def file_row(path: Path, imported: Stream, checker: Checker | Turn) -> StreamRow:
-    """The row of a stream that stays in its file."""
+def file_row(path: Path, stream: Stream, checker: Checker | Turn) -> StreamRow:
+    """The row of a stream that isn't imported."""
     responses = checker.responses
     last = responses[-1] if responses else None
     columns: dict[str, Any] = {
@@ -88,9 +88,9 @@ def file_row(path: Path, imported: Stream, checker: Checker | Turn) -> StreamRow
         **dict.fromkeys(("id", "errors", "warnings", "notes"), 0),
         "event_count": sum(response.events for response in responses),
         "response_id": responses[0].id if responses else None,
-        **_decoded(head_columns(path, imported, _MASKER)),
-        "socket": imported.socket,
-        **end_columns(imported, last.state if last else "open", last.terminal_type if last else None),
+        **_decoded(head_columns(path, stream, _MASKER)),
+        "socket": stream.socket,
+        **end_columns(stream, last.state if last else "open", last.terminal_type if last else None),
     }
     columns["model"] = columns["model"] or (responses[0].model if responses else None)
     return StreamRow(**columns)
@@ -104,9 +104,9 @@ def _decoded(columns: Mapping[str, Value]) -> dict[str, object]:
     return {**columns, **headers}
 
 
-def _started_at(path: Path, told: str | None) -> str:
-    """When the request was sent, in UTC, as ISO 8601 or HTTP's dates tell it; else, when the file was last changed."""
+def _started_at(path: Path, stated: str | None) -> str:
+    """When the request was sent, from an ISO 8601 or HTTP date; by default, when the file was last changed."""
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         with suppress(ValueError, OverflowError):
-            return timestamp(read(told or ""))
+            return timestamp(read(stated or ""))
     return timestamp(datetime.fromtimestamp(path.stat().st_mtime, UTC))

@@ -1,4 +1,4 @@
-"""`import`: puts the streams of files into a recording, secrets masked, checked as they go in."""
+"""`import`: adds the streams of files to a recording, with secrets masked, and checks them."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -31,11 +31,11 @@ from responses_tap_viewer.streams import (
 )
 
 _AT_ONCE = 2000
-"""Frames written in one transaction: a file of any size passes through a bounded amount of memory."""
+"""Frames written in one transaction, so that a file of any size needs a bounded amount of memory."""
 
 
 def import_paths(paths: Iterable[str], db: Path) -> Iterator[str | UnusableInput]:
-    """Put the streams of these files into the recording: a line for each file, and what could not be used.
+    """Add the streams of these files to the recording; yield a line for each file, and what could not be used.
 
     RecordingError where the recording cannot be written.
     """
@@ -49,7 +49,7 @@ def import_paths(paths: Iterable[str], db: Path) -> Iterator[str | UnusableInput
                 yield error
                 continue
             for file in [Path(path)] if found is None else found:
-                yield from _told(file, target, below=found is not None)
+                yield from _import_file(file, target, below=found is not None)
     except sqlite3.Error as error:
         raise RecordingError(f"cannot write {db} ({error}); give another file with --db") from error
     finally:
@@ -57,7 +57,7 @@ def import_paths(paths: Iterable[str], db: Path) -> Iterator[str | UnusableInput
 
 
 class _Target:
-    """The recording, opened (and made, where there is none) for the first stream."""
+    """The recording, opened or created for the first stream."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,7 +66,7 @@ class _Target:
     @property
     def writer(self) -> Writer:
         if self._writer is None:
-            self._writer = Writer(self.path, masker=Masker(written=True))  # masks in a file are ours, in an export
+            self._writer = Writer(self.path, masker=Masker(written=True))  # masks in a file are ours, from an export
         return self._writer
 
     def close(self) -> None:
@@ -74,8 +74,8 @@ class _Target:
             self._writer.close()
 
 
-def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | UnusableInput]:
-    """Import one file, and say what it is."""
+def _import_file(path: Path, target: _Target, *, below: bool) -> Iterator[str | UnusableInput]:
+    """Import one file, and report its format."""
     ids: list[int] = []
     kind = ""
     try:
@@ -91,7 +91,7 @@ def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | Unusabl
                         continue
                     if remark := remark_on(found):
                         yield Remark(str(path), remark)
-                    if (error := _import(path, found, target, ids)) is not None:
+                    if (error := _import_stream(path, found, target, ids)) is not None:
                         yield error
     except UnusableInput as error:
         yield passed_over(error, path) if below else error
@@ -99,8 +99,8 @@ def _told(path: Path, target: _Target, *, below: bool) -> Iterator[str | Unusabl
         yield f"{path}: {kind} → {', '.join(f'{target.path}#{id_}' for id_ in ids)}"
 
 
-def _import(path: Path, found: Stream, target: _Target, ids: list[int]) -> InternalError | None:
-    """Write one stream, and add its id; an internal error, if that is all that stands in the way of the others."""
+def _import_stream(path: Path, found: Stream, target: _Target, ids: list[int]) -> InternalError | None:
+    """Write one stream and add its id; return an internal error, so that the others are still imported."""
     try:
         with telling(str(path), f"{found.place} ".lstrip()):
             incoming = _FileRecorder(path, found, target.writer)
@@ -112,23 +112,23 @@ def _import(path: Path, found: Stream, target: _Target, ids: list[int]) -> Inter
 
 
 class _FileRecorder(StreamRecorder):
-    """A stream on its way from a file into rows: cut into frames already, and with the times that the file has."""
+    """Writes a stream from a file, which is already split into frames and has the times that the file states."""
 
-    def __init__(self, path: Path, imported: Stream, writer: Writer) -> None:
-        columns = head_columns(path, imported, writer.masker)
-        self._imported = imported
-        self._socket = None if imported.socket is None else writer.add_socket(socket_columns(columns))
+    def __init__(self, path: Path, stream: Stream, writer: Writer) -> None:
+        columns = head_columns(path, stream, writer.masker)
+        self._stream = stream
+        self._socket = None if stream.socket is None else writer.add_socket(socket_columns(columns))
         if self._socket is not None:
             columns |= {"socket": self._socket, "socket_ns": 0}
         super().__init__(writer.add_stream(columns), RecordedRequest.of(columns), writer, DEFAULT_PROFILE)
-        self._events = self._response.events = EventBody(self.id, writer, checker_for(imported))
+        self._events = self._response.events = EventBody(self.id, writer, checker_for(stream))
 
     def write(self) -> None:
-        """Write all of it; where the file breaks off or is damaged, what came before, and then raise what it says."""
-        imported, size = self._imported, 0
-        reason, cut = imported.ending.reason, imported.is_cut
+        """Write all of it; if the file breaks off or is damaged, write what precedes that, then raise the error."""
+        stream, size = self._stream, 0
+        reason, cut = stream.ending.reason, stream.is_cut
         try:
-            for n, taken in enumerate(imported.frames):
+            for n, taken in enumerate(stream.frames):
                 self._events.take(taken.frame, taken.at_ns or 0, taken.chunk or 0)
                 size += len(taken.frame.raw)
                 if n % _AT_ONCE == _AT_ONCE - 1:
@@ -140,19 +140,19 @@ class _FileRecorder(StreamRecorder):
             self._finish(size, reason, cut=cut)
 
     def _finish(self, size: int, reason: str | None, *, cut: bool) -> None:
-        """The end of the stream, as the file states it: `size` are the bytes of its frames."""
-        imported, events = self._imported, self._events
-        if imported.response.body is not None:
-            events.judge(imported.response.body)
+        """Write the end of the stream as the file states it; `size` is the bytes of its frames."""
+        stream, events = self._stream, self._events
+        if stream.response.body is not None:
+            events.judge(stream.response.body)
         events.finish(0, 0, cut=cut)
-        for n, chunk in enumerate(imported.chunks or ([Chunk(0, size, 0, size)] if size else ())):
+        for n, chunk in enumerate(stream.chunks or ([Chunk(0, size, 0, size)] if size else ())):
             self.writer.add_chunk(ChunkRow(self.id, n, *chunk))
         self._is_settled = True
-        self._changed |= self._response.columns | end_columns(imported, events.state, events.terminal_type)
+        self._changed |= self._response.columns | end_columns(stream, events.state, events.terminal_type)
         self._changed["end_reason"] = reason or self._changed["end_reason"]
-        if cut and not imported.is_cut:
+        if cut and not stream.is_cut:
             self._changed["ended_by"] = "unknown"
         if self._socket is not None:
-            self.writer.set_socket(self._socket, {"end_ns": imported.ending.at_ns or 0})
+            self.writer.set_socket(self._socket, {"end_ns": stream.ending.at_ns or 0})
         self.publish()
         self.writer.commit()

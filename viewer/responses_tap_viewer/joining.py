@@ -1,4 +1,4 @@
-"""A background response that a client took up again, as one: the parts that its streams are of it, where they meet."""
+"""A background response that a client resumed, as a whole: its parts, each in a stream of its own, and their joints."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Part(NamedTuple):
-    """A stream, and how many of its frames count (None: all); those behind them have come again in the next part."""
+    """A stream, and how many of its frames count (None: all); the others are repeated in the next part."""
 
     stream: int
     frames: int | None
 
 
 def parts(recording: "Recording", row: StreamRow) -> list[Part]:
-    """The parts of the response that a stream ends, first to last; empty where an event between two of them is missing.
+    """The parts of the response that a stream completes, in order; empty if an event between two of them is missing.
 
-    A stream that goes on with no other is a part by itself.
+    A stream that continues no other is the only part.
     """
     found: list[Part] = [Part(row.id, None)]
     seen = {row.id}
@@ -38,19 +38,19 @@ def parts(recording: "Recording", row: StreamRow) -> list[Part]:
 
 
 def earlier_parts(recording: "Recording", rows: Iterable[StreamRow]) -> set[int]:
-    """The streams that are parts of responses which others of these end."""
+    """The streams that are parts of responses completed by others of these."""
     going_on = [row for row in rows if row.continues is not None]
     return {part.stream for row in going_on for part in parts(recording, row)[:-1]}
 
 
 def joined_frames(recording: "Recording", response: Iterable[Part]) -> Iterator[Frame]:
-    """The frames of the parts, one after the other."""
+    """The frames of the parts, in sequence."""
     for stream, count in response:
         for frame, _, _ in itertools.islice(recording.frames(stream), count):
             yield frame
 
 
 def _frames_up_to(recording: "Recording", stream: int, number: int | None) -> int | None:
-    """How many frames of a stream there are up to the event with this sequence number; None where it is not there."""
+    """The number of a stream's frames up to the event with this sequence number; None if it isn't there."""
     counts = (event.n + 1 for event in recording.events(stream) if event.sequence_number == number is not None)
     return max(counts, default=None)

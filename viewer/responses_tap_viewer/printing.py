@@ -1,4 +1,4 @@
-"""The one way to the terminal: of what is printed, it obeys our own colours and nothing else."""
+"""The one path to the terminal: the only escape sequences that reach it are our own colours."""
 
 from collections.abc import Iterable
 
@@ -8,13 +8,13 @@ from responses_tap.escaping import printable, terminal_line
 
 
 def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
-    """Print lines as they are made, to standard output or standard error."""
+    """Print lines as they are produced, to standard output or standard error."""
     for line in lines:
         click.echo(terminal_line(line), err=err)
 
 
 def say(text: str) -> None:
-    """Print a text of one or more lines to standard error; a name in it that may have line ends must be printable."""
+    """Print a text of one or more lines to standard error; a name that may contain line ends must be printable."""
     print_lines(text.split("\n"), err=True)
 
 
@@ -24,5 +24,5 @@ def complain(problem: object) -> None:
 
 
 def print_document(content: str | bytes, *, err: bool = False) -> None:
-    """Print a whole document as it is: what writes one has escaped what is in it for its place."""
+    """Print a document as it is: its writer has escaped its content."""
     click.echo(content, nl=False, err=err)

@@ -1,4 +1,4 @@
-"""The tables of the READMEs, written from the commands and rules themselves."""
+"""The tables of the READMEs, generated from the commands and rules themselves."""
 
 import click
 
@@ -8,7 +8,7 @@ from responses_tap_viewer.cli import main
 
 
 def command_table() -> str:
-    """A row a command: its usage and what it does."""
+    """A row for each command: its usage and what it does."""
     context = click.Context(main, info_name="responses-tap")
     lines = ["| command | what it does |", "|---|---|"]
     for name in sorted(main.commands):
@@ -21,7 +21,7 @@ def command_table() -> str:
 
 
 def rule_table() -> str:
-    """A row a rule, by group."""
+    """A row for each rule, by group."""
     lines = ["| code | rule | severity | what is wrong |", "|---|---|---|---|"]
     for group in GROUPS:
         for code, rule in sorted(RULES.items()):
@@ -31,7 +31,7 @@ def rule_table() -> str:
 
 
 def profile_table() -> str:
-    """A row a profile."""
+    """A row for each profile."""
     lines = ["| profile | whose streams |", "|---|---|"]
     lines += [f"| `{profile.name}` | {profile.about} |" for profile in PROFILES.values()]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Finds the streams that a person names: in a recording, in a file, below a folder."""
+"""Finds the streams that a user names: in a recording, in a file, below a folder."""
 
 import os
 import sqlite3
@@ -30,7 +30,7 @@ if not SAMPLES.is_dir():  # a checkout keeps them at its top
 
 _SUFFIXES = (".sse", ".db", ".sqlite", ".sqlite3")
 _OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt", ".yaml", ".yml", ".flow", ".flows", ".mitm", ".gz")
-"""What other files are called, too: below a folder these are passed over where they hold no stream."""
+"""Endings that other files have, too: in a folder, such files are skipped if they hold no stream."""
 
 
 _CODE = 5
@@ -44,11 +44,11 @@ class NoStream(UnusableInput):
 
 
 class InternalError(UnusableInput):
-    """Input that this program cannot cope with, which is a fault of the program."""
+    """Input that this program cannot handle because of a bug."""
 
 
 class PassedOver(UnusableInput):
-    """What is none of our business, and was not named by the person: told, but no failure."""
+    """Unrelated content that the user didn't name: reported, but not a failure."""
 
 
 class Remark(PassedOver):
@@ -56,15 +56,15 @@ class Remark(PassedOver):
 
 
 def default_recording() -> Path:
-    """The recording that is meant where none is named."""
+    """The default recording."""
     return Path(os.environ.get("RESPONSES_TAP_DB") or DEFAULT_RECORDING)
 
 
 def open_existing(path: Path) -> "Recording":
-    """Open a recording that must be there already; UnusableInput where there is none."""
+    """Open an existing recording; UnusableInput where there is none."""
     if not is_there(path):
         raise UnusableInput(str(path), "does not exist; `responses-tap record -- COMMAND` makes a recording")
-    # A file of one stream needs no database: sqlite-utils is imported only here, which halves the start.
+    # A file of one stream needs no database: sqlite-utils is imported only here, which halves the start-up time.
     from responses_tap.store import open_recording
 
     try:
@@ -98,7 +98,7 @@ def _found(name: str) -> JudgedStream:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is anything at `path`; its name may be longer than any file's."""
+    """Whether there is anything at `path`, whose name may be too long for a file."""
     try:
         path.stat()
     except (OSError, ValueError):
@@ -107,7 +107,7 @@ def is_there(path: Path) -> bool:
 
 
 def readable(path: Path) -> None:
-    """Raise UnusableInput unless `path` is a file that can be read."""
+    """Raise UnusableInput unless `path` is a readable file."""
     if not is_there(path):
         raise UnusableInput(str(path), "does not exist")
     if path.is_dir():
@@ -119,7 +119,7 @@ def readable(path: Path) -> None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """The files below a folder that may be streams and recordings, by name; UnusableInput where there are none."""
+    """The files below a folder that may be streams or recordings, by name; UnusableInput where there are none."""
     suffixes = _SUFFIXES + _OTHER_SUFFIXES
     found = sorted(p for p in folder.rglob("*") if p.suffix in suffixes and p.is_file())
     if not found:
@@ -128,7 +128,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def passed_over(error: UnusableInput, path: Path) -> UnusableInput:
-    """What is to be told of a file that was found below a folder: one that may well be foreign is no failure."""
+    """The error for a file found in a folder: one that may well be unrelated isn't a failure."""
     if isinstance(error, NoStream) and path.suffix in _OTHER_SUFFIXES:
         return PassedOver(error.source, f"is passed over: it {error.message}")
     return error
@@ -136,9 +136,9 @@ def passed_over(error: UnusableInput, path: Path) -> UnusableInput:
 
 @contextmanager
 def telling(source: str, words: str = "") -> Iterator[None]:
-    """What goes wrong at one path or stream, as UnusableInput, whatever it is: the others are still done.
+    """Raise whatever goes wrong with one path or stream as UnusableInput, so that the others are still done.
 
-    Where a recording cannot be read or written, RecordingError and sqlite3.Error say so themselves.
+    RecordingError and sqlite3.Error, for a recording that cannot be read or written, are raised as they are.
     """
     try:
         yield
@@ -157,26 +157,26 @@ def telling(source: str, words: str = "") -> Iterator[None]:
 def internal(error: Exception) -> str:
     """An unexpected error in one line: what it is, where it was raised, what to do."""
     where = traceback.extract_tb(error.__traceback__)[-1]
-    told = shorten(f"{type(error).__name__}: {error}", 200)
-    return f"an internal error, {told} ({Path(where.filename).name}:{where.lineno}); please report it"
+    what = shorten(f"{type(error).__name__}: {error}", 200)
+    return f"an internal error, {what} ({Path(where.filename).name}:{where.lineno}); please report it"
 
 
-def remark_on(imported: Stream) -> str:
-    """How a file was read, and which rules could not be asked, in one line; empty where there is nothing to say."""
-    codes = ", ".join(f"{code}…" if len(code) < _CODE else code for code in unasked(imported.lacks))
-    lacks = f"{', '.join(sorted(imported.lacks))}; rules not asked: {codes}" if codes else ""
-    return "; ".join(filter(None, (imported.remark, lacks)))
+def remark_on(stream: Stream) -> str:
+    """How a file was read and which rules could not be checked, in one line; empty if there is nothing to report."""
+    codes = ", ".join(f"{code}…" if len(code) < _CODE else code for code in unasked(stream.lacks))
+    lacks = f"{', '.join(sorted(stream.lacks))}; rules not asked: {codes}" if codes else ""
+    return "; ".join(filter(None, (stream.remark, lacks)))
 
 
-def as_excerpt(imported: Stream) -> Stream:
-    """The same stream, which may have begun before its first event and gone on after its last."""
-    return replace(imported, lacks=imported.lacks | {Lack.EXCERPT})
+def as_excerpt(stream: Stream) -> Stream:
+    """The same stream, marked as one that may have begun earlier and continued later."""
+    return replace(stream, lacks=stream.lacks | {Lack.EXCERPT})
 
 
 def recorded_stream(recording: "Recording", row: StreamRow) -> JudgedStream:
-    """A stream of an open recording, with its frames and the findings it was recorded with."""
+    """A stream of an open recording, with its frames and recorded findings."""
     entries = list(recording.entries(row.id))
-    if row.first_byte_ns is None:  # it was imported from a file that has no times
+    if row.first_byte_ns is None:  # imported from a file without times
         entries = [entry._replace(at_ns=None) for entry in entries]
     return JudgedStream(
         str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id)
@@ -184,13 +184,13 @@ def recorded_stream(recording: "Recording", row: StreamRow) -> JudgedStream:
 
 
 def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[JudgedStream]:
-    """The streams that a filter lets pass, of these recordings or of the default one; UnusableInput for none."""
+    """The streams of these recordings, or of the default one, that match a filter; UnusableInput if none does."""
     found = []
     for path in map(Path, recordings) if recordings else [default_recording()]:
         with open_existing(path) as recording:
             for row in recording.matching(wanted):
                 whole = recording.stream(row.id)
-                if whole is not None:  # else it was taken out in between
+                if whole is not None:  # else it was removed in the meantime
                     found.append(recorded_stream(recording, whole))
     if not found:
         raise UnusableInput("", f"no stream matches {wanted}; `responses-tap list` shows what there is")
@@ -249,15 +249,15 @@ def check_file(path: Path, profile: str) -> list[JudgedStream]:
     return streams
 
 
-def _checked(path: Path, imported: Stream, profile: str) -> JudgedStream:
-    checker = checker_for(imported, profile)
-    entries = list(judged(imported, checker))
-    stream = JudgedStream(str(path), entries=entries, findings=checker.findings, remark=remark_on(imported))
-    if imported.request == Request() and imported.response == Response() and not imported.chunks:
-        return stream
-    # Most files have a body and nothing else: the modules of a recording are imported only for the others.
+def _checked(path: Path, stream: Stream, profile: str) -> JudgedStream:
+    checker = checker_for(stream, profile)
+    entries = list(judged(stream, checker))
+    checked = JudgedStream(str(path), entries=entries, findings=checker.findings, remark=remark_on(stream))
+    if stream.request == Request() and stream.response == Response() and not stream.chunks:
+        return checked
+    # Most files are just a body: the modules of a recording are imported only for the others.
     from responses_tap_viewer.file_facts import file_row
 
-    stream.row = file_row(path, imported, checker)
-    stream.chunks = list(imported.chunks)
-    return stream
+    checked.row = file_row(path, stream, checker)
+    checked.chunks = list(stream.chunks)
+    return checked

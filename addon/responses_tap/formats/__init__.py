@@ -1,13 +1,13 @@
-"""The forms in which streams are kept outside a recording. Each module knows one."""
+"""The formats in which streams are kept outside a recording, one module each."""
 
 
 class UnrecognizedFormat(Exception):  # noqa: N818 - it names what the file is
-    """A file or text of none of the formats; the message is one line: what it is and what was expected."""
+    """A file or text in none of the formats; the message is one line: what it is and what was expected."""
 
 
 class Damaged(UnrecognizedFormat):
-    """A file that is of one of the formats, but breaks somewhere."""
+    """A file in one of the formats that breaks somewhere."""
 
 
 class TooLarge(UnrecognizedFormat):
-    """A file that is of one of the formats, but larger than can be read as a whole."""
+    """A file in one of the formats that is too large to be read as a whole."""

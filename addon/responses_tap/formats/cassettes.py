@@ -1,7 +1,7 @@
-"""VCR cassettes: what vcrpy (pytest-recording), betamax, Ruby's VCR and go-vcr keep of requests and their answers.
+"""VCR cassettes: requests and responses as vcrpy (pytest-recording), betamax, Ruby's VCR and go-vcr keep them.
 
-All are one document, YAML or JSON, with a list of `interactions` or `http_interactions`; bodies are a text, binary,
-or an object with `string` or `base64_string`.
+Each is one document, YAML or JSON, with a list of `interactions` or `http_interactions`; bodies are text, binary, or an
+object with `string` or `base64_string`.
 """
 
 import base64
@@ -23,11 +23,11 @@ from responses_tap.stream.model import Ending, Request, Response, Skipped, Strea
 _KEYS = ("interactions", "http_interactions")
 _YAML = re.compile(rb"^(?:http_)?interactions:\s*(?:#.*)?$", re.MULTILINE)
 LARGEST_YAML = 64 << 20
-"""Bytes: YAML is read at about 1 MB a second, into eight times its size."""
+"""Bytes: YAML is parsed at about 1 MB a second, into eight times its size."""
 _MOST_NODES = 100_000
 """Values in a YAML document: ruamel takes some 2 KB and 80 µs for each, and an interaction has some 60."""
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What making a value, or looking for what an interaction must have, may end in."""
+"""What building a value, or reading an interaction's members, may raise."""
 _BODIES = "record the cassette anew"
 _UNITS = {"h": 3600e9, "m": 60e9, "s": 1e9, "ms": 1e6, "µs": 1e3, "us": 1e3, "ns": 1}
 _DURATION = re.compile(rf"([\d.]+)({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
@@ -39,7 +39,7 @@ def is_cassette(document: object) -> bool:
 
 
 def is_yaml(start: bytes) -> bool:
-    """Whether a text that begins so is a cassette in YAML."""
+    """Whether a text with this start is a cassette in YAML."""
     return _YAML.search(start) is not None
 
 
@@ -54,7 +54,7 @@ def _as_it_is(value: object) -> object:
 
 
 def read_yaml(file: BinaryIO) -> Iterator[Stream | Skipped]:
-    """The event streams of a cassette in YAML; UnrecognizedFormat where it is none, or too large."""
+    """The event streams of a cassette in YAML; UnrecognizedFormat where it isn't one, or is too large."""
     content = file.read(LARGEST_YAML + 1)
     if len(content) > LARGEST_YAML:
         raise TooLarge(f"is a YAML document of more than {LARGEST_YAML >> 20} MB, too large to read; split it")
@@ -65,11 +65,11 @@ class _Interaction(NamedTuple):
     place: str
     line: int
     value: Callable[[], Any]
-    """Gives it, or says in an exception what is wrong with it."""
+    """Returns it, or raises an exception that says what is wrong with it."""
 
 
 def _interactions(content: bytes) -> Iterator[_Interaction]:
-    """The interactions of a YAML document, which is composed first, for that keeps the lines."""
+    """The interactions of a YAML document, which is composed first because nodes have line numbers."""
     from ruamel.yaml import YAML
     from ruamel.yaml.composer import Composer
     from ruamel.yaml.error import YAMLError
@@ -113,7 +113,7 @@ def _interactions(content: bytes) -> Iterator[_Interaction]:
 
 
 def _problem(error: Exception) -> str:
-    """Where and why YAML breaks: ruamel's own words fill several lines."""
+    """Where and why YAML breaks, in a line: ruamel's own message fills several."""
     mark = getattr(error, "problem_mark", None)
     where = f" in line {mark.line + 1}" if mark else ""
     why = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
@@ -127,8 +127,8 @@ def _read(interactions: Iterable[_Interaction]) -> Iterator[Stream | Skipped]:
 def _exchange(interaction: _Interaction) -> Exchange | Skipped:
     place, line, value = interaction
     try:
-        told = file_values.bounded(value())
-        request, response = told["request"], told["response"]
+        members = file_values.bounded(value())
+        request, response = members["request"], members["response"]
         posted = _body(request)
         return Exchange(
             place,
@@ -137,7 +137,7 @@ def _exchange(interaction: _Interaction) -> Exchange | Skipped:
                 file_values.text(request["uri"] if "uri" in request else request["url"]),
                 headers=_headers(request.get("headers")),
                 body=posted.decode(errors="replace") if posted else None,
-                started_at=_time(told.get("recorded_at")),
+                started_at=_time(members.get("recorded_at")),
             ),
             Response(_status(response), _headers(response.get("headers"))),
             _body(response),
@@ -151,7 +151,7 @@ def _exchange(interaction: _Interaction) -> Exchange | Skipped:
 
 
 def _body(message: dict[str, Any]) -> bytes | None:
-    if "parsed_body" in message:  # a serializer for vcrpy that is copied around writes JSON so
+    if "parsed_body" in message:  # as written by a popular JSON serializer for vcrpy
         return json.dumps(message["parsed_body"]).encode()
     body = message.get("body")
     if isinstance(body, dict) and isinstance(body.get("base64_string"), str):
@@ -166,14 +166,14 @@ def _body(message: dict[str, Any]) -> bytes | None:
 
 
 def _status(response: dict[str, Any]) -> int | None:
-    """Vcrpy and Ruby have an object with the code, go-vcr the code beside the line."""
+    """Vcrpy and Ruby have an object with the code, go-vcr the code next to the status line."""
     status = response.get("status")
     code = status.get("code") if isinstance(status, dict) else response.get("code", status)
     return file_values.status(code)
 
 
 def _headers(headers: dict[str, Any] | None) -> Headers:
-    """The values of a name are a list, or one text."""
+    """The values of a name are a list or a single text."""
     pairs = ((name, found if isinstance(found, list) else [found]) for name, found in (headers or {}).items())
     return tuple((file_values.text(name), _header(value)) for name, found in pairs for value in found)
 
@@ -182,12 +182,12 @@ def _header(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else file_values.text(value)
 
 
-def _time(told: object) -> str | None:
+def _time(stated: object) -> str | None:
     """Betamax and YAML's own dates are ISO 8601; Ruby writes them as HTTP does."""
-    return told.isoformat() if isinstance(told, datetime) else told if isinstance(told, str) else None
+    return stated.isoformat() if isinstance(stated, datetime) else stated if isinstance(stated, str) else None
 
 
-def _nanoseconds(told: object) -> int | None:
+def _nanoseconds(stated: object) -> int | None:
     """go-vcr's duration: `1m2.5s`, `312.5ms`."""
-    parts = _DURATION.findall(told) if isinstance(told, str) else []
+    parts = _DURATION.findall(stated) if isinstance(stated, str) else []
     return file_values.time_ns(sum(float(number) * _UNITS[unit] for number, unit in parts)) if parts else None

@@ -1,4 +1,4 @@
-"""What curl prints with `-i` (the answer's head before its body) and `-v` (its own lines with `* `, `> `, `< `)."""
+"""What curl prints with `-i` (a response's headers before its body) and `-v` (lines with `* `, `> `, `< `)."""
 
 import itertools
 import re
@@ -15,39 +15,39 @@ _STATUS = re.compile(rb"(?:< )?(HTTP/\d(?:\.\d)?) (\d{3})\b")
 _REQUEST = re.compile(rb"> ([A-Z]+) (\S+) (HTTP/\d(?:\.\d)?)\s*$")
 _SENT = re.compile(rb">(?: |\r?\n|$)")
 _NOTE = re.compile(rb"\*(?: |\r?\n|$)|[{}] \[\d+ bytes data\]|Note: Unnecessary use of -X")
-"""How curl's own lines begin, wherever they stand."""
+"""How curl's own lines begin, wherever they are."""
 _METER = re.compile(
     rb"\s*% Total\s+% Received.*|\s+Dload\s+Upload.*"
     rb"|(?:\s*(?:[\d.kMG]+\s+){4,9}[\d:-]{8}(?:\s+[\d:-]{8}){2}\s+\d+[kMG]?)+"
 )
-"""The progress meter, on stderr where stdout is no terminal; the body may follow it in the same line."""
+"""The progress meter, on stderr where stdout isn't a terminal; the body may follow on the same line."""
 _SECURE = re.compile(rb"\*.*(?:\b(?:SSL|TLS|ALPN)|https://)")
-"""What -v says of a connection that is encrypted."""
+"""What -v says about an encrypted connection."""
 _LEFT = re.compile(rb"\* Connection #\d+ to host \S+ left intact\s*$")
-"""curl -v says this behind a body even where that ends within a line."""
+"""curl -v appends this to a body even if that ends without a line end."""
 
 
 def is_curl(start: bytes) -> bool:
-    """Whether a text that begins so is curl's."""
+    """Whether a text with this start is curl's output."""
     return any(pattern.match(start) for pattern in (_STATUS, _SENT, _NOTE, _METER))
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Stream]:
-    """The answers in these lines, one after the other; UnrecognizedFormat where there is none."""
+    """The responses in these lines, one by one; UnrecognizedFormat where there is none."""
     text = _Text(lines)
     found = 0
     while (head := _head(text)) is not None:
         body = _body(text)
         found += 1
-        yield _imported(head, body, text, f"answer {found}")
-        for _ in body:  # what the reader has left of it
+        yield _stream(head, body, text, f"answer {found}")
+        for _ in body:  # what the reader has left unread
             pass
     if not found:
         raise UnrecognizedFormat("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
 
 
 class _Text:
-    """Lines without curl's notes, numbered, the latest of which can be put back."""
+    """Lines without curl's notes, numbered; the latest one can be put back."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = iter(lines)
@@ -55,7 +55,7 @@ class _Text:
         self.number = 0
         """The number of the latest line, from 1."""
         self.secure: bool | None = None
-        """Whether the connection is encrypted, as the notes before it tell; None where there are none."""
+        """Whether the connection is encrypted, according to the notes so far; None where there are none."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -80,14 +80,14 @@ class _Text:
             self.secure = True
 
     def put_back(self, line: bytes) -> None:
-        """Have this line, the latest, once more."""
+        """Return this line, the latest, once more."""
         self._back.append(line)
         self.number -= 1
 
 
 @dataclass
 class _Head:
-    """The head of a request, as far as curl -v shows it, and of its answer."""
+    """The head of a request, as far as curl -v shows it, and of its response."""
 
     request: Request = field(default_factory=Request)
     sent: list[tuple[str, str]] = field(default_factory=list)
@@ -96,22 +96,22 @@ class _Head:
 
 
 def _head(text: _Text) -> _Head | None:
-    """The next head, of several without a body between them the last; None at the end."""
+    """The next head, the last one of several without a body in between; None at the end."""
     head = _Head()
-    in_answer = False
+    in_response = False
     for line in text:
         if request := _REQUEST.match(line):
             method, target, version = (group.decode(errors="replace") for group in request.groups())
-            head, in_answer = _Head(Request(method, target, version)), False
+            head, in_response = _Head(Request(method, target, version)), False
         elif _SENT.match(line):
             head.sent += _header(line[2:])
         elif status := _STATUS.match(line):
-            head.status, head.received, in_answer = int(status[2]), [], True
-        elif in_answer and line.strip() in (b"", b"<"):
+            head.status, head.received, in_response = int(status[2]), [], True
+        elif in_response and line.strip() in (b"", b"<"):
             if not _is_interim(text):
                 return head
-            in_answer = False
-        elif in_answer:
+            in_response = False
+        elif in_response:
             head.received += _header(line.removeprefix(b"< "))
         elif line.strip():
             raise UnrecognizedFormat(
@@ -126,7 +126,7 @@ def _header(line: bytes) -> list[tuple[str, str]]:
 
 
 def _is_interim(text: _Text) -> bool:
-    """Whether another head follows at once: after `100 Continue`, a proxy's answer, a redirection."""
+    """Whether another head follows immediately: after `100 Continue`, a proxy's response, a redirect."""
     for line in text:
         text.put_back(line)
         return _begins_head(line)
@@ -134,7 +134,7 @@ def _is_interim(text: _Text) -> bool:
 
 
 def _begins_head(line: bytes) -> bool:
-    """Whether a line is the first of a request's or an answer's head."""
+    """Whether a line is the first of a request's or a response's head."""
     return bool(_STATUS.match(line) or _REQUEST.match(line))
 
 
@@ -146,21 +146,21 @@ def _body(text: _Text) -> Iterator[bytes]:
         yield _LEFT.sub(b"", line)
 
 
-def _imported(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Stream:
+def _stream(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Stream:
     host = header(head.sent, "host") or ""
     scheme = "http" if text.secure is False or (text.secure is None and ":" in host) else "https"
     url = f"{scheme}://{host}{head.request.url}" if host and head.request.url.startswith("/") else head.request.url
     request = replace(head.request, url=url, headers=tuple(head.sent))
-    answer = Response(head.status, tuple(head.received))
+    response = Response(head.status, tuple(head.received))
     first = next(body, b"")
     body = itertools.chain([first], body)
-    if not answer.is_event_stream and not looks_like_events(first):
-        return Stream(iter(()), place, request, replace(answer, body=b"".join(body)))
-    frames = sifted(_taken(body, text), is_ours=True)
-    return Stream(frames, place, request, answer)
+    if not response.is_event_stream and not looks_like_events(first):
+        return Stream(iter(()), place, request, replace(response, body=b"".join(body)))
+    frames = sifted(_timed(body, text), is_ours=True)
+    return Stream(frames, place, request, response)
 
 
-def _taken(body: Iterator[bytes], text: _Text) -> Iterator[TimedFrame]:
+def _timed(body: Iterator[bytes], text: _Text) -> Iterator[TimedFrame]:
     for frame in decode(body):
         lines = frame.raw[max(0, frame.raw.find(b"data")) :].count(b"\n")
         yield TimedFrame(frame, line=text.number - lines + 1)

@@ -1,4 +1,4 @@
-"""What several formats share that hold requests with their whole answers, only some of which are of this API."""
+"""What formats share that contain requests with complete responses, not all of them of this API."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,12 +13,12 @@ from responses_tap.stream.model import Ending, Request, Response, Skipped, Strea
 from responses_tap.urls import split
 
 _NAMED = 5
-"""Exchanges that are named one by one where they are passed over."""
+"""How many skipped exchanges are named one by one."""
 _PIECE = 1 << 16
 
 
 class Exchange(NamedTuple):
-    """A request and its answer."""
+    """A request and its response."""
 
     place: str
     """Where in its file it is: `entry 3`."""
@@ -26,17 +26,17 @@ class Exchange(NamedTuple):
     response: Response
     """Its head."""
     body: bytes | None
-    """The answer's body, None where the file does not have it."""
+    """The response's body, None where the file doesn't have it."""
     ending: Ending = Ending()
     line: int = 1
-    """In which line of the file it begins."""
+    """The line of the file in which it begins."""
     live: bool = False
     mime: str = ""
-    """The type of the answer's body, as the file tells it beside the answer's headers."""
+    """The body's content type, if the file states it outside the response's headers."""
 
     @property
     def is_stream(self) -> bool:
-        """Whether the answer is called an event stream."""
+        """Whether the response is declared an event stream."""
         return self.response.is_event_stream or self.mime.lower().startswith("text/event-stream")
 
     @property
@@ -51,9 +51,9 @@ class Exchange(NamedTuple):
 
 
 def streams(exchanges: Iterable[Stream | Exchange | Skipped], kind: str, bodies: str) -> Iterator[Stream | Skipped]:
-    """The streams among the exchanges, and what else there is; UnrecognizedFormat where nothing is of this API.
+    """The streams among the exchanges, and what was skipped; UnrecognizedFormat where nothing is of this API.
 
-    `kind` is what the file is called, `bodies` how a person gets one that has the answers' bodies.
+    `kind` is what to call the file, `bodies` how to get one that has the responses' bodies.
     """
     passed: list[str] = []
     found = False
@@ -72,11 +72,11 @@ def streams(exchanges: Iterable[Stream | Exchange | Skipped], kind: str, bodies:
 
 def _stream(exchange: Exchange, bodies: str) -> Stream | Skipped:
     """The stream of an exchange that may be of this API."""
-    place, answer, body = exchange.place, exchange.response, exchange.body
+    place, response, body = exchange.place, exchange.response, exchange.body
     if not body:
         return Skipped(place, f"has no response body; {bodies}", fault=True)
     try:
-        body = decoded(body, header(answer.headers, "content-encoding"))
+        body = decoded(body, header(response.headers, "content-encoding"))
     except ValueError as error:
         return Skipped(place, f"has a response body that cannot be decoded ({error})", fault=True)
     frames: Iterator[TimedFrame] = iter(())
@@ -87,8 +87,8 @@ def _stream(exchange: Exchange, bodies: str) -> Stream | Skipped:
         except UnrecognizedFormat as error:
             return Skipped(place, str(error), fault=False)
     else:
-        answer = replace(answer, body=body)
-    return Stream(frames, place, exchange.request, answer, exchange.ending, live=exchange.live)
+        response = replace(response, body=body)
+    return Stream(frames, place, exchange.request, response, exchange.ending, live=exchange.live)
 
 
 def decoded(body: bytes, encodings: str | None) -> bytes:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 _START = re.compile(rb"\d{1,12}:\d{1,12}:[a-z_]+[,;]")
 _LENGTH = re.compile(rb"\d:")
-"""Before each value stands its length."""
+"""Each value is preceded by its length."""
 _UNSUSPICIOUS = 1 << 20
 _BODIES = "mitmproxy streamed it through; let it keep such bodies (--set store_streamed_bodies=true)"
 
 
 def is_flows(start: bytes) -> bool:
-    """Whether a file that begins so is a flow file: a dictionary in tnetstrings."""
+    """Whether a file with this start is a flow file: a dictionary in tnetstrings."""
     return _START.match(start) is not None
 
 
@@ -69,11 +69,11 @@ def _exchanges(file: BinaryIO) -> Iterator[Exchange | Skipped]:
 
 
 class _Bounded:
-    """A file of which no more is read at once than fits into memory: a damaged length may be any number."""
+    """A file that reads no more at once than fits into memory: a damaged length may be any number."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.peek = getattr(file, "peek")  # noqa: B009 (BinaryIO does not tell of it)
+        self.peek = getattr(file, "peek")  # noqa: B009 (not declared by BinaryIO)
 
     def read(self, size: int) -> bytes:
         if size > json_documents.LARGEST:
@@ -100,9 +100,9 @@ def _exchange(flow: "HTTPFlow", place: str) -> Exchange | Skipped:
         datetime.fromtimestamp(started, UTC).isoformat(),
     )
     if response is None:
-        answer = Exchange(place, sent, Response(), None)
+        exchange = Exchange(place, sent, Response(), None)
         why = f"has no answer ({flow.error.msg if flow.error else 'it was still open'})"
-        return Skipped(place, why, fault=True) if answer.is_ours else answer
+        return Skipped(place, why, fault=True) if exchange.is_ours else exchange
     head = Response(response.status_code, _headers(response.headers), at_ns=_since(started, response.timestamp_start))
     found = Exchange(place, sent, head, response.raw_content, _ending(flow), live=True)
     if flow.websocket is not None and found.is_ours:
@@ -111,7 +111,7 @@ def _exchange(flow: "HTTPFlow", place: str) -> Exchange | Skipped:
 
 
 def _text(headers: "FlowHeaders", body: bytes | None) -> str | None:
-    # Not the flow's own get_text, which decodes without a limit.
+    # Not the flow's own get_text, which decodes without limit.
     return as_text(ContentDecoder(headers.get("content-encoding")).decode(body)) if body else None
 
 

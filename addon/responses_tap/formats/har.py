@@ -1,7 +1,6 @@
-"""HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/): what browsers and proxies keep, and open again.
+"""HAR 1.2 (http://www.softwareishard.com/blog/har-12-spec/): what browsers and proxies save and open.
 
-What HAR has no field for stands in `_responses_tap`, as the format provides for custom fields, so that what we have
-written is read as it was.
+What HAR has no field for is kept in a custom field, `_responses_tap`, so that what we write is read back unchanged.
 """
 
 import base64
@@ -35,12 +34,12 @@ from responses_tap.stream.recorded import CAPTURED
 from responses_tap.urls import split
 
 _CUSTOM = "_responses_tap"
-"""The field of an entry in which our export keeps what HAR has no field for."""
+"""The custom field of an entry."""
 _CUSTOM_VERSION = 1
 _UNKNOWN = -1
-"""HAR's number for what is not known."""
+"""HAR's number for unknown."""
 _NO_URL = "https://unknown.invalid/v1/responses"
-"""HAR requires a URL, even for a stream whose file has none."""
+"""HAR requires a URL, even for a stream from a file without one."""
 _BODIES = "save the HAR with content"
 
 
@@ -80,8 +79,8 @@ def _exchange(entry: dict[str, Any], place: str) -> Exchange | Skipped:
 
 
 def _own(entry: dict[str, Any], place: str) -> Stream:
-    """A stream that our export wrote, with its times; ValueError where its body has been changed since."""
-    custom, answer = entry[_CUSTOM], _response(entry["response"])
+    """A stream from our own export, with its times; ValueError where its body has been changed since."""
+    custom, response = entry[_CUSTOM], _response(entry["response"])
     if custom["version"] != _CUSTOM_VERSION:
         raise ValueError(f"{_CUSTOM} is of version {custom['version']!r}; this program reads {_CUSTOM_VERSION}")
     body = _body(entry["response"]["content"]) or b""
@@ -96,7 +95,7 @@ def _own(entry: dict[str, Any], place: str) -> Stream:
         iter(taken),
         place,
         _request(entry) if custom["request"] else Request(started_at=file_values.optional_text(custom["started_at"])),
-        replace(answer, body=None if frames else body or None) if custom["answer"] else Response(),
+        replace(response, body=None if frames else body or None) if custom["answer"] else Response(),
         Ending(*custom["end"] or ()),
         tuple(Chunk(*map(file_values.count, chunk)) for chunk in custom["chunks"]),
         live=bool(custom["live"]),
@@ -131,7 +130,7 @@ def _response(response: dict[str, Any]) -> Response:
 
 
 def _headers(message: dict[str, Any]) -> Headers:
-    # HTTP/2's pseudo headers (`:authority`) are no headers.
+    # HTTP/2's pseudo headers (`:authority`) aren't headers.
     pairs = (
         (file_values.text(header["name"]), file_values.text(header["value"])) for header in message.get("headers") or ()
     )
@@ -139,12 +138,12 @@ def _headers(message: dict[str, Any]) -> Headers:
 
 
 def _ending(entry: dict[str, Any]) -> Ending:
-    """A HAR tells when the answer was whole, not when its events came."""
+    """A HAR says when the response was complete, not when its events arrived."""
     return Ending(at_ns=file_values.time_ns(entry.get("time"), 1e6))
 
 
 def write(streams: Sequence[JudgedStream]) -> str:
-    """The streams as the entries of one log."""
+    """The streams as entries of one log."""
     creator = {"name": "responses-tap", "version": version("responses-tap-core")}
     return dumps(
         {"log": {"version": "1.2", "creator": creator, "entries": [_written(over_sse(stream)) for stream in streams]}}
@@ -209,13 +208,13 @@ def _message(http_version: str, headers: Headers) -> dict[str, Any]:
 
 
 def _type(headers: Headers, stream: JudgedStream | None = None) -> str:
-    """What the headers call the body; an event stream that they do not name is one all the same."""
+    """The content type in the headers; an event stream is one even if they don't say so."""
     unnamed = "text/event-stream" if stream is not None and stream.entries else "application/json"
     return header(headers, "content-type") or unnamed
 
 
 def _content(body: bytes) -> dict[str, str]:
-    # Not only what isn't UTF-8: of text whose content-type names no charset, mitmproxy makes Latin-1.
+    # Even where it is UTF-8: text whose content type states no charset is Latin-1 to mitmproxy.
     if body.isascii():
         return {"text": body.decode()}
     return {"text": base64.b64encode(body).decode(), "encoding": "base64"}

@@ -1,4 +1,4 @@
-"""JSON files that are read as a whole, with words for what is wrong with them."""
+"""JSON files that are read as a whole, with a message for what is wrong with them."""
 
 import json
 import re
@@ -9,17 +9,17 @@ from responses_tap.formats import TooLarge, UnrecognizedFormat
 LARGEST = 512 << 20
 """Bytes: a larger document would need several times its size in memory."""
 MOST_VALUES = 5_000_000
-"""Values in one document: each needs some 100 bytes, however few it has in the file."""
+"""Values in one document: each needs some 100 bytes in memory, however short it is in the file."""
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 def load(file: BinaryIO, start: bytes = b"") -> Any:  # noqa: ANN401 (JSON)
-    """The JSON value in `file`, of which `start` has been read; UnrecognizedFormat where it is none, or too large."""
+    """The JSON value in `file`, of which `start` has been read; UnrecognizedFormat if it isn't one, or is too large."""
     return parse(start + file.read(max(0, LARGEST + 1 - len(start))))
 
 
 def parse(content: bytes) -> Any:  # noqa: ANN401 (JSON)
-    """The JSON value in these bytes; UnrecognizedFormat as for `load`."""
+    """The JSON value in these bytes; UnrecognizedFormat as in `load`."""
     if len(content) > LARGEST:
         raise TooLarge(f"is a JSON document of more than {LARGEST >> 20} MB, too large to read; split it")
     if _values(content) > MOST_VALUES:
@@ -39,9 +39,9 @@ def parse(content: bytes) -> Any:  # noqa: ANN401 (JSON)
 
 
 def _values(content: bytes) -> int:
-    """At most how many values there are: each follows a comma or opens an object or array."""
+    """An upper bound of the number of values: each follows a comma or opens an object or array."""
     most = sum(map(content.count, (b",", b"{", b"[")))
     if most <= MOST_VALUES:
         return most
-    # Texts may be full of commas, events in a HAR are.
+    # Strings may be full of commas, as events in a HAR are.
     return sum(map(_STRING.sub(b"", content).count, (b",", b"{", b"[")))

@@ -1,4 +1,4 @@
-"""Events without an event stream around them: JSON lines, an event each, or a JSON array of events."""
+"""Events without the event stream around them: JSON lines, one event each, or a JSON array of events."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ from responses_tap.protocol.sse import DONE_MARKER, Frame
 from responses_tap.stream.model import Stream, TimedFrame
 
 _LOOK_AT = 64
-"""Lines looked at before a file is taken for what it is not."""
+"""Lines examined before a file is rejected."""
 
 
 def read_lines(lines: Iterable[bytes]) -> Stream:
@@ -23,7 +23,7 @@ def read_lines(lines: Iterable[bytes]) -> Stream:
 
 
 def read_array(document: list[Any]) -> Stream:
-    """The stream of these events; UnrecognizedFormat where they are none."""
+    """The stream of these events; UnrecognizedFormat where they aren't events."""
     for n, value in enumerate(document):
         if not isinstance(value, dict):
             raise UnrecognizedFormat(f"is a JSON array whose element {n} is no object; expected events")
@@ -51,7 +51,7 @@ def _of_lines(lines: Iterable[bytes]) -> Iterator[TimedFrame]:
 
 
 def framed(data: bytes, event: Event) -> Frame:
-    """The frame that OpenAI would have sent these data in; an event without a type has the name that SSE gives it."""
+    """The frame in which OpenAI would have sent this data; an event without a type gets SSE's default name."""
     name = event.type if event.type is not None and event.type.isprintable() else "message"
     return Frame(b"event: " + name.encode(errors="replace") + b"\ndata: " + data + b"\n\n", name, data)
 

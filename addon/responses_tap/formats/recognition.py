@@ -1,4 +1,4 @@
-"""Tells what a file is by its content, whatever it is called."""
+"""Recognises what a file is by its content, whatever its name."""
 
 import gzip
 import io
@@ -28,25 +28,25 @@ from responses_tap.protocol.sse import looks_like_events
 from responses_tap.stream.model import Response, Skipped, Stream
 
 _PIECE = 1 << 20
-"""Bytes read at once: a stream of any size passes through a bounded amount of memory, but for its longest frame."""
+"""Bytes read at once: but for its longest frame, a stream of any size needs a bounded amount of memory."""
 _HEAD = 1 << 16
 _GZIP = b"\x1f\x8b"
 _EXPECTED = "expected events, a HAR, a cassette or a trace"
 
 
 class _Altered(Exception):  # noqa: N818 - it names what the file is
-    """An event stream that somebody or something has changed on its way here."""
+    """An event stream that a person or a program has changed since."""
 
 
 class Source(NamedTuple):
-    """A file that is recognised: what it is, and what is in it. The file stays open until that is read."""
+    """A recognised file: what it is, and its streams. The file stays open until they have been read."""
 
     kind: str
     streams: Iterator[Stream | Skipped]
 
 
 def recognise(file: BinaryIO) -> Source:
-    """What `file` is; UnrecognizedFormat, here or while its streams are read, where it is none of our formats."""
+    """What `file` is; UnrecognizedFormat, here or while its streams are read, where it is in none of the formats."""
     head, whole = _opened(file)
     if not head.startswith(_GZIP):
         return _decoded(head, whole)
@@ -56,15 +56,15 @@ def recognise(file: BinaryIO) -> Source:
 
 def _decoded(head: bytes, file: BinaryIO) -> Source:
     if (encoding := raw.utf_16(head)) is None:
-        return _told_or_paste(head, file)
-    kind, streams = _told_or_paste(*_opened(io.BytesIO(_transcoded(file, encoding))))
+        return _recognised_or_paste(head, file)
+    kind, streams = _recognised_or_paste(*_opened(io.BytesIO(_transcoded(file, encoding))))
     return Source(f"{kind}, UTF-16", streams)
 
 
-def _told_or_paste(head: bytes, file: BinaryIO) -> Source:
+def _recognised_or_paste(head: bytes, file: BinaryIO) -> Source:
     kept = _Kept(file)
     try:
-        return _told(head, cast(BinaryIO, io.BufferedReader(kept, _PIECE)))
+        return _recognised(head, cast(BinaryIO, io.BufferedReader(kept, _PIECE)))
     except _Altered:
         return kept.altered()
     except TooLarge:
@@ -77,7 +77,7 @@ def _told_or_paste(head: bytes, file: BinaryIO) -> Source:
         kept.forget()
 
 
-def _told(head: bytes, file: BinaryIO) -> Source:
+def _recognised(head: bytes, file: BinaryIO) -> Source:
     if flow_files.is_flows(head):
         return Source("a flow file of mitmproxy", flow_files.read(file))
     raw.refuse_foreign(head)
@@ -96,12 +96,12 @@ def _told(head: bytes, file: BinaryIO) -> Source:
 
 
 def _begun(streams: Iterator[Stream]) -> Iterator[Stream | Skipped]:
-    """The same streams; what is wrong with the first of them is raised now."""
+    """The same streams; an error in the first one is raised immediately."""
     return itertools.chain([next(streams)], streams)
 
 
 def _transcoded(file: BinaryIO, encoding: str) -> bytes:
-    """A text in UTF-16, such as PowerShell's `>` writes, as UTF-8; UnrecognizedFormat where it is too large or none."""
+    """A text in UTF-16, as PowerShell's `>` writes it, as UTF-8; UnrecognizedFormat where it is too large."""
     content = file.read(pastes.LARGEST + 1)
     if len(content) > pastes.LARGEST:
         raise UnrecognizedFormat(
@@ -111,13 +111,13 @@ def _transcoded(file: BinaryIO, encoding: str) -> bytes:
 
 
 def _opened(file: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """The head of a file, and the file from its beginning all the same."""
+    """The head of a file, and the file from its beginning."""
     head = file.read(_HEAD)
     return head, io.BufferedReader(_Whole(head, file), _PIECE)
 
 
 class _Passing(io.RawIOBase):
-    """A file that is read through another one."""
+    """A file that reads from another one."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -136,7 +136,7 @@ class _Passing(io.RawIOBase):
 
 
 class _Whole(_Passing):
-    """A file from its beginning, though its head has been read: standard input cannot be read twice."""
+    """A file from its beginning, although its head has been read: standard input cannot be read twice."""
 
     def __init__(self, head: bytes, file: BinaryIO) -> None:
         super().__init__(file)
@@ -149,7 +149,7 @@ class _Whole(_Passing):
 
 
 class _Kept(_Passing):
-    """A file whose beginning is kept, until it is known what it is: a paste is read from there again."""
+    """A file that keeps its beginning until its format is known: a paste is read from there again."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
@@ -166,7 +166,7 @@ class _Kept(_Passing):
         return piece
 
     def forget(self) -> None:
-        """Keep nothing any longer."""
+        """Stop keeping the beginning."""
         self._read = None
 
     def altered(self) -> Source:
@@ -180,7 +180,7 @@ class _Kept(_Passing):
         return Source("an event stream", iter([raw.read(pieces)]))
 
     def paste(self, error: UnrecognizedFormat) -> Source | None:
-        """The file as a paste, where it is one; UnrecognizedFormat names what else it is, where that is known."""
+        """The file as a paste, if it is one; UnrecognizedFormat says what else it is, if that is known."""
         if self._read is None:
             return None
         content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
@@ -195,7 +195,7 @@ class _Kept(_Passing):
 
 
 class _Counted(_Passing):
-    """A file that counts what is read of it."""
+    """A file that counts the bytes read from it."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
@@ -208,7 +208,7 @@ class _Counted(_Passing):
 
 
 class _Unpacked(gzip.GzipFile):
-    """What a gzipped file holds; Damaged where that breaks, or is far more than any stream is in so few bytes."""
+    """The content of a gzipped file; Damaged where it breaks, or expands far more than any stream would."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._packed = _Counted(file)
@@ -234,7 +234,7 @@ def _objects(file: BinaryIO) -> Source:
             break
     try:
         first = json_documents.parse(read[-1])
-    except UnrecognizedFormat:  # an object over several lines, or one that is damaged: the error names the line
+    except UnrecognizedFormat:  # an object over several lines, or a damaged one: the error names the line
         return _document(json_documents.load(file, b"".join(read)))
     if isinstance(first, dict) and isinstance(first.get("type"), str):
         return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))

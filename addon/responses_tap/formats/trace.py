@@ -1,4 +1,4 @@
-"""Our own JSON trace, written by `export --format json` and read: a whole stream, every frame, time and finding."""
+"""Our own JSON trace, as `export --format json` writes it: a whole stream with every frame, time and finding."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def is_trace(document: object) -> bool:
 
 
 def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
-    """The streams of a trace; UnrecognizedFormat where it is of a version that this one does not know."""
+    """The streams of a trace; UnrecognizedFormat where its version is unknown."""
     if document.get("version") != VERSION:
         raise UnrecognizedFormat(
             f"is a trace of version {document.get('version')!r}, this program reads {VERSION}; upgrade it"
@@ -48,27 +48,27 @@ def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
         raise UnrecognizedFormat("is a trace without streams")
     for n, stream in enumerate(streams):
         try:
-            imported = _read_stream(stream, f"stream {n}")
+            found = _read_stream(stream, f"stream {n}")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             yield Skipped(f"stream {n}", f"is damaged ({type(error).__name__}: {error})", fault=True)
         else:
-            yield imported
+            yield found
 
 
 def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
-    # The frames are looked at now, so that a damaged one is told with its stream.
+    # The frames are read now, so that a damaged one is reported with its stream.
     is_socket = stream.get("route") == "websocket" and bool(stream["frames"])  # none: the handshake was refused
     frames = list((_messages if is_socket else _frames)(stream["frames"]))
     ending = Ending(stream.get("state"), stream.get("ended_by"), stream.get("end_reason"), stream.get("end_ns"))
     pieces = tuple(
         Chunk(*(file_values.count(piece[name]) for name in Chunk._fields)) for piece in stream.get("chunks", ())
     )
-    told = "request" in stream
+    has_request = "request" in stream
     return Stream(
         iter(frames),
         place,
-        _request(stream) if told else Request(),
-        _response(stream["response"]) if told else Response(),
+        _request(stream) if has_request else Request(),
+        _response(stream["response"]) if has_request else Response(),
         ending,
         pieces,
         live=bool(stream.get("live")),
@@ -79,16 +79,16 @@ def _read_stream(stream: dict[str, Any], place: str) -> Stream | Skipped:
 
 def _frames(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
     for frame, origin in framed((_raw(entry), entry) for entry in frames):
-        yield _taken(frame, origin)
+        yield _timed(frame, origin)
 
 
 def _messages(frames: list[dict[str, Any]]) -> Iterator[TimedFrame]:
     """The messages of a WebSocket; a binary one has no position."""
     for entry in frames:
-        yield _taken(message_frame(_raw(entry), is_text=entry["position"] is not None), entry)
+        yield _timed(message_frame(_raw(entry), is_text=entry["position"] is not None), entry)
 
 
-def _taken(frame: Frame, origin: dict[str, Any]) -> TimedFrame:
+def _timed(frame: Frame, origin: dict[str, Any]) -> TimedFrame:
     return TimedFrame(
         frame, file_values.optional_count(origin["at_ns"]), file_values.optional_count(origin["chunk"]), 1
     )
@@ -126,7 +126,7 @@ def _headers(pairs: list[list[str]]) -> Headers:
 
 
 def _text(message: dict[str, Any]) -> str | None:
-    """A message's body as text: the trace shows JSON as JSON."""
+    """A message's body as text: a trace has JSON bodies as JSON."""
     body = message.get("body_text", message["body"])
     return body if body is None or isinstance(body, str) else compact(body)
 
@@ -135,8 +135,8 @@ def write(streams: Sequence[JudgedStream]) -> str:
     """The streams as JSON text.
 
     Times are nanoseconds since a stream's `started_at`; a frame is text (`raw`), or base64 (`raw_base64`) where it
-    is not UTF-8. The frames of a stream, joined, are its body. The body of a request is a JSON value where it is JSON,
-    else text; `body_text` is it as it was sent, where `body`, written without blanks, would not be.
+    isn't UTF-8. The frames of a stream, joined, are its body. The body of a request is a JSON value if it is JSON, else
+    text; `body_text` is the body as it was sent, where `body`, written without blanks, would differ.
     """
     return dumps(
         {
@@ -183,7 +183,7 @@ def _written_frame(entry: Entry) -> dict[str, Any]:
 
 
 def _body(body: str | bytes | None) -> dict[str, object]:
-    """A body as what it is, JSON or text; if that does not give back each character, as it was sent, too."""
+    """A body as JSON or text; where JSON wouldn't give back every character, as it was sent, too."""
     if isinstance(body, bytes):
         try:
             return _body(body.decode())
@@ -196,7 +196,7 @@ def _body(body: str | bytes | None) -> dict[str, object]:
 
 
 def _parsed(text: str) -> tuple[object, str]:
-    """The JSON object or array in a text, and how `read` writes it again; None for another text."""
+    """The JSON object or array in a text, and how `read` writes it again; None for any other text."""
     try:
         value = json.loads(text)
         return (value, compact(value)) if isinstance(value, dict | list) else (None, "")
@@ -205,12 +205,12 @@ def _parsed(text: str) -> tuple[object, str]:
 
 
 def finding_object(finding: Finding) -> dict[str, Any]:
-    """A finding with the words of its rule's page."""
+    """A finding with the text of its rule's page."""
     page = RULES[finding.code].page() if finding.code in RULES else None
     words = {"fix": page.fix, "impact": page.impact, "source": page.source} if page else {}
     return finding.facts() | words
 
 
 def compact(value: object) -> str:
-    """JSON as OpenAI's SDKs write it; ValueError for a number that JSON has not."""
+    """JSON as OpenAI's SDKs write it; ValueError for a number that JSON doesn't have."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

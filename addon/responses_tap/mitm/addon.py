@@ -1,6 +1,6 @@
-"""mitmproxy's hooks and nothing else: each stamps the time and hands on, the recorder does the rest.
+"""mitmproxy's hooks and nothing else: each takes the time and passes data on, the recorder does the rest.
 
-An error in a hook is caught and logged by mitmproxy; the one callback that it does not guard guards itself.
+mitmproxy catches and logs an error in a hook; the one callback that it doesn't guard guards itself.
 """
 
 import logging
@@ -47,7 +47,7 @@ from responses_tap.stream.file_values import timestamp
 from responses_tap.stream.filters import FilterError, parse
 
 DEFAULT_DB = "recordings/responses.db"
-"""The file that is recorded into where none is given."""
+"""The file to record into by default."""
 
 _OPTIONS = ("tap_db", "tap_profile", "tap_only", "tap_max_size", "tap_keep")
 _LEAST_SIZE = 2**20
@@ -59,13 +59,13 @@ _log = logging.getLogger(__name__)
 
 
 def log_notice(notice: Notice) -> None:
-    """Tell a notice through `logging`: errors of a stream and of the recorder as warnings."""
+    """Log a notice: errors of a stream and of the recorder as warnings."""
     serious = isinstance(notice, Trouble | Hint) or (isinstance(notice, FindingMade) and notice.severity == "error")
     _log.log(logging.WARNING if serious else logging.INFO, "%s", printable(str(notice)))
 
 
 class Capture:
-    """The addon. `on_notice` gets the recorder's notices, on a thread of the recorder."""
+    """The addon. `on_notice` receives the recorder's notices, on one of its threads."""
 
     def __init__(self, on_notice: Callable[[Notice], object] = log_notice) -> None:
         self._on_notice = on_notice
@@ -75,7 +75,7 @@ class Capture:
         self._connections = TcpConnections()
         self._taps: weakref.WeakKeyDictionary[HTTPFlow, Tap] = weakref.WeakKeyDictionary()
         self.passed = Counter[str]()
-        """Requests that nobody would record by themselves, by method and path; those of rare paths under `_OTHERS`."""
+        """Requests recorded only if an event stream answers, by method and path; rare ones under `_OTHERS`."""
         self._masker = Masker()
         self._splicer = Splicer()
         self._bodies: weakref.WeakKeyDictionary[HTTPFlow, bytearray] = weakref.WeakKeyDictionary()
@@ -88,12 +88,12 @@ class Capture:
         loader.add_option("tap_keep", str, "", "Names of headers and parameters that are not masked: a,b.")
         loader.add_option("tap_max_size", str, "", "Begin another file, FILE-2.db, at this size: 500m, 2g.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
-        # Off: what is relayed so fast is more than the worker can write at full load, and must not wait in memory.
+        # Off by default: at full load it relays more than the worker can write, which must not wait in memory.
         loader.add_option("tap_splice", bool, False, "Pass event streams on past mitmproxy's layers, where it is safe.")
         contentviews.add(ResponsesContentview)
 
     def configure(self, updated: set[str]) -> None:
-        """Start a recorder for these options; OptionsError if it cannot write the file."""
+        """Start a recorder with these options; OptionsError if it cannot write the file."""
         self._splicer.configure()
         settings = tuple(getattr(ctx.options, name) for name in _OPTIONS)
         if updated.isdisjoint(_OPTIONS) or settings == self._settings:
@@ -118,26 +118,26 @@ class Capture:
         self._supervisor, self._settings, self._marks = supervisor, settings, marks
 
     def report(self, notice: Notice) -> None:
-        """Report a notice as the recorder does: whoever shows it may wait, the proxy doesn't."""
+        """Report a notice via the recorder's queue, so that the proxy never waits for it to be shown."""
         if self._supervisor is not None:
             self._supervisor.report(notice)
 
     def client_connected(self, client: Client) -> None:
-        """Keep hold of the connection, to see later who closed it."""
+        """Remember the connection, to see later who closed it."""
         self._connections.watch(client, client)
 
     def server_connected(self, data: ServerConnectionHookData) -> None:
-        """Keep hold of the connection, to see later who closed it."""
+        """Remember the connection, to see later who closed it."""
         self._connections.watch(data.client, data.server)
 
     def requestheaders(self, flow: HTTPFlow) -> None:
-        """Look on where a request to record is passed on piece by piece, as with the option `stream_large_bodies`."""
+        """Record a request that is relayed piece by piece, as with the option `stream_large_bodies`."""
         if flow.request.stream and _is_expected(flow) and self._supervisor is not None:
             self._open(flow, expected=True, is_upload=True)
             flow.request.stream = _relay(self._taps[flow].upload, flow.request.stream)
 
     def request(self, flow: HTTPFlow) -> None:
-        """Begin to record where the request already shows that it is to be recorded."""
+        """Begin to record if the request is enough to tell that it should be."""
         if tap := self._taps.get(flow):
             tap.sent()
         elif _is_expected(flow):
@@ -146,7 +146,7 @@ class Capture:
             self._count(flow)
 
     def responseheaders(self, flow: HTTPFlow) -> None:
-        """Relay event streams, and all that is recorded, chunk by chunk."""
+        """Relay event streams, and everything else that is recorded, chunk by chunk."""
         assert flow.response is not None
         is_stream = flow.response.headers.get("content-type", "").lower().startswith("text/event-stream")
         refused = _is_handshake(flow) and flow.response.status_code != HTTPStatus.SWITCHING_PROTOCOLS
@@ -181,13 +181,13 @@ class Capture:
                 tap.response(ResponseMessage(flow.response.status_code, _pairs(flow.response.headers)))
 
     def websocket_message(self, flow: HTTPFlow) -> None:
-        """A message is on its way: it passes as it is."""
+        """A message is under way: it passes unchanged."""
         assert flow.websocket is not None
         tap, message = self._taps.get(flow), flow.websocket.messages[-1]
         if tap and not message.dropped:
             tap.message(SocketMessage(message.from_client, message.is_text, message.content))
         if tap and not ctx.options.store_streamed_bodies and not _has_screens():
-            # mitmproxy would keep all messages for as long as the socket is open; other addons look at the last one.
+            # mitmproxy would keep all messages while the socket is open; other addons look at the last one.
             del flow.websocket.messages[:-1]
 
     def websocket_end(self, flow: HTTPFlow) -> None:
@@ -209,7 +209,9 @@ class Capture:
         self, flow: HTTPFlow, *, expected: bool, kind: MessageKind = MessageKind.REQUEST, is_upload: bool = False
     ) -> None:
         if self._supervisor is not None:
-            self._taps[flow] = self._supervisor.open(*_asked(flow, expected=expected, is_upload=is_upload), kind)
+            self._taps[flow] = self._supervisor.open(
+                *_request_message(flow, expected=expected, is_upload=is_upload), kind
+            )
             assert self._marks is not None
             self._marks.watch(self._taps[flow].flow, flow)
 
@@ -226,7 +228,7 @@ type _Take = Callable[[bytes], object]
 
 
 def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
-    """What mitmproxy calls with each chunk: we `take` it; it passes unchanged, or as the addon before us changes it."""
+    """The callback for each chunk: we `take` it, and it passes unchanged, or as an addon before us changes it."""
     relay = stream if callable(stream) else None
     failed = False
 
@@ -235,7 +237,7 @@ def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
         try:
             if data:
                 take(data)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the client gets its bytes)
+        except Exception as error:  # noqa: BLE001 (whatever happens, the client gets its bytes)
             if not failed:
                 _log.error("a stream cannot be recorded further: %r", error)
             failed = True
@@ -245,12 +247,12 @@ def _relay(take: _Take, stream: _Stream | bool) -> _Stream:
 
 
 def _has_screens() -> bool:
-    """Whether this is mitmproxy or mitmweb, which show bodies, but forget those that are streamed."""
+    """Whether this is mitmproxy or mitmweb, which show bodies, but drop streamed ones."""
     return ctx.master.addons.get("view") is not None  # type: ignore[no-untyped-call]
 
 
 def _size(text: str) -> int:
-    """The bytes in a size like 500k, 100m or 2GB, 0 for no limit; OptionsError where it is none."""
+    """The bytes in a size like 500k, 100m or 2GB, 0 for no limit; OptionsError where it isn't a size."""
     try:
         size = human.parse_size(text.lower().removesuffix("b") or None) or 0
     except ValueError:
@@ -261,7 +263,7 @@ def _size(text: str) -> int:
 
 
 def _check(profile: str, only: str) -> None:
-    """Raise OptionsError unless this profile and this filter are such."""
+    """Raise OptionsError unless the profile and the filter are valid."""
     if profile not in PROFILES:
         raise OptionsError(f"{profile!r} is no profile; there are {', '.join(sorted(PROFILES))}")  # type: ignore[no-untyped-call]
     try:
@@ -275,7 +277,7 @@ def _path(flow: HTTPFlow) -> str:
 
 
 def _is_expected(flow: HTTPFlow) -> bool:
-    """Whether a request is one of this API."""
+    """Whether a request is to this API."""
     method, path = flow.request.method, _path(flow)
     return (method == "POST" and path.endswith("/responses")) or (
         method == "GET" and _ONE_RESPONSE.search(path) is not None
@@ -292,8 +294,8 @@ def _pairs(headers: Headers) -> list[tuple[str, str]]:
     return [(name.decode(errors="replace"), value.decode(errors="replace")) for name, value in headers.fields]
 
 
-def _asked(flow: HTTPFlow, *, expected: bool, is_upload: bool) -> tuple[RequestMessage, int]:
-    """The request, and when it was complete, or an upload's began: nanoseconds of the monotonic clock."""
+def _request_message(flow: HTTPFlow, *, expected: bool, is_upload: bool) -> tuple[RequestMessage, int]:
+    """The request, and when it was complete, or an upload began, in nanoseconds of the monotonic clock."""
     request = flow.request
     complete = request.timestamp_end or request.timestamp_start
     at_ns = time.monotonic_ns() - int((time.time() - complete) * 1e9)

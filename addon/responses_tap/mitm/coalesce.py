@@ -1,11 +1,11 @@
-"""Passes all chunks of one read on as one piece: mitmproxy stays in charge, with one piece to pass on instead of many.
+"""Passes all chunks of one read on as one piece, so that mitmproxy stays in charge but handles fewer pieces.
 
-mitmproxy asks a body reader of h11's for one chunk after the other, and takes each through all of its layers: some
-20 µs an event. `ChunkedBody` stands in for that reader and gives everything that has arrived at once. It knows chunks
-that are plain: a size in hex, CRLF, data, CRLF. At whatever else there is (the last chunk, an extension, an illegal
-head or foot) h11's reader goes on from the same place, so that only h11 decides what is right and what is an error.
+mitmproxy asks one of h11's body readers for one chunk after another, and takes each through all of its layers: some
+20 µs an event. `ChunkedBody` stands in for that reader and returns everything that has arrived at once. It knows only
+plain chunks: a size in hex, CRLF, data, CRLF. At anything else (the last chunk, an extension, an illegal head or foot)
+h11's reader continues from the same place, so that only h11 decides what is correct and what is an error.
 
-The framing towards the client becomes one chunk a read; that is hop by hop (RFC 9112, section 7.1).
+The client gets one chunk a read; chunked framing is hop by hop (RFC 9112, section 7.1).
 """
 
 import re
@@ -23,17 +23,17 @@ _FOOT = b"\r\n"
 
 
 class ChunkedBody:
-    """A body in chunks. `reader` is what has read it so far, and goes on where something isn't plain."""
+    """A chunked body. `reader` has read it so far, and continues where a chunk isn't plain."""
 
     def __init__(self, reader: ChunkedReader) -> None:
         self._reader = reader
         # Of the current chunk, with its foot; 0: a head is next.
         self._left = reader._bytes_in_chunk + len(_FOOT) if reader._bytes_in_chunk else len(reader._bytes_to_discard)  # noqa: SLF001
         self.is_plain = not reader._reading_trailer  # noqa: SLF001
-        """Whether it is read here; from the first thing that isn't plain, h11 reads it."""
+        """Whether it is read here; from the first chunk that isn't plain, h11 reads it."""
 
     def __call__(self, buffer: ReceiveBuffer) -> Any:  # noqa: ANN401 (h11's readers have no common type)
-        """What h11's readers give: an event, or None until more has arrived."""
+        """Return what h11's readers do: an event, or None until more has arrived."""
         if not self.is_plain:
             return self._reader(buffer)
         data = bytes(buffer)
@@ -51,7 +51,7 @@ class ChunkedBody:
         self._reader.read_eof()
 
     def payload(self, data: bytes) -> bytes | None:
-        """The payload of what has arrived; None, with nothing read, unless all of it is plain."""
+        """The payload of what has arrived; None, with nothing consumed, unless all of it is plain."""
         pieces, end, left = _read(data, self._left)
         if end < len(data):
             return None
@@ -65,13 +65,13 @@ class ChunkedBody:
 
 
 def coalesce(client: Http1Client) -> None:
-    """Have the body of the current response read that way; asked from `responseheaders` on."""
+    """Have the body of the current response read this way; to be called from `responseheaders`."""
     if client.state == client.read_body:
         _take_over(client)
         return
 
     def read_body(event: Any) -> Any:  # noqa: ANN401 (mitmproxy's own is annotated in part)
-        # mitmproxy runs the hook before it has made the reader of the body, and looks this up right after.
+        # mitmproxy runs the hook before it has created the body's reader, and looks this up right after.
         del client.read_body
         client.state = client.read_body
         _take_over(client)
@@ -86,7 +86,7 @@ def _take_over(client: Http1Client) -> None:
 
 
 def _read(data: bytes, left: int) -> tuple[list[bytes], int, int]:
-    """The payload, the place up to which all is plain, and what is left of the chunk there, with its foot."""
+    """The payload, the offset up to which all is plain, and the rest of the chunk there, including its foot."""
     pieces = []
     at, size = 0, len(data)
     while at < size:
@@ -110,7 +110,7 @@ def _read(data: bytes, left: int) -> tuple[list[bytes], int, int]:
 
 
 def knows_h11() -> bool:
-    """Whether h11's reader is what `ChunkedBody` takes it for, which both reads and writes its place in a body."""
+    """Whether h11's reader is as `ChunkedBody`, which reads and writes its position in a body, expects it."""
     reader, buffer = ChunkedReader(), ReceiveBuffer()
     buffer += b"5\r\nab"
     reader(buffer)

@@ -17,15 +17,15 @@ from responses_tap.stream.timeline import render, timeline
 
 _HEAD = 4096
 _ABOVE_OTHERS = 2.0
-"""mitmproxy's own views say 1 for what they are made for."""
+"""mitmproxy's own views return 1 for content they are made for."""
 
 
 class ResponsesContentview(Contentview):
-    """The view. The times are those of the recording, as long as that has the stream."""
+    """The view. Its times are those of the recording, while that has the stream."""
 
     @property
     def name(self) -> str:
-        """What the view is called in mitmproxy's menus."""
+        """The view's name in mitmproxy's menus."""
         return "Responses"
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
@@ -34,13 +34,13 @@ class ResponsesContentview(Contentview):
         return "\n".join(render(timeline(entries, findings)))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
-        """Above all others for an event stream that begins as one of this API does, never for anything else."""
+        """Above all others for an event stream that begins like one of this API, never for anything else."""
         is_stream = metadata.content_type == "text/event-stream" and b'"response.' in data[:_HEAD]
         return _ABOVE_OTHERS if is_stream else -1
 
 
 def _recorded(flow: Flow | None) -> tuple[list[Entry], list[Finding]] | None:
-    """The stream of a flow as it was recorded; None where it is not, or its file is no more there."""
+    """The recorded stream of a flow; None where it wasn't recorded, or its file is gone."""
     streams = flow.metadata.get(LINK, []) if flow is not None else []
     if len(streams) != 1:
         return None

@@ -1,8 +1,8 @@
-"""Who ended a flow that broke off: mitmproxy's own words, and what its TCP connections and HTTP layers know besides.
+"""Who ended a flow that broke off, from mitmproxy's message and the state of its TCP connections and HTTP layers.
 
-mitmproxy words a reset HTTP/2 stream alike for both sides, and doesn't distinguish a connection that was reset from one
-that was closed, nor its own time-out from a client that left. Three facts beside its message decide: which side's
-failure its HTTP layer is handling, and whether the connection of that side has come to its end or to an error.
+mitmproxy's message is the same for an HTTP/2 stream reset by either side, for a connection that was reset or closed,
+and for its own time-out or a client that left. Three more facts decide: which side's failure its HTTP layer is
+handling, and whether that side's connection has reached its end or an error.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ from responses_tap.recorder.messages import EndedBy, EndingMessage
 _ABNORMAL_CLOSURE = 1006
 """The close code of a WebSocket whose connection ended without one (RFC 6455, section 7.4.1)."""
 _STREAM_RESET = re.compile(r"stream (?:reset|closed) by client \((.*)\)")
-"""mitmproxy's words for a stream of HTTP/2 or HTTP/3 that the peer reset, whichever side that is."""
+"""mitmproxy's message for a stream of HTTP/2 or HTTP/3 that either peer reset."""
 
 
 class TcpConnections:
-    """What the open connections are read from; asked once a flow has broken off, when mitmproxy has let go of them."""
+    """The readers of open connections, to be examined when a flow has broken off and mitmproxy has dropped them."""
 
     def __init__(self) -> None:
         self._readers: weakref.WeakKeyDictionary[Connection, asyncio.StreamReader] = weakref.WeakKeyDictionary()
 
     def watch(self, client: Client, connection: Connection) -> None:
-        """Keep what a connection is read from; `client` is the one at whose request it was opened."""
+        """Remember a connection's reader; `client` is the one for whose request it was opened."""
         handler = handler_of(client)
         io = handler.transports.get(connection) if handler is not None else None
         if io is not None and isinstance(io.reader, asyncio.StreamReader):
@@ -49,7 +49,7 @@ class TcpConnections:
 
 
 def end_of(flow: HTTPFlow, connections: TcpConnections) -> EndingMessage:
-    """How a flow ended that has an error."""
+    """How a flow with an error ended."""
     assert flow.error is not None
     message = flow.error.msg
     if message == flow.error.KILLED_MESSAGE:
@@ -79,7 +79,7 @@ def _by_client(client: Client, message: str, connections: TcpConnections) -> End
         return EndingMessage("client", f"the client reset the HTTP/2 stream ({reset[1]})", complete=False)
     if connections.is_left(client):
         return EndingMessage("client", f"the client closed the connection ({message})", complete=False)
-    # The connection is sound, so mitmproxy closed it.
+    # The connection is intact, so mitmproxy closed it.
     idle = ctx.options.tcp_timeout
     return EndingMessage(
         "network", f"mitmproxy closed the connection, idle for its tcp_timeout of {idle} s", complete=False
@@ -103,6 +103,6 @@ def _by_server(server: Server, message: str, connections: TcpConnections, *, ans
 
 def _is_client_at_fault(flow: HTTPFlow, message: str) -> bool:
     if (stream := stream_of(flow)) is not None:
-        # mitmproxy sets this before it reports a client's failure, and the server's only afterwards.
+        # mitmproxy sets this before it reports a client's failure, but after reporting a server's.
         return bool(stream.client_state == stream.state_errored)
     return message.startswith("Client disconnected") or not flow.client_conn.state & ConnectionState.CAN_READ

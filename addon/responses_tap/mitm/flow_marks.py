@@ -1,4 +1,4 @@
-"""FlowMarks flows in mitmproxy's own screens with what was found in their streams."""
+"""Marks flows in mitmproxy's own screens with the findings of their streams."""
 
 import asyncio
 import contextlib
@@ -11,13 +11,13 @@ from mitmproxy.http import HTTPFlow
 from responses_tap.recorder.messages import FindingMade, Notice, StreamStarted
 
 LINK = "responses_tap"
-"""The entry of a flow's metadata with its streams, each as the command line takes it: FILE.db#ID."""
+"""The key of a flow's metadata with its streams, each as on the command line: FILE.db#ID."""
 _MARKS = {"error": ":red_circle:", "warning": ":yellow_circle:"}
-"""mitmproxy's names of the marks, by severity; the worse first."""
+"""mitmproxy's names of the marks, by severity, the worst first."""
 
 
 class FlowMarks:
-    """What connects flows with the notices about their streams; flows that nobody else keeps are let go."""
+    """Connects flows with the notices about their streams; the references to flows are weak."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop = ctx.master.event_loop
@@ -25,11 +25,11 @@ class FlowMarks:
         self._streams: WeakValueDictionary[int, HTTPFlow] = WeakValueDictionary()
 
     def watch(self, number: int, flow: HTTPFlow) -> None:
-        """From now on `flow` is what the recorder calls by this number."""
+        """From now on, this number of the recorder's stands for `flow`."""
         self._flows[number] = flow
 
     def take(self, notice: Notice) -> None:
-        """Take a notice; on any thread. The flow changes on mitmproxy's own."""
+        """Take a notice, on any thread. The flow is changed on mitmproxy's own thread."""
         if isinstance(notice, StreamStarted | FindingMade):
             with contextlib.suppress(RuntimeError):  # mitmproxy has ended, and its loop is closed
                 self._loop.call_soon_threadsafe(self._apply, notice)
@@ -47,7 +47,7 @@ class FlowMarks:
 def _mark(flow: HTTPFlow, finding: FindingMade) -> None:
     ours = ["", *reversed(_MARKS.values())]
     mark = _MARKS[finding.severity]
-    if flow.marked in ours[: ours.index(mark)]:  # a person's own mark stays
+    if flow.marked in ours[: ours.index(mark)]:  # a mark set by the user stays
         flow.marked = mark
     flow.comment = ", ".join(filter(None, [flow.comment, f"{finding.code} {finding.name}"]))
     ctx.master.addons.trigger(UpdateHook([flow]))

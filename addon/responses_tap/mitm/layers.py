@@ -1,4 +1,4 @@
-"""Finds a flow's place among mitmproxy's layers, which offer no way to ask."""
+"""Finds the layers of a flow, for which mitmproxy has no API."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,13 @@ from mitmproxy.proxy.server import ConnectionHandler
 
 
 def handler_of(client: Client) -> ConnectionHandler | None:
-    """What handles a client's connection, and those to servers on its behalf."""
+    """The handler of a client's connection, and of those to servers on its behalf."""
     servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
     return servers.connections.get(client.id) if servers is not None else None
 
 
 def stream_of(flow: HTTPFlow) -> HttpStream | None:
-    """The layer that handles the flow while it is under way."""
+    """The layer that handles the flow while it is active."""
     return next((stream for stream in _streams(flow.client_conn) if getattr(stream, "flow", None) is flow), None)
 
 
@@ -31,7 +31,7 @@ def http_layer_of(stream: HttpStream) -> HttpLayer:
 
 
 def http1_client_of(flow: HTTPFlow, http: HttpLayer) -> Http1Client | None:
-    """What speaks HTTP/1 with the flow's server; None where it is another version."""
+    """The layer that speaks HTTP/1 with the flow's server; None for other versions."""
     stack = http.connections.get(flow.server_conn)
     last = stack.context.layers[-1] if stack is not None else None
     return last if type(last) is Http1Client else None
@@ -39,7 +39,7 @@ def http1_client_of(flow: HTTPFlow, http: HttpLayer) -> Http1Client | None:
 
 def _streams(client: Client) -> Iterator[HttpStream]:
     handler = handler_of(client)
-    # All of its stack: not every layer says which is below it.
+    # Its whole stack: not every layer knows the one below it.
     layers: list[Layer | None] = [*handler.layer.context.layers] if handler is not None else []
     while layers:
         layer = layers.pop()

@@ -31,9 +31,9 @@ from responses_tap.recorder.messages import Notice, Trouble
 
 _USER = re.compile(r"(?<=//)[^/\s]*(?=@)")
 OWN_CONFDIR = Path(CONF_DIR).expanduser()
-"""Where mitmproxy keeps the CA of this person."""
+"""Where mitmproxy keeps this user's CA."""
 _IDLE_SECONDS = 24 * 3600
-"""mitmproxy cuts connections that are silent for ten minutes; a reasoning model may be."""
+"""mitmproxy cuts connections that are silent for ten minutes, as a reasoning model may be."""
 _LOG = logging.getLogger("mitmproxy")
 _GRACE_SECONDS = 0.5
 _POLL_SECONDS = 0.01
@@ -47,18 +47,18 @@ class Listener(NamedTuple):
     """An address that the proxy listens on."""
 
     mode: str
-    """mitmproxy's name of the mode: `reverse`, `regular`, `upstream`, …"""
+    """mitmproxy's name for the mode: `reverse`, `regular`, `upstream`, …"""
     host: str
     port: int
     prefix: str
-    """What the upstream's URL has after its origin, where it has one."""
+    """The path of the upstream's URL, if there is an upstream."""
     configuration: str
-    """What a WireGuard client is to be configured with; empty in other modes."""
+    """The configuration for a WireGuard client; empty in other modes."""
 
     @property
     def url(self) -> str:
-        """What a client takes for the proxy, or for the API's base URL."""
-        # With the h the proxy looks up the names of the hosts, as it does in the other modes.
+        """The URL to give a client as its proxy, or as the API's base URL."""
+        # With the h, the proxy resolves host names, as in the other modes.
         scheme = "socks5h" if self.mode == "socks5" else "http"
         return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
 
@@ -68,7 +68,7 @@ class Proxy:
 
     `modes` are mitmproxy's: `reverse`, alone or as `reverse@PORT`, goes to `upstream`, a base URL such as
     `https://api.openai.com/v1`; paths pass unchanged. A mode without a port of its own takes that of `listen`.
-    `on_notice` is called on a thread of the recorder or the proxy; `options` are further ones of mitmproxy.
+    `on_notice` is called on a thread of the recorder or the proxy; `options` are further options of mitmproxy.
     mitmproxy allows one proxy at a time in a process.
     """
 
@@ -99,7 +99,7 @@ class Proxy:
             "connection_strategy": "lazy" if all(map(_can_wait, modes)) else "eager",
             **{name: value for name, value in (options or {}).items() if not name.startswith("tap_")},
         }
-        # The addon's own are set as soon as it declares them: it starts one worker, with all of them.
+        # The addon's options take effect when it declares them, all at once, so that it starts a single worker.
         ours = {name: value for name, value in (options or {}).items() if name.startswith("tap_")}
         self._settings = {"tap_db": str(db), "tap_profile": profile, **ours}
         self._capture = Capture(on_notice)
@@ -108,11 +108,11 @@ class Proxy:
         self._failure: Exception | None = None
         self._settled = threading.Event()
         self.listeners: list[Listener] = []
-        """Where it listens, in the order of the modes; some of mitmproxy's modes need no port."""
+        """Where it listens, in the order of the modes; some modes need no port."""
         self.ca = b""
-        """The certificate that signs those of the servers towards clients, PEM."""
+        """The certificate that signs the ones shown to clients, PEM."""
         self.ca_lasts = _confdir() == OWN_CONFDIR
-        """Whether that is the certificate of the person's mitmproxy, and not one for this process only."""
+        """Whether that is the certificate of the user's mitmproxy, not one for this process only."""
         self._thread = threading.Thread(target=self._run, name="responses-tap proxy", daemon=True)
         self._thread.start()
         self._settled.wait()
@@ -122,17 +122,17 @@ class Proxy:
 
     @property
     def port(self) -> int:
-        """The port that it listens on; the first, where there are several."""
+        """The port it listens on, the first one if there are several."""
         return self.listeners[0].port
 
     @property
     def passed(self) -> Mapping[str, int]:
-        """The requests that passed and are none of this API, counted by method and path."""
+        """The requests to other APIs that passed, counted by method and path."""
         return self._capture.passed
 
     @property
     def base_url(self) -> str:
-        """What a client takes for the API's base URL: the first listener and the upstream's prefix."""
+        """The URL to give a client as the API's base URL: the first listener and the upstream's prefix."""
         return self.listeners[0].url
 
     def __enter__(self) -> Self:
@@ -144,7 +144,7 @@ class Proxy:
         self.close()
 
     def close(self) -> None:
-        """Stop, with everything that came through written to the file."""
+        """Stop, once everything that passed has been written to the file."""
         if self._stop is not None:
             self._stop()
             self._stop = None
@@ -153,7 +153,7 @@ class Proxy:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except Exception as failure:  # noqa: BLE001 (it is raised where the proxy was made)
+        except Exception as failure:  # noqa: BLE001 (raised again in the constructor)
             self._failure = failure
         finally:
             self._settled.set()
@@ -178,7 +178,7 @@ class Proxy:
         except OptionsError as error:
             advice = "; give each mode a port, as in regular@8091" if "multiple servers" in str(error) else ""
             raise CannotRecord(f"{_without_user(str(error))}{advice}") from error
-        # The worker is ready before the port is opened: nothing can pass unrecorded.
+        # The worker is ready before the port is opened, so that nothing can pass unrecorded.
         master.addons.invoke_addon_sync(self._capture, ConfigureHook(set(self._settings)))
         serving = asyncio.create_task(master.run())
         try:
@@ -189,7 +189,7 @@ class Proxy:
                 raise CannotRecord(f"mitmproxy cannot be started ({serving.exception()})")
             servers = master.addons.get("proxyserver")
             self.listeners = _listeners(servers, self._prefixes)
-            _LOG.addHandler(errors)  # what failed before is the reason that is raised
+            _LOG.addHandler(errors)  # an earlier failure is the one to raise
             self.ca = master.addons.get("tlsconfig").certstore.default_ca.to_pem()
             self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
             self._settled.set()
@@ -200,12 +200,12 @@ class Proxy:
             master.should_exit.set()
             await asyncio.wait([serving])
             _LOG.removeHandler(errors)
-            self._capture.done()  # a mitmproxy that failed as it started has not told it
+            self._capture.done()  # not set by a mitmproxy that failed to start
         serving.result()
 
 
 class _Running:
-    """An addon that tells when the proxy is up."""
+    """An addon that signals when the proxy is up."""
 
     def __init__(self) -> None:
         self.event = asyncio.Event()
@@ -215,7 +215,7 @@ class _Running:
 
 
 class _Errors(logging.Handler):
-    """Reports what mitmproxy logs as an error: nobody else shows its log in this process."""
+    """Reports what mitmproxy logs as an error: nothing else shows its log in this process."""
 
     def __init__(self, report: Callable[[Notice], object]) -> None:
         super().__init__(logging.ERROR)
@@ -226,9 +226,9 @@ class _Errors(logging.Handler):
 
 
 class _Forgetful:
-    """An addon that lets go of a request's body once the server answers.
+    """An addon that drops a request's body once the server responds.
 
-    mitmproxy keeps it with its flow, which lives on until Python next looks for cycles.
+    mitmproxy keeps it with the flow, which stays in memory until Python next collects cycles.
     """
 
     def responseheaders(self, flow: HTTPFlow) -> None:
@@ -237,7 +237,7 @@ class _Forgetful:
 
 @cache
 def _confdir() -> Path:
-    """Where mitmproxy finds its CA: its own folder if it has one, else a private one that ends with this process."""
+    """The folder of mitmproxy's CA: its own if it has one, else a private one, deleted with this process."""
     if (OWN_CONFDIR / f"{CONF_BASENAME}-ca.pem").exists():
         return OWN_CONFDIR
     folder = tempfile.TemporaryDirectory(prefix="responses-tap-")
@@ -250,16 +250,16 @@ def _is_bare_reverse(mode: str) -> bool:
 
 
 def _can_wait(mode: str) -> bool:
-    """Whether servers may be connected to only for a request, so that one that is down is a recorded 502.
+    """Whether to connect to servers only for a request, so that one that is down becomes a recorded 502.
 
-    Connecting at once, mitmproxy would hang up without a word. Modes that catch all of a machine's traffic also meet
-    protocols where the server speaks first.
+    If it connected earlier, mitmproxy would just hang up. Not for modes that intercept all of a machine's traffic,
+    which includes protocols where the server speaks first.
     """
     return mode.partition("@")[0].partition(":")[0] in ("reverse", "regular", "upstream")
 
 
 def _origin_and_prefix(upstream: str) -> tuple[str, str]:
-    named = "" if "@" in upstream else f" {upstream!r}"  # what stands before an @ may be a password
+    named = "" if "@" in upstream else f" {upstream!r}"  # what precedes an @ may be a password
     refused = CannotRecord(f"the upstream{named} is no http(s) URL; give one like https://HOST/v1")
     try:
         parts = urlsplit(upstream)
@@ -272,7 +272,7 @@ def _origin_and_prefix(upstream: str) -> tuple[str, str]:
 
 
 def _listeners(servers: Proxyserver, prefixes: Mapping[str, str]) -> list[Listener]:
-    """Where the servers listen; CannotRecord where one could not be started."""
+    """Where the servers listen; CannotRecord if one could not be started."""
     for server in servers.servers:
         if (failure := server.last_exception) is not None:
             mode = server.mode
@@ -282,7 +282,7 @@ def _listeners(servers: Proxyserver, prefixes: Mapping[str, str]) -> list[Listen
             cause = os.strerror(failure.errno) if failure.errno else str(failure)
             where = f"{mode.listen_host(ctx.options.listen_host)}:{mode.listen_port(ctx.options.listen_port)}"
             raise CannotRecord(f"cannot listen on {where} ({cause}); give another address with --listen")
-    # Without a host, mitmproxy listens on every address, by each family of addresses.
+    # Without a host, mitmproxy listens on all addresses, of every address family.
     return [
         Listener(
             server.mode.type_name, *server.listen_addrs[0][:2], prefixes[server.mode.full_spec], _configuration(server)
@@ -297,7 +297,7 @@ def _configuration(server: "ServerInstance[Any]") -> str:
 
 
 async def _drain(servers: Proxyserver) -> None:
-    """Let the ends of connections that have just been closed come through."""
+    """Let the events of connections that have just been closed arrive."""
     for _ in range(int(_GRACE_SECONDS / _POLL_SECONDS)):
         if not servers.connections:
             return
@@ -305,5 +305,5 @@ async def _drain(servers: Proxyserver) -> None:
 
 
 def _without_user(message: str) -> str:
-    """What mitmproxy says of a mode, without the user and password of its URL, and the details that repeat them."""
+    """The error of a mode, without the user and password of its URL, or details that repeat them."""
     return _USER.sub("…", message.partition(" (")[0]) if "@" in message else message

@@ -1,34 +1,34 @@
 """Passes a recorded event stream from the server's transport to the client's, past mitmproxy's layers.
 
-Why: an event that comes alone costs bare mitmproxy some 90 µs. Little of it is the system's; most is a task that wakes
-up, a lock, seven layers of generators, h11, and a drain of all writers, to hand over a few hundred bytes that nobody
-in between changes or looks at. Passed on where they arrive, they cost half of that. (Events that come in bursts cost
-the same either way, as long as `coalesce` makes one piece of a read.)
+Why: a single event costs bare mitmproxy some 90 µs. Little of that is the system's; most is a task switch, a lock,
+seven layers of generators, h11, and a drain of all writers, to hand over a few hundred bytes that nothing in between
+changes or looks at. Passing them on where they arrive costs half of that. (Events in bursts cost the same either way,
+as long as `coalesce` makes one piece of a read.)
 
 What: `StreamReader.feed_data` of the server's connection, which asyncio calls with whatever has arrived, is replaced
-on that one reader. Nothing else is. mitmproxy's task goes on waiting in `reader.read`, and the transport, its protocol
-and its flow control stay as they are: the end of the connection, its loss and a time-out reach mitmproxy as ever, and
-after all the bytes before them.
+on that one reader, and nothing else is. mitmproxy's task keeps waiting in `reader.read`, and the transport, its
+protocol and its flow control stay as they are: the end or loss of the connection and a time-out reach mitmproxy as
+always, after all the bytes before them.
 
 When: the headers have passed, mitmproxy's task waits for more with nothing buffered anywhere, the request is complete,
 and the response's `stream` is our own relay. The server speaks HTTP/1.1 in chunks, plain or by TLS; the client
 HTTP/1.1, plain. A read is passed on only as a whole, and only if all of it is plain chunks of data (`ChunkedBody`):
 framed as mitmproxy would frame it, so that both may take turns anywhere in a body. Any other read is given to mitmproxy
-as it came, and the splice has ended: the last chunk, so that mitmproxy ends the flow, runs the `response` hook and may
+unchanged, and the splice ends: the last chunk, so that mitmproxy ends the flow, runs the `response` hook and may
 intercept it; an extension; half a head; an error. With TLS the records are peeked at and read only if they are plain,
-so that mitmproxy finds the others, a close and an alert where they were.
+so that mitmproxy finds any others, such as a close or an alert, in their place.
 
-So, too, where a client is slow: with more waiting for it than a transport holds without complaint, mitmproxy gets the
-connection back and does what it does, which is to stop reading. Reading is never paused here: a reset that comes
-meanwhile goes unseen until it is resumed. At the next piece that mitmproxy passes, the splice is tried again.
+The same happens if a client is slow: with more waiting for it than the transport's limit, mitmproxy gets the connection
+back and stops reading as usual. Reading is never paused here, because a reset in the meantime would go unnoticed until
+it is resumed. At the next piece that mitmproxy passes, the splice is tried again.
 
-Who else looks at the body: hooks never see a streamed one. Addons do that set `response.stream`, before us, then there
-is no splice, or after, then it ends with the next read; and `store_streamed_bodies`, with which there is none either.
+Who else looks at the body: hooks never see a streamed one. Addons that set `response.stream` do: if set before ours,
+there is no splice; if set after, the splice ends with the next read. With `store_streamed_bodies` there is none either.
 
-What it reaches into, all of it checked by `missing` as the addon starts; where something is missing, or with
-`tap_splice` off, mitmproxy passes everything itself:
+What it depends on, all of it checked by `missing` when the addon starts; if anything is missing, or with `tap_splice`
+off, mitmproxy passes everything itself:
 
-- asyncio: `StreamReader._waiter`, which says that somebody waits and that nothing is buffered; that `feed_data` may be
+- asyncio: `StreamReader._waiter`, which shows that a task waits and nothing is buffered; that `feed_data` may be
   replaced on an instance.
 - mitmproxy's `ConnectionHandler`: `layer`, `transports`, `timeout_watchdog`, `server_event`.
 - `HttpLayer.connections`; of `HttpStream` the two states; of `Http1Client` `state`, `read_body`, `buf`, `response`,
@@ -65,16 +65,16 @@ _log = logging.getLogger(__name__)
 
 
 class Splicer:
-    """Shortens the way of responses, where that is possible."""
+    """Shortens the path of responses where possible."""
 
     def __init__(self) -> None:
         self.paths = Counter[str]()
-        """How often a body was `coalesced`, `spliced`, and `given back` to mitmproxy."""
+        """How often a body was `coalesced`, `spliced` and `given back` to mitmproxy."""
         self._live: dict[str, Splice] = {}
         self._missing: str | None = None
 
     def configure(self) -> None:
-        """Look whether mitmproxy is as it should be, and the options allow it; after each change of options."""
+        """Check that mitmproxy is as expected and the options allow it, after each change of options."""
         if self._missing is None:
             self._missing = missing(ctx.master.event_loop)
             if self._missing:
@@ -84,13 +84,13 @@ class Splicer:
                 splice.give_back()
 
     def is_allowed(self) -> bool:
-        """Whether nothing stands against it."""
-        # The second one is an option of an addon that a mitmproxy of one's own need not have.
+        """Whether nothing prevents it."""
+        # The second option belongs to an addon that a custom mitmproxy need not have.
         options = ctx.options
         return not self._missing and options.tap_splice and not getattr(options, "store_streamed_bodies", False)
 
     def begin(self, flow: HTTPFlow) -> None:
-        """Shorten the way of the body that is coming; its `stream` is a relay of ours that changes nothing."""
+        """Shorten the path of the body to come; its `stream` is our own relay, which changes nothing."""
         stream = stream_of(flow)
         if stream is None or not self.is_allowed():
             return
@@ -103,14 +103,14 @@ class Splicer:
             splice.arm()
 
     def end(self, flow: HTTPFlow) -> None:
-        """The flow has ended: nothing of it passes any more, and whoever keeps it keeps nothing of the connection."""
+        """The flow has ended: stop passing data, and let the flow hold no reference to the connection."""
         if (splice := self._live.get(flow.id)) is not None:
             splice.give_back()
         if flow.response is not None and isinstance(flow.response.stream, Splice):
             flow.response.stream = flow.response.stream.relay
 
     def note(self, flow_id: str, splice: "Splice | None") -> None:
-        """A flow takes the short way from now on; None: it no longer does."""
+        """From now on, the flow takes this short path; None: it no longer does."""
         if splice is not None:
             self._live[flow_id] = splice
             self.paths["spliced"] += 1
@@ -120,9 +120,9 @@ class Splicer:
 
 
 class Splice:
-    """The short way of one response from a server that speaks plainly.
+    """The short path of one response from a server without TLS.
 
-    While mitmproxy has the connection, this stands in for the relay: it tries to begin after the next piece.
+    While mitmproxy has the connection, this replaces the relay: it tries to begin after the next piece.
     """
 
     def __init__(
@@ -138,24 +138,24 @@ class Splice:
         self._reader, self._to_server, self._to_client = server.reader, server.writer.transport, client.writer.transport
         self._high_water = self._to_client.get_write_buffer_limits()[1]
         self.relay: Any = flow.response.stream
-        """What notes each piece and gives it back."""
+        """Records each piece and returns it."""
         self._body: ChunkedBody | None = None
-        """Set while the body takes the short way."""
+        """Set while the body takes the short path."""
 
     def __call__(self, data: bytes) -> Iterable[bytes] | bytes:
-        """Relay a piece that mitmproxy has; then try."""
+        """Relay a piece that mitmproxy passes, then try to begin."""
         if data and self._response.stream is self:
             self._response.stream = self.relay
             asyncio.get_running_loop().call_soon(self._try)
         return self.relay(data)  # type: ignore[no-any-return]
 
     def arm(self) -> None:
-        """Try at the next piece, unless another addon looks at the body by now."""
+        """Try again at the next piece, unless another addon handles the body by now."""
         if self._response.stream is self.relay:
             self._response.stream = self
 
     def give_back(self) -> None:
-        """From here on mitmproxy has the connection. Its own reader of the body is where we are."""
+        """Give the connection back to mitmproxy, whose own reader of the body is at the same position."""
         if self._body is not None:
             self._body = None
             del self._reader.feed_data
@@ -174,7 +174,7 @@ class Splice:
         self._splicer.note(self._id, self)
 
     def _is_server_idle(self) -> bool:
-        """Whether mitmproxy waits for the server, within the body, and has passed on all that it has."""
+        """Whether mitmproxy waits for the server, within the body, and has passed everything on."""
         waiter, stream, http1 = self._reader._waiter, self._stream, self._http1  # type: ignore[attr-defined]  # noqa: SLF001
         return (
             waiter is not None
@@ -189,14 +189,14 @@ class Splice:
         return not self._to_client.is_closing() and self._to_client.get_write_buffer_size() <= self._high_water
 
     def _feed(self, data: bytes) -> None:
-        """In the place of `feed_data`."""
+        """Replaces `feed_data`."""
         if not (self._is_undisturbed() and self._pass(data)):
             self.give_back()
             self._reader.feed_data(data)
             self.arm()
 
     def _is_undisturbed(self) -> bool:
-        """Whether the body is still nobody's but ours, and mitmproxy has not closed either side."""
+        """Whether the body is still only ours, and mitmproxy hasn't closed either side."""
         return (
             self._response.stream is self.relay
             and self._server.state is ConnectionState.OPEN
@@ -204,7 +204,7 @@ class Splice:
         )
 
     def _pass(self, data: bytes) -> bool:
-        """Pass on what has arrived, if all of it is plain; whether it was."""
+        """Pass on what has arrived, if all of it is plain; return whether it was."""
         assert self._body is not None
         payload = self._body.payload(data)
         if payload is None:
@@ -223,7 +223,7 @@ class Splice:
 
 
 class TlsSplice(Splice):
-    """That of a server that speaks TLS: `layer` has the state of it, and keeps it."""
+    """The short path from a server with TLS; `layer` keeps the TLS state."""
 
     def __init__(self, *facts: Any, layer: ServerTLSLayer) -> None:
         super().__init__(*facts)
@@ -237,7 +237,7 @@ class TlsSplice(Splice):
             self._wake()
 
     def _pass_records(self) -> bool:
-        """Pass on the records that are plain chunks; whether all were."""
+        """Pass on the records that are plain chunks; return whether all were."""
         assert self._body is not None
         tls, payload, is_plain = self._layer.tls, b"", False
         try:
@@ -247,13 +247,13 @@ class TlsSplice(Splice):
         except SSL.WantReadError:
             is_plain = True
         except SSL.Error:
-            pass  # an end, or a fault: mitmproxy's layer meets it again
+            pass  # an end or an error, which mitmproxy's layer will meet again
         self._send(payload)
         self._answer()
         return is_plain
 
     def _answer(self) -> None:
-        """Send what TLS has to say by itself, such as new keys."""
+        """Send what TLS itself needs to send, such as a key update."""
         try:
             while True:
                 self._to_server.write(self._layer.tls.bio_read(2**16))
@@ -261,7 +261,7 @@ class TlsSplice(Splice):
             pass
 
     def _wake(self) -> None:
-        """Have mitmproxy read on, unless it has closed: what has arrived is in the TLS connection already."""
+        """Have mitmproxy continue reading, unless it has closed: what has arrived is in the TLS connection already."""
         if self._server.state is not ConnectionState.OPEN:
             return
         event = events.DataReceived(self._server, b"")
@@ -269,15 +269,15 @@ class TlsSplice(Splice):
 
 
 def missing(loop: asyncio.AbstractEventLoop) -> str:
-    """What mitmproxy or asyncio does not have of all that this reaches into; empty where it has everything."""
+    """What mitmproxy or asyncio lacks of everything that this depends on; empty if nothing."""
     try:
         return _missing_attribute() or ("" if _can_feed(loop) else "StreamReader") or ("" if knows_h11() else "h11")
-    except Exception as error:  # noqa: BLE001 (whatever has changed, it isn't what we know)
+    except Exception as error:  # noqa: BLE001 (whatever has changed, it isn't what we expect)
         return repr(error)
 
 
 def _splice(splicer: Splicer, flow: HTTPFlow, stream: HttpStream, http1: Http1Client) -> Splice | None:
-    """The short way of a response; None where the two connections do not allow it."""
+    """The short path of a response; None where the two connections don't allow it."""
     handler = handler_of(flow.client_conn)
     if handler is None or not _is_plain(handler, flow, stream):
         return None
@@ -290,17 +290,17 @@ def _splice(splicer: Splicer, flow: HTTPFlow, stream: HttpStream, http1: Http1Cl
 
 
 def _is_plain(handler: ConnectionHandler, flow: HTTPFlow, stream: HttpStream) -> bool:
-    """Whether chunks go to a client by HTTP/1 without TLS, and the server's connection is one of its own."""
+    """Whether chunks go to a client by HTTP/1 without TLS, and the server's connection isn't shared."""
     assert flow.response is not None
     server, client = (handler.transports.get(end) for end in (flow.server_conn, flow.client_conn))
     return (
-        server is not None  # as it isn't behind another proxy
+        server is not None  # unlike behind another proxy
         and client is not None
         and isinstance(server.reader, asyncio.StreamReader)
         and isinstance(client.writer, asyncio.StreamWriter)
         and not flow.client_conn.tls
         and type(http_layer_of(stream).connections.get(flow.client_conn)) is Http1Server
-        and "chunked" in flow.response.headers.get("transfer-encoding", "").lower()  # as Http1Server asks
+        and "chunked" in flow.response.headers.get("transfer-encoding", "").lower()  # as in Http1Server
     )
 
 
@@ -325,7 +325,7 @@ def _missing_attribute() -> str:
 
 
 def _can_feed(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether what arrives goes through a `feed_data` that was replaced."""
+    """Whether arriving data goes through a replaced `feed_data`."""
     reader = asyncio.StreamReader(loop=loop)
     fed: list[bytes] = []
     reader.feed_data = fed.append  # type: ignore[method-assign,assignment]

@@ -1,9 +1,9 @@
-"""The credentials in a request body, whatever the body is.
+"""Masks the credentials in a request body, whatever its format.
 
-One clean JSON document is masked as a tree: members by name, texts by look, known places whole. Clean means that no
-other parser could read it otherwise: it is whole, no name stands twice in one object, and it is not nested too deep.
-Everything else, cut, repaired by hand, several documents, a form, is masked by fragments.py, which knows no syntax and
-so cannot be misled by one.
+A single clean JSON document is masked as a tree: members by name, strings by look, known places entirely. Clean means
+that no parser could read it differently: it is complete, no object repeats a name, and it isn't nested too deeply.
+Anything else (truncated, repaired by hand, several documents, a form) is masked by fragments.py, which relies on no
+syntax and so cannot be misled by one.
 """
 
 import json
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 _SCHEMAS = frozenset(("properties", "$defs", "definitions", "patternProperties"))
 """Members whose own members are named by the user and hold a JSON Schema."""
 _SCHEMA_TEXTS = frozenset(("format", "description", "title", "pattern", "$ref", "$comment", "contentEncoding"))
-"""What of a schema is text and no value."""
+"""The keywords of a schema whose value is prose or a name, not data."""
 _TYPES = frozenset(("string", "number", "integer", "boolean", "object", "array", "null"))
 _JSON = re.compile(r"""\s*(?:\{|\[\s*[\[{"])""")
-"""How a text begins that is JSON, and not `[1] as in …`."""
+"""How JSON begins, as opposed to `[1] as in …`."""
 _LABELS = frozenset(("name", "key", "header"))
-"""Members that name what stands in the `value` beside them."""
+"""Members that name the `value` next to them."""
 _URL = re.compile(r"\s*[a-zA-Z][a-zA-Z0-9+.-]{0,20}://\S+\s*")
 _INNER = re.compile(r"[{\[]\s*\\*[\"'{\[]")
-"""Where an object or array may begin in a text that is more than one."""
+"""Where an object or array may begin inside a longer text."""
 _PAIR = 2
 _RARE = 20
-"""In how many bytes of UTF-16 there is a NUL at the least: JSON's own signs have one each."""
+"""UTF-16 has at least one NUL in this many bytes: each of JSON's punctuation characters brings one."""
 _COUNTED = "tokens"
-"""A whole number of a name that ends so is a count."""
+"""An integer whose name ends with this is a count."""
 
 
 def as_text(body: bytes) -> str:
-    """A body as text: UTF-8 with or without a byte order mark, or UTF-16 and UTF-32 as RFC 4627, 3 tells them apart."""
+    """A body as text: UTF-8 with or without a byte order mark, UTF-16 or UTF-32, detected as in RFC 4627, section 3."""
     encoding = json.detect_encoding(body)
     if not encoding.startswith("utf-8") and body.count(0) * _RARE < len(body):
-        encoding = "utf-8"  # a NUL or two at its beginning
+        encoding = "utf-8"  # with a NUL or two at the start
     return body.decode(encoding, errors="replace")
 
 
 class MaskedDocument:
-    """Masks documents with a masker."""
+    """Masks JSON documents with a masker."""
 
     def __init__(self, masker: "Masker") -> None:
         self._masker = masker
@@ -53,7 +53,7 @@ class MaskedDocument:
     def of(self, text: str) -> str:
         """The text of a document, masked.
 
-        It is the very text where the strict parse found nothing to mask in any member: no other reading of it exists.
+        Where the strict parse found nothing to mask, the text is returned unchanged: it can be read in no other way.
         """
         try:
             document = json.loads(
@@ -73,7 +73,7 @@ class MaskedDocument:
             return [self._tree(entry) for entry in value]
         if not isinstance(value, dict):
             return value
-        # A token's probability makes it a word of the model's.
+        # A token with a log probability is model output, not a credential.
         plain = {"token"} if "logprob" in value else set()
         if any(k.lower() in _LABELS and isinstance(v, str) and is_secret(v) for k, v in value.items()):
             return {
@@ -82,7 +82,7 @@ class MaskedDocument:
         return {self._text(k): v if k in plain and isinstance(v, str) else self._member(k, v) for k, v in value.items()}
 
     def _member(self, name: str, value: Any) -> Any:  # noqa: ANN401 (JSON)
-        if name == "domain_secrets" and isinstance(value, list):  # of a container's network policy
+        if name == "domain_secrets" and isinstance(value, list):  # in a container's network policy
             return [self._domain_secret(entry) for entry in value]
         if name in _SCHEMAS and isinstance(value, dict):
             return {self._text(key): self._property(key, entry) for key, entry in value.items()}
@@ -98,7 +98,7 @@ class MaskedDocument:
         return {key: self._tree(v) if key in ("domain", "name") else self._whole(v) for key, v in entry.items()}
 
     def _property(self, name: str, schema: Any) -> Any:  # noqa: ANN401 (JSON)
-        """What a schema says of a property: of one that is named like a credential no value stays, only its form."""
+        """The schema of a property; of one named like a credential, only the structure stays."""
         if not is_secret(name) and not holds_headers(name):
             return self._tree(schema)
         if not isinstance(schema, dict):
@@ -118,7 +118,7 @@ class MaskedDocument:
         return value if isinstance(value, int | float) and name not in ("default", "const") else self._whole(value)
 
     def _text(self, text: str) -> str:
-        # Arguments and results of tools are JSON as text, sometimes with more around it.
+        # The arguments and results of tools are JSON in a string, sometimes with text around it.
         if _JSON.match(text):
             return self.of(text)
         if _URL.fullmatch(text):
@@ -141,14 +141,14 @@ class MaskedDocument:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name occurs twice")
     return members
 
 
 def _finite_float(literal: str) -> float:
     number = float(literal)
     if not math.isfinite(number):
-        raise ValueError(f"{literal} is no float")
+        raise ValueError(f"{literal} isn't a finite float")
     return number
 
 
@@ -158,5 +158,5 @@ def _refuse_constant(constant: str) -> float:
 
 def _written(document: Any) -> str:  # noqa: ANN401 (JSON)
     text = json.dumps(document, ensure_ascii=False)
-    # Half a character, which JSON can escape and UTF-8 cannot hold.
+    # A lone surrogate, which JSON can escape but UTF-8 cannot encode.
     return text if text.isascii() or text.encode(errors="ignore").decode() == text else json.dumps(document)

@@ -1,7 +1,7 @@
-"""The credentials in a text that is no clean document, found by what stands before them, in any syntax.
+"""Masks the credentials in text that isn't a clean document: finds them by what precedes them, in any syntax.
 
 `api_key: x`, `"api_key": "x"`, the same with quotes escaped, `api_key=x&…`, `<api_key>x</api_key>`, a part of a form.
-Where a value ends is judged generously: too much is masked rather than too little.
+The end of a value is a generous guess: better to mask too much than too little.
 """
 
 import itertools
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 _NAME = r"(?:[\w.$-]|\\{1,8}u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2})++"
 _START = r"(?<![\w.$%-])(?!(?<=\\)u[0-9a-fA-F]{4})"
-"""Where a name may begin: at the first of its characters only, so that a long run of such is looked at once."""
+"""A name begins only at the first of its characters, so that a long run of them is scanned once."""
 _ASSIGNMENT = re.compile(
     rf"""{_START}((?:{_NAME}\x20){{0,2}}{_NAME})\\*["'`”’]?(?:\s|/\*[^*]{{0,100}}\*/)*+(?:=>|[:=])[\s\0-\x08\ufeff]*"""
 )
 _QUOTED = re.compile(r"""[bBrRuUfF]{0,2}(\\*)(\"{3}|'{3}|["'`“‘])""")
 _AFTER_QUOTE = r"""(?=\\*[\s,;:&}\])<>]|\\+[nrt]|\Z)"""
-"""A quote that something else follows stands in the value, by mistake."""
+"""A quote followed by anything else is an unescaped one inside the value."""
 _BARE = re.compile(r"""[^\n\r&"'<]*""")
 _BARE_NUMBER = re.compile(r"""-?\d[\d.eE+-]*+(?=\s*(?:[}\]]|,\s*["'\\]))""")
 _BLOCK = re.compile(r"[|>][-+0-9]{0,3}[ \t]*\r?\n(?:[ \t]+[^\n]*+\n?|\r?\n)*+")
-"""A text of YAML in lines of its own."""
+"""A block scalar of YAML."""
 _SEQUENCE = re.compile(r"-[ \t][^\n]*+(?:\n[ \t]*-[ \t][^\n]*+)*+")
-"""Entries of YAML, a line each."""
+"""A block sequence of YAML, one entry a line."""
 _BEHIND = " \t,;:}])>\\"
-"""What may stand between a value without quotes and the end of its line."""
+"""What may follow an unquoted value on its line."""
 _ENDED = re.compile(r"[,;{}\[\]()]\s*\\*$")
 _FORM = re.compile(r"""[^\s{}\[\]"'<>=]++=[^\s{}\[\]"'<>]*+""")
 _URL = re.compile(r"""(?<![a-zA-Z0-9+.-])[a-zA-Z][a-zA-Z0-9+.-]{0,20}:(?:\\{0,8}/){2}[^\s<>"']++""")
@@ -53,15 +53,15 @@ _CLOSING = {"“": "”", "‘": "’"}
 _PAIRS = {"{": "}", "[": "]"}
 _LABELS = frozenset(("name", "key", "header"))
 _MOST = 10_000
-"""Credentials in a text, each of which takes time that other streams wait for; no client sends more."""
+"""Credentials in a text. Each takes time that other streams wait for, and no client sends more."""
 _NEAR = 300
-"""Characters between the name of something and the `value` beside it."""
+"""Characters between a label (`"name": "…"`) and the `value` that belongs to it."""
 
 type _Span = tuple[int, int]
 
 
 def mask_fragments(text: str, masker: "Masker") -> str:
-    """The text with every value masked that has a credential's name, and whatever looks like a credential."""
+    """The text with every value masked that is named like a credential or looks like one."""
     if _FORM.fullmatch(text.strip()):
         return masker.query(text)
     spans = list(itertools.islice(_separate(sorted([*_assigned(text), *_enclosed(text)])), _MOST + 1))
@@ -100,14 +100,14 @@ def _separate(spans: list[_Span]) -> Iterator[_Span]:
 
 
 def _assigned(text: str) -> Iterator[_Span]:
-    """The values behind a name and a colon or an equals sign."""
+    """The values after a name and a colon or an equals sign."""
     at = labelled = 0
     while (found := _ASSIGNMENT.search(text, at)) is not None:
         name, at = _decoded(found[1]), found.end()
         if _is_credential(name, text, at) or (name.lower() == "value" and 0 < found.start() - labelled < _NEAR):
             if not _LITERAL.match(text, at):
                 start, end = _value(text, at)
-                # Behind a value without quotes that ends in some, these may be those of what follows it.
+                # A quote at the end of an unquoted value may open whatever follows it.
                 bare = _BARE.match(text, at)
                 at = max(at, min(end, bare.end()) if bare and bare[0] and text[at] not in _PAIRS else end)
                 yield start, end
@@ -122,7 +122,7 @@ def _is_credential(name: str, text: str, at: int) -> bool:
 
 
 def _value(text: str, at: int) -> _Span:
-    """Where the value that begins at `at` stands, without its quotes."""
+    """The span of the value that begins at `at`, without its quotes."""
     if quoted := _QUOTED.match(text, at):
         return quoted.end(), _quote_end(text, quoted)[0]
     if text[at : at + 1] in _PAIRS:
@@ -138,14 +138,14 @@ def _value(text: str, at: int) -> _Span:
 
 
 def _quote_end(text: str, quoted: re.Match[str]) -> _Span:
-    """Where the quote stands that ends the text behind this one; one behind a backslash is passed over."""
+    """The span of the quote that closes this one; quotes after a backslash are skipped."""
     quote = re.escape(quoted[1]) + _CLOSING.get(quoted[2], quoted[2])
     closing = re.compile(rf"(?<!\\){quote}{_AFTER_QUOTE}").search(text, quoted.end())
     return closing.span() if closing else (len(text), len(text))
 
 
 def _balanced(text: str, at: int, *, quotes: bool) -> int:
-    """Where the object or array at `at` ends, its brackets within quotes passed over or not; the end of the text."""
+    """The end of the object or array at `at`, or of the text; `quotes` skips brackets within quotes."""
     depth = 0
     pieces = r'"(?:[^"\\]|\\.)*+"?|[{}\[\]]' if quotes else r"[{}\[\]]"
     for found in re.compile(pieces, re.DOTALL).finditer(text, at):
@@ -159,7 +159,7 @@ def _balanced(text: str, at: int, *, quotes: bool) -> int:
 
 
 def _enclosed(text: str) -> Iterator[_Span]:
-    """The values in an element, in a part of a multipart form, or in a pair."""
+    """The values in an XML element, in a part of a multipart form, or in a pair."""
     for pattern in (_PART, _ELEMENT, _PAIR):
         for found in pattern.finditer(text):
             if is_secret(_decoded(found[1])):

@@ -1,7 +1,7 @@
-"""The words of the protocol itself: what may stay of a stream of which nothing but its structure leaves.
+"""The protocol's own words: all that `--structure-only` lets a stream keep.
 
 Source: the classes in `openai/types/responses` of openai-python 3.57.0: the names of their fields, and the literals
-that the types, statuses and roles of objects can have. What the checker's own tables name beside is added to them.
+that the types, statuses and roles of objects can have. What the checker's tables name besides is added.
 """
 
 from responses_tap.protocol.grammar import ALIASES, CONTENTS, FINAL_STATUS, OLD_NAMES, ROWS, STATUS
@@ -14,7 +14,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 EVENT_TYPES = frozenset((*ROWS, *ALIASES, *OLD_NAMES, "response.create", "response.append", "response.steer"))
-"""The names of events, old and wrong ones that are known for it included."""
+"""The names of events, including old names and known wrong ones."""
 
 MEMBERS = _words(
     """
@@ -64,7 +64,7 @@ USERS_OWN = _words(
     output_schema parameters properties schema variables
     """
 )
-"""Members in which every name is the user's."""
+"""Members in which all names are the user's."""
 
 _TYPES = _words(
     """
@@ -102,13 +102,13 @@ COUNTS = frozenset(
         "partial_image_index",
     )
 )  # fmt: skip
-"""The members of an event itself whose numbers are places in the stream."""
+"""The members of an event whose numbers are positions in the stream."""
 
 ID_PREFIXES = (
     "resp", "msg", "rs", "fc", "call", "ctc", "ctco", "fco", "ws", "fs", "ci", "cntr", "ig", "mcp", "mcpl", "mcpr",
     "cu", "lsh", "sh", "apc", "cmp", "conv", "file", "vs", "pmpt", "item",
 )  # fmt: skip
-"""What ids begin with, before a `_`."""
+"""The prefixes of ids, without the `_`."""
 
 HEADERS = {
     "content-type": frozenset(
@@ -120,7 +120,7 @@ HEADERS = {
     "content-encoding": frozenset(("gzip", "br", "deflate", "zstd", "identity")),
     "transfer-encoding": frozenset(("chunked",)),
 }  # fmt: skip
-"""The headers that say how a body is to be read, and the values that they can have."""
+"""The headers that say how to read a body, and their possible values."""
 
 METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 HTTP_VERSIONS = frozenset(("HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/3.0"))

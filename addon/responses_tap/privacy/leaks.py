@@ -1,4 +1,4 @@
-"""The last look before a stream leaves: what in it looks like a secret, and where; and how to mask it."""
+"""The last check before a stream leaves: what in it looks like a secret, where, and how to mask it."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,24 +17,24 @@ from responses_tap.stream.model import Entry, JudgedStream
 from responses_tap.stream.over_sse import over_sse
 
 _MASKER = Masker(written=True)
-"""What is masked here was in clear in the recording: its fingerprints are those of one run."""
+"""What is masked here was in plain text in the recording: its fingerprints hold for one run."""
 _NAMED = 3
-"""Places that are named beside the first."""
+"""Places named besides the first."""
 _STARRED = re.compile(r"(?<!\\)[\x21\x23-\x5b\x5d-\x7e]")
-"""What of a secret becomes a star: not what JSON would write otherwise."""
+"""The characters of a secret that become a star: not those that JSON escapes."""
 
 
 class Leak(NamedTuple):
     """Something in a stream that looks like a secret."""
 
     place: str
-    """Where, in words."""
+    """Where it is, in words."""
     kind: str
     """What it looks like: `API key`."""
 
 
 class SecretFound(UnusableInput):
-    """A stream that must not leave as it is."""
+    """A stream that must not be exported as it is."""
 
     def __init__(self, stream: JudgedStream, leaks: Sequence[Leak]) -> None:
         first, others = leaks[0], [leak.place for leak in leaks[1:]]
@@ -46,7 +46,7 @@ class SecretFound(UnusableInput):
 
 
 def find_leaks(stream: JudgedStream) -> Iterator[Leak]:
-    """Everything in the stream that looks like a secret and is not masked."""
+    """Everything in the stream that looks like a secret and isn't masked."""
     if stream.row is not None:
         yield from _in_row(stream.row)
     if find_secrets(stream.body.decode(errors="surrogateescape")):
@@ -60,7 +60,7 @@ def find_leaks(stream: JudgedStream) -> Iterator[Leak]:
 
 
 def leak_line(stream: JudgedStream) -> Iterator[str]:
-    """A line that says where the stream has what looks like a secret, if it has."""
+    """A line saying where the stream has what looks like a secret, if anywhere."""
     leaks = [f"{leak.kind} in {leak.place}" for leak in find_leaks(stream)]
     if leaks:
         more = f" and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
@@ -75,10 +75,10 @@ def secrets_in(stream: JudgedStream) -> set[str]:
 
 
 def masked(stream: JudgedStream) -> JudgedStream:
-    """The stream with stars for what looks like a secret; in the request, with a fingerprint."""
+    """The stream with what looks like a secret masked: by stars; in the request, by a fingerprint."""
     stream = over_sse(stream)
     frames = rewrite(stream.entries, lambda _path, _kind, text: _starred(text))
-    # A secret that is known by the name before it shows only in the whole frame.
+    # A secret that is recognised by the name before it shows only in the whole frame.
     bodies = (_starred(frame.raw.decode(errors="surrogateescape")) for frame in frames)
     again = decode(body.encode(errors="surrogateescape") for body in bodies)
     return replace(
@@ -123,7 +123,7 @@ def _masked_bytes(body: bytes) -> bytes:
 
 
 def named(entry: Entry) -> str:
-    """Where in a stream a frame is, in words."""
+    """The place of a frame in its stream, in words."""
     if entry.position is None:
         return f"frame {entry.n}"
     type_ = parse(entry.frame.data or b"").type
@@ -137,4 +137,4 @@ _MASKS: dict[str, Callable[[Any], object]] = {
     "response_headers": lambda headers: tuple(_MASKER.response_headers(headers)),
     "response_body": _masked_bytes,
 }
-"""How secrets are masked in columns whose syntax is known; any other is a text."""
+"""How to mask secrets in the columns whose syntax is known; all others are plain text."""

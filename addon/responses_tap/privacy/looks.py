@@ -1,9 +1,9 @@
-"""What a secret looks like, wherever it stands: the patterns, and the one scanner that uses them.
+"""What a secret looks like, wherever it occurs: the patterns, and the one scanner that uses them.
 
-The leads of tokens are those of gitleaks' rules (github.com/gitleaks/gitleaks, commit b58d3f10, MIT license, Copyright
-(c) 2019 Zachary Rice) and some that it lacks. Only the leads: its rules ask for exact lengths, and a token of another
-length is to be masked, too. It was chosen over detect-secrets, which knows a fifth of these services and would bring
-its dependencies into the proxy.
+The prefixes of tokens come from gitleaks' rules (github.com/gitleaks/gitleaks, commit b58d3f10, MIT license, Copyright
+(c) 2019 Zachary Rice), plus some that it lacks. Only the prefixes: its rules require exact lengths, but a token of
+another length must be masked, too. It was chosen over detect-secrets, which knows a fifth of these services and would
+bring its dependencies into the proxy.
 """
 
 import os
@@ -16,8 +16,8 @@ from responses_tap.errors import RecordingError
 from responses_tap.privacy.masks import is_mask
 
 OWN_PATTERNS = "RESPONSES_TAP_SECRETS"
-"""The environment variable with regular expressions of further secrets, one a line. (As arguments everybody on the
-machine could read them, and perhaps the secrets in them.)"""
+"""The environment variable with regular expressions for further secrets, one a line. (As arguments they, and perhaps
+the secrets in them, would be visible to every user of the machine.)"""
 
 _LEADS = (
     # models
@@ -39,7 +39,7 @@ _LEADS = (
     "sq0atp-", "sq0csp-", "EAAA", "EAAC", "EAAM", "EZAK", "EZTK", "FLWSECK", "NRAK-", "NRII-", "NRJS-", "duffel_",
     "fio-u-", "sm_aat_", "sm_pat_", "sm_sat_", "key-", "p8e-", "phc_", "phx_",
 )  # fmt: skip
-"""How tokens of known services begin."""
+"""The prefixes of known services' tokens."""
 _PARAMETERS = (
     "access_token", "api-key", "api_key", "apikey", "auth", "auth_token", "authorization", "client_secret", "code",
     "id_token", "key", "password", "refresh_token", "secret", "sig", "signature", "subscription-key", "token",
@@ -51,7 +51,7 @@ _NAMES_IN_TEXT = (
     "sharedaccesssignature",
 )  # fmt: skip
 _SHORTEST = len("://:x@")
-"""Characters of the shortest text that has a secret."""
+"""Characters of the shortest text that can contain a secret."""
 
 
 def _one_of(words: Iterable[str]) -> str:
@@ -64,7 +64,7 @@ _ASSIGNED = r"""\\{0,8}["']?\s{0,8}[:=]\s{0,8}\\{0,8}["']?(?:basic\s+|token\s+)?
 class _Look(NamedTuple):
     kind: str
     needles: tuple[str, ...]
-    """A text that holds none of these need not be searched; written in lower case they stand for any case."""
+    """A text without any of these need not be searched; those in lower case match any case."""
     pattern: re.Pattern[str]
     """Its first group, if it has one, is the secret."""
 
@@ -82,7 +82,7 @@ _LOOKS = tuple(
             r"(?:(?<![A-Za-z0-9_-])|(?<=%20)|(?<=%3[ADad]))eyJ[\w-]{10,}+\.(?:[\w-]*+\.){1,3}[\w-]*+(?<=[\w-]{10}|[\w-]{9}\.)",
         ),
         (
-            "private key",  # up to its end, or to that of the JSON text that it stands in
+            "private key",  # up to its end marker, or to the end of the JSON string around it
             ("PRIVATE KEY",),
             r"""-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^"\\-]|\\[^"]|-(?!----(?:END|BEGIN) ))*+(?:-----END [A-Z0-9 ]{0,40}-----)?""",  # noqa: E501
         ),
@@ -124,10 +124,10 @@ class Secret(NamedTuple):
 
 
 def find_secrets(text: str, *, masks: bool = False) -> list[Secret]:
-    """What looks like a secret in any text (a body, a frame, a message), in order and not overlapping.
+    """What looks like a secret in any text (a body, a frame, a message), in order, not overlapping.
 
-    What is masked already is not found, unless `masks` asks for it. The one scanner: requests are masked by it,
-    responses and exports flagged. RecordingError if the patterns of one's own cannot be read.
+    Masks are skipped unless `masks` asks for them. This is the one scanner: it masks requests and flags responses and
+    exports. RecordingError if the user's own patterns cannot be read.
     """
     if len(text) < _SHORTEST and not own_patterns():
         return []
@@ -148,12 +148,12 @@ def _matches(text: str) -> Iterator[Secret]:
         if any(needle in (folded if needle.islower() else text) for needle in look.needles):
             for match in look.pattern.finditer(text):
                 start, end = match.span(min(look.pattern.groups, 1))
-                if start < end:  # a pattern of one's own may match nothing
+                if start < end:  # a user's pattern may match the empty string
                     yield Secret(start, end, look.kind)
 
 
 def own_patterns() -> tuple[_Look, ...]:
-    """The patterns of RESPONSES_TAP_SECRETS; RecordingError where one of them is no regular expression."""
+    """The patterns of RESPONSES_TAP_SECRETS; RecordingError where one of them isn't a regular expression."""
     return _compiled(os.environ.get(OWN_PATTERNS, ""))
 
 

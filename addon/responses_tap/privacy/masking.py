@@ -1,6 +1,6 @@
-"""Takes credentials out of a request before it is written, and again before a trace leaves.
+"""Removes credentials from a request before it is written, and again before a trace is exported.
 
-Unknown means masked: of request headers and of the query only values of harmless names are kept. Of a response only
+Unknown means masked: of a request's headers and query, only the values of harmless names are kept. Of a response, only
 the headers are touched.
 """
 
@@ -21,11 +21,11 @@ _URL = re.compile(r"""[a-zA-Z][a-zA-Z0-9+.-]{0,20}://[^\s<>"'\\]+""")
 
 
 class Masker:
-    """Masks with one key, of KEY_BYTES; with one of its own where none is given.
+    """Masks with the key given, of KEY_BYTES, or with one of its own.
 
-    `keep` has further names of request headers and query parameters whose values are harmless. What is `written`
-    already, a recording's row, has masks in it, and they stay as they are; a client's value that reads like one is
-    masked as any other.
+    `keep` has further names of request headers and query parameters whose values are harmless. In what is `written`
+    already, such as a recording's row, masks are left alone; a client's value that merely looks like one is masked like
+    any other.
     """
 
     def __init__(self, key: bytes | None = None, keep: Iterable[str] = (), *, written: bool = False) -> None:
@@ -34,7 +34,7 @@ class Masker:
         self._written = written
 
     def secret(self, value: str) -> str:
-        """The mask of a credential, behind its scheme (`Bearer`); blank text stays."""
+        """The mask of a credential, after its scheme (`Bearer`); blank text stays."""
         scheme = _SCHEME.match(value)
         start = scheme.end() if scheme else 0
         if not value.strip() or self.keeps(value[start:]):
@@ -42,11 +42,11 @@ class Masker:
         return value[:start] + mask_of(value[start:], self._key)
 
     def keeps(self, value: str) -> bool:
-        """Whether the value is a mask that stays."""
+        """Whether the value is a mask, to be left alone."""
         return self._written and is_mask(value)
 
     def text(self, text: str) -> str:
-        """The text with everything masked that looks like a credential."""
+        """The text with everything that looks like a credential masked."""
         parts: list[str] = []
         at = 0
         for found in find_secrets(text, masks=not self._written):
@@ -56,14 +56,14 @@ class Masker:
 
     def request_headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers of a request, or of a handshake."""
-        return [(name, self._named(name, value)) for name, value in headers]
+        return [(name, self._request_value(name, value)) for name, value in headers]
 
     def response_headers(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers of a response: they say which backend answered, so unknown ones stay."""
-        return [(name, self._answered(name, value)) for name, value in headers]
+        return [(name, self._response_value(name, value)) for name, value in headers]
 
     def url(self, url: str) -> str:
-        """The URL: user information, fragment and unknown parameters masked, in its path what looks like a secret."""
+        """The URL, masked: user information, fragment and unknown parameters; in its path, what looks like a secret."""
         parts = cut(url)
         path = "/".join(map(self._segment, parts.path.split("/"))) if self._is_suspect(parts.path) else parts.path
         query = "" if parts.query is None else f"?{self.query(parts.query)}"
@@ -72,7 +72,7 @@ class Masker:
         return f"{parts.scheme}{user}{self.text(parts.host)}{path}{query}{fragment}"
 
     def query(self, query: str) -> str:
-        """A query, or a form that is written as one: all but harmless values masked."""
+        """A query, or a form encoded like one: all but harmless values masked."""
         looks = self._is_suspect(query)
         return "".join(self._parameter(pair, looks=looks) for pair in re.split("([&;?])", query))
 
@@ -84,25 +84,25 @@ class Masker:
         """A request body, or a message to the server."""
         return MaskedDocument(self).of(body)
 
-    def _named(self, name: str, value: str) -> str:
+    def _request_value(self, name: str, value: str) -> str:
         if is_harmless(name, self._keep):
             return self.text(value)
         return self.secret(value)
 
-    def _answered(self, name: str, value: str) -> str:
+    def _response_value(self, name: str, value: str) -> str:
         if not is_harmless(name) and is_secret(name):
             return self.secret(value)
         return self.urls(self.text(value))
 
     def _is_suspect(self, text: str) -> bool:
-        """Whether a part of a URL may hold a credential by its look: its pieces, one by one, would take long."""
+        """Whether a part of a URL may contain a credential: a quick test before looking at each piece."""
         plain = unquote_plus(text)
         if ";" in text or "@" in text or find_secrets(text, masks=not self._written):
             return True
         return plain != text and bool(find_secrets(plain, masks=not self._written))
 
     def _parameter(self, pair: str, *, looks: bool = True) -> str:
-        """A parameter; where nothing `looks` like a credential, only its name counts."""
+        """A parameter, masked; where nothing `looks` like a credential, only its name counts."""
         name, equals, value = pair.partition("=")
         plain = unquote_plus(name)
         if not equals:
@@ -110,7 +110,7 @@ class Masker:
         if not looks:
             return pair if is_harmless(plain, self._keep) else f"{name}={self.secret(unquote_plus(value))}"
         shown = unquote_plus(value)
-        masked = self._named(plain, shown)
+        masked = self._request_value(plain, shown)
         return f"{self.text(name)}={value if masked == shown else masked}"
 
     def _segment(self, segment: str) -> str:
@@ -119,9 +119,9 @@ class Masker:
 
     def _plain_segment(self, segment: str) -> str:
         user, at, host = segment.rpartition("@")
-        if at and ":" in user:  # the beginning of a URL within a path
+        if at and ":" in user:  # the start of a URL within a path
             return f"{self.secret(user)}@{host}"
-        # Percent-encoded, a key is as good as it is plain.
+        # A percent-encoded key is as usable as a plain one.
         plain = unquote(segment)
         if plain != segment and find_secrets(plain, masks=not self._written):
             return self.secret(segment)

@@ -1,7 +1,7 @@
-"""What stands for a secret: `masked-` and the secret's fingerprint, ASCII that any header, URL or shell takes.
+"""What replaces a secret: `masked-` and its fingerprint, in ASCII that any header, URL or shell accepts.
 
 The 16 digits are a keyed fingerprint (HMAC-SHA256, 64 bits): within one run of the recorder the same secret has the
-same digits, wherever it stood. The key is in memory only, so nobody who has the file can try guesses.
+same digits everywhere. The key is only in memory, so that nobody who has the file can test guesses.
 """
 
 import hashlib
@@ -18,5 +18,5 @@ def mask_of(secret: str, key: bytes) -> str:
 
 
 def is_mask(text: str) -> bool:
-    """Whether the text is one mask and nothing else."""
+    """Whether the text is exactly one mask."""
     return MASK.fullmatch(text) is not None

@@ -1,8 +1,8 @@
-"""What looks like personal data in a text: a short list of what can be known by its form or its check digits.
+"""What looks like personal data in a text: a short list of what its form or check digits give away.
 
 E-mail addresses (RFC 5321), payment cards (ISO/IEC 7812: issuer and Luhn digit), bank accounts (IBAN, ISO 13616:
 length by country, MOD 97), international telephone numbers (E.164).
-Names, addresses and anything else that is personal are not found.
+Names, addresses and other personal data are not found.
 """
 
 import re
@@ -52,7 +52,7 @@ _PHONE_DIGITS = range(9, 16)
 
 
 def find_personal(text: str) -> list[Personal]:
-    """What looks like personal data in the text, in order and not overlapping."""
+    """What looks like personal data in the text, in order, not overlapping."""
     separate: list[Personal] = []
     for found in sorted(_found(text), key=lambda found: (found.start, -found.end)):
         if not separate or found.start >= separate[-1].end:

@@ -1,7 +1,7 @@
-"""A stream without what user and model said, that is as right or wrong as it was: the checker itself is asked.
+"""A stream without what user and model said, with the same findings as before: the checker verifies it.
 
-Characters become an `x` each. Where that hides what a finding is about (two texts of one length that differ), more
-letters are used, and no more than it takes.
+Each character becomes an `x`. Where that hides what a finding is about (two different texts of one length), more
+letters are used, but no more than necessary.
 """
 
 import re
@@ -39,13 +39,13 @@ from responses_tap.urls import split
 
 
 class Redaction(StrEnum):
-    """How much of what was said leaves."""
+    """How much of the content leaves."""
 
     WHOLE = "whole"
     NO_TEXT = "no text"
-    """Each character of user and model is replaced; names, ids and request headers stay."""
+    """Each character that user or model wrote is replaced; names, ids and request headers stay."""
     STRUCTURE = "structure only"
-    """Nothing but the types of events and objects, indexes, statuses, sizes and times; ids are numbered."""
+    """Only the types of events and objects, indexes, statuses, sizes and times stay; ids are numbered."""
 
 
 _LETTERS = (1, 2, 2, 4, 8, 26)
@@ -59,15 +59,15 @@ _WORDS = frozenset(
         "server_label", "param",
     )
 )  # fmt: skip
-"""Members whose values are words, not text, or name something; so are those whose name ends in `_id`."""
+"""Members whose values are keywords or names, not text; those whose name ends in `_id` are, too."""
 _USERS_TEXT = frozenset(("metadata", "attributes", "variables", "headers", "env"))
 """Members in which every value is the user's text, whatever its name."""
 _MASKER = Masker()
-"""What values of headers and parameters are masked with here: its fingerprints are those of one run."""
+"""Masks values of headers and parameters here: its fingerprints hold for one run."""
 
 
 def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
-    """The stream so redacted; UnusableInput where its findings would not survive that."""
+    """The stream, redacted; UnusableInput where its findings would not survive that."""
     if redaction is Redaction.WHOLE:
         return stream
     stream = over_sse(stream)
@@ -79,8 +79,8 @@ def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
         bare = None if stream.row is None else _without_bodies(stream.row, left)
         row = None if bare is None else left.row(bare)
         after = _checked(stream, row, bare, rewrite(stream.entries, left.replace, by))
-        if _told(after.findings) == _told(before.findings):
-            # What only a socket's other responses show cannot be found again in one of them.
+        if _invariants(after.findings) == _invariants(before.findings):
+            # A finding that depends on a socket's other responses cannot be reproduced from one of them.
             others = [_unworded(finding, redaction) for finding in stream.findings if finding.code.startswith("WS")]
             findings = sorted((*after.findings, *others), key=order)
             return replace(after, source=_source(stream, redaction), findings=findings)
@@ -88,13 +88,13 @@ def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
 
 
 class _Text:
-    """What stays of the texts of a stream that goes without what user and model said."""
+    """What stays of the texts of a stream that leaves without what user and model said."""
 
     def __init__(self, letters: Letters) -> None:
         self._letters = letters
 
     def replace(self, path: Path, kind: TextKind, text: str) -> str:
-        """What becomes of a text at this place of an event or a request."""
+        """The replacement for a text at this place of an event or a request."""
         if kind is TextKind.WORD:
             if not LITERAL.fullmatch(text):
                 return self._letters.of(text)
@@ -104,7 +104,7 @@ class _Text:
         return self._letters.filled(text) if is_text(path, text) else text
 
     def row(self, row: StreamRow) -> StreamRow:
-        """The row with the values masked that are not known to be harmless."""
+        """The row with all values masked that aren't known to be harmless."""
         return replace(
             row,
             url=_harmless_url(row.url),
@@ -115,7 +115,7 @@ class _Text:
 
 
 def is_text(path: Path, text: str) -> bool:
-    """Whether a string at this place of an event or a request is what user or model said, not a word or a name."""
+    """Whether a string at this place of an event or a request is the user's or model's text, not a keyword or name."""
     if not path or not _WORDLIKE.fullmatch(text) or not _USERS_TEXT.isdisjoint(path):
         return True
     name = path[-1]
@@ -125,18 +125,18 @@ def is_text(path: Path, text: str) -> bool:
 
 
 def _checked(
-    stream: JudgedStream, row: StreamRow | None, asked: StreamRow | None, frames: Iterable[Frame]
+    stream: JudgedStream, row: StreamRow | None, original: StreamRow | None, frames: Iterable[Frame]
 ) -> JudgedStream:
-    """The stream with these frames in place of its own (as many), and what is found in them under the same rules.
+    """The stream with these frames in place of its own (as many), and their findings under the same rules.
 
-    `asked` has the request, which decides which answer is right, and may be left out of the row that leaves.
+    `original` has the request, which decides what a correct response is, and may be missing from the row that leaves.
     """
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     timed = [TimedFrame(frame, entry.at_ns) for entry, frame in zip(stream.entries, frames, strict=True)]
-    if row is None or asked is None:
+    if row is None or original is None:
         known = Stream(timed)
     else:
-        known = stream_of(replace(row, url=asked.url, request_body=asked.request_body), timed)
+        known = stream_of(replace(row, url=original.url, request_body=original.request_body), timed)
     checker = checker_for(known, profile)
     entries = [
         old._replace(frame=new.frame, position=new.position, response=new.response)
@@ -145,8 +145,8 @@ def _checked(
     return replace(stream, row=row, entries=entries, findings=checker.findings)
 
 
-def _told(findings: Iterable[Finding]) -> list[object]:
-    """What must stay the same of findings: all but their words, which name lengths, names and ids."""
+def _invariants(findings: Iterable[Finding]) -> list[object]:
+    """What must stay the same of findings: all but their wording, which names lengths, names and ids."""
     return [(f.response, f.code, f.severity, f.position, f.scope, f.missing, f.count, f.evidence) for f in findings]
 
 
@@ -155,7 +155,7 @@ def _source(stream: JudgedStream, redaction: Redaction) -> str:
 
 
 def _unworded(finding: Finding, redaction: Redaction) -> Finding:
-    """A finding whose message was made from the whole stream: without what it names, where only structure leaves."""
+    """A finding from the whole stream; where only structure leaves, its message names nothing."""
     if redaction is not Redaction.STRUCTURE:
         return finding
     return replace(finding, text=re.sub(r"\{\w+\}", "…", RULES[finding.code].message), notes=[])
@@ -163,11 +163,11 @@ def _unworded(finding: Finding, redaction: Redaction) -> Finding:
 
 def _without_bodies(row: StreamRow, left: _Text | Structure) -> StreamRow:
     """The row with the texts of its bodies replaced."""
-    answer = row.response_body
+    response = row.response_body
     return replace(
         row,
         request_body=None if row.request_body is None else rewrite_json(row.request_body, left.replace),
-        response_body=None if answer is None else rewrite_frame(b"data:" + answer, left.replace)[5:],
+        response_body=None if response is None else rewrite_frame(b"data:" + response, left.replace)[5:],
     )
 
 

@@ -1,8 +1,8 @@
-"""Rewrites texts in the frames of a stream, and leaves everything else as it came.
+"""Rewrites texts in the frames of a stream, and leaves everything else as it arrived.
 
-Every character is replaced by one that takes as many bytes and is written the same way (`ü` or `\\u00fc`): sizes and
-offsets, line ends, blanks, what is broken and where it breaks stay. The deltas of a text are rewritten as the one text
-that they are pieces of.
+Every character is replaced by one of as many bytes that is written the same way (`ü` or `\\u00fc`): sizes and offsets,
+line ends, blanks, and what is broken where all stay the same. The deltas of a text are rewritten as the one text that
+they form.
 """
 
 import json
@@ -17,7 +17,7 @@ from responses_tap.protocol.sse import DONE_MARKER, Frame, decode
 from responses_tap.stream.model import Entry
 
 type Path = tuple[str, ...]
-"""Where in an event a text stands: names from the outside in; the elements of an array share its name."""
+"""Where in an event a text is: names from the outside in; the elements of an array share its name."""
 
 
 class TextKind(StrEnum):
@@ -26,17 +26,17 @@ class TextKind(StrEnum):
     KEY = "key"
     STRING = "string"
     WORD = "word"
-    """A number, a literal, or what should not be there."""
+    """A number, a literal, or something that doesn't belong there."""
     FIELD = "field"
-    """The value of a line that is no data: of `event:` and `id:`, of a comment (the path's only name is the field)."""
+    """The value of a line other than `data:`, such as `event:` or a comment; the path's only name is the field."""
 
 
 type Replace = Callable[[Path, TextKind, str], str]
-"""Gives what a text becomes: of the same length, character by character of the same number of UTF-8 bytes."""
+"""Gives the replacement for a text: of the same length, each character of the same number of UTF-8 bytes."""
 
 
 class Known(StrEnum):
-    """By what deltas are known to be of one text."""
+    """Identifies the text that a delta belongs to."""
 
     BOTH = "item and indexes"
     ITEM = "item"
@@ -44,15 +44,15 @@ class Known(StrEnum):
 
 
 class DeltaText(NamedTuple):
-    """Names a text that came in deltas."""
+    """Names a text that arrived in deltas."""
 
     response: int
     type: str
-    """Of the events that carry it."""
+    """The type of the events that carry it."""
     item: str
     indexes: tuple[int | None, ...]
     path: Path
-    """Where in each event its piece stands."""
+    """Where in each event its piece is."""
 
 
 LITERAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|null|NaN|-?Infinity", re.ASCII)
@@ -81,7 +81,7 @@ def rewrite(entries: Sequence[Entry], replace: Replace, by: Known = Known.BOTH) 
             start = done[whole]
             end = done[whole] = start + len(text)
             if wholes.get(whole, "")[start:end] != text:
-                return replace(path, kind, text)  # no UTF-8, or a member named twice: a parser reads something else
+                return replace(path, kind, text)  # not UTF-8, or a repeated name: a parser reads something else
             return replaced_wholes[whole][start:end]
 
         return rewrite_frame(entry.frame.raw, replaced)
@@ -90,7 +90,7 @@ def rewrite(entries: Sequence[Entry], replace: Replace, by: Known = Known.BOTH) 
 
 
 def delta_texts(entries: Iterable[Entry], by: Known = Known.BOTH) -> dict[DeltaText, str]:
-    """The texts that came in deltas, joined."""
+    """The texts that arrived in deltas, joined."""
     texts: dict[DeltaText, list[str]] = {}
     for entry in entries:
         event = _event(entry)
@@ -113,14 +113,14 @@ def _strings(value: object, path: Path) -> Iterator[tuple[Path, str]]:
 
 def rewrite_frame(raw: bytes, replace: Replace) -> bytes:
     """One frame with its texts replaced; `[DONE]` stays."""
-    # What is no UTF-8 becomes lone surrogates, which nobody replaces.
+    # Bytes that aren't UTF-8 become lone surrogates, which are never replaced.
     json_text = _JsonText(replace)
     lines = _LINE.findall(raw.decode(errors="surrogateescape"))
     return "".join(_line(line, json_text, replace) for line in lines).encode(errors="surrogateescape")
 
 
 def rewrite_json(text: str, replace: Replace) -> str:
-    """The same for a JSON text, or what was meant to be one."""
+    """The same for a JSON text, or what was meant as one."""
     return _JsonText(replace).feed(text)
 
 
@@ -143,18 +143,18 @@ def _line(line: str, json_text: "_JsonText", replace: Replace) -> str:
 
 
 class _JsonText:
-    """Replaces the texts in JSON that comes in lines, as far as it is JSON."""
+    """Replaces the texts in JSON that arrives line by line, as far as it is JSON."""
 
     def __init__(self, replace: Replace) -> None:
         self._replace = replace
         self._open: list[tuple[Path, bool]] = []
-        """The objects and arrays around: where each is, and whether it is an object."""
+        """The enclosing objects and arrays: the path of each, and whether it is an object."""
         self._path: Path = ()
-        """Where the next value stands."""
+        """The path of the next value."""
         self._wants_key = False
 
     def feed(self, text: str) -> str:
-        """The next line, its texts replaced."""
+        """The next line with its texts replaced."""
         return _TOKEN.sub(lambda match: self._piece(match[0]), text)
 
     def _piece(self, piece: str) -> str:
@@ -192,21 +192,21 @@ def _character(unit: str) -> str:
     try:
         return str(json.loads(f'"{unit}"'))
     except ValueError:
-        return unit[1]  # an escape that JSON has not
+        return unit[1]  # not an escape of JSON's
 
 
 def _written(unit: str, character: str) -> str:
-    """A character written as `unit` was."""
+    """A character written the way `unit` was."""
     if len(unit) == 1:
         return character
     if not unit.startswith("\\u"):
-        return unit  # `\n` has no sibling of its length
+        return unit  # no other escape is as long as `\n`
     codes = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{codes[n]:02x}{codes[n + 1]:02x}" for n in range(0, len(codes), 2))
 
 
 def _event(entry: Entry) -> Event | None:
-    """The event of a frame if it is a delta."""
+    """The event of a frame, if it is a delta."""
     data = entry.frame.data
     if not data or b"delta" not in data:
         return None

@@ -1,8 +1,8 @@
-"""Which names stand for a credential, and which for something harmless: the tables, and how names are compared.
+"""Which names mean a credential, and which something harmless: the tables, and how names are compared.
 
-Headers and query parameters of a request are kept only under a harmless name, so that next year's header is masked
-without anybody knowing it (`is_harmless`). Everything else, members of a body and headers of a response, is kept
-unless its name says that it is a credential (`is_secret`).
+A request's headers and query parameters are kept only under a harmless name, so that next year's header is masked
+before anyone has heard of it (`is_harmless`). Everything else, such as the members of a body and a response's headers,
+is kept unless its name means a credential (`is_secret`).
 """
 
 import re
@@ -31,11 +31,11 @@ _HARMLESS = frozenset(
         "model", "order", "starting-after", "stream",
     )
 )  # fmt: skip
-"""Names of headers and of query parameters whose values may be kept, in lower case and with `-` for `_`."""
+"""Names of headers and query parameters whose values may be kept, in lower case and with `-` for `_`."""
 _HARMLESS_LEADS = (
     "accept-", "access-control-", "ratelimit-", "sec-ch-ua", "sec-fetch-", "x-ratelimit-", "x-stainless-",
 )  # fmt: skip
-"""…and how further ones begin, unless the rest of such a name is a credential's."""
+"""…and prefixes of further ones, unless the rest of the name means a credential."""
 
 _SECRET_WORDS = frozenset(
     (
@@ -44,12 +44,12 @@ _SECRET_WORDS = frozenset(
         "signature", "totp", "userpass", "xsrf",
     )
 )  # fmt: skip
-"""A name with one of these words is a credential's."""
+"""A name with one of these words means a credential."""
 _SECRET_STEMS = (
     "apikey", "authorization", "bearer", "connectionstring", "connstr", "cookie", "credential", "passphrase",
     "passwd", "password", "secret", "seedphrase", "token",
 )  # fmt: skip
-"""…and so is one that holds one of these, its words written together."""
+"""…and so does one that contains one of these once its words are joined."""
 _KEY_OWNERS = (
     "access", "account", "admin", "api", "app", "application", "auth", "client", "consumer", "decryption", "deploy",
     "encryption", "function", "functions", "gpg", "hmac", "host", "license", "master", "pgp", "private", "root", "rsa",
@@ -70,8 +70,8 @@ _HARMLESS_PHRASES = (
     # keys of caches and of the like
     r"(?:prompt)?cachekey", "idempotencykey",
 )  # fmt: skip
-"""What sounds like a credential and is none (`max_output_tokens`, `tokenizer`), words written together: it is left
-out before a name is looked at."""
+"""What sounds like a credential but isn't one (`max_output_tokens`, `tokenizer`), its words joined: removed before a
+name is examined."""
 _ACCOUNTS = frozenset(("chatgpt-account-id", "openai-organization", "openai-project"))
 """Headers that say who pays: masked like credentials, in responses too."""
 
@@ -81,7 +81,7 @@ _PHRASES = re.compile("|".join(_HARMLESS_PHRASES))
 
 
 def normalised(name: str) -> str:
-    """The name of a header or of a query parameter as the tables have it."""
+    """The name of a header or query parameter as the tables spell it."""
     return name.strip().lower().replace("_", "-")
 
 
@@ -99,7 +99,7 @@ def is_harmless(name: str, kept: frozenset[str] = frozenset()) -> bool:
 def is_secret(name: str) -> bool:
     """Whether a member, a form's field or a response's header with this name is a credential.
 
-    Names are compared by their words: `apiKey`, `API_KEY`, `x-api-key` and `api.key2` are one.
+    Names are compared by their words: `apiKey`, `API_KEY`, `x-api-key` and `api.key2` are the same.
     """
     words = [word.lower() for word in _WORDS.findall(unicodedata.normalize("NFKC", name))]
     return (
@@ -111,5 +111,5 @@ def is_secret(name: str) -> bool:
 
 @lru_cache(4096)
 def holds_headers(name: str) -> bool:
-    """Whether a member of this name holds headers that are sent to somebody else, as those of an MCP server."""
+    """Whether a member of this name holds headers that are sent to a third party, such as an MCP server."""
     return "".join(_WORDS.findall(name)).lower().endswith("headers")

@@ -1,8 +1,8 @@
-"""The structure of a stream, and nothing but it: what is no word of the protocol is replaced.
+"""The structure of a stream and nothing else: whatever isn't one of the protocol's words is replaced.
 
-Ids are numbered in the order in which they come, so that they agree and differ as before. Numbers become ones, unless
-they are places in the stream; those that the checker compares (dates of creation, counts of tokens) become others that
-compare alike.
+Ids are numbered in order of appearance, so that they agree and differ as before. Numbers become ones, unless they are
+positions in the stream; those that the checker compares (creation dates, token counts) become others that compare
+alike.
 """
 
 import re
@@ -26,22 +26,22 @@ from responses_tap.urls import split
 _HOST = "host.invalid"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _NAME = re.compile(r"[!#-.0-\[\]-~]+")
-"""What can be numbered: printable ASCII that JSON writes in one way."""
+"""What can be numbered: printable ASCII that JSON writes in only one way."""
 _ID = re.compile(rf"((?:{'|'.join(known.ID_PREFIXES)})_)?(.+)", re.DOTALL)
 _RESOURCE = re.compile(r"(?:/v1)?/responses(?:/([^/]+))?/?$")
 _EARLIEST = 1_740_787_200
-"""2025-03-01: a created_at before it is taken for a scrubbed one (protocol/fields.py)."""
+"""2025-03-01: an earlier created_at is taken for a scrubbed one (protocol/fields.py)."""
 _ERAS = (0, _EARLIEST, int(NUMBERS_SINCE), int(LOGPROBS_SINCE))
-"""From when on the checker takes a date of creation differently, Unix seconds."""
+"""The dates, in Unix seconds, at which the checker's expectations of a created_at change."""
 _TOKENS: dict[Path, str] = {("usage", "input_tokens"): "1", ("usage", "output_tokens"): "2"}
-"""What counts of tokens become."""
+"""The replacements for token counts."""
 _LIMITS = ("max_output_tokens",), ("response", "max_output_tokens")
-"""Where a limit of the output stands, in a request and in an event."""
+"""The paths of the output limit, in a request and in an event."""
 _STATUSES = range(100, 600)
 
 
 class Numbered:
-    """Words of one kind, each replaced by its number among those of its length and beginning."""
+    """Words of one kind, each replaced by its number among those of the same length and prefix."""
 
     def __init__(self, letters: Letters) -> None:
         self._letters = letters
@@ -54,7 +54,7 @@ class Numbered:
         return self._numbered(text, found[1] or "" if found else "", "0")
 
     def type(self, text: str) -> str:
-        """The name of an unknown event or object: `xx` and a number; a colon, as vendors' names have it, stays."""
+        """The name of an unknown event or object: `xx` and a number; a vendor's colon stays."""
         vendor, colon, _ = text.partition(":")
         return self._numbered(text, "x" * len(vendor) + colon if colon else "", "x")
 
@@ -72,12 +72,12 @@ class Numbered:
 
 
 class Structure:
-    """What stays of the texts of one stream and of its row."""
+    """What remains of the texts of a stream and of its row."""
 
     def __init__(
         self, entries: Iterable[Entry], letters: Letters, request: str | None = None, response: bytes | None = None
     ) -> None:
-        """`request` is the body that the stream answers, `response` the one that isn't a stream."""
+        """`request` is the body of the request, `response` that of a response that isn't a stream."""
         self._letters = letters
         self._limit = facts_of("", request).max_output_tokens
         self._ids, self._types = Numbered(letters), Numbered(letters)
@@ -91,7 +91,7 @@ class Structure:
                 self._learn(parse(entry.frame.data).object("response"))
 
     def replace(self, path: Path, kind: TextKind, text: str) -> str:
-        """What becomes of a text at this place of an event."""
+        """The replacement for a text at this place of an event."""
         if kind is TextKind.FIELD:
             return self._event_type(text) if path == ("event",) else self._letters.of(text)
         users = not known.USERS_OWN.isdisjoint(path[:-1] if kind is TextKind.KEY else path)
@@ -102,7 +102,7 @@ class Structure:
         return self._letters.filled(text) if users or not path else self._string(path, text)
 
     def row(self, row: StreamRow) -> StreamRow:
-        """The row without what tells who asked whom for what. Its answer's body is not looked at."""
+        """The row without anything that reveals who asked whom for what. The response's body is left alone."""
         dropped: dict[str, Any] = {column.name: None for column in COLUMNS.values() if column.private}
         safe = {
             "method": row.method if row.method in known.METHODS else "",
@@ -153,7 +153,7 @@ class Structure:
         return self._letters.digits(text)
 
     def _count(self, path: Path, text: str) -> str:
-        """What a count of tokens becomes, so that it adds up, and keeps to its limit or not, as before."""
+        """The replacement for a token count: totals still add up or don't, limits still hold or don't."""
         if tokens := _TOKENS.get(path[-2:]):
             return tokens
         if path[-2:] == ("usage", "total_tokens"):
@@ -164,7 +164,7 @@ class Structure:
         return text if path[-1:] == ("max_tool_calls",) else ""
 
     def _date(self, text: str) -> str:
-        """Another date of the same era, for each date its own."""
+        """Another date of the same era, a different one for each date."""
         seconds, _, fraction = text.partition(".")
         if not re.fullmatch("[0-9]{1,15}", seconds) or len(seconds) + len(fraction) + 1 < len(text):
             return self._letters.digits(text)
@@ -203,7 +203,7 @@ def _headers(headers: Headers) -> Headers:
 
 
 def _value(header: str, value: str) -> str | None:
-    """A header's value if it is one of its own; a type that is none is one that says nothing."""
+    """A header's value, if it is a known one; an unknown content type becomes one that says nothing."""
     value = value.partition(";")[0].strip().lower()
     if value in known.HEADERS[header]:
         return value

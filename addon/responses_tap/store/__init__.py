@@ -1,4 +1,4 @@
-"""One SQLite file of recorded streams: `writer` fills it, `reader` reads it, `migrations` is its schema."""
+"""A recording, one SQLite file: `writer` fills it, `reader` reads it, `migrations` has its schema."""
 
 from responses_tap.errors import RecordingError
 from responses_tap.store.reader import Recording, open_recording

@@ -1,4 +1,4 @@
-"""The file of a recording as its one writer takes it: made, opened, brought up to date, locked."""
+"""Creates, opens, migrates and locks the file of a recording for its only writer."""
 
 import fcntl
 import os
@@ -15,13 +15,13 @@ from responses_tap.store.migrations import check_ours, check_schema, is_empty, m
 from responses_tap.store.opening import connect, files_of, irregular, require_regular
 
 _LOCK_OFFSET = 2**62
-"""The byte whose lock says that a writer is at work: far beyond those that SQLite locks itself."""
-# Whatever has taken the file's place since one looked: a link is refused, a FIFO does not block.
+"""The byte whose lock marks an active writer, far beyond those that SQLite locks itself."""
+# The file may have been replaced since it was checked: a link is refused, a FIFO doesn't block.
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 def take(path: Path, patience_s: float) -> tuple[Database, int]:
-    """The file, and the descriptor that holds its lock; RecordingError where it cannot be had."""
+    """The database, and the descriptor that holds its lock; RecordingError where it cannot be written."""
     try:
         require_regular(path)
         descriptor = _create(path)
@@ -43,7 +43,7 @@ def _unwritable(path: Path, reason: object) -> RecordingError:
 def _create(path: Path) -> int:
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700, parents=True)
-    # SQLite gives its -wal and -shm files the mode of the file itself.
+    # SQLite gives its -wal and -shm files the mode of the database file.
     descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o600)
     if not stat.S_ISREG(mode := os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -52,7 +52,7 @@ def _create(path: Path) -> int:
 
 
 def _require_ours(path: Path, patience_s: float) -> None:
-    """Raise RecordingError where the file is somebody else's: nothing of it, nor its mode, has been changed then."""
+    """Raise RecordingError where the file isn't a recording, before anything in it, or its mode, is changed."""
     try:
         with closing(connect(path, patience_s)) as connection:
             db = Database(connection)
@@ -63,9 +63,9 @@ def _require_ours(path: Path, patience_s: float) -> None:
 
 
 def _make_private(path: Path, descriptor: int) -> None:
-    """Let nobody else read the file, nor what SQLite has left beside it.
+    """Make the file private, and those that SQLite has left next to it.
 
-    Before SQLite opens them: it loses its locks where somebody else in its process closes a file.
+    This comes before SQLite opens them, which loses its locks if other code in the process closes one of the files.
     """
     try:
         os.fchmod(descriptor, 0o600)
@@ -90,7 +90,7 @@ def _opened(path: Path, patience_s: float, descriptor: int) -> Database:
         check_ours(db, path)
         db.execute("INSERT OR IGNORE INTO meta VALUES ('upload_key', ?)", (secrets.token_bytes(32),))
         _lock(path, descriptor)
-        db.conn.set_progress_handler(None, 0)  # it is ours
+        db.conn.set_progress_handler(None, 0)  # the file is ours
     except RecordingError:
         db.close()
         raise
@@ -102,8 +102,8 @@ def _opened(path: Path, patience_s: float, descriptor: int) -> Database:
 
 def _lock(path: Path, descriptor: int) -> None:
     """Lock the file against other writers."""
-    # Only now: whenever SQLite lets go of a file it unlocks all of it. In WAL mode it does so when it closes
-    # the file, and until then it closes no descriptor either, which would drop the lock, too.
+    # Not earlier: whenever SQLite releases a file it unlocks all of it. In WAL mode it does so only when it closes the
+    # file, and closes no descriptor before that, which would drop our lock, too.
     if not os.path.samestat(os.fstat(descriptor), path.lstat()):
         raise _unwritable(path, "it was replaced while it was opened")
     try:

@@ -34,19 +34,19 @@ def m002_sockets(db: Database) -> None:
 
 @migrations()
 def m003_wire(db: Database) -> None:
-    """What came over the wire of streams that are open, where their frames do not tell it."""
+    """What arrived over the wire for open streams, where it cannot be derived from their frames."""
     db.execute(_WIRE)
 
 
 @migrations()
 def m004_response_index(db: Database) -> None:
-    """Streams by their response, for those that go on with one."""
+    """Streams by their response, for those that continue one."""
     db.execute("CREATE INDEX streams_response ON streams (response_id) WHERE response_id IS NOT NULL")
 
 
 @migrations()
 def m005_tails_in_pieces(db: Database) -> None:
-    """The beginning of a large frame grows piece by piece, without being written anew each time."""
+    """The beginning of a large frame grows piece by piece, without being rewritten each time."""
     for statement in _M005:
         db.execute(statement)
 
@@ -55,8 +55,8 @@ def m005_tails_in_pieces(db: Database) -> None:
 def m006_uploads(db: Database) -> None:
     """The base64 in the body of a large request, until its stream has ended; and bodies at the end of their row.
 
-    What stands behind a body can only be read past all its pages, and what SQLite fills with zeros, to be written
-    piece by piece, it has in memory unless nothing stands behind it. A recording with streams stays as it is.
+    What follows a body in its row can only be read past all the body's pages; and a zero-filled blob, to be written
+    piece by piece, is held in memory by SQLite unless it is the last column. A recording with streams stays as it is.
     """
     db.execute("CREATE TABLE uploads (stream INTEGER NOT NULL, part INTEGER NOT NULL, raw BLOB NOT NULL)")
     db.execute("CREATE INDEX uploads_stream ON uploads (stream)")
@@ -67,15 +67,15 @@ def m006_uploads(db: Database) -> None:
 
 @migrations()
 def m007_no_mask_key(db: Database) -> None:
-    """The key of the masks is in the recorder's memory alone: beside them it would let anybody test a guess."""
+    """The key of the masks exists only in the recorder's memory: next to them, it would let anybody test a guess."""
     db.execute("DELETE FROM meta WHERE key = 'mask_key'")
 
 
 @migrations()
 def m008_strict(db: Database) -> None:
-    """STRICT tables: SQLite refuses what is not of a column's type. What is there already is converted.
+    """STRICT tables: SQLite rejects values not of a column's type. Existing values are converted.
 
-    The views need not know: with the legacy ALTER TABLE they keep the names that they were made with.
+    The views are unaffected: with the legacy ALTER TABLE they keep referring to the same names.
     """
     db.execute("PRAGMA legacy_alter_table = ON")
     for table, columns in _STRICT.items():
@@ -92,12 +92,12 @@ def m008_strict(db: Database) -> None:
 
 @migrations()
 def m009_finding_fields(db: Database) -> None:
-    """The fields of an event that a finding is about; none are known of findings made before."""
+    """The fields of an event that a finding is about; unknown for earlier findings."""
     db.execute("ALTER TABLE findings ADD COLUMN fields TEXT NOT NULL DEFAULT '[]'")  # JSON: a list of paths
 
 
 def _fitting(column: str, type_: str, is_required: int) -> str:
-    """The SQL for a column's value as one of its type: numbers are cut to integers, what is none is NULL or 0."""
+    """The SQL that converts a column's value to its type: numbers are truncated to integers, the rest is NULL or 0."""
     if type_ == "ANY":
         return column
     as_integer = f"CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'real' THEN CAST({column} AS INTEGER) END"
@@ -124,9 +124,9 @@ def check_schema(db: Database, path: Path) -> None:
 
 
 def check_ours(db: Database, path: Path) -> None:
-    """Raise RecordingError unless the tables of an up-to-date recording are as its migrations make them.
+    """Raise RecordingError unless the tables of an up-to-date recording are as the migrations create them.
 
-    What else a table may have (a CHECK, a trigger, an index on an expression) would run whenever it is written to.
+    Anything else in a table (a CHECK, a trigger, an index on an expression) would run whenever it is written to.
     """
     expected, found = _own_definitions(), _definitions(db)
     if foreign := sorted(found.keys() - expected.keys()):
@@ -137,7 +137,7 @@ def check_ours(db: Database, path: Path) -> None:
 
 
 def _needed(applied: Collection[str]) -> dict[str, set[str]]:
-    """The tables that a reader needs, with their columns: not all of a file that no writer has brought up to date."""
+    """The tables that a reader needs, with their columns: fewer for a file that no writer has migrated yet."""
     needed = {table: set(columns) for table, columns in _strict_columns().items()}
     stored = [column for column in COLUMNS.values() if column.sql]
     needed["streams"] = {column.name for column in stored if not column.since or column.since in applied}
@@ -157,14 +157,14 @@ def _strict_columns() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _own_definitions() -> dict[str, str]:
-    """What `_definitions` has of a new recording."""
+    """The `_definitions` of a new recording."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         migrations.apply(db := Database(connection))
         return _definitions(db)
 
 
 def _definitions(db: Database) -> dict[str, str]:
-    """The SQL of our tables and of their indexes and triggers, without comments, by kind and name."""
+    """The SQL of our tables and their indexes and triggers, without comments, by kind and name."""
     rows = db.execute(
         "SELECT type || ' ' || name, sql FROM sqlite_schema"
         " WHERE type IN ('table', 'index', 'trigger') AND sql IS NOT NULL"
@@ -175,13 +175,13 @@ def _definitions(db: Database) -> dict[str, str]:
 
 
 def _columns(db: Database, table: str) -> set[str]:
-    """The columns of a table that are stored, not generated."""
+    """The stored columns of a table, without generated ones."""
     return {row[1] for row in db.execute(f"PRAGMA table_xinfo({table})").fetchall() if row[6] == 0}
 
 
 def _require_tables(db: Database, path: Path, expected: Mapping[str, set[str]]) -> None:
-    """Raise RecordingError unless these are tables, not views or virtual ones, that have these columns."""
-    # Only what has a root page is stored in the file.
+    """Raise RecordingError unless these are real tables, not views or virtual ones, with these columns."""
+    # Only tables with a root page are stored in the file.
     stored = "SELECT 1 FROM sqlite_schema WHERE lower(name) = ? AND type = 'table' AND rootpage > 0"
     for table, columns in expected.items():
         if not db.execute(stored, (table,)).fetchone():
@@ -192,7 +192,7 @@ def _require_tables(db: Database, path: Path, expected: Mapping[str, set[str]]) 
 
 
 def damaged(path: Path, error: sqlite3.DatabaseError) -> RecordingError:
-    """What is reported of a recording of which SQLite cannot read something."""
+    """The error for a recording that SQLite cannot read."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
         return RecordingError(f"{path} cannot be read (a query does not end, as none on its size should take)")
     reason = printable(str(error))
@@ -200,7 +200,7 @@ def damaged(path: Path, error: sqlite3.DatabaseError) -> RecordingError:
 
 
 def is_empty(db: Database, path: Path) -> bool:
-    """Whether nothing has been put into the file yet; RecordingError where it is no SQLite file."""
+    """Whether the file is still empty; RecordingError where it isn't an SQLite file."""
     try:
         return not set(db.table_names()) - {migrations.migrations_table}
     except sqlite3.DatabaseError as error:
@@ -234,7 +234,7 @@ _TABLES = (
       response_body BLOB               -- an answer that is no event stream, content-decoded
     )
     """,
-    # Small rows, each stream's together: without a rowid they take half the space.
+    # Small rows, grouped by stream: without a rowid they take half the space.
     """
     CREATE TABLE chunks (
       stream INTEGER NOT NULL, n INTEGER NOT NULL, at_ns INTEGER NOT NULL, wire_size INTEGER NOT NULL,
@@ -253,7 +253,7 @@ _TABLES = (
       PRIMARY KEY (stream, n)
     )
     """,
-    # The beginning of a frame whose end has not arrived; it becomes the last event when the stream ends so.
+    # The beginning of an unfinished frame; it becomes the last event if the stream ends there.
     "CREATE TABLE tails (stream INTEGER PRIMARY KEY, raw BLOB NOT NULL)",
     """
     CREATE TABLE findings (
@@ -269,12 +269,12 @@ _TABLES = (
       error INTEGER NOT NULL, warning INTEGER NOT NULL, note INTEGER NOT NULL, first_code TEXT
     )
     """,
-    # The key of the masks, the number of the last batch, the flows that are open.
+    # The key of the masks, the number of the last batch, the open flows.
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
 )
 
-# A piece of a body that is content-encoded, or no event stream, until the stream has ended: a worker that takes over
-# from one that has died needs it.
+# A piece of a body that is content-encoded, or isn't an event stream, until the stream has ended: a worker that takes
+# over from a dead one needs it.
 _WIRE = "CREATE TABLE wire (stream INTEGER NOT NULL, n INTEGER NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (stream, n))"
 
 _M005 = (
@@ -387,7 +387,7 @@ _INDEXES = (
 )
 
 _VIEWS = (
-    # The data lines of a frame. A line end inside JSON is white space, so two data lines join with a blank.
+    # The data lines of a frame. A line end in JSON is white space, so a blank joins two data lines.
     """
     CREATE VIEW event_data AS
       WITH lines AS (
@@ -420,7 +420,7 @@ _VIEWS = (
 )
 
 _M002 = (
-    # What was agreed on for all responses of a socket, and how it was closed.
+    # What applies to all responses of a socket, and how it was closed.
     """
     CREATE TABLE sockets (
       id INTEGER PRIMARY KEY,
@@ -430,7 +430,7 @@ _M002 = (
       end_ns INTEGER, ended_by TEXT, end_reason TEXT, close_code INTEGER, close_reason TEXT
     )
     """,
-    # What a client sent over a socket besides the events that ask for a response; those are request bodies.
+    # What a client sent over a socket besides the events that request a response; those are request bodies.
     """
     CREATE TABLE client_events (
       socket INTEGER NOT NULL, at_ns INTEGER NOT NULL,  -- nanoseconds since the socket's started_at
@@ -445,7 +445,7 @@ _M002 = (
     "ALTER TABLE streams ADD COLUMN retry_of INTEGER",  # the stream of the attempt before this one
     "CREATE INDEX streams_socket ON streams (socket) WHERE socket IS NOT NULL",
     "DROP VIEW event_data",
-    # As before, and a message of a socket is its data.
+    # As before; a message of a socket is its own data.
     """
     CREATE VIEW event_data AS
       WITH framed AS (

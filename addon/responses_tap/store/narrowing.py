@@ -1,7 +1,7 @@
-"""A filter as SQL, as far as it can be: which streams it may let pass, so that no others are read.
+"""A filter as SQL, as far as possible, so that only streams that may match are read.
 
-SQLite knows the case of ASCII alone, so a text in which anything else stands, and a value that isn't of its column's
-type, may pass: Python looks at what is read. What SQL leaves out, Python would, too.
+SQLite ignores case only in ASCII, so a text with any other character, and a value not of its column's type, may match:
+Python decides about what is read. What SQL leaves out, Python would leave out, too.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from responses_tap.stream.filters import FIELDS, WORDS, Field, Filter, Term
 _MOST_TERMS = 16
 _MOST_VALUES = 16
 _MOST_STARS = 4
-"""In a pattern: SQLite tries each star at each place of a text."""
+"""Stars in a pattern: SQLite tries each one at each position of a text."""
 _LONGEST = 200
 _ASCII = "*[^\x01-~]*"
-"""A pattern that any text has a character of which isn't ASCII."""
+"""A pattern for any text with a character outside ASCII."""
 
 
 class _Condition(NamedTuple):
-    """A condition in SQL, which is true, false, or unknown to SQL, and the values for its marks."""
+    """A condition in SQL, which is true, false or NULL, and its parameters."""
 
     holds: str
-    """SQL that is 1 only where it is true; else 0."""
+    """SQL that is 1 if it is true, else 0."""
     may_hold: str
-    """SQL that is 0 only where it is false; else 1."""
+    """SQL that is 0 if it is false, else 1."""
     values: list[str | float]
 
 
@@ -35,7 +35,7 @@ def sql_value(name: str) -> str:
 
 
 def narrow(wanted: Filter) -> tuple[str, list[str | float]]:
-    """A condition that every stream meets which the filter lets pass, and the values for its marks."""
+    """A condition that every stream matching the filter meets, and its parameters."""
     conditions, values = ["1"], []
     for term in wanted.terms[:_MOST_TERMS]:
         if _is_simple(term):
@@ -85,7 +85,7 @@ def _number(value: str, field: Field, term: Term) -> _Condition:
 
 
 def _like(glob: str) -> str:
-    """The pattern of LIKE that fits what the glob does."""
+    """The LIKE pattern that matches what the glob does."""
     return "".join(_characters(glob))
 
 

@@ -1,4 +1,4 @@
-"""Opens an SQLite file that somebody else may have made: only a regular one, and nothing that it defines is run."""
+"""Opens an SQLite file from an untrusted source: only a regular file, and nothing that it defines is run."""
 
 import sqlite3
 import stat
@@ -20,25 +20,25 @@ _CONFIG = (
     # https://sqlite.org/security.html, "untrusted SQLite database files"
     (sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True),
     (sqlite3.SQLITE_DBCONFIG_TRUSTED_SCHEMA, False),
-    # Our views are for users, and a recording has no trigger.
+    # Our views are for users, and a recording has no triggers.
     (sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False),
     (sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False),
 )
 _MOST_STEPS = 1_000_000
-"""Of SQLite's virtual machine, for a statement by which a file is opened: reading our schema takes some thousands, and
-the pages of a crafted one may lead to each other without end."""
+"""Steps of SQLite's virtual machine for a statement that opens a file: reading our schema takes some thousands, and the
+pages of a crafted one may form a loop."""
 _PRAGMAS = ("cell_size_check = ON", "mmap_size = 0")
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """The file and those that SQLite keeps beside it."""
+    """The file and those that SQLite keeps next to it."""
     return path, *(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
 
 
 def require_regular(path: Path) -> None:
-    """Raise RecordingError where the file, or one that SQLite keeps beside it, is there and isn't a regular file.
+    """Raise RecordingError where the file, or one that SQLite keeps next to it, exists but isn't a regular file.
 
-    Nothing is opened: that alone has an effect on some devices, and a FIFO would block.
+    Nothing is opened: opening alone has an effect on some devices, and blocks on a FIFO.
     """
     for file in files_of(path):
         try:
@@ -52,20 +52,20 @@ def require_regular(path: Path) -> None:
 
 
 def irregular(file: Path, mode: int) -> RecordingError:
-    """What is reported of a file that isn't a regular one."""
+    """The error for a file that isn't a regular one."""
     kind = next((kind for test, kind in _KINDS if test(mode)), "special file")
     return RecordingError(f"{file} is a {kind}, and a recording is a regular file; {ADVICE}")
 
 
 def bound_steps(connection: sqlite3.Connection) -> None:
-    """Let each statement take as many steps as the opening of a recording needs; sqlite3.OperationalError beyond."""
+    """Limit each statement to the steps needed to open a recording; sqlite3.OperationalError beyond that."""
     connection.set_progress_handler(lambda: True, _MOST_STEPS)
 
 
 def connect(path: Path, patience_s: float, *, writing: bool = False) -> sqlite3.Connection:
-    """Open the file that is there, for reading unless `writing`; sqlite3.Error where that cannot be.
+    """Open an existing file, for reading unless `writing`; sqlite3.Error where that fails.
 
-    The steps of each statement are bounded, until somebody sets another handler of progress.
+    The steps of each statement are limited until another progress handler is set.
     """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={'rw' if writing else 'ro'}",

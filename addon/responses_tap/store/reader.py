@@ -1,4 +1,4 @@
-"""Reads a recording: read-only, in short statements, while somebody else may be writing it."""
+"""Reads a recording: read-only, in short statements, while a recorder may be writing it."""
 
 import heapq
 import json
@@ -38,13 +38,13 @@ from responses_tap.stream.timeline import FOLDABLE, Delta
 type Parameters = Sequence[int | str | float] | dict[str, int]
 
 _PAGE = 1000
-"""Events read in one statement."""
+"""Events read by one statement."""
 
 
 def open_recording(path: Path | str, patience_s: float = 5.0) -> "Recording":
-    """Open the recording at `path` for reading; RecordingError says why it cannot be.
+    """Open the recording at `path` for reading; RecordingError says why it cannot be opened.
 
-    Where another program keeps the file to itself, that is waited for this long.
+    Where another program has the file locked, wait up to this long.
     """
     path = Path(path)
     require_regular(path)
@@ -65,7 +65,7 @@ def open_recording(path: Path | str, patience_s: float = 5.0) -> "Recording":
 class Recording:
     """An open recording. Every method raises RecordingError where the file is damaged.
 
-    Those that read many streams leave out the damaged ones, which are in `damaged` then.
+    Those that read many streams skip the damaged ones and add them to `damaged`.
     """
 
     def __init__(self, path: Path, db: Database) -> None:
@@ -93,22 +93,22 @@ class Recording:
         self._db.close()
 
     def data_version(self) -> int:
-        """A number that changes whenever somebody else has written to the file."""
+        """A number that changes whenever another process has written to the file."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
     @property
     def left_out(self) -> str:
-        """Which streams were left out so far, and why; empty where none was."""
+        """Which streams have been skipped so far, and why; empty where none has."""
         first, *others = map(str, self.damaged.values()) if self.damaged else ("",)
         return f"{first}; and {len(others)} more of its streams" if others else first
 
     def require_whole(self) -> None:
-        """Raise RecordingError where a stream was left out so far: once the others have been used."""
+        """Raise RecordingError if a stream has been skipped; call it once the others have been used."""
         if self.damaged:
             raise RecordingError(self.left_out)
 
     def next_file(self) -> str | None:
-        """The name of the file beside this one that the recorder has gone on in, if it has."""
+        """The name of the file next to this one in which the recorder continued, if it did."""
         names = [str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = 'next'")]
         return next((name for name in names if name and name == Path(name).name), None)
 
@@ -119,10 +119,9 @@ class Recording:
     def streams(
         self, limit: int | None = None, before_id: int | None = None, after_id: int | None = None
     ) -> list[StreamRow]:
-        """Streams by ascending id, without the heads and bodies of request and response.
+        """Streams by ascending id, without headers and bodies.
 
-        Of more than `limit` streams: the last ones below `before_id`, or, if `after_id` is given, the first
-        ones above it.
+        If there are more than `limit`: the last ones below `before_id`, or, with `after_id`, the first ones above it.
         """
         order = "ASC" if after_id is not None else "DESC"
         rows = self._stream_rows(
@@ -136,22 +135,22 @@ class Recording:
         return rows if after_id is not None else rows[::-1]
 
     def facts(self, names: Sequence[str], before_id: int, limit: int) -> list[tuple[Any, ...]]:
-        """These fields of the last streams below an id, ascending: what a long list needs, at a tenth of the cost."""
+        """These fields of the last streams below an id, ascending: all a long list needs, at a tenth of the cost."""
         sql = f"{_select(names)} s.id < ? ORDER BY s.id DESC LIMIT ?"
         return self._sifted(_facts(tuple(names)), self._rows(sql, before_id, limit)[::-1], list(names).index("id"))
 
     def facts_of(self, names: Sequence[str], ids: Collection[int]) -> list[tuple[Any, ...]]:
-        """These fields of these streams, as far as they are there, ascending."""
+        """These fields of those of these streams that exist, ascending."""
         sql = f"{_select(names)} s.id IN (SELECT value FROM json_each(?)) ORDER BY s.id"  # noqa: S608 (ours)
         return self._sifted(_facts(tuple(names)), self._rows(sql, json.dumps(list(ids))), list(names).index("id"))
 
     def stream(self, stream_id: int) -> StreamRow | None:
-        """One stream with its bodies, None if there is none of that id."""
+        """One stream with its bodies, None if there is none with that id."""
         rows = self._typed(_STREAM, stream_id, self._whole + "s.id = ?", stream_id)
         return StreamRow(*rows[0]) if rows else None
 
     def events(self, stream_id: int, first_n: int = 0, limit: int | None = None) -> Iterator[EventRow]:
-        """The frames of a stream from number `first_n` on, at most `limit`, read page by page."""
+        """The frames of a stream from number `first_n`, at most `limit`, read page by page."""
         left = 2**63 - 1 if limit is None else limit
         sql = f"SELECT {_EVENT_COLUMNS} FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"  # noqa: S608 (ours)
         while left > 0:
@@ -171,37 +170,37 @@ class Recording:
             yield frame, row.at_ns, row.chunk
 
     def entries(self, stream_id: int) -> Iterator[Entry]:
-        """The frames of a stream as a timeline takes them."""
+        """The frames of a stream as entries of a timeline."""
         for row, (frame, at_ns, chunk) in zip(self.events(stream_id), self.frames(stream_id), strict=True):
             yield Entry(row.n, frame, row.position, row.response, at_ns, chunk)
 
     def sketch(self, stream_id: int, first_n: int, limit: int) -> list[Entry | Delta]:
-        """The frames of a stream from number `first_n` on, at most `limit`; of deltas what the columns tell of them."""
+        """The frames of a stream from number `first_n`, at most `limit`; deltas as their columns describe them."""
         return [
             Delta(*facts) if raw is None else Entry(facts[0], Frame.whole(raw), facts[1], facts[4], facts[2], facts[3])
             for *facts, raw in self._typed(_SKETCHED, stream_id, _SKETCH, stream_id, first_n, limit)
         ]
 
     def raw(self, stream_id: int, first_n: int, limit: int) -> list[bytes]:
-        """The bytes of the frames of a stream from number `first_n` on, at most `limit`."""
+        """The bytes of the frames of a stream from number `first_n`, at most `limit`."""
         sql = "SELECT raw FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?"
         return [row[0] for row in self._typed(_RAW, stream_id, sql, stream_id, first_n, limit)]
 
     def route(self, stream_id: int) -> str:
-        """How a stream came: `sse` or `websocket`; empty where there is none of that id."""
+        """How a stream arrived: `sse` or `websocket`; empty where there is none with that id."""
         rows = self._typed(_ROUTE, stream_id, "SELECT route FROM streams WHERE id = ?", stream_id)
         return str(rows[0][0]) if rows else ""
 
     def socket(self, socket_id: int) -> SocketRow | None:
-        """One WebSocket, None if there is none of that id."""
+        """One WebSocket, None if there is none with that id."""
         names = ", ".join(field.name for field in fields(SocketRow))
         rows = self._typed(_SOCKET, None, f"SELECT {names} FROM sockets WHERE id = ?", socket_id)  # noqa: S608 (ours)
         return SocketRow(*rows[0]) if rows else None
 
     def socket_messages(self, socket_id: int) -> Iterator[RecordedMessage]:
-        """All messages of a WebSocket in the order in which they passed.
+        """All messages of a WebSocket in order.
 
-        No two arrive at one time, except that a response which nobody asked for begins with its first message.
+        No two share their time, except that an unsolicited response begins at the time of its first message.
         """
         streams = self._typed(
             _TURN, None, "SELECT id, socket_ns FROM streams WHERE socket = ? ORDER BY socket_ns", socket_id
@@ -218,12 +217,12 @@ class Recording:
         return b"".join([*(row.raw for row in self.events(stream_id)), self.tail(stream_id)])
 
     def tail(self, stream_id: int) -> bytes:
-        """What has arrived of a frame that has not ended yet, while the stream is open."""
+        """What has arrived of an unfinished frame, while the stream is open."""
         sql = "SELECT raw FROM tails WHERE stream = ? ORDER BY rowid"
         return b"".join(row[0] for row in self._typed(_RAW, stream_id, sql, stream_id))
 
     def wire(self, stream_id: int) -> Iterator[bytes]:
-        """The chunks of an open stream as they came over the wire, where its frames do not tell that."""
+        """The chunks of an open stream as they arrived over the wire, where its frames don't show that."""
         sql, n = "SELECT n, raw FROM wire WHERE stream = ? AND n > ? ORDER BY n LIMIT 1", -1
         while page := self._typed(_WIRE, stream_id, sql, stream_id, n):
             ((n, raw),) = page
@@ -239,7 +238,7 @@ class Recording:
         return [Chunk._make(row) for row in self._typed(_CHUNK, stream_id, sql, stream_id)]
 
     def arrivals(self, stream_id: int, until_ns: int, parts: int) -> list[int]:
-        """How many frames arrived in each of so many equal parts of the time from the stream's start to `until_ns`."""
+        """How many frames arrived in each of `parts` equal parts of the time from the stream's start to `until_ns`."""
         counts = [0] * parts
         sql = "SELECT min(at_ns * ?1 / (?2 + 1), ?1 - 1) AS part, count(*) FROM events WHERE stream = ?3 GROUP BY part"
         for part, count in self._typed(_PART, stream_id, sql, parts, max(0, until_ns), stream_id):
@@ -247,7 +246,7 @@ class Recording:
         return counts
 
     def skeleton(self, stream_id: int) -> list[str]:
-        """The types of a stream's events in order, each run of the same type as one: what its shape stands for."""
+        """The types of a stream's events in order, runs of the same type as one: what its shape stands for."""
         rows = self._typed(
             _TYPE,
             stream_id,
@@ -268,13 +267,13 @@ class Recording:
             stream_id,
         )
         findings = [Finding(**dict(zip(_FINDING.names, row, strict=True))) for row in rows]
-        # What has no position, such as the binary messages of a socket, is counted alone.
+        # Events without a position, such as a socket's binary messages, are only counted.
         if any(f.count > 1 and f.position is not None and not f.evidence for f in findings):
             raise self._damage(stream_id, "findings: events are counted that are not named")
         return findings
 
     def codes(self, first_id: int, last_id: int) -> dict[int, tuple[str, ...]]:
-        """The codes of the findings of the streams from `first_id` to `last_id`, where there are any."""
+        """The codes of the findings of the streams from `first_id` to `last_id`, for those that have any."""
         found: dict[int, tuple[str, ...]] = {}
         rows = self._rows(
             "SELECT DISTINCT stream, code FROM findings WHERE stream BETWEEN ? AND ? ORDER BY stream, code",
@@ -286,15 +285,15 @@ class Recording:
         return found
 
     def matching(self, wanted: Filter) -> list[StreamRow]:
-        """The streams that a filter lets pass, ascending, without their heads and bodies."""
+        """The streams that match a filter, ascending, without headers and bodies."""
         condition, values = narrow(wanted)
         rows = self._stream_rows(f"{self._light} {condition} ORDER BY s.id", values)
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
-        # Python has the last word: SQLite knows the case of ASCII alone.
+        # Python decides: SQLite ignores case only in ASCII.
         return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
 
     def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, RecordedMessage | None]]:
-        """The messages of a socket's stream, each with the socket's time; nothing is read before its turn has come."""
+        """The messages of a socket's stream, each with the socket's time, read lazily."""
         yield start, None
         sql = "SELECT CAST(request_body AS BLOB) FROM streams WHERE id = ?"
         for (body,) in self._typed(_BODY, stream_id, sql, stream_id):
@@ -307,14 +306,14 @@ class Recording:
         return [StreamRow(*row) for row in self._sifted(_STREAM, self._fetch(sql, parameters), 0)]
 
     def _sifted(self, type_: RowType, rows: list[Values], id_at: int) -> list[Values]:
-        """The rows that fit; the streams of the others, whose ids are in that column, are `damaged`."""
+        """The rows that fit; the streams of the others, by their ids in that column, are `damaged`."""
         fitting, others = type_.sift(rows)
         for row, misfit in others:
             self.damaged.setdefault(row[id_at], self._damage(row[id_at], f"{type_.table}.{misfit}"))
         return fitting
 
     def _typed(self, type_: RowType, stream_id: int | None, sql: str, *parameters: int | str) -> list[Values]:
-        """The rows of a query about one stream, or about None; RecordingError where one doesn't fit its columns."""
+        """The rows of a query about one stream, or none; RecordingError where one doesn't fit its columns."""
         rows = self._rows(sql, *parameters)
         try:
             return type_.read(rows)
@@ -332,7 +331,7 @@ class Recording:
         return self._fetch(sql, parameters)
 
     def _fetch(self, sql: str, parameters: Parameters) -> list[Values]:
-        """The rows of a query, in which a text that isn't UTF-8 is left as bytes."""
+        """The rows of a query; a text that isn't UTF-8 stays bytes."""
         connection = self._db.conn
         connection.set_progress_handler(self._is_endless, _STEPS)
         try:
@@ -351,7 +350,7 @@ class Recording:
             bound_steps(connection)
 
     def _bounded(self, cursor: sqlite3.Cursor) -> list[Values]:
-        """The rows; RecordingError where they hold more than the file does, as where its pages lead to each other."""
+        """The rows; RecordingError where they contain more than the file, as when its pages form a loop."""
         most = _LEAST_BYTES + 2 * self._file_size()
         rows: list[Values] = []
         held = 0
@@ -363,7 +362,7 @@ class Recording:
         return rows
 
     def _is_endless(self) -> bool:
-        """Whether a query has taken more steps than any of ours needs in a file of this size."""
+        """Whether a query has taken more steps than any of ours needs for a file of this size."""
         self._steps += _STEPS
         if self._steps < _LEAST_STEPS:
             return False
@@ -381,16 +380,16 @@ def _decoded(text: bytes) -> str | bytes:
 
 
 _STEPS = 1_000_000
-"""Of SQLite's virtual machine, from one look at a query to the next: some 10 ms."""
-# Counted, not timed, so that a slow machine refuses nothing. Our heaviest query takes some 100 steps for a row, and a
-# row has 10 bytes at the least; what is quadratic in the rows, as without an index, soon takes more.
+"""Steps of SQLite's virtual machine between two checks on a query: some 10 ms."""
+# Steps are counted, not timed, so that a slow machine refuses nothing. Our heaviest query takes some 100 steps a row,
+# and a row has at least 10 bytes; anything quadratic in the rows, such as a query without its index, soon takes more.
 _LEAST_STEPS = 50_000_000
 _STEPS_PER_BYTE = 20
 _LEAST_BYTES = 2**20
-"""What a query may yield of a file of any size."""
+"""Bytes that a query may yield from a file of any size."""
 _BYTES_OF_ROW = 8
 _COUNTED = 100
-"""Rows that are read before they are counted: each may be as large as the file."""
+"""Rows that are read before their size is checked: each may be as large as the file."""
 _SIZED = frozenset((str, bytes))
 
 
@@ -447,5 +446,5 @@ def _facts(names: tuple[str, ...]) -> RowType:
 
 
 def _message(raw: bytes, position: int | None) -> Frame:
-    """A WebSocket message; what has no position was no text."""
+    """A WebSocket message; one without a position was binary."""
     return message_frame(raw, is_text=position is not None)

@@ -1,4 +1,4 @@
-"""Holds the rows of a query to the types of its columns: a file may have been made by anybody."""
+"""Validates the rows of a query by the types of its columns: a file may come from anywhere."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ class Misfit(ValueError):  # noqa: N818 - it is about the value
     def __init__(self, row: int, column: str, reason: str) -> None:
         super().__init__(f"{column}: {reason}")
         self.row = row
-        """0-based, among the rows of the query."""
+        """0-based among the rows of the query."""
 
 
 class RowType:
-    """What a row of a query must be: its columns' names, and their types as annotations have them."""
+    """What a query's rows must be: the columns' names, and their types as in annotations."""
 
     def __init__(self, table: str, types: dict[str, Any]) -> None:
         self.table = table
@@ -35,13 +35,13 @@ class RowType:
     ) -> "RowType":
         """The fields of a class, or those with these names, in that order.
 
-        `types` has what the types stand for here that annotations name (`Count`): within their limits.
+        `types` replaces types named by the annotations (`Count`) by ones with limits.
         """
         hints = get_type_hints(made, {**vars(sys.modules[made.__module__]), **(types or {})}, include_extras=True)
         return cls(table, hints if names is None else {name: hints[name] for name in names})
 
     def read(self, rows: Sequence[Values]) -> list[Values]:
-        """The rows with their values read; Misfit for the first that does not fit."""
+        """The rows with their values converted; Misfit for the first that doesn't fit."""
         try:
             return self._adapter.validate_python(rows)
         except ValidationError as error:
@@ -50,7 +50,7 @@ class RowType:
             raise Misfit(row, self.names[column], shorten(first["msg"], 120)) from error
 
     def sift(self, rows: Sequence[Values]) -> tuple[list[Values], list[tuple[Values, Misfit]]]:
-        """The rows that fit, and the others with what is wrong with them."""
+        """The rows that fit, and what is wrong with the others."""
         try:
             return self.read(rows), []
         except Misfit:

@@ -1,6 +1,6 @@
 """The rows of a recording as Python values.
 
-The types are what a reader holds a row to: whoever made the file may have put anything there.
+Readers validate each row by these types: a file may contain anything.
 """
 
 import json
@@ -19,7 +19,7 @@ _MOST_COUNTED = 2**53
 
 
 def _json(value: object) -> object:
-    """A column's JSON, read; ValueError where it is none."""
+    """A column's JSON, parsed; ValueError where it isn't JSON."""
     if not isinstance(value, str):
         raise ValueError("isn't JSON")
     try:
@@ -43,7 +43,7 @@ def _text(value: object) -> object:
 
 type CountColumn = Annotated[int, Field(ge=0, le=_MOST_COUNTED)]
 type NanosecondsColumn = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
-"""A time in a stream, which may lie before what it is counted from."""
+"""A time in a stream; it may be negative."""
 type HeadersColumn = Annotated[Headers, BeforeValidator(_headers)]
 type BodyColumn = Annotated[str, BeforeValidator(_text)]
 
@@ -59,19 +59,19 @@ class ChunkRow(NamedTuple):
     wire_size: CountColumn
     """Bytes on the wire, still content-encoded."""
     offset: CountColumn
-    """Where it begins in the decoded body, bytes."""
+    """Where it begins in the decoded body, in bytes."""
     size: CountColumn
-    """Bytes of the decoded body that it brought."""
+    """Bytes that it added to the decoded body."""
 
 
 class EventRow(NamedTuple):
-    """One frame of a stream. The fields from `type` on are None where the frame is no event."""
+    """One frame of a stream. The fields from `type` on are None where the frame isn't an event."""
 
     stream: int
     n: CountColumn
     """0-based number of the frame in the body."""
     position: CountColumn | None
-    """0-based number of the event in its response; None for comments, `[DONE]` and a cut tail."""
+    """0-based number of the event in its response; None for comments, `[DONE]` and a truncated frame."""
     at_ns: NanosecondsColumn
     chunk: CountColumn
     """The `n` of the chunk that completed it."""
@@ -82,19 +82,19 @@ class EventRow(NamedTuple):
     summary_index: int | None
     item_id: str | None
     response: CountColumn
-    """Which response of the body it is in, 0-based; what isn't an event is in that of the event before it."""
+    """Which response of the body it is in, 0-based; a frame without an event is in that of the event before it."""
     raw: bytes
     """The frame as it arrived, after content-decoding."""
 
 
 def bare_event(stream: int, n: int, at_ns: int, chunk: int, raw: bytes, response: int) -> EventRow:
-    """The row of a frame of which nothing is known but its bytes, in or after this response."""
+    """The row of a frame of which only the bytes are known, in or after this response."""
     return EventRow(stream, n, None, at_ns, chunk, None, None, None, None, None, None, response, raw)
 
 
 @dataclass(frozen=True, slots=True)
 class SocketRow:
-    """One WebSocket. Its responses are streams; the times of those begin with them."""
+    """One WebSocket. Its responses are streams, whose times begin with them."""
 
     id: int
     url: str
@@ -111,7 +111,7 @@ class SocketRow:
     ended_by: str | None
     end_reason: str | None
     close_code: int | None
-    """As RFC 6455 has them; 1006: closed without saying so."""
+    """As in RFC 6455; 1006: closed without a close frame."""
     close_reason: str | None
 
 

@@ -1,4 +1,4 @@
-"""A recording in several files, FILE.db, FILE-2.db …: which there are, and which of them a recorder left unfinished."""
+"""A recording in several files, FILE.db, FILE-2.db …: which exist, and which ones a recorder left unfinished."""
 
 import os
 import sqlite3
@@ -21,9 +21,9 @@ _IS_UNFINISHED = (
 
 
 def unfinished(first: Path) -> dict[Path, str]:
-    """The files before the last one that a recorder was killed in, each with the name of the next.
+    """The files before the last one in which a recorder was killed, each with the name of the next.
 
-    Flows are open in them, or they don't name the next one. What isn't a recording is left alone.
+    They have open flows, or don't name the next file. Anything but a recording is left alone.
     """
     files = [first, *_present(first)]
     return {path: after.name for path, after in pairwise(files) if _says(path, _IS_UNFINISHED)}
@@ -36,7 +36,7 @@ def latest(first: Path) -> Path:
 
 
 def following(first: Path) -> Path:
-    """The first file that there is not yet of the recording that begins with `first`."""
+    """The first free file name of the recording that begins with `first`."""
     number = 2 + sum(1 for _ in _present(first))
     return first.with_stem(f"{first.stem}-{number}")
 
@@ -52,12 +52,12 @@ def _present(first: Path) -> list[Path]:
 
 
 def _is_blank(path: Path) -> bool:
-    """Whether a recorder was killed when it had made the file, and nothing was in it yet."""
+    """Whether a recorder was killed after creating the file, before writing to it."""
     return _says(path, _IS_BLANK, of_empty=True)
 
 
 def _says(path: Path, question: str, *, of_empty: bool = False) -> bool:
-    """What a file answers to a yes-or-no question; False where it is somebody else's."""
+    """A file's answer to a yes-or-no query; False where it isn't a recording."""
     try:
         require_regular(path)
         with closing(connect(path, _PATIENCE_S)) as connection:

@@ -1,7 +1,7 @@
-"""Large request bodies: their base64 stands in pieces in the file while the stream is open, and is joined at its end.
+"""Large request bodies: their base64 is stored in pieces while the stream is open, and joined at its end.
 
-In the meantime the column `request_body` has the rest, with a mark where a part was: it is short to read and to
-write anew.
+In the meantime the column `request_body` has the rest, with a mark in place of each part, so that it is quick to read
+and to rewrite.
 """
 
 import hashlib
@@ -14,15 +14,15 @@ _MARK = re.compile("‹part ([0-9]+) [0-9a-f]{16}›")
 
 
 def mark(key: bytes, stream: int, part: int) -> str:
-    """What stands for a part; nobody without the recording's key can write it into a body."""
+    """The mark for a part; nobody can forge it in a body without the recording's key."""
     name = f"part {part} of the request of stream {stream}"
     return f"‹part {part} {hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:16]}›"
 
 
 def join_upload(connection: sqlite3.Connection, key: bytes, stream: int) -> None:
-    """Put the parts of a stream's request body back into it; within a transaction. The body becomes a BLOB.
+    """Put the parts of a stream's request body back into it, within a transaction. The body becomes a BLOB.
 
-    Neither the body nor a part is ever in memory as a whole.
+    Neither the body nor any part is ever entirely in memory.
     """
     sizes = dict(
         connection.execute("SELECT part, sum(length(raw)) FROM uploads WHERE stream = ? GROUP BY part", (stream,))
@@ -42,7 +42,7 @@ def join_upload(connection: sqlite3.Connection, key: bytes, stream: int) -> None
 
 
 def _pieces(text: str, key: bytes, stream: int, parts: dict[int, int]) -> Iterator[bytes | int]:
-    """A body with marks: its bytes, and the numbers of the parts between them."""
+    """A body with marks, split into its bytes and the numbers of the parts between them."""
     at = 0
     for found in _MARK.finditer(text):
         if (part := int(found[1])) in parts and found[0] == mark(key, stream, part):

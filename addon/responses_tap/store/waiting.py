@@ -1,4 +1,4 @@
-"""The rows that wait for the next commit, and how they are written: together, or each by itself after a failure."""
+"""The rows that wait for the next commit, and how to write them: together, or one by one after a failure."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from responses_tap.store.uploads import join_upload
 from responses_tap.stream.storable import Value, storable_int, storable_text
 
 _HUGE = 2**20
-"""Bytes from which a frame is written piece by piece."""
+"""Frames of at least this many bytes are written piece by piece."""
 
 _INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -19,7 +19,7 @@ _INSERT_MINIMUM = (
     "INSERT INTO streams (id, method, url, host, route, http_version, request_headers, started_at, state)"
     " VALUES (?, '', '', '', 'sse', '', '[]', ?, 'open')"
 )
-"""A row of a stream of which another column cannot be written."""
+"""A minimal row, for a stream with a column that cannot be written."""
 
 
 class Statement(NamedTuple):
@@ -28,14 +28,14 @@ class Statement(NamedTuple):
     sql: str
     parameters: tuple[Value, ...]
     stream: int | None
-    """The stream whose row it writes, where it is one's."""
+    """The stream that it belongs to, if any."""
     table: str = ""
     columns: tuple[str, ...] = ()
     is_new: bool = False
-    """Whether it inserts the row, `columns` and `parameters` beginning with its id."""
+    """Whether it inserts the row; `columns` and `parameters` then begin with its id."""
 
     def piecemeal(self) -> Iterator[tuple[str, tuple[Value, ...]]]:
-        """Statements that write as much of the same row as can be written, column by column."""
+        """Statements that write as much of the same row as possible, column by column."""
         columns = dict(zip(self.columns, self.parameters, strict=False))
         id_ = self.parameters[0 if self.is_new else -1]
         if self.is_new:
@@ -47,17 +47,17 @@ class Statement(NamedTuple):
 
 
 class Waiting:
-    """Rows in the order in which they are to be written."""
+    """Rows in the order to write them."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
         self.chunks: list[ChunkRow] = []
         self.events: list[EventRow] = []
         self.uploads: list[tuple[bytes, int]] = []
-        """The key of the marks, and the stream, of request bodies whose parts are to be joined."""
+        """Request bodies whose parts are to be joined: the key of their marks, and the stream."""
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Write all of them, or raise; within a transaction."""
+        """Write all of them or raise, within a transaction."""
         for statement in self.statements:
             connection.execute(statement.sql, statement.parameters)
         connection.executemany(_INSERT_CHUNK, self.chunks)
@@ -69,9 +69,9 @@ class Waiting:
             join_upload(connection, key, stream)
 
     def write_apart(self, connection: sqlite3.Connection) -> dict[int, Exception]:
-        """Write each row by itself, as far as possible; the streams of those that failed. Within a transaction.
+        """Write each row by itself, as far as possible, within a transaction; return the streams that failed.
 
-        Raises only what is the file's fault. A statement that fails leaves the transaction as it was (SQLite's ABORT).
+        Raises only errors of the file. A failed statement leaves the transaction as it was (SQLite's ABORT).
         """
         apart = _Apart(connection)
         for statement in self.statements:
@@ -90,7 +90,7 @@ class Waiting:
 
 
 def _write_huge(connection: sqlite3.Connection, event: EventRow) -> None:
-    """Write an event whose bytes SQLite would copy twice, without a copy: `raw` is the last column."""
+    """Write an event without the two copies of its bytes that SQLite would make: `raw` is the last column."""
     sql = _INSERT_EVENT.removesuffix("?)") + "zeroblob(?))"
     row = connection.execute(sql, (*event[:-1], len(event.raw))).lastrowid
     assert row is not None
@@ -107,11 +107,11 @@ class _Apart:
         self.faults: dict[int, Exception] = {}
 
     def execute(self, stream: int | None, sql: str, parameters: Sequence[Value]) -> bool:
-        """Execute a statement about a stream; whether it did."""
+        """Execute a statement about a stream; return whether it succeeded."""
         return self.attempt(stream, partial(self._connection.execute, sql, parameters))
 
     def attempt(self, stream: int | None, write: Callable[[], object]) -> bool:
-        """Write something of a stream; whether that could be done."""
+        """Write something of a stream; return whether it succeeded."""
         try:
             write()
         except Exception as error:
@@ -124,14 +124,14 @@ class _Apart:
 
 
 def is_of_the_file(error: BaseException) -> bool:
-    """Whether an error says that the file cannot be written now (locked, full, broken), not that a row cannot be."""
+    """Whether the file cannot be written now (locked, full, broken), as opposed to a row."""
     return isinstance(error, sqlite3.OperationalError | OSError | RecordingError | MemoryError) or (
         type(error) is sqlite3.DatabaseError  # SQLITE_CORRUPT, SQLITE_NOTADB
     )
 
 
 def storable(value: Value) -> Value:
-    """The value as a column can hold it."""
+    """The value in a form that a column can hold."""
     if isinstance(value, str):
         return storable_text(value)
     return storable_int(value) if isinstance(value, int) else value

@@ -1,4 +1,4 @@
-"""Writes a recording: rows are collected, and `commit` puts them into the file in one transaction."""
+"""Writes a recording: rows are collected, and `commit` writes them in one transaction."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _NEXT_SOCKET = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_socket'), 0)) FROM sockets"
 )
 _TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events")
-"""Besides `streams` itself; their column `stream` says whose a row is."""
+"""Besides `streams` itself; in their column `stream` is the stream's id."""
 _LINK_CONTINUATION = (
     "UPDATE streams SET continues = (SELECT max(id) FROM streams"
     " WHERE response_id = ? AND id < ? AND response_body IS NULL) WHERE id = ?"
@@ -35,21 +35,21 @@ _LEFT_BEHIND = (
     "DELETE FROM sockets WHERE end_ns IS NOT NULL AND id NOT IN (SELECT socket FROM streams WHERE socket IS NOT NULL)",
     "DELETE FROM client_events WHERE socket NOT IN (SELECT id FROM sockets)",
 )
-"""Takes out sockets without a stream, once streams have been taken out."""
+"""Deletes sockets without a stream, once streams have been deleted."""
 _INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Writer:
-    """The one writer of a recording; a second one for the same file, in another process, is refused.
+    """The only writer of a recording; a second one for the same file, in another process, is refused.
 
-    Creates the file (mode 0600) and its folder (0700), and brings an older schema up to date. RecordingError
-    where that cannot be. The `add_…` and `set_…` methods only collect; `commit` writes.
+    Creates the file (mode 0600) and its folder (0700), and migrates an older schema. RecordingError where that fails.
+    The `add_…` and `set_…` methods only collect; `commit` writes.
     """
 
     def __init__(self, path: Path, patience_s: float = 5.0, masker: Masker | None = None) -> None:
-        """Open the file; `commit` waits `patience_s` for somebody else who is writing to it.
+        """Open the file; `commit` waits up to `patience_s` for another process that is writing to it.
 
-        `masker` takes the credentials out of what is written; without one, those of this run have masks of their own.
+        `masker` removes the credentials from what is written; by default, the writer has a masker of its own.
         """
         self.masker = masker or Masker()
         self.path = path
@@ -75,7 +75,7 @@ class Writer:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened; not, once somebody has deleted or replaced it."""
+        """Whether the file is still where it was opened, neither deleted nor replaced."""
         try:
             return self._lock is not None and os.path.samestat(self.path.stat(), os.fstat(self._lock))
         except (FileNotFoundError, NotADirectoryError):
@@ -92,9 +92,9 @@ class Writer:
         return any(vars(self._waiting).values())
 
     def begin_anew(self) -> None:
-        """Begin the file again after it has been deleted; what was collected for it is gone, too."""
+        """Recreate the file after it has been deleted; what was collected for it is lost, too."""
         self._let_go()
-        # SQLite leaves the WAL of a file that is gone, and would put it over whatever has that name next.
+        # SQLite leaves the WAL of a deleted file behind, and would apply it to the next file of that name.
         for beside, opened in self._beside.items():
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(beside.stat(), opened):
@@ -102,7 +102,7 @@ class Writer:
         self._take(self.path)
 
     def recording(self) -> Recording:
-        """What has been committed, for reading; it is closed with the writer."""
+        """What has been committed, for reading; closed with the writer."""
         return Recording(self.path, self._db)
 
     def meta(self, pattern: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Writer:
         return dict(self._db.execute("SELECT key, value FROM meta WHERE key GLOB ?", (pattern,)).fetchall())
 
     def set_meta(self, key: str, value: Value) -> None:
-        """Keep a value in the table `meta`; None takes the entry away."""
+        """Store a value in the table `meta`; None removes the entry."""
         if value is None:
             self._add("DELETE FROM meta WHERE key = ?", key)
         else:
@@ -128,7 +128,7 @@ class Writer:
         self._update("streams", stream_id, columns, stream_id)
 
     def link_continuation(self, stream_id: int, response_id: str) -> None:
-        """Link a stream to the latest one before it that has streamed a part of the same response."""
+        """Link a stream to the latest earlier one that streamed a part of the same response."""
         self._add(_LINK_CONTINUATION, response_id, stream_id, stream_id, stream=stream_id)
 
     def add_socket(self, columns: Mapping[str, Value]) -> int:
@@ -139,7 +139,7 @@ class Writer:
         return socket_id
 
     def take_over_socket(self, socket_id: int, columns: Mapping[str, Value]) -> None:
-        """Add a WebSocket that goes on here, and keeps the id that it has in the file before this one."""
+        """Add a WebSocket that continues here, with the id that it has in the previous file."""
         self._insert("sockets", {"id": socket_id, **columns})
 
     def set_socket(self, socket_id: int, columns: Mapping[str, Value]) -> None:
@@ -147,7 +147,7 @@ class Writer:
         self._update("sockets", socket_id, columns)
 
     def leave_socket(self, socket_id: int, columns: Mapping[str, Value]) -> None:
-        """Nothing more is recorded of a WebSocket: set some columns of its open streams, and who ended it."""
+        """Stop recording a WebSocket: set some columns of its open streams, and who ended it."""
         self._update("sockets", socket_id, {name: columns[name] for name in ("ended_by", "end_reason")})
         assignments = ", ".join(f"{name} = ?" for name in columns)
         sql = f"UPDATE streams SET {assignments} WHERE socket = ? AND state = 'open'"  # noqa: S608 (names are ours)
@@ -167,41 +167,41 @@ class Writer:
         self._waiting.events.append(row)
 
     def add_events(self, rows: Iterable[EventRow]) -> None:
-        """Add frames, as `add_event` does one."""
+        """Add frames, like `add_event`."""
         self._waiting.events.extend(rows)
 
     def set_tail(self, stream_id: int, raw: bytes) -> None:
-        """Keep the beginning of a frame whose end has not come yet; empty: there is none."""
+        """Store the beginning of an unfinished frame; empty: there is none."""
         self._add("DELETE FROM tails WHERE stream = ?", stream_id, stream=stream_id)
         if raw:
             self.add_tail(stream_id, raw)
 
     def add_tail(self, stream_id: int, raw: bytes) -> None:
-        """Keep a further piece of that beginning."""
+        """Append to that beginning."""
         self._add("INSERT INTO tails VALUES (?, ?)", stream_id, raw, stream=stream_id)
 
     def add_wire(self, stream_id: int, n: int, raw: bytes) -> None:
-        """Keep a chunk as it came over the wire, until `drop_wire`."""
+        """Store a chunk as it arrived over the wire, until `drop_wire`."""
         self._add("INSERT INTO wire VALUES (?, ?, ?)", stream_id, n, raw, stream=stream_id)
 
     def drop_wire(self, stream_id: int) -> None:
-        """Let go of what came over the wire of a stream that has ended."""
+        """Delete the wire chunks of a stream that has ended."""
         self._add("DELETE FROM wire WHERE stream = ?", stream_id, stream=stream_id)
 
     def add_upload(self, stream_id: int, part: int, raw: bytes) -> None:
-        """Keep a further piece of a part of a large request body, until `join_upload`."""
+        """Store a further piece of a part of a large request body, until `join_upload`."""
         self._add("INSERT INTO uploads VALUES (?, ?, ?)", stream_id, part, raw, stream=stream_id)
 
     def drop_upload(self, stream_id: int) -> None:
-        """Let go of what came of a request body that is not whole."""
+        """Delete the parts of an incomplete request body."""
         self._add("DELETE FROM uploads WHERE stream = ?", stream_id, stream=stream_id)
 
     def join_upload(self, stream_id: int) -> None:
-        """Put the parts of a request body into it: the stream's row is not to be written again."""
+        """Put the parts of a request body back into it, once the stream's row won't be written again."""
         self._waiting.uploads.append((self.upload_key, stream_id))
 
     def set_findings(self, stream_id: int, findings: Iterable[Finding], *, rules: str, profile: str) -> None:
-        """Replace a stream's findings, given in their order, and its verdict."""
+        """Replace a stream's findings, given in order, and its verdict."""
         findings = list(findings)
         self._add("DELETE FROM findings WHERE stream = ?", stream_id, stream=stream_id)
         for finding in findings:
@@ -211,7 +211,7 @@ class Writer:
         self._add("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", *verdict, stream=stream_id)
 
     def discard_stream(self, stream_id: int) -> None:
-        """Take a stream out again; the next ones use its space."""
+        """Delete a stream; the next ones use its space."""
         for table in _TABLES_OF_STREAMS:
             self._add(f"DELETE FROM {table} WHERE stream = ?", stream_id)  # noqa: S608 (ours)
         self._add("DELETE FROM streams WHERE id = ?", stream_id)
@@ -219,7 +219,7 @@ class Writer:
 
     @property
     def size(self) -> int:
-        """The bytes of the file that are in use."""
+        """The bytes in use in the file."""
         pages, free, page = (
             self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
         )
@@ -231,15 +231,15 @@ class Writer:
         return self._next_id - 1, self._next_socket - 1
 
     def number_after(self, stream_id: int, socket_id: int) -> None:
-        """Give no id up to these, which are those of the file before this one."""
+        """Number streams and sockets after these ids, the last ones of the previous file."""
         self._next_id, self._next_socket = stream_id + 1, socket_id + 1
         self.set_meta("last_id", stream_id)
         self.set_meta("last_socket", socket_id)
 
     def remove_streams(self, ids: Iterable[int]) -> None:
-        """Take streams out of the file, with all that belongs to them, and give their space back, at once.
+        """Delete streams with all that belongs to them, immediately, and give their space back.
 
-        Their ids are not used again. RecordingError where it cannot be done.
+        Their ids aren't used again. RecordingError where that fails.
         """
         gone = [(stream_id,) for stream_id in ids]
         connection = self._db.conn
@@ -262,10 +262,10 @@ class Writer:
             raise RecordingError(f"the streams are out of {self.path}, but not their space ({error})") from error
 
     def commit(self) -> dict[int, Exception]:
-        """Write all collected rows; on an error of the file nothing is written and they are kept for another try.
+        """Write all collected rows; on an error of the file, nothing is written and they are kept for the next attempt.
 
-        A row that cannot be written costs no other: it is written as far as possible, and its stream is returned with
-        the error.
+        A row that cannot be written affects no other: it is written as far as possible, and its stream is returned
+        with the error.
         """
         faults: dict[int, Exception] = {}
         try:
@@ -304,14 +304,14 @@ class Writer:
         self._waiting.statements.append(Statement(sql, values, stream, table, tuple(columns)))
 
     def close(self) -> None:
-        """Close the file, everything of it in one piece (no WAL left to be merged). Commits nothing."""
-        with contextlib.suppress(sqlite3.Error):  # the disk is full: the WAL stays, and belongs to the file
+        """Close the file, with its WAL merged into it. Commits nothing."""
+        with contextlib.suppress(sqlite3.Error):  # the disk is full: the WAL stays and belongs to the file
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._let_go()
 
 
 def first_code(findings: Iterable[Finding]) -> str | None:
-    """The code that stands for a stream, None where there is none."""
+    """The code of the most important finding, None where there is none."""
     return next((finding.code for finding in by_weight(findings)), None)
 
 

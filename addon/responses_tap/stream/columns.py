@@ -1,7 +1,7 @@
-"""The columns of a stream: one table that the schema, the reader, filters, lists, exports and redaction read.
+"""The columns of a stream: the one table behind schema, reader, filters, lists, exports and redaction.
 
-It stands below all of them: filters, privacy and formats know nothing of SQLite. It imports next to nothing, because
-`--help` names the fields of a filter.
+It lives below all of them: filters, privacy and formats know nothing of SQLite. It imports next to nothing, because
+`--help` lists the fields of a filter.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 type Headers = tuple[tuple[str, str], ...]
 """The headers of a message in their order, names as sent."""
 type Count = int
-"""From 0 on."""
+"""0 or more."""
 type Nanoseconds = int
-"""A time in a stream, which may lie before what it is counted from."""
+"""A time in a stream; it may be negative."""
 type Body = str
-"""A text that the file may have as bytes."""
+"""A text that the file may store as bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class StreamRow:
     request_headers: Headers
     """Secrets masked. JSON in the file: a list of [name, value]."""
     request_body: Body | None
-    """Secrets masked; None in rows of `Recording.streams`. A BLOB in the file if it was too large to be in memory."""
+    """Secrets masked; None in rows of `Recording.streams`. A BLOB in the file if it was too large for memory."""
     status: int | None
     response_headers: Headers
     content_encoding: str | None
@@ -51,7 +51,7 @@ class StreamRow:
     response_id: str | None
     first_byte_ns: Nanoseconds | None
     first_event_ns: Nanoseconds | None
-    """When the first event had arrived, as far as events have come."""
+    """When the first event was complete, None before that."""
     last_byte_ns: Nanoseconds | None
     end_ns: Nanoseconds | None
     attempt: int
@@ -75,7 +75,7 @@ class StreamRow:
     socket_ns: Nanoseconds | None
     """`started_at` in nanoseconds since the socket's."""
     continues: int | None
-    """The stream whose response a client took up again here (`starting_after`)."""
+    """The stream whose response a client resumed here (`starting_after`)."""
     retry_of: int | None
     """The stream of the attempt before this one."""
     rules: str | None
@@ -88,7 +88,7 @@ class StreamRow:
 
     @property
     def links(self) -> list[str]:
-        """What it has to do with others, in words."""
+        """How it is related to other streams, in words."""
         links = (
             ("over WebSocket", self.socket),
             ("goes on with stream", self.continues),
@@ -98,54 +98,54 @@ class StreamRow:
 
 
 def header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
-    """The value of the first header with this name (in lower case), None where there is none."""
+    """The value of the first header with this name (in lower case), or None."""
     return next((value for key, value in headers if key.lower() == name), None)
 
 
 class Column(NamedTuple):
-    """What everybody needs to know of a field of `StreamRow`."""
+    """All there is to know about a field of `StreamRow`."""
 
     name: str
     sql: str = ""
     """Its type in the table `streams`; empty where it isn't a column there."""
     private: bool = False
-    """Whether it may say who asked whom for what: `--structure-only` drops it, unless it knows how to make it safe."""
+    """Whether it may reveal who asked whom for what: `--structure-only` drops it, unless it can make it safe."""
     words: str = ""
-    """What it is called where secrets and personal data are looked for in it: anybody may have written into it."""
+    """What to call it when secrets or personal data are found in it: its content comes from outside."""
     filter: str = ""
-    """What a filter can ask of it: a field's name, a colon, its meaning. Empty where a filter cannot."""
+    """The filter field for it: name, colon, meaning; empty where there is none."""
     listed: str = ""
     """Its key in `list --format json`; empty where it isn't there."""
     trace: str = ""
     """Its place in an exported trace (`request.method`); empty where it isn't there."""
     carried: bool = False
-    """Whether it is a user's own words, which trace and HAR carry from one recording to another."""
+    """Whether it is a user's own text, which trace and HAR carry from one recording to another."""
     bulk: bool = False
-    """Whether lists of streams leave it in the file."""
+    """Whether lists of streams do without it."""
     since: str = ""
-    """The migration that added it, if that isn't the first: a file without that step lacks it, then it is None."""
+    """The migration that added it, if not the first one: it is None for a file without that migration."""
     value: str = ""
-    """The SQL of its value, where that isn't the column's alone: `s` is the stream, `v` its verdict."""
+    """The SQL of its value, where that isn't just the column: `s` is the stream, `v` its verdict."""
 
     @property
     def is_headers(self) -> bool:
-        """Whether it has the headers of a message."""
+        """Whether it holds the headers of a message."""
         return self.name.endswith("_headers")
 
     @property
     def is_body(self) -> bool:
-        """Whether it has the body of a message."""
+        """Whether it holds the body of a message."""
         return self.name.endswith("_body")
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a number in SQLite, not a text or bytes."""
+        """Whether it is a number in SQLite, not text or bytes."""
         return self.sql.startswith("INTEGER") or self.value.startswith("coalesce(")
 
 
 _STATES = "open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error"
 _FIRST_EVENT = "(SELECT at_ns FROM events WHERE stream = s.id AND position IS NOT NULL ORDER BY n LIMIT 1)"
-# An open stream's last byte and events stand in no column, which would have to be rewritten with every batch.
+# An open stream has no last byte and event count in its row: they would have to be rewritten with every batch.
 _LAST_BYTE = "coalesce(s.last_byte_ns, (SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))"
 _EVENTS = "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)"
 
@@ -206,4 +206,4 @@ _TABLE = (
     Column("first_code", listed="first_code", value="v.first_code"),
 )
 COLUMNS = {column.name: column for column in _TABLE}
-"""Every field of `StreamRow`, in its order, by name."""
+"""Every field of `StreamRow` by name, in order."""

@@ -1,4 +1,4 @@
-"""What a timeline's row says of an event beside its type: item, id, status, or the text it carries."""
+"""What a timeline's row says about an event besides its type: item, id, status, or the text it carries."""
 
 import json
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ from responses_tap.protocol.grammar import CONTENTS, ITEM, RESPONSE, Role
 from responses_tap.protocol.sse import Frame
 
 PLACE = ("output_index", "content_index", "summary_index", "command_index")
-"""The indexes that say where in a response an event belongs."""
+"""The indexes that place an event in its response."""
 
 
 def subject(event: Event, frame: Frame, *, full: bool) -> str:
-    """The words for an event, safe to print; with `full`, texts are not shortened."""
+    """The words for an event, safe to print; with `full`, texts aren't shortened."""
     if event.fault is not None:
         raw = (frame.data or b"").decode(errors="replace")
         return f"{event.fault.kind}: {printable(raw) if full else shorten(raw)}"
@@ -40,12 +40,12 @@ def subject(event: Event, frame: Frame, *, full: bool) -> str:
 
 
 def text_of(event: Event) -> str:
-    """The text of a delta, "" where it has none."""
+    """The text of a delta, or ""."""
     return event.string("delta") or ""
 
 
 def dotted(indexes: Iterable[int | None]) -> str:
-    """The indexes that there are, as in 0.1."""
+    """The known indexes joined by dots, as in `0.1`."""
     return ".".join([str(index) for index in indexes if index is not None])
 
 

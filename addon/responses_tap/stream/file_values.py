@@ -1,29 +1,29 @@
-"""What a file says, typed and bounded where it enters: a file that somebody else made may have anything anywhere."""
+"""Values from files, typed and bounded on entry: a file that somebody else made may contain anything anywhere."""
 
 import math
 from datetime import UTC, datetime
 from typing import Any
 
 _MOST = 2**62
-"""What every column, and every sum of a few such, can hold."""
+"""The largest value accepted, which fits every column, as do sums of a few such values."""
 _MOST_VALUES = 1_000_000
-"""Values in one interaction of a cassette, its aliases followed."""
+"""Values in one interaction of a cassette, with aliases followed."""
 
 
 def count(value: object) -> int:
-    """A number of bytes or of things, or a place; ValueError where it is none."""
+    """A size, count or position; ValueError where it isn't one."""
     if type(value) is not int or not 0 <= value <= _MOST:
         raise ValueError(f"{_shown(value)} isn't a whole number from 0 on")
     return value
 
 
 def optional_count(value: object) -> int | None:
-    """As `count`, and None."""
+    """Like `count`, but None is allowed."""
     return None if value is None else count(value)
 
 
 def time_ns(value: object, unit_ns: float = 1) -> int | None:
-    """A time or duration of these units in nanoseconds; None where it is none: it says nothing then."""
+    """A time or duration in these units as nanoseconds; None where it isn't one, as it says nothing then."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         return None
     ns = value * unit_ns
@@ -31,17 +31,17 @@ def time_ns(value: object, unit_ns: float = 1) -> int | None:
 
 
 def timestamp(when: datetime) -> str:
-    """A moment as the column `started_at` has it: ISO 8601, UTC, microseconds."""
+    """A point in time as in the column `started_at`: ISO 8601, UTC, microseconds."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def status(value: object) -> int | None:
-    """An HTTP status (RFC 9110, 15); None where it is none."""
+    """An HTTP status (RFC 9110, section 15); None where it isn't one."""
     return value if type(value) is int and 100 <= value <= 999 else None  # noqa: PLR2004
 
 
 def text(value: object) -> str:
-    """A text, or a number as one, half characters replaced; ValueError where it is something else."""
+    """A text, or a number as text, with lone surrogates replaced; ValueError where it is something else."""
     if not isinstance(value, str | int | float):
         raise ValueError(f"{_shown(value)} isn't a text")
     written = str(value)
@@ -49,12 +49,12 @@ def text(value: object) -> str:
 
 
 def optional_text(value: object) -> str | None:
-    """As `text`, and None."""
+    """Like `text`, but None is allowed."""
     return None if value is None else text(value)
 
 
 def bounded(value: Any) -> Any:  # noqa: ANN401 (YAML)
-    """The same value; ValueError where it has too many values in it, by aliases that hold each other, say."""
+    """The same value; ValueError where it contains too many values, for example by nested aliases."""
     waiting, seen = [value], 0
     while waiting:
         seen += 1

@@ -1,10 +1,10 @@
-"""The one filter language, for the list of streams, `list`, `export` and whatever else chooses among streams.
+"""The one filter language, for the list of streams, `list`, `export` and everything else that selects streams.
 
     model:gpt* errors>0 code:MD*,NS201 -state:completed "two words"
 
-Terms stand side by side, and all of them must hold. A term is a field with a value, or a word that must be found in
-the model, the URL, the response's id or a finding's code. `-` before a term turns it round. In a value `,` means "or",
-`*` any characters and `?` any one; quotes hold what would end it. Case does not matter. An empty filter lets all pass.
+Terms are separated by blanks, and all of them must match. A term is a field with a value, or a word to be found in the
+model, the URL, the response's id or a finding's code. `-` before a term negates it. In a value, `,` means "or", `*` any
+characters and `?` any single one; quotes protect what would end it. Case doesn't matter. An empty filter matches all.
 """
 
 import fnmatch
@@ -19,12 +19,12 @@ from responses_tap.stream.columns import COLUMNS, Column
 
 
 class FilterError(ValueError):
-    """A filter that cannot be read; the message is one line: what was expected, and where (counted from 1)."""
+    """A filter that cannot be parsed; the message is one line: what was expected, and where (counted from 1)."""
 
     def __init__(self, position: int, expected: str) -> None:
         super().__init__(position, expected)
         self.position = position
-        """The 0-based place in the text."""
+        """The 0-based position in the text."""
         self.expected = expected
 
     def __str__(self) -> str:
@@ -32,7 +32,7 @@ class FilterError(ValueError):
 
 
 class Field(NamedTuple):
-    """What a term can ask about."""
+    """What a term can test."""
 
     meaning: str
     column: Column | None = None
@@ -40,12 +40,12 @@ class Field(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Whether its values are numbers, which are compared; else they are texts."""
+        """Whether its values are numbers, which can be compared, rather than texts."""
         return self.column is not None and self.column.is_number
 
     @property
     def unit(self) -> float:
-        """By what the row's number is divided: a time stands there in nanoseconds, and is asked for in seconds."""
+        """The divisor of the row's number: a time there is in nanoseconds, and in seconds in a filter."""
         return 1e9 if self.column is not None and self.column.name.endswith("_ns") else 1
 
     def text(self, row: object) -> str:
@@ -71,7 +71,7 @@ def _fields() -> Iterator[tuple[str, Field]]:
 FIELDS = dict(_fields())
 """Every field by its name."""
 WORDS = ("model", "url", "response_id", "code")
-"""The fields in which a word is looked for."""
+"""The fields in which a word is searched."""
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ":": operator.eq,
@@ -86,19 +86,19 @@ _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BARE = re.compile(r'[^\s",]+')
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _PLAIN = re.compile(r"[\w.*?/@+:<>=\[\]()#%&-]+", re.ASCII)
-"""Text that needs no quotes."""
+"""Text without need of quotes."""
 _KEPT = 256
-"""Texts of which a term remembers whether they fit."""
+"""Texts for which a term remembers whether they match."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One condition: a word, where `field` is empty, or a field with a comparison and its values."""
+    """One condition: a word, if `field` is empty, or a field with a comparison and its values."""
 
     field: str
     operator: str
     values: tuple[str, ...]
-    """One of them is enough."""
+    """One match is enough."""
     negated: bool = False
 
     def __str__(self) -> str:
@@ -110,7 +110,7 @@ class Term:
         return f"{'-' * self.negated}{self.field}{self.operator}{values}"
 
     def matches(self, row: object, codes: Collection[str]) -> bool:
-        """Whether a stream with findings of these codes meets it."""
+        """Whether a stream with findings of these codes matches."""
         return self._holds(row, codes) is not self.negated
 
     def _holds(self, row: object, codes: Collection[str]) -> bool:
@@ -125,17 +125,17 @@ class Term:
 
     @cached_property
     def numbers(self) -> list[float]:
-        """The values of a field that is a number."""
+        """The values of a numeric field."""
         return [float(value) for value in self.values]
 
     @property
     def globs(self) -> list[str]:
-        """What a text must be one of: `*` stands for any characters, `?` for one. A word may stand within it."""
+        """The alternatives for a text: `*` stands for any characters, `?` for one. A word may be anywhere in it."""
         return list(self.values) if self.field else [f"*{value}*" for value in self.values]
 
     @cached_property
     def _fits(self) -> Callable[[str], bool]:
-        """Whether a text is one of the values. Most streams share their model, their URL and their codes."""
+        """Whether a text matches one of the values. Cached: most streams share their model, URL and codes."""
         globs = [glob.replace("[", "[[]") for glob in self.globs]
         patterns = [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in globs]
         return lru_cache(_KEPT)(lambda text: any(pattern.match(text) for pattern in patterns))
@@ -143,7 +143,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter that has been read; `str` writes it so that `parse` reads the same."""
+    """A parsed filter; `parse` reads the same from its `str`."""
 
     terms: tuple[Term, ...] = ()
 
@@ -154,18 +154,18 @@ class Filter:
         return bool(self.terms)
 
     def early(self, row: object, known: Collection[str]) -> bool | None:
-        """Whether it will let a stream pass of which only these fields are known; None where that is open."""
+        """Whether it will match a stream of which only these fields are known; None where that is undecided."""
         if any(term.field in known and not term.matches(row, ()) for term in self.terms):
             return False
         return True if all(term.field in known for term in self.terms) else None
 
     def matches(self, row: object, codes: Collection[str]) -> bool:
-        """Whether it lets a stream pass whose findings have these codes."""
+        """Whether it matches a stream whose findings have these codes."""
         return all(term.matches(row, codes) for term in self.terms)
 
 
 def parse(text: str) -> Filter:
-    """Read a filter; FilterError says where it cannot be read."""
+    """Parse a filter; FilterError says where it cannot be parsed."""
     return Filter(tuple(_terms(text)))
 
 

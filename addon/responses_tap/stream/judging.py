@@ -1,4 +1,4 @@
-"""The one way from the frames of a stream to its findings, and to the entries of its timeline."""
+"""The one path from the frames of a stream to its findings and to the entries of its timeline."""
 
 from collections.abc import Iterator
 
@@ -18,10 +18,10 @@ _CREATE = b'{"type":"response.create"}'
 def checker_for(
     stream: Stream, profile: str = DEFAULT_PROFILE, *, resumed: bool = False, request: RequestFacts | None = None
 ) -> Checker | Turn:
-    """The checker for a stream, by what is known of its request and response.
+    """The checker for a stream, set up with what is known about its request and response.
 
-    `resumed` says that a client took up a background response again, where the URL doesn't say so; `request` is what
-    is known of the request, where its body isn't at hand.
+    `resumed` says that a client resumed a background response, where the URL doesn't show it; `request` is what is
+    known about the request, where its body isn't available.
     """
     if stream.socket is not None:
         return _turn_of(stream, profile)
@@ -40,12 +40,12 @@ def checker_for(
 
 
 def _content_type(response: Response) -> str | None:
-    """The type of the content; empty where the headers are known and have none."""
+    """The content type; empty where the headers are known and don't state one."""
     return header(response.headers, "content-type") or ("" if response.headers else None)
 
 
 def judged(stream: Stream, checker: Checker | Turn) -> Iterator[Entry]:
-    """Have the stream checked, frame by frame and to its end. Afterwards, the checker has the findings."""
+    """Check the stream frame by frame, to its end. Afterwards, the checker has the findings."""
     entries = _Entries()
     for timed in stream.frames:
         yield entries.next(timed, checker.feed(timed.frame, timed.at_ns))
@@ -53,7 +53,7 @@ def judged(stream: Stream, checker: Checker | Turn) -> Iterator[Entry]:
 
 
 def checked(stream: Stream, checker: Checker | Turn) -> Iterator[Entry | Run]:
-    """Have the stream checked like `judged`, but faster: runs of deltas have no entries."""
+    """Check the stream like `judged`, but faster: runs of deltas get no entries."""
     if not isinstance(stream.frames, SseBody) or not isinstance(checker, Checker):
         yield from judged(stream, checker)
         return
@@ -69,7 +69,7 @@ def checked(stream: Stream, checker: Checker | Turn) -> Iterator[Entry | Run]:
 
 
 class _Entries:
-    """Makes the entries of one stream, in order.
+    """Makes the entries of a stream, in order.
 
     A frame that isn't an event (a comment, `[DONE]`) belongs to the response of the event before it.
     """
@@ -79,7 +79,7 @@ class _Entries:
         self._response = 0
 
     def next(self, timed: TimedFrame, event: Event | None) -> Entry:
-        """The entry of the next frame, which is this event."""
+        """The entry of the next frame, which contains this event."""
         n = self._n
         self._n += 1
         if event is not None:
@@ -88,7 +88,7 @@ class _Entries:
         return Entry(n, timed.frame, position, self._response, timed.at_ns, timed.chunk, timed.line)
 
     def skip(self, count: int) -> None:
-        """So many frames have no entries."""
+        """Skip this many frames, which get no entries."""
         self._n += count
 
 
@@ -99,7 +99,7 @@ def _finish(stream: Stream, checker: Checker | Turn) -> None:
 
 
 def _turn_of(stream: Stream, profile: str) -> Turn:
-    """The turn of a socket of which nothing but this response is known; a steered one, nobody asked for."""
+    """The turn of a socket of which only this response is known; without a request for a steered one."""
     socket = SocketChecker(profile)
     turn = socket.asked((stream.request.body or "").encode(errors="replace")) or socket.asked(_CREATE)
     assert turn is not None

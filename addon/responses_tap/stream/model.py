@@ -1,4 +1,4 @@
-"""What a stream consists of, whether it is being recorded, comes out of a recording or out of a file of any format."""
+"""What a stream consists of, whether it is being recorded or read from a recording or a file of any format."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ ENDED_BY = ("server", "client", "network", "recorder", "unknown")
 
 
 class TimedFrame(NamedTuple):
-    """A frame and its arrival, as far as that is known: most files don't state it."""
+    """A frame and its arrival, if known: most files don't state it."""
 
     frame: Frame
     at_ns: int | None = None
@@ -25,11 +25,11 @@ class TimedFrame(NamedTuple):
     chunk: int | None = None
     """The number of the chunk that completed it."""
     line: int | None = None
-    """The line of its file, from 1, in which it begins, where the frames before it don't tell."""
+    """The line of the file in which it begins, from 1, if that doesn't follow from the frames before it."""
 
 
 class SseBody:
-    """The frames of a body that comes in pieces. Where nobody wants its frames, the pieces are checked faster."""
+    """The frames of a body that comes in pieces; checking the pieces directly is faster where no frames are needed."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self.pieces = pieces
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
     """Arrival in nanoseconds since the stream's start, None where no time was kept (a file)."""
     chunk: int | None = None
     line: int | None = None
-    """As `TimedFrame` has it."""
+    """As in `TimedFrame`."""
 
 
 class Chunk(NamedTuple):
@@ -63,13 +63,13 @@ class Chunk(NamedTuple):
     wire_size: int
     """Bytes on the wire, still content-encoded."""
     offset: int
-    """Where it begins in the decoded body, bytes."""
+    """Where it begins in the decoded body, in bytes."""
     size: int
-    """Bytes of the decoded body that it brought."""
+    """Bytes that it added to the decoded body."""
 
 
 def _typed(facts: "Request | Response | Ending") -> None:
-    """Make texts storable; ValueError where a fact is of another type than it must be."""
+    """Make texts storable; ValueError where a value is of the wrong type."""
     for fact in fields(facts):
         value = getattr(facts, fact.name)
         if fact.name == "headers":
@@ -83,7 +83,7 @@ def _typed(facts: "Request | Response | Ending") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is known of a request; empty where nothing is."""
+    """What is known about a request; empty where nothing is."""
 
     method: str = ""
     url: str = ""
@@ -99,26 +99,26 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is known of a response's status and headers, and its body where that isn't an event stream."""
+    """What is known about a response's status and headers, and its body where that isn't an event stream."""
 
     status: int | None = None
     headers: Headers = ()
     body: bytes | None = None
     at_ns: int | None = None
-    """When its first byte came, nanoseconds since the request, where that is known apart from the chunks' times."""
+    """Arrival of its first byte, nanoseconds since the request, if known independently of the chunks' times."""
 
     def __post_init__(self) -> None:
         _typed(self)
 
     @property
     def is_event_stream(self) -> bool:
-        """Whether the server calls the body an event stream."""
+        """Whether the server declares the body an event stream."""
         return (header(self.headers, "content-type") or "").lower().startswith("text/event-stream")
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a stream ended; empty where nobody knows."""
+    """How a stream ended; empty where that is unknown."""
 
     state: str | None = None
     ended_by: str | None = None
@@ -133,47 +133,47 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One request and its response. The frames of a file come once, and before the file's next stream is asked for."""
+    """One request and its response. A file's frames can be read once, and only before its next stream is requested."""
 
     frames: Iterable[TimedFrame] = ()
     place: str = ""
-    """Where in its file it is (`entry 3`), empty where it is all of it."""
+    """Where in its file it is (`entry 3`), empty where it is the whole file."""
     request: Request = Request()
     response: Response = Response()
     ending: Ending = Ending()
     chunks: tuple[Chunk, ...] = ()
     framed: bool = True
-    """Whether the frames are the server's: events alone (JSON lines) say nothing of `event:` lines and `[DONE]`."""
+    """Whether the frames are the server's: bare events (JSON lines) say nothing about `event:` lines and `[DONE]`."""
     live: bool = False
-    """Whether the body is as it came over the wire: no editor has trimmed its end."""
+    """Whether the body is as it arrived over the wire: no editor has trimmed its end."""
     socket: int | None = None
     """The WebSocket that it came over, by its number in the recording: then each frame is a message, and the request's
     body the client's event that asked for them. None for a stream of HTTP."""
     lacks: frozenset[Lack] = frozenset()
-    """What it does not show of the stream: some rules cannot be asked then."""
+    """What is missing from the stream: some rules cannot be checked then."""
     remark: str = ""
-    """How it was read, where that does not go without saying."""
+    """How it was read, where that isn't obvious."""
     carried: Mapping[str, str | None] = field(default_factory=dict)
-    """What a user said of it, by column: it has been marked, say, or a note was made about it."""
+    """What a user added, by column: a mark, for example, or a note."""
 
     @property
     def is_cut(self) -> bool:
-        """Whether the server is not to blame for a missing end: somebody else ended it, or it still goes on."""
+        """Whether the server isn't to blame for a missing end: somebody else ended it, or it isn't over."""
         return self.ending.ended_by in ("client", "recorder", "unknown") or self.ending.state == "open"
 
 
 def carried(facts: Mapping[str, Any]) -> dict[str, str | None]:
-    """What a file of our own says of the columns that are carried; ValueError where one isn't a text."""
+    """The carried columns from a file that we wrote; ValueError where one isn't a text."""
     return {name: file_values.optional_text(facts.get(name)) for name, column in COLUMNS.items() if column.carried}
 
 
 class Skipped(NamedTuple):
-    """A part of a file that gave no stream."""
+    """A part of a file that yielded no stream."""
 
     place: str
     why: str
     fault: bool
-    """Whether a stream was expected there; False for what is none of our business."""
+    """Whether a stream was expected there; False for unrelated content."""
 
     def __str__(self) -> str:
         return f"{self.place} {self.why}"
@@ -188,18 +188,18 @@ class JudgedStream:
     id: int | None = None
     """Its id in the recording, None for a file."""
     index: int | None = None
-    """Which response of the file was asked for, None for all of it."""
+    """Which response of the file was selected, None for the whole file."""
     row: StreamRow | None = None
-    """What the recording knows beside the body; of a file, what it states of both messages, None where nothing."""
+    """What the recording has besides the body; for a file, what it states about request and response, or None."""
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
     remark: str = ""
-    """How its file was read, where that does not go without saying."""
+    """How its file was read, where that isn't obvious."""
 
     @property
     def name(self) -> str:
-        """How a user names it: the path, or `FILE.db#ID`."""
+        """What a user calls it: the path, or `FILE.db#ID`."""
         suffix = self.id if self.id is not None else self.index
         return self.source if suffix is None else f"{self.source}#{suffix}"
 

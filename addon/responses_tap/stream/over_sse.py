@@ -1,4 +1,4 @@
-"""A response of a WebSocket as the event stream that it would have been: for replay, and for formats of HTTP."""
+"""A response over a WebSocket as the event stream it would have been: for replay, and for HTTP formats."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -9,18 +9,18 @@ from responses_tap.stream.model import Chunk, Entry, JudgedStream
 
 
 def over_sse(stream: JudgedStream) -> JudgedStream:
-    """The stream as it is where it came as an event stream; a socket's, message by message, as events.
+    """The stream itself if it arrived as an event stream; a socket's messages as events.
 
-    A request that the server refused has got a JSON answer with the error's status.
+    A request that the server refused gets a JSON response with the error's status.
     """
     row = stream.row
     if row is None or row.socket is None:
         return stream
-    asked = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
+    request = replace(row, method="POST", route="sse", socket=None, socket_ns=None)
     if row.state == "http-error" and stream.entries:
         headers = _typed("application/json")
-        status = max(row.status or 0, HTTPStatus.BAD_REQUEST)  # an error need not tell one
-        refusal = replace(asked, status=status, response_headers=headers, response_body=stream.body)
+        status = max(row.status or 0, HTTPStatus.BAD_REQUEST)  # an error need not state one
+        refusal = replace(request, status=status, response_headers=headers, response_body=stream.body)
         return replace(stream, row=refusal, entries=[], chunks=[])
     entries = [_enframed(entry) for entry in stream.entries]
     chunks: list[Chunk] = []
@@ -30,8 +30,8 @@ def over_sse(stream: JudgedStream) -> JudgedStream:
         chunks.append(Chunk(entry.at_ns or 0, size, offset, size))
         offset += size
     typed = (*_typed("text/event-stream"), *row.response_headers)
-    answer = replace(asked, status=HTTPStatus.OK, response_headers=typed, wire_size=offset)
-    return replace(stream, row=answer, entries=entries, chunks=chunks)
+    response = replace(request, status=HTTPStatus.OK, response_headers=typed, wire_size=offset)
+    return replace(stream, row=response, entries=entries, chunks=chunks)
 
 
 def _enframed(entry: Entry) -> Entry:

@@ -1,4 +1,4 @@
-"""A recorded stream, by what its row says of it; and what the row's `source` says of the way that it came."""
+"""A recorded stream from its row, and how it arrived, from the row's `source`."""
 
 from collections.abc import Iterable
 
@@ -8,18 +8,18 @@ from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import ENDED_BY, STATES, Ending, Request, Response, Stream, TimedFrame
 
 CAPTURED = "captured"
-"""How the source of a stream ends whose bytes are as they came over the wire."""
+"""The end of `source` for a stream whose bytes are as they arrived over the wire."""
 EVENTS_ALONE = "events alone"
-"""And of one whose frames were made for events that came without."""
+"""…and for one whose frames were made up, around bare events."""
 
 
 def ways_of(stream: Stream) -> list[str]:
-    """In what respect the body is, or is not, as it came over the wire."""
+    """In which respects the body is as it arrived over the wire."""
     return [CAPTURED] * stream.live + [EVENTS_ALONE] * (not stream.framed) + sorted(stream.lacks)
 
 
 def _ways_in(source: str) -> set[str]:
-    """The same, out of what a row says of its source."""
+    """Derive it from a row's `source`."""
     ways = set()
     known = {CAPTURED, EVENTS_ALONE, *Lack}
     while (way := source.rpartition(", ")[2]) in known:
@@ -29,9 +29,9 @@ def _ways_in(source: str) -> set[str]:
 
 
 def stream_of(row: StreamRow, frames: Iterable[TimedFrame] = ()) -> Stream:
-    """A recorded stream, by what its row says; `frames` are those of its events."""
+    """The recorded stream of a row; `frames` are those of its events."""
     ways = _ways_in(row.source)
-    # Nobody is to blame for what is missing in a body that could not be decoded.
+    # Nobody is to blame for what is missing from a body that could not be decoded.
     ended_by = row.ended_by if can_decode(row.content_encoding) else "unknown"
     return Stream(
         frames,

@@ -1,22 +1,22 @@
-"""Values from outside, typed and bounded where they enter: whatever a peer sends, a row can hold it."""
+"""Values from peers, typed and bounded on entry, so that a row can hold whatever they send."""
 
 type Value = str | bytes | int | None
-"""What a column can hold."""
+"""The largest value that fits a column."""
 
 LONGEST = 4096
-"""Characters of a short text, such as a method, an id or a reason. What is longer is cut; the raw bytes have it all."""
+"""Characters of a short text, such as a method, an id or a reason. Longer ones are cut; the raw bytes have it all."""
 _LARGEST = 2**31 - 1
 _MOST_DIGITS = 9
 _MOST = 2**63 - 1
 
 
 def short_text(value: object) -> str:
-    """The value as a short text without NULs and lone surrogates; empty where it isn't a text."""
+    """The value as a short text without NULs and lone surrogates; empty if it isn't a text."""
     return whole_text(value[:LONGEST]) if isinstance(value, str) else ""
 
 
 def whole_text(value: object) -> str:
-    """The value as a text without NULs and lone surrogates; empty where it isn't a text."""
+    """The value as a text without NULs and lone surrogates; empty if it isn't a text."""
     if not isinstance(value, str):
         return ""
     text = value if value.isascii() else value.encode(errors="replace").decode()
@@ -24,17 +24,17 @@ def whole_text(value: object) -> str:
 
 
 def small_int(value: object) -> int | None:
-    """The value if it is an integer of at most 31 bits that isn't negative (a status, a close code), else None."""
+    """The value if it is a non-negative integer of at most 31 bits (a status, a close code), else None."""
     return value if type(value) is int and 0 <= value <= _LARGEST else None
 
 
 def count_of(text: str | None) -> int | None:
-    """The count that a header states, None where it isn't a decimal number of at most nine digits."""
+    """The number in a header, None unless it is decimal, of at most nine digits."""
     return int(text) if text and len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal() else None
 
 
 def pairs(value: object) -> list[tuple[str, str]]:
-    """The value as names and values of headers; what isn't a pair of texts is left out."""
+    """The value as names and values of headers; anything but a pair is left out."""
     entries = value if isinstance(value, list | tuple) else ()
     return [
         (whole_text(entry[0]), whole_text(entry[1]))
@@ -44,12 +44,12 @@ def pairs(value: object) -> list[tuple[str, str]]:
 
 
 def storable_int(value: object) -> int | None:
-    """The value if it is an integer that fits a column, else None: JSON knows larger ones."""
+    """The value if it is an integer that fits a column, else None: JSON allows larger ones."""
     return value if type(value) is int and -_MOST <= value <= _MOST else None
 
 
 def storable_text(value: object) -> str | None:
-    """The value if it is a text, with `?` for lone surrogates (JSON has them, UTF-8 not), else None."""
+    """The value if it is a text, with `?` for lone surrogates (possible in JSON, not in UTF-8), else None."""
     if not isinstance(value, str):
         return None
     return value if value.isascii() else value.encode(errors="replace").decode()

@@ -1,7 +1,7 @@
-"""A stream as rows: the one picture that `show`, the TUI, the exports and the pytest plugin share.
+"""A stream as rows: the one view that `show`, the TUI, the exports and the pytest plugin share.
 
-Runs of deltas are folded into one row, each event is indented by its scope, a missing event has a row where it
-should have stood, and each finding stands under its event.
+Runs of deltas are folded into one row, each event is indented by its scope, a missing event has a row where it should
+have been, and each finding appears below its event.
 """
 
 import textwrap
@@ -21,19 +21,19 @@ from responses_tap.stream.event_text import PLACE, dotted, subject, text_of
 from responses_tap.stream.model import Entry
 
 GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
-"""Each severity reads without colour, too."""
+"""Each severity is recognisable without colour, too."""
 MISSING = "✖"
 OK = "●"
 CUT = "⏚"
 
 FOLDABLE = frozenset(type_ for type_, row in ROWS.items() if row.role is Role.DELTA and row.kind is not COMMAND)
-"""The types whose Delta can be told without their frame: no column has a command's index."""
+"""The types whose `Delta` can be built without their frame: no column has a command's index."""
 _WIDTH = 120
-"""Columns that a rendered finding may fill."""
+"""Columns of a rendered finding."""
 
 
 class Delta(NamedTuple):
-    """A delta by what a recording keeps beside its frame: enough to fold it."""
+    """A delta by what a recording keeps besides its frame: enough to fold it."""
 
     n: int
     position: int
@@ -46,16 +46,16 @@ class Delta(NamedTuple):
     summary_index: int | None
     command_index: int | None = None
     chars: int | None = None
-    """How many characters it has, None where nobody has counted them yet."""
+    """How many characters it has, None if they haven't been counted yet."""
 
     @property
     def place(self) -> tuple[int | None, ...]:
-        """The indexes that say where it belongs."""
+        """The indexes that place it in its response."""
         return self[6:-1]
 
     @property
     def run(self) -> "_Run":
-        """What it has in common with those that are folded together with it: response, type and place."""
+        """What deltas that are folded together have in common: response, type and place."""
         return self[4:-1]
 
 
@@ -64,11 +64,11 @@ type _Run = tuple[int | str | None, ...]
 
 @dataclass(slots=True)
 class TimelineRow:
-    """What is drawn in one line."""
+    """What one line shows."""
 
     kind: str
-    """event, run (folded deltas), missing (an event that should stand here), comment, tail (bytes of a frame that
-    has not ended yet), finding."""
+    """event, run (folded deltas), missing (an event that should be here), comment, tail (bytes of a frame that hasn't
+    ended yet), finding."""
     type: str
     depth: int = 0
     n: int | None = None
@@ -81,9 +81,9 @@ class TimelineRow:
     count: int = 1
     """How many events a run folds."""
     chars: int = 0
-    """How many characters its deltas have, as far as they are counted."""
+    """How many characters its deltas have, as far as counted."""
     counted: int = 0
-    """How many of its deltas, from its first on, are counted in `chars`."""
+    """How many of its deltas, starting with the first, are counted in `chars`."""
     until_ns: int | None = None
     """When the last event of a run arrived."""
     pause_ns: int = 0
@@ -96,7 +96,7 @@ class TimelineRow:
 
 
 def timeline(entries: Iterable[Entry], findings: Iterable[Finding], *, full: bool = False) -> list[TimelineRow]:
-    """The rows of a stream; with `full`, runs are not folded and texts not shortened."""
+    """The rows of a stream; with `full`, runs aren't folded and texts aren't shortened."""
     built = Timeline(findings, full=full)
     built.extend(entries)
     return [*built.rows, *built.end()]
@@ -121,7 +121,7 @@ def _finding_lines(finding: Finding) -> list[str]:
 
 
 def label(row: TimelineRow) -> str:
-    """A row's type with what there is to say about it."""
+    """A row's type and details."""
     if row.kind == "missing":
         return f"{row.type}  {row.subject} (missing)" if row.subject else f"{row.type}  (missing)"
     if row.kind == "run":
@@ -137,7 +137,7 @@ def tail_row(raw: bytes) -> TimelineRow:
 
 
 def take_frame(row: TimelineRow, frame: Frame, *, full: bool) -> None:
-    """Add to a row what only the frame of its next Delta tells: its characters, with `full` its text."""
+    """Add to a row what only the frame of its next `Delta` has: its characters, and with `full` its text."""
     event = read(frame.data or b"")
     row.chars += len(text_of(event))
     row.counted += 1
@@ -146,19 +146,19 @@ def take_frame(row: TimelineRow, frame: Frame, *, full: bool) -> None:
 
 
 class Timeline:
-    """The rows of a stream while its frames come in; `timeline` makes them all at once."""
+    """The rows of a stream while its frames arrive; `timeline` makes them all at once."""
 
     def __init__(self, findings: Iterable[Finding] = (), *, full: bool = False) -> None:
         self.rows: list[TimelineRow] = []
         """The rows so far. The last one may be a run, and grow."""
         self._full = full
         self._run: _Run | None = None
-        """The run of the last row, while it may go on."""
+        """The run of the last row, while it may continue."""
         self._reached = (0, -1)
         self._expect(_identified(findings))
 
     def extend(self, entries: Iterable[Entry | Delta]) -> None:
-        """Take the next frames of the stream."""
+        """Add the next frames of the stream."""
         for run, pieces in groupby(map(self._piece, entries), _run_of):
             if run is None:
                 self._run = None
@@ -169,7 +169,7 @@ class Timeline:
                 self._take_deltas(run, [delta for delta in pieces if isinstance(delta, Delta)])
 
     def _piece(self, entry: Entry | Delta) -> Delta | TimelineRow:
-        """What may become a part of a run, or a row of its own."""
+        """Either a candidate for a run, or a row of its own."""
         if not isinstance(entry, Delta):
             event = read(entry.frame.data) if entry.position is not None and entry.frame.data else None
             if self._full or event is None or event.row is None or event.row.role is not Role.DELTA:
@@ -196,11 +196,11 @@ class Timeline:
         self.rows.extend(self._with_findings(row, found))
 
     def end(self) -> list[TimelineRow]:
-        """The rows of the findings that no event shows: they stand after all others."""
+        """The rows of findings without an event: they come after all others."""
         return [row for finding in self._last for row in (*_missing(finding), _finding_row(finding))]
 
     def update(self, findings: Iterable[Finding]) -> bool:
-        """Take the findings as they are now; False where that moves a row, and all must be made anew."""
+        """Update the findings; False where that moves a row, so that all rows must be rebuilt."""
         now = _identified(findings)
         if self._passed(now) != self._passed(self._findings):
             return False
@@ -265,7 +265,7 @@ class Timeline:
 
 
 def depth_of(type_: str | None) -> int:
-    """How deep in the tree of scopes an event of this type stands: 0 response, 1 item, 2 part, 3 inside."""
+    """The depth of an event of this type in the tree of scopes: 0 response, 1 item, 2 part, 3 inside."""
     row = ROWS.get(type_ or "")
     if row is None or row.kind in (RESPONSE, STREAM):
         return 0
@@ -278,7 +278,7 @@ def depth_of(type_: str | None) -> int:
 
 def _missing(finding: Finding) -> Iterator[TimelineRow]:
     if finding.missing:
-        # Of several that are missing in one place, only the indexes say which is which.
+        # Where several are missing in one place, only the indexes distinguish them.
         place = f"[{dotted(map(finding.scope.get, PLACE))}]" if finding.scope else ""
         depth = depth_of(finding.missing)
         yield TimelineRow("missing", finding.missing, depth, response=finding.response, subject=place, finding=finding)
@@ -297,7 +297,7 @@ def _finding_row(finding: Finding, depth: int = 0) -> TimelineRow:
 
 
 def _identified(findings: Iterable[Finding]) -> dict[tuple[object, ...], Finding]:
-    """The findings by what stays the same of them while they go on counting."""
+    """The findings by what doesn't change while they keep counting."""
     identified: dict[tuple[object, ...], Finding] = {}
     alike: Counter[tuple[object, ...]] = Counter()
     for finding in findings:
@@ -328,7 +328,7 @@ def _delta_of(entry: Entry, event: Event) -> Delta:
 
 
 def _delta_rows(deltas: list[Delta]) -> list[TimelineRow]:
-    """A row for each of these deltas of one place."""
+    """A row for each of these deltas, which share their place."""
     depth, place = depth_of(deltas[0].type), f"[{dotted(deltas[0].place)}]"
     return [
         TimelineRow(

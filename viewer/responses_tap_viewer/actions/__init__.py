@@ -1,1 +1,1 @@
-"""What a command and a key of the terminal UI both do: record, export, replay, remove, check again."""
+"""What commands and keys of the terminal UI share: record, export, replay, remove, recheck."""

@@ -1,4 +1,4 @@
-"""What of a stream leaves, in plain words: what is masked, how much text there is, what looks like personal data."""
+"""What an export takes along, in plain words: what is masked, how much text, what looks like personal data."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.text import counted
 
 _NAMED = 3
-"""Places that are named beside the first."""
+"""Places named besides the first."""
 _OPAQUE = frozenset(("obfuscation", "encrypted_content", "partial_image_b64", "logprobs"))
 """Members whose strings are neither user nor model text."""
 _TEXTS = {
@@ -32,11 +32,11 @@ _TEXTS = {
 
 
 type _PlacedText = tuple[str, Path, str]
-"""Where a text stands in words, where in its JSON, and the text."""
+"""The place of a text in words, its path in the JSON, and the text."""
 
 
 class Datum(NamedTuple):
-    """Something that looks like personal data, and where it was seen first."""
+    """Something that looks like personal data, and where it first occurs."""
 
     kind: str
     value: str
@@ -44,7 +44,7 @@ class Datum(NamedTuple):
 
 
 class PersonalFound(UnusableInput):
-    """Streams that must not be exported as they are: they have personal data. `words` is the summary of the export."""
+    """Streams that must not be exported as they are: they contain personal data. `words` summarises the export."""
 
     def __init__(self, stream: JudgedStream, data: Sequence[Datum], words: str) -> None:
         places = list(dict.fromkeys(datum.place for datum in data))
@@ -59,7 +59,7 @@ class PersonalFound(UnusableInput):
 
 
 def words(streams: Sequence[JudgedStream], redaction: Redaction, data: Iterable[Datum], starred: int) -> str:
-    """What these streams, redacted already, take with them: `data` too, and `starred` masked secrets of events."""
+    """What these already redacted streams take along; `data` is personal, `starred` counts secrets masked in events."""
     personal = Counter(datum.kind for datum in data)
     size = sum(text_size(stream) for stream in streams) if redaction is Redaction.WHOLE else 0
     seems = ", ".join(counted(n, kind) for kind, n in sorted(personal.items()))
@@ -73,7 +73,7 @@ def words(streams: Sequence[JudgedStream], redaction: Redaction, data: Iterable[
 
 
 def personal_data(stream: JudgedStream) -> list[Datum]:
-    """What in the stream looks like personal data, each once."""
+    """What looks like personal data in the stream, without repetitions."""
     found: dict[tuple[str, str], Datum] = {}
     for place, _, text in (*_row_texts(stream.row), *_event_texts(stream)):
         for kind, start, end in find_personal(text):
@@ -83,14 +83,14 @@ def personal_data(stream: JudgedStream) -> list[Datum]:
 
 
 def text_size(stream: JudgedStream) -> int:
-    """How many characters user and model have said; what is repeated counts once."""
+    """How many characters user and model have written; repeated text counts once."""
     bodies = (place for place in _row_texts(stream.row) if place[1])
-    said = {text for _, path, text in (*bodies, *_event_texts(stream)) if path and path[-1] and is_text(path, text)}
-    return sum(map(len, said))
+    texts = {text for _, path, text in (*bodies, *_event_texts(stream)) if path and path[-1] and is_text(path, text)}
+    return sum(map(len, texts))
 
 
 def _masked(stream: JudgedStream) -> int:
-    """How many different credentials are masked in what the recording knows beside the events."""
+    """How many different credentials are masked outside the events."""
     return len({mark for _, _, text in _row_texts(stream.row) for mark in MASK.findall(text)})
 
 
@@ -130,7 +130,7 @@ def _texts_of(body: str | bytes) -> Iterator[tuple[Path, str]]:
 
 
 def _texts_in(value: Any) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 (JSON)
-    """The strings, names and whole numbers in a JSON value; the path of a name ends with an empty one."""
+    """The strings, names and integers in a JSON value; the path of a name ends with an empty string."""
     pending: list[tuple[Path, Any]] = [((), value)]
     while pending:
         path, value = pending.pop()

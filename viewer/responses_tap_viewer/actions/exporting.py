@@ -24,7 +24,7 @@ class Departure(NamedTuple):
     content: bytes
     """The content of a file."""
     words: str
-    """A summary of what is in it, for the user who decides whether to share it."""
+    """A summary of its content, for the user to decide whether to share it."""
 
 
 def export(
@@ -35,22 +35,22 @@ def export(
     mask_secrets: bool = False,
     allow_text: bool = False,
 ) -> bytes:
-    """The streams as the content of a file; errors as `depart` has them."""
+    """The streams as the content of a file; errors as in `depart`."""
     return depart(streams, format_, redaction, mask_secrets=mask_secrets, allow_text=allow_text).content
 
 
 def depart(
     streams: Sequence[JudgedStream], format_: Format, redaction: Redaction, *, mask_secrets: bool, allow_text: bool
 ) -> Departure:
-    """The streams as the content of a file, and what it takes with it; UnusableInput where the format cannot hold them.
+    """The streams as the content of a file, with a summary; UnusableInput where the format cannot represent them.
 
     Other errors as `prepared` has them.
     """
     if len(streams) != 1 and not format_.bundles:
         raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
-    leaving, told = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text)
+    leaving, summary = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text)
     written = format_.write(leaving)
-    return Departure(written if isinstance(written, bytes) else written.encode(), told)
+    return Departure(written if isinstance(written, bytes) else written.encode(), summary)
 
 
 def archive(
@@ -72,10 +72,10 @@ def archive(
     except ModuleNotFoundError as error:
         raise UnusableInput("--format parquet", f"needs {error.name}: pip install 'responses-tap[archive]'") from error
     keep = None if with_events else bare
-    leaving, told = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text, keep=keep)
+    leaving, summary = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text, keep=keep)
     added, known = Dataset(url, with_events=with_events).add(leaving, streams)
     were = f"; {counted(known, 'stream')} already there" if known else ""
-    return f"Added {counted(added, 'stream')} to {url}{were}", told
+    return f"Added {counted(added, 'stream')} to {url}{were}", summary
 
 
 def prepared(
@@ -103,19 +103,19 @@ def prepared(
         if leaks := list(find_leaks(stream)):
             raise SecretFound(stream, leaks)
     data = [personal_data(stream) for stream in leaving]
-    told = words(leaving, redaction, chain.from_iterable(data), starred)
+    summary = words(leaving, redaction, chain.from_iterable(data), starred)
     for stream, found in zip(leaving, data, strict=True):
         if found and not allow_text:
-            raise PersonalFound(stream, found, told)
-    # The path of a file on this machine must not leave.
-    return [replace(stream, source=Path(stream.source).name) for stream in leaving], told
+            raise PersonalFound(stream, found, summary)
+    # The path of a local file must not leave.
+    return [replace(stream, source=Path(stream.source).name) for stream in leaving], summary
 
 
 def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:
-    """Write a file atomically: it is there whole, or not at all. UnusableInput where it cannot be written.
+    """Write a file atomically: all of it or nothing. UnusableInput where it cannot be written.
 
-    A file that is there already stays, and UnusableInput says so, unless this is to be written `over` it. What a pipe
-    or a terminal is named for goes into it; nothing is put in its place, and a disk is never written to.
+    An existing file is an error, unless it is to be written `over`. A pipe or terminal is written to, not replaced; a
+    block device is never written to.
     """
     try:
         found = path.stat() if path.exists() else None

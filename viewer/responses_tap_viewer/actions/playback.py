@@ -11,12 +11,12 @@ from responses_tap.stream.over_sse import over_sse
 
 CHUNKINGS = ("exact", "event", "byte")
 _PACE_NS = 20_000_000
-"""Time from event to event where a stream has no times of its own (a file)."""
+"""Time between events if the stream has no times (a file)."""
 _PASSED_ON = ("content-type", "openai-", "x-request-id")
-"""Response headers that a replay repeats; the others belong to the first connection."""
+"""Response headers that a replay repeats; the others belong to the original connection."""
 _UNENDING = ("truncated", "open")
 _FINAL = range(200, 600)
-"""The statuses of a final answer (RFC 9110, section 15)."""
+"""The statuses of a final response (RFC 9110, section 15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Playback:
     pieces: tuple[tuple[int, bytes], ...]
     """(nanoseconds since the request, bytes), in order."""
     cut: bool = False
-    """Whether the connection breaks at the end instead of closing properly."""
+    """Whether the connection breaks off at the end instead of closing properly."""
 
 
 def playback(stream: JudgedStream, chunks: str = "exact") -> Playback:
-    """How to play a stream: `chunks` is one of CHUNKINGS. UnusableInput where there is no answer that can be sent."""
+    """How to play a stream; `chunks` is one of CHUNKINGS. UnusableInput where it has no response that can be sent."""
     stream = over_sse(stream)
     row = stream.row
     if row is None:

@@ -1,4 +1,4 @@
-"""`recheck`: checks a recording by today's rules. Only findings are written; no fact is touched."""
+"""`recheck`: checks a recording by the current rules. Only findings are written; facts are never changed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from responses_tap_viewer.streams import telling
 
 
 class Rechecked(NamedTuple):
-    """A stream that was checked again."""
+    """A rechecked stream."""
 
     id: int
     before: list[Finding]
@@ -22,10 +22,10 @@ class Rechecked(NamedTuple):
 
 
 def recheck(path: Path, profile: str | None) -> Iterator[Rechecked | UnusableInput | RecordingError]:
-    """Check every stream again and write its findings to the file; yields the error of one that cannot be checked.
+    """Recheck every stream and write its findings to the file; yields the error for one that cannot be checked.
 
-    Without `profile`, each stream keeps the one it was checked with. RecordingError where the file cannot be written,
-    or while a recorder writes it.
+    Without `profile`, each stream keeps the one it was checked with. RecordingError where the file cannot be written or
+    a recorder is writing it.
     """
     writer = Writer(path)
     try:

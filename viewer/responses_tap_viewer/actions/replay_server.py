@@ -1,6 +1,6 @@
-"""A small HTTP/1.1 server that plays streams to any client. Requests may come from anyone who reaches the port.
+"""A small HTTP/1.1 server that plays streams to any client. Anyone who reaches the port can send requests.
 
-h11 parses requests and frames responses (RFC 9112); this module sets the limits and decides who is answered.
+h11 parses requests and frames responses (RFC 9112); this module sets the limits and decides whom to answer.
 """
 
 import ipaddress
@@ -23,13 +23,13 @@ from responses_tap.urls import split
 from responses_tap_viewer.actions.playback import Playback
 
 _POLL = 0.02
-"""Seconds until a closed server is noticed."""
+"""Seconds until the closing of the server is noticed."""
 _REQUEST_SECONDS = 60.0
 """How long a connection may be idle, and how long a request may take to arrive."""
 _SEND_SECONDS = 300.0
 """How long a client may take to read a piece."""
 _MOST_SECONDS = 3600.0
-"""The longest that is waited before a piece, whatever its time says."""
+"""The longest wait before a piece, whatever its time."""
 _MOST_HEAD = 64 << 10
 _MOST_BODY = 1 << 30
 _PIECE = 64 << 10
@@ -41,9 +41,9 @@ _JSON = ("Content-Type", "application/json")
 class ReplayServer:
     """An HTTP server on loopback that answers each request below a prefix with that prefix's playback.
 
-    The prefix "" answers every path. `speed` 2 plays twice as fast, `speed` 0 without waiting. Raises OSError
-    where it cannot listen. Answered are requests whose Host is a loopback name or the address listened on: a web
-    page whose own name leads here (DNS rebinding) is not.
+    The prefix "" answers every path. `speed` 2 plays twice as fast, `speed` 0 without waiting. Raises OSError where it
+    cannot listen. Only requests whose Host is a loopback name or the address listened on are answered, not those of a
+    web page whose own name resolves to it (DNS rebinding).
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__(listen, _Connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say in one line what went wrong with a connection."""
+        """Report in one line what went wrong with a connection."""
         sys.stderr.write(f"responses-tap: a request could not be answered ({sys.exc_info()[1]!r})\n")
 
 
-class _Refused(Exception):  # noqa: N818 - it is the client's
+class _Refused(Exception):  # noqa: N818 - the error is the client's
     """A request that isn't answered with a playback."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -98,7 +98,7 @@ class _Refused(Exception):  # noqa: N818 - it is the client's
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    """A client's connection: requests one after the other, until one is refused or either side closes it."""
+    """A client's connection: requests in sequence, until one is refused or either side closes it."""
 
     server: _Server
     request: socket.socket
@@ -116,16 +116,16 @@ class _Connection(socketserver.BaseRequestHandler):
         except _Refused as error:
             self._refuse(error.status, str(error))
         except OSError:
-            pass  # the client has hung up or fallen silent, as clients may
+            pass  # the client has hung up or gone silent, which is fine
 
     def _serve(self) -> bool:
-        """Answer a request; whether another one may follow."""
+        """Answer a request; return whether another one may follow."""
         self._deadline = time.monotonic() + _REQUEST_SECONDS
-        asked = self._next()
-        if not isinstance(asked, h11.Request):
+        request = self._next()
+        if not isinstance(request, h11.Request):
             return False
-        self._is_head = asked.method == b"HEAD"
-        found = self._asked_for(asked)
+        self._is_head = request.method == b"HEAD"
+        found = self._playback_for(request)
         size = 0
         while isinstance(data := self._next(), h11.Data):
             size += len(data.data)
@@ -137,7 +137,7 @@ class _Connection(socketserver.BaseRequestHandler):
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     def _next(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """What comes next from the client; TimeoutError where it takes too long."""
+        """The next event from the client; TimeoutError where it takes too long."""
         while (event := self._http.next_event()) is h11.NEED_DATA:
             if self._http.they_are_waiting_for_100_continue:
                 self._send(h11.InformationalResponse(status_code=HTTPStatus.CONTINUE, headers=[]))
@@ -148,10 +148,10 @@ class _Connection(socketserver.BaseRequestHandler):
             self._http.receive_data(self.request.recv(_PIECE))
         return event
 
-    def _asked_for(self, asked: h11.Request) -> Playback:
-        """The playback that a request asks for, of which only the head has been read."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in asked.headers}
-        path = asked.target.decode("latin-1")
+    def _playback_for(self, request: h11.Request) -> Playback:
+        """The playback for a request, of which only the head has been read."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+        path = request.target.decode("latin-1")
         if not self._is_ours(headers.get("host", "")):
             raise _Refused(
                 HTTPStatus.MISDIRECTED_REQUEST, "only loopback names and the address listened on are answered"
@@ -160,12 +160,12 @@ class _Connection(socketserver.BaseRequestHandler):
             raise _Refused(HTTPStatus.FORBIDDEN, "no other origin is answered")
         if not path.startswith("/"):
             raise _Refused(HTTPStatus.BAD_REQUEST, "expected a path")
-        if asked.method not in _METHODS:
+        if request.method not in _METHODS:
             raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET, HEAD and POST are answered")
         if int(headers.get("content-length", 0)) > _MOST_BODY:
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have {_MOST_BODY} bytes")
-        if asked.method == b"GET" and headers.get("upgrade", "").lower() == "websocket":
-            # As a server without WebSockets does; an event stream instead would keep Codex from turning to POST.
+        if request.method == b"GET" and headers.get("upgrade", "").lower() == "websocket":
+            # Like a server without WebSockets: with an event stream, Codex wouldn't fall back to POST.
             raise _Refused(HTTPStatus.UPGRADE_REQUIRED, "only event streams are replayed, no WebSocket")
         found = next((p for prefix, p in self.server.playbacks.items() if path.startswith(prefix)), None)
         if found is None:
@@ -174,7 +174,7 @@ class _Connection(socketserver.BaseRequestHandler):
         return found
 
     def _is_ours(self, authority: str) -> bool:
-        """Whether HOST or HOST:PORT is a loopback name, what was given to listen on, or the address reached."""
+        """Whether HOST or HOST:PORT is a loopback name, the name given to listen on, or the address reached."""
         name = split(f"//{authority}").netloc.lower()
         host = name.rpartition(":")[0] if name.rpartition(":")[2].isdecimal() else name
         host = host.removeprefix("[").removesuffix("]")
@@ -190,7 +190,7 @@ class _Connection(socketserver.BaseRequestHandler):
         self.request.sendall(b"".join(self._http.send(event) or b"" for event in events))
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        """Answer so, if it still can be, and let the connection be closed: what is left of the request is not read."""
+        """Send a refusal, if still possible, and have the connection closed: the rest of the request isn't read."""
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
         body = b"" if self._is_head else json.dumps({"error": {"message": message}}).encode()
@@ -204,7 +204,7 @@ class _Connection(socketserver.BaseRequestHandler):
             pass
 
     def _drain(self) -> None:
-        """Let the client read the answer: closing with bytes unread resets the connection, and takes it away."""
+        """Let the client read the response: closing with unread bytes resets the connection, which would discard it."""
         self.request.shutdown(socket.SHUT_WR)
         self.request.settimeout(1.0)
         until = time.monotonic() + 1.0
@@ -234,6 +234,6 @@ class _Connection(socketserver.BaseRequestHandler):
                 raise ConnectionAbortedError
 
     def _break_off(self) -> None:
-        # A connection reset, as a crashed server leaves behind; a plain close would look like one, too, but later.
+        # Reset the connection, like a crashed server; a plain close would look the same, but later.
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.request.close()

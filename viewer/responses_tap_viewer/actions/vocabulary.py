@@ -1,4 +1,4 @@
-"""The vocabulary of the checker compared with the types of an installed `openai` package."""
+"""Compares the checker's vocabulary with the types of an installed `openai` package."""
 
 import typing
 from collections.abc import Iterator, Mapping
@@ -29,22 +29,22 @@ _UNTYPED = frozenset(
         "response.apply_patch_call_operation_diff.done",
     }
 )
-"""What OpenAI sends and the package's unions of events and output items have no type for."""
+"""What OpenAI sends without a type in the package's unions of events and output items."""
 _BY_RULES = {
     "event": frozenset({"type", "sequence_number", "logprobs"}),  # SC803, SC802
     "item": frozenset({"type", "call_id"}),  # ID513
 }
 """Required fields that have a rule of their own."""
-_ASKED_ELSEWHERE = {
+_REQUIRED_ELSEWHERE = {
     ("event", "error"): frozenset({"message"}),  # SC809
-    ("item", "computer_call"): frozenset({"pending_safety_checks"}),  # not in what OpenAI sends
+    ("item", "computer_call"): frozenset({"pending_safety_checks"}),  # not sent by OpenAI
 }
 
 
 def differences() -> tuple[str, list[str]]:
-    """The version of the `openai` package that is installed, and each difference, a line each.
+    """The version of the installed `openai` package, and the differences, a line each.
 
-    UnusableInput where none is installed, or one that is too old to have the types.
+    UnusableInput where none is installed, or one too old to have the types.
     """
     try:
         installed = version("openai")
@@ -56,7 +56,7 @@ def differences() -> tuple[str, list[str]]:
     events, items = _required("event"), _required("item")
     if not events or not items:
         raise UnusableInput("", f"openai {installed} has no types of the Responses API; install a newer one")
-    # Of what belongs to the socket, and to no response, only the names are known.
+    # Of events that belong to the socket, not to a response, only the names are known.
     ours = {type_: frozenset(row.required) if row.known else None for type_, row in ROWS.items()}
     found = [*_compared("event", ours, events), *_compared("item", _items(), items)]
     wanted = {name for name, is_required in _fields(types.Response).items() if is_required}
@@ -65,26 +65,26 @@ def differences() -> tuple[str, list[str]]:
 
 
 def _items() -> dict[str, frozenset[str] | None]:
-    """The item types that the checker knows, with what it asks of a finished one; None: nothing."""
+    """The item types known to the checker, with the fields that it requires of a finished one; None: none."""
     return {type_: frozenset(ITEM_FIELDS[type_].done) if type_ in ITEM_FIELDS else None for type_ in KNOWN_ITEMS}
 
 
 def _compared(
     noun: str, ours: Mapping[str, frozenset[str] | None], theirs: Mapping[str, frozenset[str]]
 ) -> Iterator[str]:
-    """What each side has that the other lacks."""
+    """What each side lacks."""
     yield from (f"{noun} {type_}: not known here" for type_ in sorted(theirs.keys() - ours.keys()))
     yield from (f"{noun} {type_}: not known there" for type_ in sorted(ours.keys() - theirs.keys() - _UNTYPED))
     for type_ in sorted(ours.keys() & theirs.keys()):
-        asked = ours[type_]
-        if asked is not None:
-            elsewhere = _BY_RULES[noun] | _ASKED_ELSEWHERE.get((noun, type_), frozenset())
-            lacking = theirs[type_] - asked - elsewhere
+        required = ours[type_]
+        if required is not None:
+            elsewhere = _BY_RULES[noun] | _REQUIRED_ELSEWHERE.get((noun, type_), frozenset())
+            lacking = theirs[type_] - required - elsewhere
             yield from (f"{noun} {type_}: {name} is required there, not here" for name in sorted(lacking))
 
 
 def _required(noun: str) -> dict[str, frozenset[str]]:
-    """The types in the package's unions, each with its required fields: those that all models of the type require."""
+    """The types in the package's unions, each with the fields that all models of the type require."""
     found: dict[str, frozenset[str]] = {}
     for path in _UNIONS[noun]:
         module, _, name = path.partition(".")
@@ -101,7 +101,7 @@ def _fields(model: Any) -> dict[str, bool]:  # noqa: ANN401 (a pydantic model of
 
 
 def _members(union: Any) -> Iterator[Any]:  # noqa: ANN401 (as above)
-    """The models of a union, of whatever depth."""
+    """The models of a union, at any depth."""
     if typing.get_origin(union) is typing.Annotated:
         yield from _members(typing.get_args(union)[0])
     elif hasattr(union, "model_fields"):

@@ -11,13 +11,13 @@ from responses_tap_viewer.printing import say
 from responses_tap_viewer.streams import files_below, is_there
 
 _SECONDS = 0.2
-"""Between two looks. A look is one `stat` a file and works on every file system; notifications of changes do not."""
+"""Between two polls. One `stat` a file works on every file system, unlike notifications of changes."""
 
 type _State = dict[Path, tuple[int, int, int] | None]
 
 
 def watch(paths: Sequence[str], run: Callable[[], int]) -> int:
-    """Call `run` at once and after every change below `paths`, until Ctrl-C; its last exit status."""
+    """Call `run` now and after every change below `paths`, until Ctrl-C; return its last exit status."""
     status = 0
     try:
         while True:
@@ -32,7 +32,7 @@ def watch(paths: Sequence[str], run: Callable[[], int]) -> int:
 
 
 def _state(paths: Sequence[str]) -> _State:
-    """By file, what changes when it is replaced or written to; None for a file that does not exist."""
+    """For each file, what changes when it is replaced or written to; None for a file that doesn't exist."""
     return {file: _stamp(file) for path in paths for file in _files(path)}
 
 
@@ -40,9 +40,9 @@ def _files(name: str) -> list[Path]:
     path = Path(name) if is_there(Path(name)) else Path(name.rpartition("#")[0] or name)
     try:
         found = files_below(path) if path.is_dir() else [path]
-    except UnusableInput:  # it is still empty
+    except UnusableInput:  # still empty
         found = []
-    # A recorder's latest writes are in the file beside the recording.
+    # A recorder's latest writes are in the WAL.
     return [*found, *(file.with_name(f"{file.name}-wal") for file in found)]
 
 

@@ -1,4 +1,4 @@
-"""Findings compared with a baseline: which are known, which are new, and what no longer occurs."""
+"""Compares findings with a baseline: which are known, which are new, and which no longer occur."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from responses_tap_viewer.streams import is_there
 
 
 class BaselineRun:
-    """One run of `check` against a baseline, or against none; BaselineError where its file isn't one."""
+    """One run of `check` with or without a baseline; BaselineError where its file isn't one."""
 
     def __init__(self, path: Path | None, fail_on: Severity | None, *, update: bool = False) -> None:
         self._path = path
@@ -21,7 +21,7 @@ class BaselineRun:
         self._found: list[KnownFinding] = []
 
     def compared(self, checked: Checked) -> Checked:
-        """The same response, with the findings that are known marked as tolerated."""
+        """The same response, with known findings marked as tolerated."""
         self._checked.add(checked.source)
         serious = [finding for finding in checked.findings if self._counts(finding)]
         self._found += [KnownFinding.of(checked.source, finding) for finding in serious]
@@ -29,18 +29,18 @@ class BaselineRun:
         return replace(checked, tolerated=known if not self._update else tuple(serious))
 
     def stale(self, options: Options) -> list[KnownFinding]:
-        """What the baseline has and was not found, though it was looked for, or its file is gone."""
+        """What the baseline has that was checked but not found, or whose file is gone."""
         stale = [] if self._update else self._baseline.stale(self._settled)
         return [known for known in stale if options.keeps_code(known.code)]
 
     def write(self) -> None:
-        """Write the baseline, where that is asked for; BaselineError where it cannot be written."""
+        """Write the baseline, if requested; BaselineError where it cannot be written."""
         if self._update and self._path:
             self._baseline.replaced(self._settled, self._found).write(self._path)
 
     @property
     def _settled(self) -> set[str]:
-        """The sources of which all is known that occurs: those that were checked, and those that are gone."""
+        """The sources whose findings are completely known: those that were checked, and those that are gone."""
         gone = {source for source in self._baseline.sources() if source != "-" and not is_there(Path(source))}
         return self._checked | gone
 

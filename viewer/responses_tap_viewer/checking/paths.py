@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from responses_tap.store import Recording
 
 _MUCH_BYTES = 32 << 20
-"""From so many bytes in several files on, starting more processes pays."""
+"""With at least this many bytes in several files, starting more processes pays off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +54,20 @@ class Options:
 
     profile: str
     select: tuple[str, ...] = ()
-    """Beginnings of rule codes; empty: all rules."""
+    """Prefixes of rule codes; empty: all rules."""
     ignore: tuple[str, ...] = ()
     resumed: bool = False
     joined: bool = False
-    """Whether a recorded response that was taken up again is checked as one."""
+    """Whether a resumed response is checked as one."""
     excerpt: bool = False
     """Whether files may begin and end in the middle of their streams."""
 
     def keeps(self, finding: Finding) -> bool:
-        """Whether a finding is among those asked for."""
+        """Whether a finding is selected."""
         return self.keeps_code(finding.code)
 
     def keeps_code(self, code: str) -> bool:
-        """Whether the findings of a rule are."""
+        """Whether a rule is selected."""
         selected = not self.select or code.startswith(self.select)
         return selected and not code.startswith(self.ignore or ("-",))
 
@@ -77,7 +77,7 @@ class Checked:
     """One response, checked."""
 
     source: str
-    """The path as given, or as found below a folder as given."""
+    """The path as given, or as found in a folder as given."""
     id: int | None
     """The stream's id in its recording, None for a file."""
     index: int
@@ -88,29 +88,29 @@ class Checked:
     events: int
     findings: tuple[Finding, ...]
     lines: Mapping[int, int]
-    """In which line of the file, from 1, the event of each finding's position stands; the end's is at -1."""
+    """The line in the file, from 1, of each finding's position; the end's is at -1."""
     profile: str
     why: str = ""
     """Why this profile, where it was chosen (`--profile auto`)."""
     tolerated: tuple[Finding, ...] = ()
-    """Those of the findings that a baseline knows: they count for nothing."""
+    """The findings in the baseline, which don't count."""
 
     def line(self, finding: Finding) -> int:
-        """The line of the file that shows a finding."""
+        """The line of a finding in the file."""
         return self.lines.get(-1 if finding.position is None else finding.position, 1)
 
     @property
     def counted(self) -> tuple[Finding, ...]:
-        """The findings that no baseline knows."""
+        """The findings not in the baseline."""
         return tuple(finding for finding in self.findings if finding not in self.tolerated)
 
     def count(self, severity: Severity) -> int:
-        """How many findings, of those that count, are of one severity."""
+        """How many of the findings that count are of one severity."""
         return sum(finding.severity is severity for finding in self.counted)
 
 
 def known_codes(prefixes: Iterable[str]) -> tuple[str, ...]:
-    """The prefixes as given to --select or --ignore, split at commas; ValueError for one that no rule has."""
+    """The prefixes given to --select or --ignore, split at commas; ValueError for one that no rule has."""
     parts = tuple(part.strip().upper() for value in prefixes for part in value.split(",") if part.strip())
     for part in parts:
         if not any(code.startswith(part) for code in RULES):
@@ -119,9 +119,9 @@ def known_codes(prefixes: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | UnusableInput]:
-    """Every response below `paths`, in order; what cannot be read comes out as the error it is.
+    """Every response below `paths`, in order; for what cannot be read, the error.
 
-    Much work in several files is spread over the processors.
+    Much work in several files is spread over several processes.
     """
     files = list(_files(paths))
     sizes = [Path(file).stat().st_size for file in files if isinstance(file, str) and is_there(Path(file))]
@@ -134,13 +134,13 @@ def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | Un
 
 
 class _Below(str):
-    """A path that was found below a folder, where other files may lie, too."""
+    """A path that was found in a folder, which may contain other files, too."""
 
     __slots__ = ()
 
 
 def _files(paths: Iterable[str]) -> Iterator[str | UnusableInput]:
-    """The paths with each folder replaced by what is below it."""
+    """The paths with each folder replaced by its files."""
     for path in paths:
         try:
             with telling(path):
@@ -166,7 +166,7 @@ def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | Un
 
 
 class Recorded:
-    """The streams of a recording, each checked as the recorder does it live; with `joined`, with its earlier parts."""
+    """The streams of a recording, each checked like a live one; with `joined`, together with its earlier parts."""
 
     def __init__(self, recording: "Recording", *, joined: bool = False) -> None:
         self._recording = recording
@@ -174,16 +174,16 @@ class Recorded:
         self._turns = Turns(recording)
 
     def stream(self, row: StreamRow) -> Stream:
-        """A stream, with its frames."""
+        """A stream with its frames."""
         return stream_of(row, (TimedFrame(frame, at_ns) for frame, at_ns, _ in self._recording.frames(row.id)))
 
     def check(self, row: StreamRow, profile: str, *, resumed: bool = False) -> tuple[Checker | Turn, "EventLines"]:
-        """Check a stream; the finished checker, and where its events stand."""
-        # A list's rows come without their headers, which name the type of the content.
+        """Check a stream; return the finished checker and the lines of its events."""
+        # Rows of a list have no headers, which state the content type.
         stream = self.stream(self._recording.stream(row.id) or row)
         if self._joined and len(response := parts(self._recording, row)) > 1:
             first = stream_of(self._recording.stream(response[0].stream) or row)
-            # Between the parts there is no clock.
+            # The parts share no clock.
             frames = map(TimedFrame, joined_frames(self._recording, response))
             stream = replace(first, frames=frames, response=replace(first.response, body=None), ending=stream.ending)
         elif row.socket is not None:
@@ -194,14 +194,14 @@ class Recorded:
 
 
 class EventLines:
-    """In which line of a body, from 1, each event stands; of a socket, each message is a line."""
+    """The line of each event in a body, from 1; each message of a socket is a line."""
 
     def __init__(self) -> None:
         self._starts: list[array[int]] = []
         self._line = 1
 
     def take(self, entries: Iterable[Entry | Run]) -> "EventLines":
-        """Take all frames of the body, in order."""
+        """Count the lines of all frames of the body, in order."""
         for entry in entries:
             if isinstance(entry, Run):
                 self._take_run(entry.raws)
@@ -218,7 +218,7 @@ class EventLines:
         self._line = entry.line or at + raw.count(b"\n")
 
     def _take_run(self, raws: list[bytes]) -> None:
-        # They have the same lines, and belong to the response of the event before them.
+        # They share their lines, and belong to the response of the event before them.
         lines = raws[0].count(b"\n")
         begin, self._line = self._line, self._line + lines * len(raws)
         self._starts[-1].extend(range(begin + _before_data(raws[0]), self._line, lines))
@@ -230,12 +230,12 @@ class EventLines:
 
 
 def _before_data(raw: bytes) -> int:
-    """How many lines of a frame come before its data."""
+    """How many lines of a frame precede its data."""
     return raw.count(b"\n", 0, raw.find(b"data"))
 
 
 def _check(stream: Stream, checker: Checker | Turn) -> tuple[Checker | Turn, EventLines]:
-    """Have a stream checked; the finished checker, and where its events stand."""
+    """Check a stream; return the finished checker and the lines of its events."""
     return checker, EventLines().take(checked(stream, checker))
 
 
@@ -272,22 +272,22 @@ def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Check
         if isinstance(found, Skipped):
             yield UnusableInput(source, str(found)) if found.fault else PassedOver(source, str(found))
             continue
-        imported = as_excerpt(found) if options.excerpt else found
-        if remark := remark_on(imported):
-            yield Remark(source, f"{imported.place} {remark}".lstrip())
+        stream = as_excerpt(found) if options.excerpt else found
+        if remark := remark_on(stream):
+            yield Remark(source, f"{stream.place} {remark}".lstrip())
         try:
             with telling(source, f"{found.place} ".lstrip()):
-                for checked in _check_imported(source, imported, options):
+                for checked in _check_found(source, stream, options):
                     yield replace(checked, index=index)
                     index += 1
         except InternalError as error:
             yield error
 
 
-def _check_imported(source: str, imported: Stream, options: Options) -> Iterator[Checked]:
-    profile, why, imported = _profile(options, imported)
-    checker, lines = _check(imported, checker_for(imported, profile, resumed=options.resumed))
-    state = state_of(imported.response.status, imported.response.body)
+def _check_found(source: str, stream: Stream, options: Options) -> Iterator[Checked]:
+    profile, why, stream = _profile(options, stream)
+    checker, lines = _check(stream, checker_for(stream, profile, resumed=options.resumed))
+    state = state_of(stream.response.status, stream.response.body)
     eventless = Checked(source, None, 0, None, None, state, 0, (), {}, profile, why)
     yield from _results(eventless, checker, lines, options)
 
@@ -318,7 +318,7 @@ def _check_row(source: str, recorded: Recorded, row: StreamRow, options: Options
 
 
 def _results(eventless: Checked, checker: Checker | Turn, lines: EventLines, options: Options) -> Iterator[Checked]:
-    """The verdict on each response of a body; `eventless` is what is known of one that has no event."""
+    """The verdict on each response of a body; `eventless` is what is known about one without events."""
     findings = [finding for finding in checker.findings if options.keeps(finding)]
     for response in checker.responses:
         mine = tuple(finding for finding in findings if finding.response == response.index)
@@ -337,7 +337,7 @@ def _results(eventless: Checked, checker: Checker | Turn, lines: EventLines, opt
 
 
 def _profile(options: Options, stream: Stream) -> tuple[str, str, Stream]:
-    """The profile to check with, why, and the stream, of which the first frames may have been looked at."""
+    """The profile to check with, the reason, and the stream, whose first frames may have been examined."""
     if options.profile != AUTO:
         return options.profile, "", stream
     frames, looked_at = iter(stream.frames), []

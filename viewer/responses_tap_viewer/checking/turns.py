@@ -1,4 +1,4 @@
-"""The responses of recorded WebSockets, judged again."""
+"""Judges the responses of recorded WebSockets again."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Turns:
-    """The responses of a recording's sockets: those of one are judged together, and asked for one by one."""
+    """The responses of a recording's sockets: those of one socket are judged together, but requested one by one."""
 
     def __init__(self, recording: "Recording") -> None:
         self._recording = recording
@@ -18,7 +18,7 @@ class Turns:
         self._turns: dict[int, Turn] = {}
 
     def of(self, row: StreamRow, profile: str) -> Turn:
-        """The response of a stream that came over a socket, with all its messages; not finished yet."""
+        """The response of a stream from a socket, with all its messages; not finished yet."""
         assert row.socket is not None
         if self._judged != (row.socket, profile):
             self._turns = judge_again(SocketChecker(profile), self._recording.socket_messages(row.socket))

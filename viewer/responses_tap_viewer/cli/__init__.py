@@ -1,4 +1,4 @@
-"""The command line, a module a command: what it takes and prints. The work is done in the rooms below."""
+"""The command line, one module for each command: what it takes and prints. The work is done in other packages."""
 
 from responses_tap_viewer.cli.group import main
 

@@ -119,7 +119,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 class _Outcome(NamedTuple):
-    """What becomes of findings."""
+    """What to do with findings."""
 
     fail_on: Severity | None
     format: str
@@ -165,7 +165,7 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
 
 
 def _print_result(result: "Checked | UnusableInput", format_: str) -> None:
-    """Print the lines for one response, if the format has them, before the next response is checked."""
+    """Print the lines for one response, if the format has any, before the next response is checked."""
     from responses_tap_viewer.checking.paths import Checked
     from responses_tap_viewer.reports import github, text
 
@@ -176,7 +176,7 @@ def _print_result(result: "Checked | UnusableInput", format_: str) -> None:
 
 
 def _print_report(results: "Sequence[Checked | UnusableInput]", profile: str, outcome: _Outcome, stale: int) -> None:
-    """Print what a format makes of all results, if it makes something."""
+    """Print a format's document of all results, if it has one."""
     from responses_tap_viewer.checking.paths import Checked
     from responses_tap_viewer.reports import json_report, junit, sarif, text
 

@@ -1,4 +1,4 @@
-"""What the shell completes at a Tab, beside what click knows itself: streams, rule codes, filter fields, clients.
+"""What the shell completes, besides what click knows: streams, rule codes, filter fields, clients.
 
 Runs while a user types: what cannot be read completes to nothing, silently.
 """
@@ -16,23 +16,23 @@ from responses_tap.stream.columns import StreamRow
 type _ShellComplete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 _STREAMS = 50
-"""How many of the newest streams are offered."""
+"""How many of the newest streams to offer."""
 
 
 def _at_tab(offer: Callable[[str], list[CompletionItem]]) -> _ShellComplete:
-    """A completion as click calls it; only the word being typed matters."""
+    """A completion callback of click's; only the word being typed matters."""
     return lambda _ctx, _param, incomplete: offer(incomplete)
 
 
 @_at_tab
 def paths(incomplete: str) -> list[CompletionItem]:
-    """Files and folders, as the shell itself finds them; the streams behind `FILE.db#`."""
+    """Files and folders, completed by the shell itself; after `FILE.db#`, its streams."""
     return _paths(incomplete)
 
 
 @_at_tab
 def streams(incomplete: str) -> list[CompletionItem]:
-    """The streams of the default recording, those behind `FILE.db#`, and files."""
+    """The streams of the default recording, those after `FILE.db#`, and files."""
     from responses_tap_viewer.streams import default_recording
 
     if incomplete and not incomplete.isdecimal():
@@ -43,7 +43,7 @@ def streams(incomplete: str) -> list[CompletionItem]:
 
 @_at_tab
 def codes(incomplete: str) -> list[CompletionItem]:
-    """Rule codes, also behind a comma, and the families that they begin with."""
+    """Rule codes, also after a comma, and their families' prefixes."""
     from responses_tap.protocol.rules import RULES
 
     before, comma, start = incomplete.rpartition(",")
@@ -66,7 +66,7 @@ def rules(incomplete: str) -> list[CompletionItem]:
 
 @_at_tab
 def terms(incomplete: str) -> list[CompletionItem]:
-    """The fields that the last term of a filter may ask about."""
+    """The fields that the last term of a filter may test."""
     from responses_tap.stream.filters import FIELDS
 
     before, space, term = incomplete.rpartition(" ")
@@ -96,12 +96,12 @@ def _files(incomplete: str) -> list[CompletionItem]:
 
 
 def _about(row: StreamRow) -> str:
-    """What a shell shows beside a stream. It reads that by lines and tabs, and prints it as it is."""
+    """A stream's description in the shell, which splits it at lines and tabs, and prints it as it is."""
     return shorten(" · ".join(filter(None, (row.model, row.state, row.first_code))))
 
 
 def _of_recording(file: str | None, start: str) -> list[CompletionItem]:
-    """The newest streams of a recording whose ids begin so; None means the default recording, by ids alone."""
+    """The newest streams of a recording whose ids have this prefix; None: the default recording, without its path."""
     from responses_tap.errors import RecordingError, UnusableInput
     from responses_tap_viewer.streams import default_recording, open_existing
 

@@ -1,4 +1,4 @@
-"""`diff`: what two streams, two sides of a gateway or the streams of a recording differ in."""
+"""`diff`: how two streams, the sides of a gateway or the streams of a recording differ."""
 
 import shutil
 from pathlib import Path
@@ -127,5 +127,5 @@ def _by_shape(name: str | None, format_: str) -> int:
 
 
 def _sender(stream: "JudgedStream") -> str:
-    """Who sends what is held to be right, as the differences call it."""
+    """The sender of the correct stream, as named in the differences."""
     return "OpenAI" if stream.row is not None and stream.row.host == "api.openai.com" else "A"

@@ -121,7 +121,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 def _find(names: Sequence[str]) -> "tuple[list[JudgedStream], int]":
-    """The streams with these names, and how many names have none; UnusableInput where no name has one."""
+    """The streams with these names, and how many names failed; UnusableInput where all did."""
     from responses_tap.errors import UnusableInput
     from responses_tap_viewer.streams import find_stream
 

@@ -1,4 +1,4 @@
-"""The group of all commands: its help, and how unusable input ends."""
+"""The group of all commands: its help, and the handling of unusable input."""
 
 import errno
 import os
@@ -50,7 +50,7 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
-            # The reader of our output (`| head`) has seen enough.
+            # The reader of our output (`| head`) has closed the pipe.
             _print_no_more()
             ctx.exit(0)
         except OSError as error:
@@ -60,17 +60,17 @@ class _Commands(click.Group):
             _print_no_more()
             complain(f"the output cannot be written ({error.strerror})")
             ctx.exit(UNUSABLE)
-        except Exception as error:  # noqa: BLE001 (a traceback is no help to the owner of the file that causes it)
+        except Exception as error:  # noqa: BLE001 (a traceback doesn't help the owner of the file that causes it)
             complain(internal(error))
             ctx.exit(UNUSABLE)
 
 
 @contextmanager
 def _printable_errors() -> Iterator[None]:
-    """Make messages about wrong usage printable: they may quote an argument, which may be a file name."""
+    """Make messages about wrong usage printable: they may quote an argument, such as a file name."""
     try:
         yield
-    except click.MissingParameter:  # its words are all our own, on lines of their own
+    except click.MissingParameter:  # it consists of our own lines
         raise
     except click.ClickException as error:
         raise click.UsageError(printable(error.format_message()), getattr(error, "ctx", None)) from error

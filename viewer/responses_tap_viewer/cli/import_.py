@@ -1,4 +1,4 @@
-"""`import`: streams of files into a recording."""
+"""`import`: adds streams from files to a recording."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The parameters that several commands take, and how they are read."""
+"""Parameters shared by several commands, and their parsing."""
 
 from pathlib import Path
 

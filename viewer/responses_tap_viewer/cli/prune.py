@@ -1,4 +1,4 @@
-"""`prune`: old streams out of a recording."""
+"""`prune`: removes old streams from a recording."""
 
 from pathlib import Path
 

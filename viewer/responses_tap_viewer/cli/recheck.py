@@ -1,4 +1,4 @@
-"""`recheck`: findings of a recording, by today's rules."""
+"""`recheck`: updates the findings of a recording by the current rules."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -8,7 +8,7 @@ from responses_tap_viewer.cli.parameters import DB, address
 
 
 def _joined(_ctx: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> str:
-    """The names as the addon's option has them."""
+    """The names in the format of the addon's option."""
     return ",".join(names)
 
 

@@ -1,4 +1,4 @@
-"""`rm`: streams out of a recording."""
+"""`rm`: removes streams from a recording."""
 
 import click
 

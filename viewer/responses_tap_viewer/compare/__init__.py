@@ -1,1 +1,1 @@
-"""Compares streams: two of them, both sides of a gateway, all of a recording by their shape."""
+"""Compares streams: two of them, the two sides of a gateway, or all of a recording by their shape."""

@@ -1,8 +1,8 @@
-"""Two streams, normalised and aligned: what is missing, extra, moved, reordered or of another shape.
+"""Two streams, normalised and aligned: what is missing, extra, moved, reordered or of a different shape.
 
-Scope by scope (response, items, parts): the children are matched by type and order, then the scope's own events,
-together with where its matched children begin and end, are aligned as two sequences. What is left over on both
-sides has moved; on one side, it is missing or extra. A scope without a partner is one difference, not one an event.
+For each scope (response, item, part), the children are matched by type and order; then the scope's own events, together
+with the beginnings and ends of its matched children, are aligned as two sequences. What is left over on both sides has
+moved; on one side, it is missing or extra. A scope without a partner is one difference, not one for each event.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ from responses_tap_viewer.compare.shape import FieldDifference, differing
 
 
 class DifferenceKind(StrEnum):
-    """The ways to differ."""
+    """The kinds of differences."""
 
     MISSING = "missing"
     EXTRA = "extra"
@@ -41,24 +41,24 @@ SAME = "="
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference. Positions are the numbers of events in their response, 0-based."""
+    """One difference. Positions are the 0-based numbers of events in their response."""
 
     kind: DifferenceKind
     what: str
     """event, item or part: what is missing, extra, moved or reordered."""
     type: str
-    """The type of that; of a shape, the event types that share it, comma-separated."""
+    """Its type; for a shape, the event types that share it, comma-separated."""
     scope: str
     """Where: the label of the scope around it."""
     a: tuple[int, ...] = ()
-    """The positions in A of all events that it is about; empty where A has none."""
+    """The positions in A of all events concerned; empty where A has none."""
     b: tuple[int, ...] = ()
     after: int | None = None
-    """In the stream that lacks it: the matched event before the place where it would stand."""
+    """In the stream that lacks it: the position of the matched event before the gap."""
     before: int | None = None
-    """And the one after that place."""
+    """…and that of the one after it."""
     detail: str = ""
-    """More words on the place."""
+    """More about the place, in words."""
     events: tuple[str, ...] = ()
     """The events of a whole item or part, runs of deltas as `type × n`."""
     fields: tuple[FieldDifference, ...] = ()
@@ -66,7 +66,7 @@ class Difference:
 
 
 class Pair(NamedTuple):
-    """One row side by side: the steps that belong together, None where a side has none."""
+    """One row side by side: the steps that correspond, None where a side has none."""
 
     glyph: str
     a: Step | None
@@ -79,11 +79,11 @@ class Comparison:
 
     differences: list[Difference] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
-    """All steps of both streams, in A's order; what only B has stands at its place in B."""
+    """All steps of both streams, in A's order; what only B has is placed as in B."""
 
 
 def compare_streams(a: JudgedStream, b: JudgedStream) -> Comparison:
-    """Compare two streams; UnusableInput where one has no event."""
+    """Compare two streams; UnusableInput where one has no events."""
     for stream in (a, b):
         if all(entry.position is None for entry in stream.entries):
             raise UnusableInput(stream.name, "holds no event to compare")
@@ -108,13 +108,13 @@ class _Aligner:
     def __init__(self) -> None:
         self.differences: list[Difference] = []
         self._partners: dict[int, tuple[str, Step]] = {}
-        """By the serial of a step of A: the glyph, and the step of B that belongs to it."""
+        """By the serial of a step of A: the glyph, and the corresponding step of B."""
         self._matched: list[tuple[Step, Step]] = []
         self._unmatched: set[str] = set()
-        """The types of items and parts that one side lacks: snapshots that lack them too say nothing new."""
+        """The types of items and parts that one side lacks: that its snapshots lack them, too, is no news."""
 
     def scope(self, a: ScopeNode, b: ScopeNode) -> None:
-        """Align two scopes that belong together, and all that is in them."""
+        """Align two corresponding scopes, with everything in them."""
         pairs = matched_children(a.children, b.children)
         stable = self._reordered(a, pairs)
         self._whole(DifferenceKind.MISSING, a, [pair[0] for pair in pairs])
@@ -124,12 +124,12 @@ class _Aligner:
             self.scope(*pair)
 
     def shapes(self) -> list[Difference]:
-        """The differences in shape: the fields that the same event types have differently are one."""
+        """The differences in shape: the same fields of the same event types are one difference."""
         places: dict[tuple[object, ...], list[tuple[FieldDifference, Step, Step]]] = defaultdict(list)
         for a, b in self._matched:
             for found in differing(a.shape, b.shape):
                 if found.path[-1].strip("[]") not in self._unmatched:
-                    # A field that one side lacks is one difference, whatever the other has there.
+                    # A field that one side lacks is one difference, whatever the other side has there.
                     key = found if found.a and found.b else (found.path, found.a is None)
                     places[key].append((found, a, b))
         groups: dict[tuple[str, ...], list[list[tuple[FieldDifference, Step, Step]]]] = defaultdict(list)
@@ -154,7 +154,7 @@ class _Aligner:
         return rows + alone
 
     def _reordered(self, parent: ScopeNode, pairs: Sequence[Matched]) -> list[Matched]:
-        """The pairs that stand in the same order on both sides; the others become differences."""
+        """The pairs in the same order on both sides; the others become differences."""
         stable = in_order(pairs)
         kept = {id(a) for a, _ in stable}
         for a, b in pairs:
@@ -163,7 +163,7 @@ class _Aligner:
         return stable
 
     def _whole(self, kind: DifferenceKind, parent: ScopeNode, matched: Iterable[ScopeNode]) -> None:
-        """The children of one side that the other has none for, each with all that is in it."""
+        """The children of one side without a partner on the other, each with everything in it."""
         known = set(map(id, matched))
         for scope in parent.children:
             if id(scope) not in known:
@@ -175,7 +175,7 @@ class _Aligner:
                 self._add(kind, scope.kind, scope.type, parent, *sides, detail=where, events=events)
 
     def _sequence(self, a: ScopeNode, b: ScopeNode, children: Sequence[Matched]) -> None:
-        """Align the events of two scopes, together with where their children begin and end."""
+        """Align the events of two scopes, together with the beginnings and ends of their children."""
         left, right = tokens_of(a, children, 0), tokens_of(b, children, 1)
         matches = matching([token.key for token in left], [token.key for token in right])
         for i, j in matches:
@@ -206,7 +206,7 @@ class _Aligner:
         anchors: Sequence[int],
         at: int,
     ) -> None:
-        """An event that one side lacks; it would stand between the anchors `at - 1` and `at` of the other."""
+        """An event that one side lacks; it belongs between the anchors `at - 1` and `at` of the other."""
         if token.bound:
             return
         after = other[anchors[at - 1]].at.position if at else None
@@ -248,7 +248,7 @@ def _behind(tokens: Sequence[Token], index: int) -> str:
 
 
 def _standing(scope: ScopeNode, siblings: Iterable[ScopeNode], opener: Step | None) -> str:
-    """Where a scope without a partner stands, if that is not where a scope stands."""
+    """The place of a scope without a partner, if it is an unusual one."""
     words = []
     if opener is not None and scope.begin.serial < opener.serial:
         words.append(f"begins before {opener.type} (event {opener.position})")
@@ -259,6 +259,6 @@ def _standing(scope: ScopeNode, siblings: Iterable[ScopeNode], opener: Step | No
 
 
 def _place(difference: Difference) -> tuple[bool, float]:
-    """By A's positions; what A lacks, where it would stand; the shapes last."""
+    """Order by A's positions; what A lacks, where it would be; shapes last."""
     lacked = difference.b[:1] if difference.after is None else (difference.after + 0.5,)
     return difference.kind is DifferenceKind.SHAPE, (difference.a[:1] or lacked or (0,))[0]

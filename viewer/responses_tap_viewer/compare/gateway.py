@@ -1,7 +1,7 @@
-"""Recordings of the same requests on both sides of a gateway: what it did to each response.
+"""Recordings of the same requests on both sides of a gateway: what the gateway did to each response.
 
-A was recorded before the gateway (nearer the server), B behind it. Their clocks are not compared: a delay is how much
-later than its quickest event an event came through.
+A was recorded before the gateway (nearer the server), B behind it. Their clocks aren't compared: an event's delay is
+relative to the event that passed fastest.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ from responses_tap_viewer.compare.outline import Step
 from responses_tap_viewer.streams import find_stream, is_recording, open_existing, recorded_stream
 
 _NAMED = {"response id": ("response", "id"), "model": ("response", "model"), "item ids": ("item", "id")}
-"""What a gateway may put other values in, as where they stand."""
+"""Where a gateway may replace values."""
 
 
 class TextChange(NamedTuple):
-    """The text of all deltas of one type, where the gateway changed it."""
+    """The text of all deltas of one type, if the gateway changed it."""
 
     type: str
     a: int
@@ -40,7 +40,7 @@ class TextChange(NamedTuple):
 
 
 class Delay(NamedTuple):
-    """How much later than the quickest event the others passed the gateway, nanoseconds."""
+    """How much longer than the fastest event the others took through the gateway, in nanoseconds."""
 
     median: int
     most: int
@@ -48,7 +48,7 @@ class Delay(NamedTuple):
     """The type of the most delayed event, and its position in A."""
     position: int
     first: tuple[int, int]
-    """When the first event arrived on each side, since its own request."""
+    """When the first event arrived on each side, since that side's request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,18 @@ class GatewayDiff:
     """The name of the stream: `FILE.db#ID`."""
     b: str
     by: str
-    """What joined them: response id, content, request, or that both were named."""
+    """How they were matched: response id, content, request, or named by the user."""
     comparison: Comparison
     texts: tuple[TextChange, ...]
     rewritten: tuple[str, ...]
-    """What has other values behind the gateway: response id, item ids, model."""
+    """What has different values behind the gateway: response id, item ids, model."""
     other: dict[str, tuple[int, int]]
-    """How many comments, `[DONE]` markers and cut tails there are, before and behind it, where that differs."""
+    """The numbers of comments, `[DONE]` markers and truncated frames before and behind it, where they differ."""
     deltas: tuple[int, int]
     pieces: tuple[int, int]
     """In how many chunks the body arrived; 0 where unknown."""
     delay: Delay | None
-    """None where one side has no times."""
+    """None if one side has no times."""
     identical: bool
     """Whether the body passed byte for byte."""
 
@@ -81,16 +81,16 @@ class GatewayDiff:
 
 
 class Alone(NamedTuple):
-    """A stream that only one side has."""
+    """A stream on one side only."""
 
     side: str
     name: str
 
 
 def gateway_diffs(a: str, b: str) -> Iterator[GatewayDiff | Alone]:
-    """Every response that both recordings have, in A's order, then what only one has; of two streams, these.
+    """Every response that both recordings have, in A's order, then those that only one has; or the two streams named.
 
-    A and B are two recordings, or two streams. UnusableInput where they are one of each.
+    A and B are two recordings or two streams; UnusableInput where they are one of each.
     """
     paths = Path(a), Path(b)
     whole = [path.is_file() and is_recording(path) for path in paths]
@@ -129,7 +129,7 @@ def _load(recording: Recording, id_: int) -> JudgedStream:
 
 
 def _content(recording: Recording, row: StreamRow) -> str | None:
-    """A digest of the texts of a stream; None where it has none."""
+    """A digest of the texts of a stream; None if it has none."""
     digest = hashlib.sha256()
     some = False
     for frame, _, _ in recording.frames(row.id):
@@ -143,7 +143,7 @@ def _request(recording: Recording, row: StreamRow) -> str | None:
     whole = recording.stream(row.id)
     if whole is None or not whole.request_body:
         return None
-    body = MASK.sub("masked", whole.request_body)  # its fingerprint is another one in each run
+    body = MASK.sub("masked", whole.request_body)  # its fingerprint differs between runs
     try:
         return json.dumps(json.loads(body), sort_keys=True)
     except ValueError:
@@ -155,7 +155,7 @@ _KEYS: dict[str, Callable[[Recording, StreamRow], str | None]] = {
     "content": _content,
     "request": _request,
 }
-"""What joins two streams, the surest first; of several with the same, the first are joined first."""
+"""What two streams are matched by, the most reliable first; of several alike, the first match first."""
 
 
 def _diff(a: JudgedStream, b: JudgedStream, by: str) -> GatewayDiff:
@@ -186,7 +186,7 @@ def _deltas(events: Iterable[Event]) -> int:
 
 
 def _texts(a: Iterable[Event], b: Iterable[Event]) -> Iterator[TextChange]:
-    """The texts that both sides have, and differently."""
+    """The texts that both sides have, but differently."""
     texts = _joined_texts(a), _joined_texts(b)
     for type_, text in texts[0].items():
         other = texts[1].get(type_)
@@ -204,14 +204,14 @@ def _joined_texts(events: Iterable[Event]) -> dict[str, str]:
 
 
 def _rewritten(path: tuple[str, str], a: Iterable[Event], b: Iterable[Event]) -> bool:
-    """Whether both sides have values there, and not the same ones."""
+    """Whether both sides have values there, but different ones."""
     values = [{str(value) for event in events if (value := event.object(path[0]).get(path[1]))} for events in (a, b)]
-    # What one side lacks with its item is a difference already.
+    # What one side lacks along with its item is already a difference.
     return all(values) and not (values[0] <= values[1] or values[1] <= values[0])
 
 
 def _other_frames(stream: JudgedStream) -> dict[str, int]:
-    """How many frames are no events, by what they are."""
+    """The number of frames that aren't events, by kind."""
     counts = {"comment": 0, "[DONE]": 0, "cut tail": 0}
     for frame in (entry.frame for entry in stream.entries if entry.position is None):
         counts["[DONE]" if frame.is_done_marker else "comment" if frame.complete else "cut tail"] += 1
@@ -242,7 +242,7 @@ def _has_times(stream: JudgedStream) -> bool:
 
 
 def _met(a: Step, b: Step) -> Iterable[tuple[Entry, Entry]]:
-    """The events that are the same ones; of runs that were cut otherwise, the first and the last."""
+    """The corresponding events; of runs that were split differently, the first and the last."""
     if a.count == b.count:
         return zip(a.entries, b.entries, strict=True)
     return (a.entries[0], b.entries[0]), (a.entries[-1], b.entries[-1])

@@ -1,4 +1,4 @@
-"""What belongs together in two scopes: their children, and the elements of their sequences."""
+"""What corresponds in two scopes: their children, and the elements of their sequences."""
 
 from bisect import bisect_left
 from collections import defaultdict, deque
@@ -10,16 +10,16 @@ from responses_tap_viewer.compare.outline import ScopeNode, Step
 
 type _Key = tuple[str, int]
 type Matched = tuple[ScopeNode, ScopeNode]
-"""Scopes of A and B that belong together."""
+"""Corresponding scopes of A and B."""
 
 
 class Token(NamedTuple):
-    """An element of a scope's sequence: an event of its own, or where one of its children begins or ends."""
+    """An element of a scope's sequence: an event of its own, or the beginning or end of one of its children."""
 
     key: _Key
     at: Step
     bound: str = ""
-    """In words, which child begins or ends here; empty for an event."""
+    """Which child begins or ends here, in words; empty for an event."""
 
     @property
     def label(self) -> str:
@@ -28,7 +28,7 @@ class Token(NamedTuple):
 
 
 def matched_children(a: Sequence[ScopeNode], b: Sequence[ScopeNode]) -> list[Matched]:
-    """The scopes that belong together, in A's order: of one type and name first, then of one type, each by order."""
+    """The corresponding scopes, in A's order: matched by type and name first, then by type, each in order."""
     partners: dict[int, ScopeNode] = {}
     taken: set[int] = set()
     for by_name in (True, False):
@@ -45,7 +45,7 @@ def matched_children(a: Sequence[ScopeNode], b: Sequence[ScopeNode]) -> list[Mat
 
 
 def in_order(pairs: Sequence[Matched]) -> list[Matched]:
-    """The longest run of pairs whose second scopes stand in the order of the first ones."""
+    """The longest subsequence of pairs whose second scopes are in the order of the first ones."""
     longest: list[tuple[int, int | None]] = []
     tails: list[int] = []
     for index, (_, b) in enumerate(pairs):
@@ -61,10 +61,10 @@ def in_order(pairs: Sequence[Matched]) -> list[Matched]:
 
 
 def tokens_of(scope: ScopeNode, children: Sequence[Matched], side: int) -> list[Token]:
-    """The sequence of a scope, `side` 0 of A and 1 of B; `children` are the pairs that both have in one order."""
+    """The sequence of a scope, with `side` 0 for A and 1 for B; `children` are the pairs in the same order on both."""
     tokens = [Token((step.type, -1), step) for step in scope.steps]
     for n, pair in enumerate(children):
-        # A child that begins or ends with another event says so itself.
+        # A child that begins or ends with a different event reports that itself.
         if pair[0].begin.type == pair[1].begin.type:
             tokens.append(Token(("begins", n), pair[side].begin, f"{pair[side].short} begins"))
         if pair[0].end.type == pair[1].end.type:
@@ -92,7 +92,7 @@ def matching(a: Sequence[_Key], b: Sequence[_Key]) -> list[tuple[int, int]]:
 
 
 def moved(left: Sequence[Token], right: Sequence[Token], rest_a: list[int], rest_b: list[int]) -> list[tuple[int, int]]:
-    """The elements that both sides have in different places; removes them from the rests."""
+    """The elements that both sides have in different places; removes them from the remainders."""
     waiting: dict[_Key, deque[int]] = defaultdict(deque)
     for j in rest_b:
         waiting[right[j].key].append(j)

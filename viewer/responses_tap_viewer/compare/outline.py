@@ -1,7 +1,7 @@
-"""A stream as the tree of its scopes, normalised: what is left when ids, times, numbers and texts are put aside.
+"""A stream as the tree of its scopes, normalised: without ids, times, numbers and texts.
 
 Response → items → parts, each with its own events in order. A run of deltas is one step, however the text was split;
-an event that comes before its scope was opened makes the scope all the same, so that it can be compared.
+an event before the opening of its scope still creates the scope, so that it can be compared.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ class Step:
     position: int
     """The number of that event in its response, as users see it."""
     depth: int
-    """0 for events of the response, 1 of an item, 2 of a part."""
+    """0 for events of the response, 1 for an item's, 2 for a part's."""
     last: int = 0
     """The serial of its last event."""
     entries: list[Entry] = field(default_factory=list)
@@ -53,15 +53,15 @@ class ScopeNode:
     kind: str
     """response, item or part."""
     type: str = ""
-    """The type of item or content, empty while no event has named it."""
+    """The type of item or content, empty until an event names it."""
     name: str = ""
     """The name of the tool that an item calls."""
     ordinal: int = 1
-    """Which of its type it is in its parent, from 1."""
+    """Its number among those of its type in its parent, from 1."""
     siblings: int = 1
-    """How many of its type its parent has."""
+    """How many of its type the parent has."""
     id: str = ""
-    """An item's id as first given, and its index likewise: later ones are compared with these."""
+    """An item's id and index as first given: later ones are compared with these."""
     index: int | None = None
     opened: bool = False
     closed: bool = False
@@ -73,7 +73,7 @@ class ScopeNode:
     steps: list[Step] = field(default_factory=list)
     children: "list[ScopeNode]" = field(default_factory=list)
     guess: str = ""
-    """The type that its inner events make likely, for an item whose type no event names."""
+    """The type suggested by its inner events, for an item whose type no event names."""
     runs: dict[str, Step] = field(default_factory=dict)
     """The runs of deltas, by type, that the next delta extends."""
 
@@ -86,16 +86,16 @@ class ScopeNode:
 
     @property
     def short(self) -> str:
-        """The same without what it is in."""
+        """The same without its parents."""
         number = f" {self.ordinal}" if self.siblings > 1 else ""
         return f"{self.type or 'untyped'} {self.kind}{number}"
 
     def gives_way(self, id_: str, type_: str) -> bool:
-        """Whether an opening event with this id and type begins another scope in its place, not this one twice."""
+        """Whether an opening event with this id and type begins another scope in its place, not this one again."""
         return self.opened and (self.closed or (id_, type_) != (self.id, self.type))
 
     def mark(self, row: Row) -> None:
-        """Note what an event of its own does to it."""
+        """Note the effect of one of its own events."""
         self.opened |= row.role is Role.OPEN
         self.closed |= row.role is Role.CLOSE
 
@@ -107,7 +107,7 @@ class ScopeNode:
 
     @property
     def all_steps(self) -> list[Step]:
-        """Its steps and those of the scopes in it, in the order of the stream."""
+        """Its steps and those of its inner scopes, in the order of the stream."""
         inner = (step for child in self.children for step in child.all_steps)
         return sorted((*self.steps, *inner), key=lambda step: step.serial)
 
@@ -122,7 +122,7 @@ def outline(entries: Iterable[Entry]) -> ScopeNode:
 
 
 def events_of(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Event]]:
-    """The events of a stream, with their frames: a step's serial counts these."""
+    """The events of a stream with their frames; a step's serial counts these."""
     for entry in entries:
         if entry.position is not None and entry.frame.data:
             yield entry, parse(entry.frame.data)
@@ -136,7 +136,7 @@ class _Outliner:
         self._parts: dict[tuple[int, str, int], ScopeNode] = {}
 
     def feed(self, serial: int, entry: Entry, event: Event) -> None:
-        """Put one event into its scope."""
+        """Add an event to its scope."""
         row = event.row or ROWS.get(today(event.type) or "")
         item = self._item(entry.response, event, row)
         part = self._part(item, event, row) if item is not None else None
@@ -153,7 +153,7 @@ class _Outliner:
         add_shape(step.shape, event.data, _keys(item) if item else {})
 
     def _item(self, response: int, event: Event, row: Row | None) -> ScopeNode | None:
-        """The item that an event belongs to: by its id, where an item is known by it, else by its index."""
+        """The item of an event: by its id, if an item is known by it, else by its index."""
         item = event.object("item")
         id_, index = event.item_id or _text(item, "id"), event.output_index
         if not id_ and index is None:
@@ -207,7 +207,7 @@ def _text(data: dict[str, Any], key: str) -> str:
 
 
 def _step(scope: ScopeNode, step: Step, row: Row | None) -> Step:
-    """Add a step to its scope, or to the run that it extends; notes between deltas (annotations) do not end a run."""
+    """Add a step to its scope, or to the run that it extends; annotations between deltas don't end a run."""
     is_delta = row.role is Role.DELTA if row else step.type.endswith(".delta")
     if not is_delta:
         if row is None or row.role is not Role.NOTE:

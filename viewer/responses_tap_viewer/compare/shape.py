@@ -1,4 +1,4 @@
-"""The shape of an event: which fields it has, and of which JSON types, without what a model or a clock put in them."""
+"""The shape of an event: its fields and their JSON types, without the values of a model or a clock."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -6,20 +6,20 @@ from typing import Any, NamedTuple
 from responses_tap.protocol.events import json_type
 
 type FieldPath = tuple[str, ...]
-"""Where a field is: its names from the outside in; `[message]` stands for the elements of that type of an array."""
+"""The path of a field, names from the outside in; `[message]` stands for an array's elements of that type."""
 type Shape = dict[FieldPath, set[str]]
-"""What is found at each path: JSON types, or the word itself where the protocol has a vocabulary."""
+"""What is found at each path: JSON types, or the value itself where the protocol has a vocabulary."""
 
 _VOCABULARY = frozenset({"status", "role", "object"})
-"""Fields whose values are the protocol's words, not a model's."""
+"""Fields whose values are the protocol's, not a model's."""
 _ASIDE = frozenset({"type", "obfuscation"})
-"""The type is compared before the shape; obfuscation is padding that a client may switch off."""
+"""The type is compared before the shape; obfuscation is padding that a client may turn off."""
 _OPAQUE = frozenset({"metadata", "tools", "text", "reasoning", "parameters", "schema", "prompt"})
-"""Objects that the request fills."""
+"""Objects whose content comes from the request."""
 _ANY_TYPE = frozenset({"tool_choice", "instructions"})
 """Fields of a response whose JSON type the request decides."""
 _FILLED = frozenset({"id", "created_at", "model", "status", "output", "usage", "error", "incomplete_details"})
-"""The fields of a response where null says something of the server; elsewhere it says what was not asked for."""
+"""The fields of a response where null is about the server; elsewhere it means that something wasn't requested."""
 _STRUCTURE = frozenset({"output", "content", "summary"})
 """Arrays whose elements are items and parts; what others hold depends on the texts."""
 
@@ -29,12 +29,12 @@ class FieldDifference(NamedTuple):
 
     path: FieldPath
     a: str | None
-    """What A has there (`an array`, `"completed"`), None where it has nothing."""
+    """What A has there (`an array`, `"completed"`), None for nothing."""
     b: str | None
 
     @property
     def name(self) -> str:
-        """The path as it is written: `response.output[reasoning].id`."""
+        """The path in writing: `response.output[reasoning].id`."""
         return ".".join(self.path).replace(".[", "[")
 
 
@@ -42,7 +42,7 @@ def add_shape(shape: Shape, data: dict[str, Any], keys: Mapping[FieldPath, str |
     """Add the fields of one event to the shape of its run; `keys` are the id and the index of its item."""
     before = {path for path in shape if len(path) == 1}
     _object(shape, (), data)
-    # What only some events of a run have is said: one delta without its item_id is a difference.
+    # What only some events of a run have counts: one delta without its item_id is a difference.
     for path, found in shape.items():
         if before and len(path) == 1 and (path not in before or path[0] not in data):
             found.add("nothing")
@@ -55,7 +55,7 @@ def add_shape(shape: Shape, data: dict[str, Any], keys: Mapping[FieldPath, str |
 
 
 def differing(a: Shape, b: Shape) -> Iterator[FieldDifference]:
-    """The fields in which two shapes differ; below a field that one of them lacks, nothing is said."""
+    """The fields in which two shapes differ; below a field that one of them lacks, nothing is reported."""
     for path in (*a, *(path for path in b if path not in a)):
         have, want = b.get(path), a.get(path)
         if have is None or want is None:
@@ -75,7 +75,7 @@ def _object(shape: Shape, path: FieldPath, value: dict[str, Any]) -> None:
 def _value(shape: Shape, path: FieldPath, value: object) -> None:
     name = path[-1]
     word = f'"{value}"' if name in _VOCABULARY and isinstance(value, str) else json_type(value)
-    # JSON knows one kind of number: 1.0 and 1 are one.
+    # JSON has one kind of number: 1.0 and 1 are the same.
     shape.setdefault(path, set()).add("a number" if word == "a float" else word)
     if isinstance(value, dict) and not (name in _OPAQUE or (type_ := _type(value)) is None or name in ("item", "part")):
         _element(shape, (*path, f"[{type_}]"), value)

@@ -1,4 +1,4 @@
-"""The streams of a recording by their shape: the sequence of event types, runs of one type folded."""
+"""The streams of a recording grouped by shape: the sequence of event types, runs of one type folded."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ class ShapeGroup:
     """The streams of one shape."""
 
     shape: str
-    """Its fingerprint, as the recording keeps it."""
+    """Its fingerprint, as in the recording."""
     ids: tuple[int, ...]
     states: dict[str, int]
-    """How many ended in which state."""
+    """How many streams ended in each state."""
     types: tuple[str, ...]
     """The event types in order, runs folded."""
     like: int | None = None
-    """The first stream of the larger group that it is like for longest, None for the largest."""
+    """The first stream of the larger group that it agrees with for longest, None for the largest group."""
     at: int = 0
-    """The position, in its first stream, of the first event that differs from that one."""
+    """The position, in its own first stream, of the first event that differs."""
     has: str | None = None
-    """The type that stands there, None where it ends."""
+    """The type of that event, None where the stream ends."""
     there: str | None = None
-    """And what stands there in the other."""
+    """…and its type in the other stream."""
 
 
 def groups(recording: Recording) -> tuple[list[ShapeGroup], int]:
@@ -59,7 +59,7 @@ def _folded(recording: Recording, id_: int) -> tuple[tuple[str, ...], list[int]]
 def _differing(
     types: tuple[str, ...], positions: list[int], larger: list[ShapeGroup]
 ) -> tuple[int | None, int, str | None, str | None]:
-    """The larger group that it is like for longest, and where the two part."""
+    """The larger group that it agrees with for longest, and where the two diverge."""
     if not larger:
         return None, 0, None, None
     alike = max(larger, key=lambda group: _shared(types, group.types))
@@ -69,5 +69,5 @@ def _differing(
 
 
 def _shared(a: tuple[str, ...], b: tuple[str, ...]) -> int:
-    """How many elements two sequences begin with alike."""
+    """The length of the common prefix of two sequences."""
     return next((n for n, (x, y) in enumerate(zip_longest(a, b)) if x != y), len(a))

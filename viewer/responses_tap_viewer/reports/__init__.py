@@ -1,1 +1,1 @@
-"""What was found and recorded, in the forms that people and programs read."""
+"""What was found and recorded, in formats for people and programs."""

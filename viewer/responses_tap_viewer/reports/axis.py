@@ -17,9 +17,9 @@ _MOST_TICKS = 8
 
 
 def axis(entries: Sequence[Entry], findings: Sequence[Finding], span_ns: int) -> Iterator[str]:
-    """The lines of the figure, `span_ns` long, from the request on; its caption says in words what it shows.
+    """The lines of the figure, `span_ns` long, starting at the request; its caption describes what it shows.
 
-    No lines where there is no event.
+    No lines if there is no event.
     """
     times = [entry.at_ns for entry in entries if entry.at_ns is not None and entry.position is not None]
     if not times:
@@ -60,7 +60,7 @@ def _caption(times: Sequence[int]) -> str:
 
 
 def _step(seconds: float) -> float:
-    """Seconds from tick to tick: 1, 2 or 5 times a power of ten."""
+    """Seconds between ticks: 1, 2 or 5 times a power of ten."""
     step = 1e-9
     while True:
         for factor in _STEPS:

@@ -1,8 +1,7 @@
 """The request as a curl command, for any POSIX shell; secrets are variables.
 
-Everything from outside is a quoted word, and a word that cannot begin another option: a URL behind `--url`, a header
-behind its name. The body comes through a pipe from the shell's own `printf`: a here-document could end early, and
-shells drop a NUL in it.
+Everything from outside is a quoted word that cannot be taken for an option: a URL after `--url`, a header after its
+name. The body is piped from the shell's built-in `printf`: a here-document could end early, and shells drop NULs in it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,11 +11,11 @@ from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.resend import ResendRequest, resend_request
 
 _CURL = "curl -gsSN --path-as-is --proto '=http,https'"
-"""Nothing in the URL is expanded or tidied up, and no other protocol is spoken."""
+"""Don't expand or normalise the URL, and allow no other protocols."""
 
 
 def script(streams: Sequence[JudgedStream]) -> str:
-    """A shell script that sends the requests of the streams again, one after the other."""
+    """A shell script that resends the requests of the streams, one by one."""
     requests = [resend_request(stream) for stream in streams]
     lines = ["#!/bin/sh"]
     names = dict.fromkeys(name for request in requests for name in request.variables.values())
@@ -30,7 +29,7 @@ def script(streams: Sequence[JudgedStream]) -> str:
 
 
 def command(request: ResendRequest, body_file: str = "") -> Iterator[str]:
-    """The lines of one command; with a `body_file`, which the shell takes as it is, the body comes from there."""
+    """The lines of one command; with a `body_file`, a shell word, the body comes from that file."""
     pieces = [_CURL]
     if request.method != ("GET" if request.body is None else "POST"):
         pieces[0] += f" --request {shell_word(request.method)}"
@@ -44,18 +43,18 @@ def command(request: ResendRequest, body_file: str = "") -> Iterator[str]:
 
 
 def _header(request: ResendRequest, name: str, value: str) -> str:
-    # As curl has it: `Name:` would take the header out, `Name;` sends it without a value.
+    # curl's syntax: `Name:` would remove the header, `Name;` sends it without a value.
     sent = header_value(value).encode("latin-1").decode(errors="surrogateescape")
     return _word(request, f"{name}: {sent}" if sent.strip() else f"{name};")
 
 
 def _word(request: ResendRequest, text: str) -> str:
-    """A text as one word, with the variables of its secrets in it."""
+    """A text as one word, with variables for its secrets."""
     return "".join(f'"${name}"' if name else shell_word(plain) for plain, name in request.parts(text)) or "''"
 
 
 def _printed(request: ResendRequest, text: str) -> str:
-    """The command that writes a text with its secrets."""
+    """The command that prints a text with its secrets."""
     pieces = [("%s", f'"${name}"') if name else shell_printed(plain) for plain, name in request.parts(text)]
     conversions = "".join(conversion for conversion, _ in pieces) or "%s"
     return f"printf {conversions} {''.join(f'{word} ' for _, word in pieces).rstrip() or "''"}"

@@ -1,4 +1,4 @@
-"""What two streams differ in: as lines to read, side by side, and as JSON."""
+"""The differences of two streams: as text, side by side, and as JSON."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -11,18 +11,18 @@ from responses_tap_viewer.compare.shape import FieldDifference
 from responses_tap_viewer.reports.json_report import VERSION
 
 _FIELDS = 6
-"""How many fields of a shape are named before the rest is counted."""
+"""How many fields of a shape are named; the rest is counted."""
 _EVENTS = 8
-"""How many events of a whole item are named before the rest is counted."""
+"""How many events of a whole item are named; the rest is counted."""
 _RANGES = 4
-"""How many runs of positions are named before the rest is counted."""
+"""How many runs of positions are named; the rest is counted."""
 
 
 class Voice(NamedTuple):
     """How differences are worded."""
 
     missing: str
-    """A template: {thing}, its {events}, {where} the other would have it or {its} place there, and the {rest}."""
+    """A template: {thing}, its {events}, {where} it would be in the other or {its} place there, and the {rest}."""
     extra: str
     a: str
     """What A is called."""
@@ -33,7 +33,7 @@ NEUTRAL = Voice("only in A: {thing} ({events}{where}){rest}", "only in B: {thing
 
 
 def _judging(right: str) -> Voice:
-    """A, which `right` sends, is right; B comes from a server that is being fixed."""
+    """For A, sent by `right`, as the correct stream, and B from a server being fixed."""
     return Voice(
         f"{right} sends {{thing}} here ({{events}}); this server does not{{its}}{{rest}}",
         f"this server sends {{thing}} ({{events}}); {right} does not{{its}}{{rest}}",
@@ -43,7 +43,7 @@ def _judging(right: str) -> Voice:
 
 
 def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None = None) -> Iterator[str]:
-    """A line a difference, and what A and B are; `right` is who sends A, where A is held to be right."""
+    """What A and B are, and a line a difference; `right` names the sender of A, if A is the correct one."""
     yield f"A: {names[0]}{'' if right is None else ' (held to be right)'}"
     yield f"B: {names[1]}{'' if right is None else ' (this server)'}"
     for difference in comparison.differences:
@@ -53,13 +53,13 @@ def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None =
 
 
 def in_words(difference: Difference, right: str | None = None) -> str:
-    """A difference in a line, safe to print; `right` is who sends A, where A is held to be right."""
+    """A difference in a line, safe to print; `right` names the sender of A, if A is the correct one."""
     words = sentence(difference, NEUTRAL if right is None else _judging(right))
     return printable(f"{GLYPHS[difference.kind]} {words}")
 
 
 def side_by_side(comparison: Comparison, names: tuple[str, str], width: int) -> Iterator[str]:
-    """Two columns of aligned events in `width` terminal columns; = same, < > in one only, ≠ other shape, ~ moved."""
+    """Two columns of aligned events, `width` wide in all; = same, < > in one only, ≠ different shape, ~ moved."""
     column = max((width - 3) // 2, 8)
     yield _columns(shorten(names[0], column), " ", shorten(names[1], column), column)
     for pair in comparison.pairs:
@@ -130,7 +130,7 @@ def _thing(difference: Difference) -> str:
 
 
 def _all_of(difference: Difference) -> str:
-    """The positions of what one side alone has; of a whole item or part, its events, too."""
+    """The positions of what only one side has; for a whole item or part, its events, too."""
     events = [event.removeprefix("response.") for event in difference.events]
     more = f" and {len(events) - _EVENTS} more" if len(events) > _EVENTS else ""
     listed = f": {', '.join(events[:_EVENTS])}{more}" if events else ""
@@ -138,7 +138,7 @@ def _all_of(difference: Difference) -> str:
 
 
 def _place(difference: Difference, whose: str) -> str:
-    """Where the one without an event would have it, empty for an item or a part."""
+    """Where the side that lacks an event would have it; empty for an item or a part."""
     if difference.what != "event":
         return ""
     if difference.before is not None:
@@ -147,7 +147,7 @@ def _place(difference: Difference, whose: str) -> str:
 
 
 def _rest(difference: Difference) -> str:
-    """What an event is in, and what is odd about the place of an item or a part."""
+    """The scope of an event, and what is unusual about the place of an item or a part."""
     if difference.what == "event":
         return f"  [{difference.scope}]"
     return f"; it {difference.detail}" if difference.detail else ""

@@ -1,6 +1,6 @@
-"""The formats of `export`, one table that the command line and the TUI share.
+"""The formats of `export`: one table for the command line and the TUI.
 
-A writer's module is imported when it writes: `--help` names the formats and needs no writer.
+A writer's module is imported on use: `--help` lists the formats without any writer.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ class Format(NamedTuple):
     """A format of `export`."""
 
     name: str
-    """What `--format` takes."""
+    """Its name for `--format`."""
     suffix: str
-    """The end of a file's name, behind the stem."""
+    """The end of a file's name, after the stem."""
     about: str
-    """What is in it, in a few words."""
+    """A description in a few words."""
     bundles: bool
-    """Whether one file holds several streams."""
+    """Whether one file can hold several streams."""
     writer: str
-    """Module and name of the function that makes a file's content of streams."""
+    """Module and name of the function that turns streams into the content of a file."""
 
     def write(self, streams: "Sequence[JudgedStream]") -> str | bytes:
-        """The content of a file; UnusableInput where the format cannot hold one of the streams."""
+        """The content of a file; UnusableInput where the format cannot represent one of the streams."""
         module, _, name = self.writer.partition(":")
         content: str | bytes = getattr(import_module(module), name)(streams)
         return content
@@ -53,4 +53,4 @@ FORMATS = {
         ),
     )
 }
-"""All of them, by name; the first is the default."""
+"""All formats by name; the first is the default."""

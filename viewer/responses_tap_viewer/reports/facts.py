@@ -1,4 +1,4 @@
-"""What a report says of a stream beside its events: a headline and a few facts, shared by Markdown and HTML."""
+"""What a report says about a stream besides its events: a headline and a few facts, shared by Markdown and HTML."""
 
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from responses_tap_viewer.reports.text import counted
 
 
 def weighty(stream: JudgedStream) -> list[Finding]:
-    """The findings, the first one first; notes only where there is nothing else."""
+    """The findings in order; notes only if there is nothing else."""
     worst = by_weight(stream.findings)
     return [finding for finding in worst if finding.severity is not Severity.NOTE] or worst
 
@@ -28,13 +28,13 @@ def headline(stream: JudgedStream) -> str:
 
 
 def rule_name(finding: Finding) -> str:
-    """`MD301 text-done-missing`; in our own words where the rule is one that we know."""
+    """`MD301 text-done-missing`; the name is our own, if the rule is a known one."""
     rule = RULES.get(finding.code)
     return f"{finding.code} {finding.name if rule is None else rule.name}"
 
 
 def facts(stream: JudgedStream) -> Iterator[tuple[str, str]]:
-    """What is known of request and answer: a name and what there is to say, safe to print."""
+    """What is known about request and response, as names and texts, safe to print."""
     row = stream.row
     if row is None:
         yield "File", f"{printable(stream.name.rpartition('/')[2])}, {counted(len(stream.entries), 'frame')}"

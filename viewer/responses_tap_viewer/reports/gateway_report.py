@@ -1,4 +1,4 @@
-"""What a gateway did to the responses that passed it: as lines to read, and as JSON."""
+"""What a gateway did to the responses that passed it, as text and as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from responses_tap_viewer.reports.text import counted
 
 _PASSING = Voice("drops {thing} ({events}{where}){rest}", "adds {thing} ({events}{where}){rest}", "A", "B")
 _WORTH_NS = 1_000_000
-"""A shorter delay is not reported."""
+"""Shorter delays aren't reported."""
 
 
 def lines(diffs: Iterable[GatewayDiff | Alone]) -> Iterator[str]:
-    """What was done to each response, as it is found, and how many there were."""
+    """What was done to each response, in order, and how many there were."""
     joined = changed = 0
     for found in diffs:
         if isinstance(found, Alone):
@@ -26,8 +26,8 @@ def lines(diffs: Iterable[GatewayDiff | Alone]) -> Iterator[str]:
         joined += 1
         changed += found.changed
         yield f"{found.a} → {found.b} (joined by {found.by})"
-        told = list(_told(found))
-        yield from (f"  {line}" for line in told or ["passes it as it is"])
+        changes = list(_changes(found))
+        yield from (f"  {line}" for line in changes or ["passes it as it is"])
     yield f"{counted(joined, 'answer')} on both sides, {changed} changed or on one side only"
 
 
@@ -48,7 +48,7 @@ def report(names: tuple[str, str], diffs: Sequence[GatewayDiff | Alone]) -> str:
     )
 
 
-def _told(diff: GatewayDiff) -> Iterator[str]:
+def _changes(diff: GatewayDiff) -> Iterator[str]:
     for difference in diff.comparison.differences:
         yield f"{GLYPHS[difference.kind]} {sentence(difference, _PASSING)}"
     for text in diff.texts:

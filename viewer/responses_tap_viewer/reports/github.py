@@ -1,4 +1,4 @@
-"""Annotations of a GitHub workflow: a finding appears at its line of the file, in the pull request."""
+"""Annotations of a GitHub workflow: a finding appears in the pull request, at its line of the file."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from responses_tap_viewer.checking.paths import Checked
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 _MOST = 4000
-"""Characters of a message: GitHub cuts longer ones."""
+"""Characters of a message; GitHub truncates longer ones."""
 
 
 def annotations(result: Checked | UnusableInput) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""A report as one page that needs nothing else: no network, no script to be read, the keyboard is enough.
+"""A report as a self-contained page: readable without network or script, and usable by keyboard alone.
 
-What it looks like is in page/: the frame (page.html), its style and its few lines of script.
+Its design is in page/: the frame (page.html), the style and a few lines of script.
 """
 
 import json
@@ -23,7 +23,7 @@ from responses_tap_viewer.reports.text import counted
 
 _PAGE = Path(__file__).with_name("page")
 _MOST_JSON = 8_000_000
-"""Characters of events that a page shows: browsers grow slow with more."""
+"""Characters of events on a page: more make browsers slow."""
 
 
 def page(streams: Sequence[JudgedStream]) -> str:
@@ -44,7 +44,7 @@ def page(streams: Sequence[JudgedStream]) -> str:
 
 
 def _hash(text: str) -> str:
-    """What the page's policy calls an element by, so that no other one of its kind does anything."""
+    """The source by which the page's policy allows an element, so that no other of its kind has any effect."""
     return b64encode(sha256(text.encode()).digest()).decode()
 
 
@@ -55,7 +55,7 @@ def _contents(sections: "Iterable[_Section]") -> Iterator[str]:
 
 
 class _Section:
-    """A stream's part of the page; every id in it begins with its own."""
+    """A stream's section of the page; all ids in it begin with the section's own."""
 
     def __init__(self, stream: JudgedStream, id_: str, streams: int) -> None:
         self.stream = stream
@@ -67,7 +67,7 @@ class _Section:
         self._span = max((entry.at_ns or 0 for entry in stream.entries), default=0)
 
     def lines(self) -> Iterator[str]:
-        """The section."""
+        """The section as HTML."""
         yield f'<section aria-labelledby="{self.id}">'
         yield f'<h2 id="{self.id}">{html(self.stream.name)}</h2>'
         yield from _list(facts(self.stream))
@@ -151,7 +151,7 @@ class _Section:
         return f'<span class="track" aria-hidden="true">{bar}</span>'
 
     def _content(self, row: TimelineRow) -> str:
-        """What a row shows when it is opened: an event's JSON, or the events of a run, a line each."""
+        """What an opened row shows: an event's JSON, or the events of a run, a line each."""
         first = row.n or 0
         entries = [self._entries[n] for n in range(first, first + row.count) if n in self._entries]
         if sum(len(entry.frame.raw) for entry in entries) > self._left:
@@ -184,7 +184,7 @@ class _Section:
 
 
 def _grouped(rows: Iterable[TimelineRow]) -> Iterator[tuple[TimelineRow | None, list[Finding]]]:
-    """Each row with the findings under it; findings about the end of the stream stand for themselves."""
+    """Each row with the findings below it; findings about the end of the stream have rows of their own."""
     row: TimelineRow | None = None
     found: list[Finding] = []
     for following in rows:

@@ -15,7 +15,7 @@ VERSION = 1
 
 
 def check_report(results: Sequence[Checked | UnusableInput], profile: str, stale: int = 0) -> str:
-    """The verdicts on all responses, the paths that could not be read, and how much of a baseline is stale."""
+    """The verdicts on all responses, the unreadable paths, and how much of a baseline is stale."""
     checked = [result for result in results if isinstance(result, Checked)]
     errors = [result for result in results if isinstance(result, UnusableInput)]
     summary = {str(severity): sum(c.count(severity) for c in checked) for severity in Severity}

@@ -1,4 +1,4 @@
-"""JUnit XML: a test case for each response, failed by its errors and warnings."""
+"""JUnit XML: a test case for each response, which fails by its errors and warnings."""
 
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
@@ -11,7 +11,7 @@ from responses_tap_viewer.checking.paths import Checked
 
 
 def junit(results: Sequence[Checked | UnusableInput], fail_on: Severity | None) -> str:
-    """The verdicts as JUnit reads them: findings at or above `fail_on` fail, an unusable path is an error."""
+    """The verdicts as JUnit XML: findings at or above `fail_on` fail, an unusable path is an error."""
     suite = ET.Element("testsuite", name="responses-tap", tests=str(len(results)))
     failures = errors = 0
     for result in results:
@@ -36,7 +36,7 @@ def _name(checked: Checked) -> str:
 
 
 def _failures(case: ET.Element, checked: Checked, fail_on: Severity | None) -> int:
-    """Add the findings to a case; 1 if it fails by them."""
+    """Add the findings to a case; return 1 if they make it fail."""
     serious = [f for f in checked.counted if fail_on is not None and f.severity.rank <= fail_on.rank]
     if serious:
         first = by_weight(serious)[0]

@@ -1,4 +1,4 @@
-"""Where the sources that a rule names can be read."""
+"""Links to the sources that a rule names."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _PARAGRAPHS = {"6": "event-stream-interpretation", "7": "authoring-notes"}
 
 
 class LinkedText(NamedTuple):
-    """A piece of a text, with the address that it names, if it names one."""
+    """A piece of a text, with the address that it refers to, if any."""
 
     text: str
     url: str = ""
@@ -40,7 +40,7 @@ def linked(text: str) -> Iterator[LinkedText]:
 
 def _url(match: re.Match[str]) -> str:
     if match["section"]:
-        # The words themselves: they stay where the addresses of headings change.
+        # A link to the words themselves, which stay when the anchors of headings change.
         return f"{SPECIFICATION}#:~:text={quote(match['heading'])}"
     if match["sdk"]:
         path = f"src/{match['path']}" if match["path"].startswith("openai/") else match["path"]

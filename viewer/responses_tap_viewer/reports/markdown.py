@@ -1,7 +1,7 @@
-"""A bug report that a maintainer can act on: what was sent, what came, what is wrong with it by which sentence of
-the specification, how to mend it, how to see it again. It fits a GitHub issue.
+"""A bug report that a maintainer can act on: what was sent and received, what is wrong with it by which sentence of the
+specification, how to fix it and how to reproduce it. It fits a GitHub issue.
 
-What is from outside stands in code spans and fenced blocks, where nothing is live.
+Content from outside is in code spans and fenced blocks, where no markup is active.
 """  # noqa: D205
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,24 +22,24 @@ from responses_tap_viewer.reports.text import counted
 MOST = 65_536
 """Characters of a GitHub issue."""
 _LEAST = 6_000
-"""What a stream of a large bundle gets all the same."""
+"""The minimum for each stream of a large bundle."""
 _UNFOLDED = 3
-"""Findings that are told in full before the others are folded."""
+"""How many findings are shown in full; the others are folded."""
 _LONG = 60
-"""Lines of a timeline from which on it is folded."""
+"""A timeline of at least this many lines is folded."""
 _NEAR = 3
-"""Rows on either side of a finding that a shortened timeline keeps."""
+"""Rows that a shortened timeline keeps on either side of a finding."""
 _RULER = "\n---\n\n"
 
 
 def bug_report(streams: Sequence[JudgedStream]) -> str:
-    """The report on these streams, one after the other."""
+    """The report on these streams, one by one."""
     share = max(_LEAST, (MOST - len(_RULER) * len(streams)) // len(streams))
     return _RULER.join(_report(stream, share) for stream in streams)
 
 
 def _report(stream: JudgedStream, most: int) -> str:
-    """The report on one stream; `most` characters, of which the timeline gets what the rest leaves."""
+    """The report on one stream, of at most `most` characters; the timeline gets what the rest leaves."""
     opening = _joined([f"# {_headline(stream)}", "", *_environment(stream), *_findings(stream, most * 2 // 5)])
     closing = _joined([*_messages(stream.row, most // 8), *_reproduce(stream, most // 8)])
     return opening + _joined(_timeline(stream, most - len(opening) - len(closing) - 200)) + closing
@@ -69,15 +69,15 @@ def _findings(stream: JudgedStream, most: int) -> Iterator[str]:
         yield "None."
         yield ""
         return
-    told = [_joined(_finding(finding)) for finding in findings]
+    texts = [_joined(_finding(finding)) for finding in findings]
     fitting, left = 0, most
-    while fitting < len(told) and len(told[fitting]) <= left:
-        left -= len(told[fitting])
+    while fitting < len(texts) and len(texts[fitting]) <= left:
+        left -= len(texts[fitting])
         fitting += 1
-    yield "".join(told[: min(fitting, _UNFOLDED)]).rstrip("\n")
+    yield "".join(texts[: min(fitting, _UNFOLDED)]).rstrip("\n")
     yield ""
     if fitting > _UNFOLDED:
-        yield from _folded(counted(fitting - _UNFOLDED, "more finding"), ["".join(told[_UNFOLDED:fitting])])
+        yield from _folded(counted(fitting - _UNFOLDED, "more finding"), ["".join(texts[_UNFOLDED:fitting])])
     if rest := findings[fitting:]:
         lines = [f"- {_head(finding)}" for finding in rest][: max(1, left // 100)]
         unsaid = [f"- … and {counted(len(rest) - len(lines), 'more')}"] if len(rest) > len(lines) else []
@@ -85,7 +85,7 @@ def _findings(stream: JudgedStream, most: int) -> Iterator[str]:
 
 
 def _head(finding: Finding) -> str:
-    # A recording that somebody else made may hold anything there.
+    # A recording from elsewhere may have anything there.
     event = finding.position if isinstance(finding.position, int) else code_span(finding.position)
     at = "" if finding.position is None else f", event {event}"
     name = rule_name(finding) if finding.code in RULES else code_span(rule_name(finding))
@@ -119,7 +119,7 @@ def _timeline(stream: JudgedStream, most: int) -> Iterator[str]:
 
 
 def _fitting(rows: list[TimelineRow], most: int) -> list[str]:
-    """As many rows as fit, as lines: those around findings first, then from the beginning on."""
+    """As many rows as fit, as lines: first those around findings, then from the beginning."""
     near = {
         n
         for at, row in enumerate(rows)

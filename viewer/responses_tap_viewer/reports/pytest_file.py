@@ -1,6 +1,6 @@
-"""Tests for a server's suite: each sends a recorded request again, and fails while the answer breaks the protocol.
+"""Tests for a server's suite: each resends a recorded request, and fails while the response breaks the protocol.
 
-What is from outside stands in string literals only, and in the names of tests as ASCII words.
+Content from outside appears only in string literals, and as ASCII words in the names of tests.
 """
 
 import json
@@ -35,7 +35,7 @@ _WIDTH = 100
 
 
 def tests(streams: Sequence[JudgedStream]) -> str:
-    """A file for pytest with a test for each stream; UnusableInput for one that a test cannot judge."""
+    """A pytest file with a test for each stream; UnusableInput for one that a test cannot judge."""
     requests = [resend_request(_testable(stream)) for stream in streams]
     names = dict.fromkeys(name for request in requests for name in request.variables.values())
     exports = "".join(f"\n    export {name}=…" for name in names)
@@ -71,7 +71,7 @@ def _test(n: int, stream: JudgedStream, request: ResendRequest) -> Iterator[str]
         yield f"            {python_literal(header)}: {_expression(request, header_value(value))},"
     yield "        },"
     if request.body is not None:
-        # As when it was recorded: what is no UTF-8 has got here as lone surrogates.
+        # As recorded: bytes that aren't UTF-8 are lone surrogates here.
         yield '        data=body.encode(errors="surrogateescape"),'
     yield "    )"
     yield "    with urlopen(request, timeout=600) as answer:"
@@ -105,6 +105,6 @@ def _expression(request: ResendRequest, text: str) -> str:
 
 
 def _split(url: str) -> tuple[str, str]:
-    """A URL as base URL and the rest: `…/v1` and `/responses`."""
+    """A URL split into base URL and the rest: `…/v1` and `/responses`."""
     found = re.match(r"(\w+://[^?#]*?)(/responses(?:[/?#].*)?)$", url) or re.match(r"(\w+://[^/?#]*)(.*)$", url)
     return (found[1], found[2]) if found else (url, "")

@@ -1,4 +1,4 @@
-"""The request of a stream, to send again: what of it to send, and which variables hold its secrets."""
+"""The request of a stream to resend: what to send, and which variables hold its secrets."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,21 +11,21 @@ from responses_tap.urls import requestable
 
 _MASKED = re.compile("masked-([0-9a-f]{16})")
 _OLD_MASK = re.compile("‹masked ([0-9a-f]{6})›")
-"""As recordings of 0.1.0 have it. No header and no URL can hold it."""
+"""A character in the masks of 0.1.0, impossible in a header or URL."""
 _NOT_SENT = frozenset(
     (
         "host", "content-length", "content-encoding", "accept-encoding", "connection", "keep-alive", "te",
         "transfer-encoding", "expect", "proxy-authorization", "proxy-connection",
     )
 )  # fmt: skip
-"""Headers of the first connection, or of how its body was packed; so are the SDK's counters, `x-stainless-…`."""
+"""Headers that belong to the original connection or its encoding, as do the SDK's counters, `x-stainless-…`."""
 PREFIX = "TAP_SECRET_"
-"""How the variables of secrets begin. With a name out of the recording alone, a script from a stranger would send
-what the user's environment has by that name to the host that the stranger chose."""
+"""The prefix of the secrets' variables. Without it, a stranger's script could name any variable of the user's
+environment and send its value to a host of the stranger's choice."""
 
 
 class ResendRequest(NamedTuple):
-    """A request to send again. Its secrets stand masked in it, as the recording has them."""
+    """A request to resend. Its secrets are masked, as in the recording."""
 
     method: str
     """A token of RFC 9110."""
@@ -35,7 +35,7 @@ class ResendRequest(NamedTuple):
     """The names are tokens of RFC 9110, the values as recorded."""
     body: str | None
     variables: dict[str, str]
-    """The fingerprint of a secret → the environment variable that holds it."""
+    """The environment variable for each secret, by fingerprint."""
 
     def parts(self, text: str) -> Iterator[tuple[str, str]]:
         """A text in pieces: (text, "") or ("", name of a variable)."""
@@ -46,12 +46,12 @@ class ResendRequest(NamedTuple):
                 yield piece, ""
 
     def masks(self, text: str) -> list[tuple[str, str]]:
-        """The masks in a text: as they stand there, and the variable of each."""
+        """The masks in a text, verbatim, and the variable of each."""
         return [(found[0], self.variables[found[1]]) for found in {m[0]: m for m in _MASKED.finditer(text)}.values()]
 
 
 def resend_request(stream: JudgedStream) -> ResendRequest:
-    """The request of a stream; UnusableInput where it is not known whole, or cannot be one."""
+    """The request of a stream; UnusableInput where it isn't completely known or isn't valid."""
     row = stream.row
     if row is None or not row.url or not row.method or (row.method == "POST" and row.request_body is None):
         raise UnusableInput(stream.name, "has no request to send again: its file tells of none, or --structure-only")
@@ -70,7 +70,7 @@ def resend_request(stream: JudgedStream) -> ResendRequest:
 
 
 def _headers(recorded: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Those to send. Names that HTTP/1.1 doesn't allow are left out: browsers' HARs have `:path` and the like."""
+    """The headers to send, without names that HTTP/1.1 doesn't allow: browsers' HARs have `:path` and the like."""
     return tuple(
         (name, _ascii_masks(value))
         for name, value in recorded
@@ -79,7 +79,7 @@ def _headers(recorded: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]
 
 
 def _variables(headers: Sequence[tuple[str, str]], text: str) -> dict[str, str]:
-    """A variable for each secret, named after its header where it has one, else by its fingerprint."""
+    """A variable for each secret, named after its header if it has one, else after its fingerprint."""
     variables: dict[str, str] = {}
     for name, value in headers:
         for mark in _MASKED.findall(value):

@@ -1,4 +1,4 @@
-"""Rules by the words of their pages, which name the issues that report them, and by clients' error texts."""
+"""Finds rules by the text of their pages, which name known issues, and by clients' error messages."""
 
 import re
 
@@ -17,7 +17,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def matching(wanted: str) -> list[str]:
-    """The codes of the rules whose pages have these words next to each other; if none has, all of them anywhere."""
+    """The codes of the rules whose pages have these words in sequence; if none has, all of them anywhere."""
     words = _WORD.findall(wanted.casefold())
     if not words:
         return []

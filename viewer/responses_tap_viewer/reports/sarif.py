@@ -1,4 +1,4 @@
-"""SARIF 2.1.0: what code scanning services read, with the rules' pages as help."""
+"""SARIF 2.1.0, for code scanning services, with the rules' pages as help."""
 
 import os
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _uri(source: str) -> str:
 
 
 def _message(text: str) -> dict[str, str]:
-    """A message, in which SARIF (3.11.6) would take `[words](target)` for a link."""
+    """A message, escaped: SARIF (3.11.6) would take `[words](target)` for a link."""
     return {"text": printable(text).replace("](", "] (")}
 
 

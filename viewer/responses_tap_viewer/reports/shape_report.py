@@ -1,4 +1,4 @@
-"""The shapes of a recording's streams: as lines to read, and as JSON."""
+"""The shapes of a recording's streams, as text and as JSON."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,11 +8,11 @@ from responses_tap_viewer.reports.json_report import VERSION
 from responses_tap_viewer.reports.text import counted
 
 _TYPES = 12
-"""How many event types of the largest group are named before the rest is counted."""
+"""How many event types of the largest group are named; the rest is counted."""
 
 
 def lines(groups: Sequence[ShapeGroup], bare: int) -> Iterator[str]:
-    """A line a group: how often, an example, how they ended, and the first event that is another one."""
+    """A line a group: how many streams, an example, how they ended, and the first event that differs."""
     for group in groups:
         states = ", ".join(f"{n} {state}" for state, n in sorted(group.states.items()))
         yield f"{len(group.ids):>6} ×  #{group.ids[0]:<6} {states}: {_difference(group)}"

@@ -1,4 +1,4 @@
-"""Plain text for a terminal: glyphs that read without colour, colour where there is a terminal."""
+"""Plain text for a terminal: glyphs that are clear without colour, and colour on a terminal."""
 
 import textwrap
 from collections import Counter
@@ -17,7 +17,7 @@ from responses_tap_viewer.checking.paths import Checked
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 WARNING = "! "
-"""How the lines begin by which `record` says what is wrong beside the streams."""
+"""The start of a line in which `record` reports a problem besides the streams."""
 _WIDTH = 100
 
 
@@ -44,7 +44,7 @@ def finding_line(finding: Finding) -> str:
 
 
 def summary_line(results: Sequence[Checked], profile: str) -> str:
-    """What was found, in all."""
+    """A summary of what was found."""
     counts = {severity: sum(c.count(severity) for c in results) for severity in Severity}
     words = [_colored(f"{GLYPHS[s]} {counted(n, s)}", s) if n else counted(n, s) for s, n in counts.items()]
     streams = counted(len(results), "stream")
@@ -80,7 +80,7 @@ def list_lines(rows: Iterable[StreamRow]) -> Iterator[str]:
 
 
 def row_glyph(row: StreamRow) -> str:
-    """The verdict on a recorded stream as one character."""
+    """The verdict on a recorded stream, as one character."""
     if row.errors:
         return GLYPHS[Severity.ERROR]
     if row.state in ("truncated", "http-error"):
@@ -100,7 +100,7 @@ def stream_lines(stream: JudgedStream, rows: Iterable[TimelineRow]) -> Iterator[
 
 
 def stream_title(stream: JudgedStream) -> Iterator[str]:
-    """What a stream is: its name, and what is known of it."""
+    """A stream's name and what is known about it."""
     row = stream.row
     if row is None:
         yield printable(stream.name)

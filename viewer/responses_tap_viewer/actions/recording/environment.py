@@ -10,21 +10,21 @@ import certifi
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import shell_word
 
-if TYPE_CHECKING:  # mitmproxy takes a second to import, and `clients` needs none of it
+if TYPE_CHECKING:  # mitmproxy takes a second to import, and `clients` doesn't need it
     from responses_tap.mitm.proxy import Listener, Proxy
 
 TRUST = (
     "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",
     "DENO_CERT", "AWS_CA_BUNDLE", "GIT_SSL_CAINFO",
 )  # fmt: skip
-"""Variables with a file of certificates to trust, each read by another runtime or library."""
+"""Variables that name a file of trusted certificates, each read by a different runtime or library."""
 _PROXY_MODES = ("regular", "upstream")
 
 
 def variables(proxy: "Proxy", listener: "Listener", folder: Path) -> dict[str, str]:
-    """The variables that point a client at the listener. A file that they name is put into `folder`.
+    """The variables that point a client at the listener. Files that they name are written to `folder`.
 
-    For modes that no variable selects, only the CA.
+    For modes that no variable selects, only those of the CA.
     """
     if listener.mode == "reverse":
         return {"OPENAI_BASE_URL": listener.url}
@@ -34,19 +34,19 @@ def variables(proxy: "Proxy", listener: "Listener", folder: Path) -> dict[str, s
     if listener.mode not in _PROXY_MODES:
         return trust
     names = ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
-    # Node looks at the proxy variables only when told to, and only from version 22.21 or 24 on.
+    # Node reads the proxy variables only with this setting, and only from version 22.21 or 24 on.
     return dict.fromkeys(names, listener.url) | {"NODE_USE_ENV_PROXY": "1"} | trust
 
 
 def export_lines(settings: Mapping[str, str]) -> Iterator[str]:
-    """The lines that set variables in a shell; those of one value together."""
+    """The lines that set variables in a shell, grouped by value."""
     for value in dict.fromkeys(settings.values()):
         names = [name for name, given in settings.items() if given == value]
         yield "export " + " ".join(f"{name}={shell_word(value)}" for name in names)
 
 
 def upstream_ca() -> str | None:
-    """The file of certificates that SSL_CERT_FILE names, to trust upstreams by; None where it names none."""
+    """The file of trusted certificates for upstreams that SSL_CERT_FILE names; None if unset."""
     file = os.environ.get("SSL_CERT_FILE") or None
     if file is not None and not Path(file).is_file():
         raise UnusableInput(file, "is named by SSL_CERT_FILE, but is no file")
@@ -54,7 +54,7 @@ def upstream_ca() -> str | None:
 
 
 def _bundle(ca: bytes, folder: Path) -> Path:
-    """The CA beside all that is trusted without it: what goes past the proxy needs the usual roots."""
+    """The CA together with the usual roots, which connections past the proxy need."""
     files = [os.environ.get("SSL_CERT_FILE") or certifi.where(), *map(os.environ.get, TRUST)]
     bundle = folder / "ca-bundle.pem"
     trusted = [path.read_bytes() for file in dict.fromkeys(filter(None, files)) if (path := Path(file)).is_file()]

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from responses_tap_viewer.actions.recording.environment import TRUST
 
 BASE_URL = "http://127.0.0.1:8090/v1"
-"""What `record` prints where nothing else was asked for."""
+"""The default address of `record`."""
 
 
 class Client(NamedTuple):
-    """A client, and the way to it."""
+    """A client, and how to configure it."""
 
     title: str
     honours_environment: bool
@@ -18,9 +18,9 @@ class Client(NamedTuple):
     how: str
     """Lines to set or to write; `{url}` is the base URL that `record` prints."""
     proxy: str
-    """Which variables for a proxy and its CA it reads."""
+    """The variables for a proxy and its CA that it reads."""
     speaks: str
-    """The HTTP version and the content encodings that it asks for."""
+    """The HTTP version and content encodings that it requests."""
 
 
 _PYTHON_PROXY = "HTTPS_PROXY and SSL_CERT_FILE (not REQUESTS_CA_BUNDLE)"
@@ -98,7 +98,7 @@ CLIENTS = {
 
 
 def find_client(name: str) -> Client | None:
-    """The client of that name, or the only one whose name contains it; None for none or several."""
+    """The client with that name, or the only one whose name contains it; None for none or several."""
     name = name.lower()
     if name in CLIENTS:
         return CLIENTS[name]
@@ -107,7 +107,7 @@ def find_client(name: str) -> Client | None:
 
 
 def client_list() -> Iterator[str]:
-    """A line for each client, and what holds for all."""
+    """A line for each client, and what applies to all."""
     for name, client in CLIENTS.items():
         way = "OPENAI_BASE_URL is enough" if client.honours_environment else "has to be told"
         yield f"{name:<17} {client.title:<29} {way}"

@@ -15,12 +15,12 @@ class Listening:
     """The proxy listens."""
 
     way_in: str
-    """The line that leads a client to it in a shell; empty where none does."""
+    """The shell line that points a client at it; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:  # noqa: A001 (what it is called on the screen)
-    """The user should look at this."""
+class Warning:  # noqa: A001 (its name on the screen)
+    """Something the user should look at."""
 
     message: str
 
@@ -29,7 +29,7 @@ _KINDS = {kind.__name__: kind for kind in (Listening, Warning)}
 
 
 class NoticePipe:
-    """Sends notices until nobody reads them; `descriptor` -1: nobody does."""
+    """Sends notices until nobody reads them; `descriptor` is -1 if nobody does."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -45,7 +45,7 @@ class NoticePipe:
 
 
 def read_notices(lines: Iterable[bytes]) -> Iterator[Listening | Warning]:
-    """The notices in the lines that come out of the pipe."""
+    """The notices in the lines read from the pipe."""
     for line in lines:
         facts = json.loads(line)
         yield _KINDS[facts.pop("notice")](**facts)

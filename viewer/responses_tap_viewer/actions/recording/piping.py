@@ -21,7 +21,7 @@ _SHORTEST = len(b"\xef\xbb\xbf:")
 
 
 def read_start(pipe: int) -> tuple[bytes, bool]:
-    """What has come through a pipe so far, empty where nothing does, and whether it is the body of an event stream."""
+    """What has arrived through a pipe so far, or nothing, and whether it is the body of an event stream."""
     start = b""
     while len(start.strip()) < _SHORTEST:
         piece = os.read(pipe, _PIECE)
@@ -34,7 +34,7 @@ def read_start(pipe: int) -> tuple[bytes, bool]:
 def record_pipe(pipe: int, start: bytes, db: Path) -> None:
     """Record the stream that began with `start` into a new file, on a thread that ends with the pipe.
 
-    Returns when the beginning is in the file.
+    Returns once the beginning is in the file.
     """
     ready = threading.Event()
     threading.Thread(target=_record, args=(pipe, start, db, ready), name="pipe", daemon=True).start()

@@ -1,4 +1,4 @@
-"""`record`: runs the proxy, alone or around a command, and reports findings as they are made."""
+"""`record`: runs the proxy, alone or around a command, and reports findings as they occur."""
 
 import os
 import signal
@@ -33,14 +33,14 @@ from responses_tap.store.series import latest
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
-from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (as there)
+from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (its name there)
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
-_MOST_TOLD = 5
+_MOST_NAMED = 5
 _SIGNALLED = 128
-"""A command that signal N ended has the exit status 128 + N, as in a shell."""
+"""A command ended by signal N has the exit status 128 + N, as in a shell."""
 _ADVICE = (
     "A client that doesn't read OPENAI_BASE_URL must be told its base URL, and one that speaks Chat Completions isn't "
     "recorded; `responses-tap clients` lists known ones"
@@ -48,7 +48,7 @@ _ADVICE = (
 
 
 class Narrator:
-    """Prints notices of the recorder to standard error: the command owns standard output."""
+    """Prints the recorder's notices to standard error: standard output belongs to the command."""
 
     def __init__(self, db: Path, pipe: NoticePipe) -> None:
         self._pipe = pipe
@@ -58,7 +58,7 @@ class Narrator:
         self._begun: set[int] = set()
 
     def __call__(self, notice: Notice) -> None:
-        """Take one notice; called on a thread of the recorder."""
+        """Take a notice; called on a thread of the recorder."""
         match notice:
             case FindingMade() if notice.severity != Severity.NOTE:
                 severity = Severity(notice.severity)
@@ -82,7 +82,7 @@ class Narrator:
         return click.style(f"{WARNING}{message}", fg=color)
 
     def summary(self, passed: Mapping[str, int], only: str) -> Iterator[str]:
-        """What was recorded, in all, as the files have it; `passed` are the requests beside it, by method and path."""
+        """A summary of what was recorded, from the files; `passed` counts the other requests, by method and path."""
         streams = self._recorded()
         if not streams:
             yield self._warned(f"Recorded {_nothing(passed, only)}. {_ADVICE}", "yellow")
@@ -101,20 +101,20 @@ class Narrator:
         yield f"Look at them: responses-tap view {self._files[-1]}"
 
     def _recorded(self) -> list[StreamFinished]:
-        """The streams of this run, read from the files: findings may come after the notice of a stream's end."""
+        """The streams of this run, read from the files: findings may follow the notice of a stream's end."""
         streams = dict(self._streams)
         for path in self._files:
             try:
                 with open_recording(path) as recording:
                     rows = recording.streams()
             except RecordingError:
-                continue  # the notices are all there is
+                continue  # only the notices are left
             streams |= {row.id: _finished(row) for row in rows if row.id > self._last_id or row.id in self._begun}
         return [streams[id_] for id_ in sorted(streams)]
 
 
 def _last_id(db: Path) -> int:
-    """The id of the last stream of a recording, 0 where there is none."""
+    """The id of the last stream of a recording, or 0."""
     try:
         with open_recording(db) as recording:
             return max(recording.stream_ids(), default=0)
@@ -130,22 +130,22 @@ def _finished(row: StreamRow) -> StreamFinished:
 
 
 def _nothing(passed: Mapping[str, int], only: str) -> str:
-    """Why nothing was recorded, as far as it is known."""
+    """Why nothing was recorded, as far as known."""
     filtered = f" that {only} lets pass" if only else ""
     total = sum(passed.values())
-    most = sorted(passed.items(), key=lambda entry: -entry[1])[:_MOST_TOLD]
-    told = ", ".join(f"{count} × {printable(name)}" for name, count in most)
-    others = f"; {counted(total, 'other request')} passed ({told})" if total else "; no other request passed"
+    most = sorted(passed.items(), key=lambda entry: -entry[1])[:_MOST_NAMED]
+    named = ", ".join(f"{count} × {printable(name)}" for name, count in most)
+    others = f"; {counted(total, 'other request')} passed ({named})" if total else "; no other request passed"
     return f"0 streams of the Responses API{filtered}{others}"
 
 
 def current(db: Path, max_size: str) -> Path:
-    """The file that will be written to: of a recording with a size, the last one."""
+    """The file to be written: the last one of a recording with a maximum size."""
     return latest(db) if max_size else db
 
 
 def end_with_input() -> None:
-    """Have this process ended by SIGTERM when its standard input ends; what it starts gets an empty one."""
+    """End this process by SIGTERM when its standard input ends; its children get an empty one."""
     lifeline, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -167,10 +167,10 @@ def record(
     tap: Mapping[str, str],
     notices: int,
 ) -> int:
-    """Record until `command` ends, or until SIGINT or SIGTERM where there is none; the exit status.
+    """Record until `command` ends, or without one until SIGINT or SIGTERM; return the exit status.
 
-    `tap` has the addon's options beside the file, by their names in mitmproxy; `notices` is the descriptor of a pipe
-    to the UI that runs this, -1 where none does.
+    `tap` has the addon's other options, by their names in mitmproxy; `notices` is the descriptor of a pipe to the UI
+    that runs this, -1 without one.
     """
     where = current(db, tap["tap_max_size"])
     pipe = NoticePipe(notices)
@@ -230,7 +230,7 @@ def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
         raise UnusableInput(command[0], f"cannot be run ({error.strerror})") from error
 
     def pass_on(number: int, _frame: object) -> None:
-        # Ctrl-C reaches the command from the terminal itself; what only we get is passed on.
+        # The terminal itself sends Ctrl-C to the command; signals to this process alone are passed on.
         if number != signal.SIGINT:
             process.send_signal(number)
 

@@ -29,7 +29,7 @@ PROGRAM = (
 
 
 def demo(browse: Callable[[Path], None] | None) -> None:
-    """Record the samples, then `browse` the recording, or print it where that is None."""
+    """Record the samples, then `browse` the recording, or print it if that is None."""
     with tempfile.TemporaryDirectory(prefix="responses-tap-demo-") as folder:
         db = Path(folder) / "demo.db"
         record_samples(db)
@@ -40,7 +40,7 @@ def demo(browse: Callable[[Path], None] | None) -> None:
 
 
 def record_samples(db: Path) -> None:
-    """Record every sample of the program, one after the other, into a new file."""
+    """Record every sample, one by one, into a new file."""
     playbacks = {f"/{name}/": playback(find_stream(str(SAMPLES / f"{name}.sse"))) for name, _ in PROGRAM}
     say("Playing sample streams through the proxy; no key, no network.")
     with ReplayServer(playbacks) as upstream:
@@ -55,14 +55,14 @@ def record_samples(db: Path) -> None:
 
 
 def _ask(base_url: str, path: str) -> None:
-    """Read one stream as a client does, to its end or to the point where the server breaks off."""
+    """Read a stream like a client, to its end or to the point where the server breaks off."""
     parts = urlsplit(base_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
     request = {"model": "sample", "input": "Show me a stream.", "stream": True}
     try:
         connection.request("POST", path, json.dumps(request), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        while answer.read1():
+        response = connection.getresponse()
+        while response.read1():
             pass
     except (http.client.HTTPException, ConnectionError) as error:
         say(f"       the client says: {error}")
