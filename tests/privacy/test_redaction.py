@@ -15,7 +15,7 @@ from tests.mutations import MUTATIONS, Event, Mutation, plant
 
 from responses_tap import check
 from responses_tap.privacy.redaction import Redaction, redacted
-from responses_tap.privacy.rewriting import Kind, rewrite
+from responses_tap.privacy.rewriting import TextKind, rewrite
 from responses_tap.protocol.sse import decode
 from responses_tap.stream.model import Entry, JudgedStream
 from responses_tap_viewer.actions.exporting import export
@@ -164,9 +164,9 @@ def test_any_body_is_rewritten_byte_for_byte(lines: list[bytes]) -> None:
     frames = list(decode([b"\n".join(lines)]))
     entries = [Entry(n, frame, n) for n, frame in enumerate(frames)]
     assert list(rewrite(entries, lambda _path, _kind, text: text)) == frames
-    seen: list[tuple[Kind, str]] = []
+    seen: list[tuple[TextKind, str]] = []
 
-    def starred(path: tuple[str, ...], kind: Kind, text: str) -> str:
+    def starred(path: tuple[str, ...], kind: TextKind, text: str) -> str:
         seen.append((kind, text))
         return "".join("*" if " " < c < "\x7f" and c not in '"\\' else c for c in text)
 
