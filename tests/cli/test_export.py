@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlite_utils import Database
 from tests.conftest import RECORDINGS
 
 from responses_tap import RULES_VERSION
 from responses_tap.protocol.rules import RULES
 from responses_tap.store import open_recording
+from responses_tap.store.migrations import migrations
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.actions.exporting import export as write_export
 from responses_tap_viewer.actions.recording.samples import record_samples
@@ -248,10 +250,13 @@ def test_recheck_renews_findings_and_changes_no_fact(recording: Path, tmp_path: 
 
 def test_findings_of_an_older_version_name_no_fields_until_they_are_rechecked(recording: Path, tmp_path: Path) -> None:
     old = tmp_path / "old.db"
-    shutil.copy(recording, old)
     with open_db(old) as connection:
-        connection.execute("ALTER TABLE findings DROP COLUMN fields")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'm009_finding_fields'")
+        migrations.apply(Database(connection), stop_before="m009_finding_fields")
+        connection.execute("ATTACH ? AS new", (str(recording),))
+        for table in ("streams", "events", "findings", "verdicts"):
+            columns = connection.execute("SELECT name FROM pragma_table_info(?, 'main')", (table,))
+            names = ", ".join(name for (name,) in columns)
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}")
         connection.commit()
 
     def named() -> set[tuple[str, ...]]:
