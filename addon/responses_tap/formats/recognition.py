@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import zlib
-from collections.abc import Buffer, Iterator
+from collections.abc import Buffer, Callable, Iterator
 from typing import BinaryIO, NamedTuple, cast
 
 from responses_tap.coding import MOST_TIMES, UNSUSPICIOUS
@@ -88,18 +88,16 @@ def _recognised(head: bytes, file: BinaryIO) -> Source:
 
 def _text(head: bytes, file: BinaryIO) -> Source:
     raw.refuse_foreign(head)
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start == b"[":
-        return _array(json_documents.load(file))
-    if curl.is_curl(head):  # before JSON: `{ [5 bytes data]`
-        return Source("curl's output", _begun(curl.read(file)))
-    if start == b"{":
-        return _objects(file)
-    if cassettes.is_yaml(head) and not looks_like_events(head):
-        return Source("a VCR cassette in YAML", cassettes.read_yaml(file))
+    for begins, opened in _TEXTS:
+        if begins(head):
+            return opened(file)
     if pastes.is_altered(head):
         raise _Altered
     return Source("an event stream", iter([raw.read(iter(lambda: file.read(_PIECE), b""))]))
+
+
+def _begins(head: bytes, start: bytes) -> bool:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(start)
 
 
 def _begun(streams: Iterator[Stream]) -> Iterator[Stream | Skipped]:
@@ -268,3 +266,15 @@ def _document(document: object) -> Source:
     if isinstance(document, dict) and "error" in document:
         raise UnrecognizedFormat(f"is an error answer in JSON; {_EXPECTED}")
     raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")
+
+
+_TEXTS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Source]], ...] = (
+    (curl.is_curl, lambda file: Source("curl's output", _begun(curl.read(file)))),  # before JSON: `{ [5 bytes data]`
+    (lambda head: _begins(head, b"["), lambda file: _array(json_documents.load(file))),
+    (lambda head: _begins(head, b"{"), _objects),
+    (
+        lambda head: cassettes.is_yaml(head) and not looks_like_events(head),
+        lambda file: Source("a VCR cassette in YAML", cassettes.read_yaml(file)),
+    ),
+)
+"""The text formats besides event streams and pastes, each with how it begins, in the order in which they are tried."""
