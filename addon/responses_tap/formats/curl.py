@@ -34,7 +34,7 @@ def is_curl(start: bytes) -> bool:
 
 def read(lines: Iterable[bytes]) -> Iterator[Stream]:
     """The responses in these lines, one by one; UnrecognizedFormat where there is none."""
-    text = _Text(lines)
+    text = _Output(lines)
     found = 0
     while (head := _head(text)) is not None:
         body = _body(text)
@@ -46,7 +46,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Stream]:
         raise UnrecognizedFormat("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
 
 
-class _Text:
+class _Output:
     """Lines without curl's notes, numbered; the latest one can be put back."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -95,7 +95,7 @@ class _Head:
     received: list[tuple[str, str]] = field(default_factory=list)
 
 
-def _head(text: _Text) -> _Head | None:
+def _head(text: _Output) -> _Head | None:
     """The next head, the last one of several without a body in between; None at the end."""
     head = _Head()
     in_response = False
@@ -125,7 +125,7 @@ def _header(line: bytes) -> list[tuple[str, str]]:
     return [(name.strip(), value.strip())] if colon else []
 
 
-def _is_interim(text: _Text) -> bool:
+def _is_interim(text: _Output) -> bool:
     """Whether another head follows immediately: after `100 Continue`, a proxy's response, a redirect."""
     for line in text:
         text.put_back(line)
@@ -138,7 +138,7 @@ def _begins_head(line: bytes) -> bool:
     return bool(_STATUS.match(line) or _REQUEST.match(line))
 
 
-def _body(text: _Text) -> Iterator[bytes]:
+def _body(text: _Output) -> Iterator[bytes]:
     for line in text:
         if _begins_head(line):
             text.put_back(line)
@@ -146,7 +146,7 @@ def _body(text: _Text) -> Iterator[bytes]:
         yield _LEFT.sub(b"", line)
 
 
-def _stream(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Stream:
+def _stream(head: _Head, body: Iterator[bytes], text: _Output, place: str) -> Stream:
     host = header(head.sent, "host") or ""
     scheme = "http" if text.secure is False or (text.secure is None and ":" in host) else "https"
     url = f"{scheme}://{host}{head.request.url}" if host and head.request.url.startswith("/") else head.request.url
@@ -160,7 +160,7 @@ def _stream(head: _Head, body: Iterator[bytes], text: _Text, place: str) -> Stre
     return Stream(frames, place, request, response)
 
 
-def _timed(body: Iterator[bytes], text: _Text) -> Iterator[TimedFrame]:
+def _timed(body: Iterator[bytes], text: _Output) -> Iterator[TimedFrame]:
     for frame in decode(body):
         lines = frame.raw[max(0, frame.raw.find(b"data")) :].count(b"\n")
         yield TimedFrame(frame, line=text.number - lines + 1)

@@ -75,7 +75,7 @@ def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
     before = _checked(stream, stream.row, stream.row, [entry.frame for entry in stream.entries])
     for count, by in product(_LETTERS, Known):
         letters = Letters(count)
-        left = _Text(letters) if redaction is Redaction.NO_TEXT else Structure(stream.entries, letters, *bodies)
+        left = _Wording(letters) if redaction is Redaction.NO_TEXT else Structure(stream.entries, letters, *bodies)
         bare = None if stream.row is None else _without_bodies(stream.row, left)
         row = None if bare is None else left.row(bare)
         after = _checked(stream, row, bare, rewrite(stream.entries, left.replace, by))
@@ -87,7 +87,7 @@ def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
     raise UnusableInput(stream.name, "cannot be redacted: without its texts its findings would be others")
 
 
-class _Text:
+class _Wording:
     """What stays of the texts of a stream that leaves without what user and model said."""
 
     def __init__(self, letters: Letters) -> None:
@@ -161,7 +161,7 @@ def _unworded(finding: Finding, redaction: Redaction) -> Finding:
     return replace(finding, text=re.sub(r"\{\w+\}", "…", RULES[finding.code].message), notes=[])
 
 
-def _without_bodies(row: StreamRow, left: _Text | Structure) -> StreamRow:
+def _without_bodies(row: StreamRow, left: _Wording | Structure) -> StreamRow:
     """The row with the texts of its bodies replaced."""
     response = row.response_body
     return replace(
