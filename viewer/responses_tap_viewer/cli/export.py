@@ -8,7 +8,7 @@ import click
 
 from responses_tap.stream.filters import Filter
 from responses_tap_viewer.cli import completion
-from responses_tap_viewer.cli.parameters import read_filter
+from responses_tap_viewer.cli.parameters import filter_option
 from responses_tap_viewer.printing import complain, print_document, print_lines
 from responses_tap_viewer.reports.export_formats import FORMATS
 
@@ -21,14 +21,7 @@ _PARQUET = "parquet"
 
 @click.command()
 @click.argument("streams", metavar="STREAM…", nargs=-1, shell_complete=completion.streams)
-@click.option(
-    "--filter",
-    "wanted",
-    callback=read_filter,
-    shell_complete=completion.terms,
-    metavar="EXPR",
-    help="These streams of each recording named.",
-)
+@filter_option("These streams of each recording named.")
 @click.option(
     "--format",
     "format_",

@@ -5,21 +5,13 @@ from pathlib import Path
 import click
 
 from responses_tap.stream.filters import Filter
-from responses_tap_viewer.cli import completion
-from responses_tap_viewer.cli.parameters import DB, read_filter
+from responses_tap_viewer.cli.parameters import DB, filter_option
 from responses_tap_viewer.printing import print_document, print_lines
 
 
 @click.command("list")
 @click.argument("db", type=DB, required=False)
-@click.option(
-    "--filter",
-    "wanted",
-    callback=read_filter,
-    shell_complete=completion.terms,
-    metavar="EXPR",
-    help="Only these: model:gpt* errors>0 code:MD*",
-)
+@filter_option("Only these: model:gpt* errors>0 code:MD*")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def list_(db: Path | None, wanted: Filter | None, format_: str) -> None:
     """List the streams of a recording.

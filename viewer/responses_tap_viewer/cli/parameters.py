@@ -1,10 +1,13 @@
 """Parameters shared by several commands, and their parsing."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from responses_tap.stream.filters import Filter, FilterError, parse
+from responses_tap_viewer.cli import completion
 
 DB = click.Path(path_type=Path, dir_okay=False)
 
@@ -15,6 +18,13 @@ def read_filter(ctx: click.Context, param: click.Parameter, value: str | None) -
         return None if value is None else parse(value)
     except FilterError as error:
         raise click.BadParameter(f"{value!r}: {error}", ctx, param) from error
+
+
+def filter_option(about: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option --filter, with this help."""
+    return click.option(
+        "--filter", "wanted", callback=read_filter, shell_complete=completion.terms, metavar="EXPR", help=about
+    )
 
 
 def read_age(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
