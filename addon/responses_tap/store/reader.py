@@ -16,7 +16,6 @@ from sqlite_utils import Database
 from responses_tap.errors import RecordingError
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
-from responses_tap.store.migrations import check_schema, damaged
 from responses_tap.store.narrowing import narrow, sql_value
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
 from responses_tap.store.row_types import Misfit, RowType, Values
@@ -30,6 +29,7 @@ from responses_tap.store.rows import (
     NanosecondsColumn,
     SocketRow,
 )
+from responses_tap.store.schema import check_schema, damaged
 from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.filters import Filter
 from responses_tap.stream.model import Chunk, Entry
