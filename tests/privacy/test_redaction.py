@@ -189,7 +189,7 @@ def planted(stream: JudgedStream) -> JudgedStream:
         stream.row,
         url="https://planted-host/planted/v1/responses?deployment=planted",
         host="planted-host",
-        request_headers=(("X-Team", "planted"), ("Redaction-Type", "application/json")),
+        request_headers=(("X-Team", "planted"), ("Content-Type", "application/json")),
         request_body='{"model":"m","input":[{"role":"user","content":"planted words"}],"metadata":{"planted":"1"}}',
         response_headers=(("x-planted", "planted"), ("content-type", "text/event-stream")),
         note="planted",
@@ -214,7 +214,7 @@ def test_redact_text_keeps_the_request_but_not_what_it_says(recording: Path) -> 
     assert exported["request"]["body"]["input"] == [{"role": "user", "content": "xxxxxxxxxxxxx"}]
     assert exported["request"]["body"]["model"] == "m"
     team, content_type = exported["request"]["headers"]
-    assert (team[0], content_type) == ("X-Team", ["Redaction-Type", "application/json"])
+    assert (team[0], content_type) == ("X-Team", ["Content-Type", "application/json"])
     assert "masked" in team[1]
     assert exported["response"]["headers"][0][0] == "x-planted"
     assert "planted" not in exported["response"]["headers"][0][1]
