@@ -1,10 +1,8 @@
 """Whatever peers send, the recorder takes it, and a stream beside it is whole."""
 
 import json
-import os
 import sqlite3
 import tempfile
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,23 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import RECORDINGS, body
+from tests.spooled import record
 
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.recorder.messages import (
-    Batch,
     EndingMessage,
     MessageKind,
     RequestMessage,
     ResponseMessage,
     SocketMessage,
-    encode_batch,
     encode_message,
 )
 from responses_tap.recorder.worker_side import worker as worker_module
-from responses_tap.recorder.worker_side.recording_files import RecordingFiles
-from responses_tap.recorder.worker_side.replies import ReplyPipe
-from responses_tap.recorder.worker_side.selection import Selection
-from responses_tap.recorder.worker_side.worker import Worker
 from responses_tap.store import open_recording
 
 GOOD = (RECORDINGS / "clean/text.sse").read_bytes()
@@ -168,16 +161,3 @@ def test_a_stream_beside_whatever_comes_is_whole(wild_flows: list[list[tuple[Mes
             )
             (row,) = [row for row in streams if row and row.host == "good"]
             assert (row.state, row.ended_by, recording.body(row.id)) == ("completed", "server", GOOD)
-
-
-def record(db: Path, messages: list[bytes]) -> None:
-    source, sink = os.pipe()
-    told = os.open(os.devnull, os.O_WRONLY)
-    data = b"".join(encode_batch(Batch(n, message)) for n, message in enumerate(messages, 1))
-    with os.fdopen(sink, "wb") as pipe:
-        feeding = threading.Thread(target=lambda: (pipe.write(data), pipe.close()))
-        feeding.start()
-        Worker(RecordingFiles(db), "openai", "s", ReplyPipe(told), Selection("")).work(source)
-        feeding.join()
-    os.close(source)
-    os.close(told)

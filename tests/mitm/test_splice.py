@@ -58,7 +58,7 @@ def paths(proxy: Proxy) -> dict[str, int]:
 
 @contextmanager
 def recorded(db: Path, script: Script, tls: Any = None, **options: object) -> Iterator[Proxy]:
-    options = {"ssl_insecure": True, "tap_splice": True, **options}
+    options = {"ssl_insecure": True, **options}
     with (
         Upstream(tls, v1=script) as upstream,
         Proxy(db, upstream=upstream.url, on_notice=_ignore, options=options) as proxy,
@@ -161,7 +161,7 @@ def test_a_server_with_tls(db: Path, tmp_path: Path, version: ssl.TLSVersion) ->
 def test_a_client_with_tls_has_its_chunks_coalesced(tmp_path: Path, db: Path) -> None:
     ca = make_ca(tmp_path)
     with TlsUpstream(tmp_path, ca, EVENTS, "http/1.1") as upstream:
-        options = {"ssl_insecure": True, "tap_splice": True}
+        options = {"ssl_insecure": True}
         with Proxy(db, modes=["regular"], on_notice=_ignore, options=options) as proxy:
             assert ask_by_h2(proxy.port, upstream.port, proxy.ca) == (200, CLEAN)
             assert paths(proxy) == COALESCED

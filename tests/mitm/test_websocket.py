@@ -499,11 +499,11 @@ def test_a_socket_that_is_open_when_recording_stops(db: Path) -> None:
         assert used.ended_by == "recorder"
 
 
-def test_a_socket_that_was_open_when_the_recorder_was_killed(db: Path) -> None:
+def test_a_socket_that_was_open_when_the_recorder_was_killed(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     feeder = FeedLoop(db, [].append)
     record_socket(feeder, asks(), *turn("a")[:3])
     eventually(lambda: [row.event_count for row in rows(db)] == [3])
-    feeder.supervisor._starts = 99  # no other worker takes over
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.supervisor._MOST_STARTS", 0)  # no other worker takes over
     feeder.supervisor._worker._process.kill()
     feeder.close()
     FeedLoop(db, [].append).close()

@@ -11,32 +11,30 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import RECORDINGS, events_of
 from tests.feeding import FeedLoop
+from tests.spooled import spooled
+from tests.spooled import work as work_off
 from tests.upstream import SSE_HEAD, Upstream, framed, head, rows
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder.messages import (
-    Batch,
     EndingMessage,
     MessageKind,
     RequestMessage,
     ResponseMessage,
     SocketMessage,
-    encode_batch,
     encode_message,
 )
+from responses_tap.recorder.spool import Spool
 from responses_tap.recorder.worker_side import worker as worker_module
 from responses_tap.recorder.worker_side.recording_files import RecordingFiles
-from responses_tap.recorder.worker_side.replies import ReplyPipe
-from responses_tap.recorder.worker_side.selection import Selection
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
-from responses_tap.recorder.worker_side.worker import Worker
 from responses_tap.store import RecordingError, files, open_recording
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
@@ -51,6 +49,7 @@ SERVER = EndingMessage("server", "the server ended the response", complete=True)
 CLOSED = EndingMessage("server", "the server closed the WebSocket (1000)", complete=True, close_code=1000).encode()
 
 type Flow = list[tuple[MessageKind, bytes]]
+type Spooled = Callable[[list[bytes]], Spool]
 
 
 def asked(path: str, **changes: Any) -> bytes:
@@ -97,45 +96,43 @@ BODIES = {"text": TEXT, "json": JSON_ANSWER, "socket": b"".join(MESSAGES), "late
 ENDS = {"text": "completed", "json": "completed", "socket": "completed", "later": "completed"}
 
 
-def batches(*flows: Flow, size: int = 6) -> list[bytes]:
-    """The messages of flows, taken in turns, in batches of so many."""
+def messages(*flows: Flow) -> list[bytes]:
+    """The messages of flows, taken in turns."""
     numbered = [[(kind, n, payload) for kind, payload in flow] for n, flow in enumerate(flows, 1)]
     turns = itertools.chain.from_iterable(itertools.zip_longest(*numbered))
-    messages = [encode_message(int(kind), n, at, payload) for at, (kind, n, payload) in enumerate(filter(None, turns))]
-    groups = [b"".join(messages[at : at + size]) for at in range(0, len(messages), size)]
-    return [encode_batch(Batch(n, content)) for n, content in enumerate(groups, 1)]
+    return [encode_message(int(kind), n, at, payload) for at, (kind, n, payload) in enumerate(filter(None, turns))]
 
 
 def workload() -> list[bytes]:
-    together = batches(sse("text", TEXT), plain("json"), socket("socket"))
-    later = batches([], [], [], sse("later", TOOL))
-    return together + [encode_batch(Batch(len(together) + n, content[12:])) for n, content in enumerate(later, 1)]
+    return messages(sse("text", TEXT), plain("json"), socket("socket")) + messages([], [], [], sse("later", TOOL))
 
 
-def work(db: Path, sent: list[bytes], meanwhile: str = "") -> None:
-    """A worker's life, with all that its supervisor sends; then the supervisor closes the pipe.
-
-    `meanwhile` is what somebody else does to the file once it is open.
-    """
-    source, sink = os.pipe()
-    told = os.open(os.devnull, os.O_WRONLY)
+def work(db: Path, spool: Spool, meanwhile: str = "") -> None:
+    """A worker's life, after the proxy has gone. `meanwhile` is what somebody else does to the file once it is open."""
     files = None
     try:
-        assert sum(map(len, sent)) < 2**16  # what the pipe holds
-        os.write(sink, b"".join(sent))
-        os.close(sink)
         files = RecordingFiles(db)
         if meanwhile:
             with closing(sqlite3.connect(db)) as other:
                 other.executescript(meanwhile)
-        Worker(files, "openai", "s", ReplyPipe(told), Selection(""), is_careful=True).work(source)
+        work_off(files, spool)
     except BaseException:
         if files is not None:
             files.current._let_go()
         raise
-    finally:
-        os.close(source)
-        os.close(told)
+
+
+@pytest.fixture
+def spool() -> Iterator[Spooled]:
+    """Makes a spool in which messages wait."""
+    with ExitStack() as stack:
+
+        def make(waiting: list[bytes]) -> Spool:
+            made = spooled(waiting)
+            stack.callback(made.close)
+            return made
+
+        yield make
 
 
 class Faults:
@@ -194,7 +191,14 @@ def statements_fail(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @contextmanager
 def calls_fail(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patched:
-        for module, name in ((os, "read"), (os, "write"), (os, "fstat"), (select, "select"), (Path, "stat")):
+        for module, name in (
+            (os, "read"),
+            (os, "pread"),
+            (os, "write"),
+            (os, "fstat"),
+            (select, "select"),
+            (Path, "stat"),
+        ):
             patched.setattr(module, name, guarded(getattr(module, name)))
         yield
 
@@ -234,17 +238,19 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a worker that dies closes nothing
 @pytest.mark.usefixtures("fast")
-def test_a_fault_anywhere_costs_no_other_stream(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_anywhere_costs_no_other_stream(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spool: Spooled
+) -> None:
     failing, error = KINDS[kind]
-    sent = workload()
     for n in itertools.count(1):
         db = tmp_path / f"{n}.db"
         Writer(db).close()
         FAULTS.calls, FAULTS.at, FAULTS.error = 0, n, error
-        for _ in range(3):  # as the supervisor does: a worker that dies has a successor, which gets all of it again
+        waiting = spool(workload())
+        for _ in range(3):  # as the supervisor does: a worker that dies has a successor, which reads on
             try:
                 with failing(monkeypatch):
-                    work(db, sent)
+                    work(db, waiting)
                 break
             except (OSError, sqlite3.Error, RecordingError, OverflowError, MemoryError):
                 assert FAULTS.calls >= n
@@ -265,7 +271,7 @@ def test_a_fault_anywhere_costs_no_other_stream(kind: str, tmp_path: Path, monke
 
 @pytest.mark.usefixtures("fast")
 def test_what_cannot_be_handled_is_quarantined_and_its_bytes_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spool: Spooled
 ) -> None:
     db, taken = tmp_path / "r.db", StreamRecorder.response
 
@@ -279,7 +285,7 @@ def test_what_cannot_be_handled_is_quarantined_and_its_bytes_are_kept(
         (kind, ResponseMessage(299, SSE).encode() if kind is MessageKind.RESPONSE else payload)
         for kind, payload in sse("bad", TEXT)
     ]
-    work(db, batches(sse("text", TEXT), bad, plain("json")))
+    work(db, spool(messages(sse("text", TEXT), bad, plain("json"))))
     found = facts(db)
     row, body = found.pop("bad")
     assert (row.state, row.ended_by) == ("truncated", "recorder")
@@ -290,14 +296,14 @@ def test_what_cannot_be_handled_is_quarantined_and_its_bytes_are_kept(
 
 
 @pytest.mark.usefixtures("fast")
-def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
+def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path, spool: Spooled) -> None:
     db = tmp_path / "r.db"
     index = (
         "INSERT INTO streams (id, method, url, host, route, http_version, request_headers, started_at, state, status)"
         " VALUES (1000, 'POST', 'bad', '', 'sse', '', '[]', '', 'completed', 200);"
         "CREATE UNIQUE INDEX refuses ON streams (method) WHERE instr(url, 'bad') AND status IS NOT NULL"
     )
-    work(db, batches(sse("text", TEXT), sse("bad", TEXT), plain("json")), index)
+    work(db, spool(messages(sse("text", TEXT), sse("bad", TEXT), plain("json"))), index)
     with sqlite3.connect(db) as other:
         other.execute("DROP INDEX refuses")
         other.execute("DELETE FROM streams WHERE id = 1000")
@@ -311,8 +317,12 @@ def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
     assert all(is_whole(name, *facts_) for name, facts_ in found.items())
 
 
-def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker itself is made to die of one answer, as of a fault in a C library."""
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_message_that_kills_workers_is_found_and_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+) -> None:
+    """The worker itself is made to die of one answer, as of a fault in a C library; or even of keeping its bytes."""
+    dies = "not self._is_quarantined" if is_kept else "True"
     killer = tmp_path / "sitecustomize.py"
     killer.write_text(
         "import os, sys\n"
@@ -322,7 +332,7 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
         "            from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder\n"
         "            taken = StreamRecorder.chunk\n"
         "            def chunk(self, data, at_ns):\n"
-        "                if b'KILL' in data and not self._is_quarantined:\n"
+        f"                if b'KILL' in data and {dies}:\n"
         "                    os._exit(11)\n"
         "                taken(self, data, at_ns)\n"
         "            StreamRecorder.chunk = chunk\n"
@@ -347,7 +357,7 @@ def test_a_message_that_kills_workers_is_found_and_skipped(tmp_path: Path, monke
     feeder.close()
     found = facts(db)
     row, body = found["bad"]
-    assert (row.state, row.ended_by, body) == ("truncated", "recorder", poison + TEXT)
+    assert (row.state, row.ended_by, body) == ("truncated", "recorder", poison + TEXT if is_kept else b"")
     assert row.end_reason == "the recorder failed on this stream: a worker died of it"
     for name in ("text", "other"):
         row, body = found[name]
@@ -404,9 +414,11 @@ GONE = EndingMessage("client", "the client closed the connection", complete=Fals
     ],
 )
 @pytest.mark.usefixtures("fast")
-def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: EndingMessage, state: str, tmp_path: Path) -> None:
+def test_nobody_is_blamed_for_what_was_left_out(
+    body: bytes, end: EndingMessage, state: str, tmp_path: Path, spool: Spooled
+) -> None:
     db, exported = tmp_path / "r.db", tmp_path / "s.json"
-    work(db, batches([*sse("cut", body)[:-1], (MessageKind.ENDING, end.encode())]))
+    work(db, spool(messages([*sse("cut", body)[:-1], (MessageKind.ENDING, end.encode())])))
     row, kept = facts(db)["cut"]
     assert (row.state, row.ended_by, kept) == (state, end.ended_by, body)
     if state == "completed":
@@ -427,11 +439,11 @@ def test_nobody_is_blamed_for_what_was_left_out(body: bytes, end: EndingMessage,
 
 @pytest.mark.parametrize("state", ["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"])
 @pytest.mark.usefixtures("fast")
-def test_a_background_response_has_the_state_that_it_states(state: str, tmp_path: Path) -> None:
+def test_a_background_response_has_the_state_that_it_states(state: str, tmp_path: Path, spool: Spooled) -> None:
     db = tmp_path / "r.db"
     answer = (MessageKind.CHUNK, json.dumps({"id": "resp_1", "status": state}).encode())
     request, head_, *_, end = plain("background")
-    work(db, batches([request, head_, answer, end]))
+    work(db, spool(messages([request, head_, answer, end])))
     assert facts(db)["background"][0].state == state
 
 
@@ -440,9 +452,8 @@ def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
     """In a process of its own, whose peak it is."""
     if not Path("/proc/self/status").exists():
         pytest.skip("only Linux tells the peak of a program")
-    script = tmp_path / "huge.py"
-    script.write_text(textwrap.dedent(HUGE))
-    done = subprocess.run([sys.executable, script, tmp_path / "r.db"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", textwrap.dedent(HUGE), tmp_path / "r.db"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     growth, size = map(int, done.stdout.split())
     assert growth < 5 * size
     (row,) = rows(tmp_path / "r.db")
@@ -452,20 +463,15 @@ def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
 
 
 HUGE = """
-    import os, sys, threading
+    import sys
     from pathlib import Path
-    from responses_tap.recorder.messages import Batch, EndingMessage, MessageKind, RequestMessage, ResponseMessage
-    from responses_tap.recorder.messages import encode_batch, encode_message
-    from responses_tap.recorder.worker_side.replies import ReplyPipe
+    from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage, encode_message
     from responses_tap.recorder.worker_side.recording_files import RecordingFiles
-    from responses_tap.recorder.worker_side.selection import Selection
-    from responses_tap.recorder.worker_side.worker import Worker
-    from responses_tap.store.writer import Writer
+    from tests.spooled import spooled, work
 
     SIZE = 40 * 2**20
-    source, sink = os.pipe()
 
-    def feed():
+    def waiting():
         request = RequestMessage("POST", "http://h/responses", "h", "1.1", [], "2026-11-23T08:00:00Z", True, b"{}")
         event = b'event: response.output_text.done\\ndata: {"type":"response.output_text.done","text":"'
         piece = b"some words and more " * 3000
@@ -473,18 +479,16 @@ HUGE = """
         messages = [(1, request.encode()), (2, answer.encode()), (3, event)]
         messages += [(3, piece)] * (SIZE // len(piece) + 1)
         messages += [(3, b'"}\\n\\n'), (4, EndingMessage("server", "over", complete=True).encode())]
-        with open(sink, "wb") as pipe:
-            for n, (kind, payload) in enumerate(messages, 1):
-                pipe.write(encode_batch(Batch(n, encode_message(kind, 1, n, payload))))
+        return [encode_message(kind, 1, n, payload) for n, (kind, payload) in enumerate(messages)]
 
-    def peak():  # getrusage would count what the process was before it became this program
-        (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+    def now(name):  # getrusage would count what the process was before it became this program
+        (line,) = [line for line in open("/proc/self/status") if line.startswith(name)]
         return int(line.split()[1]) * 1024
 
-    worker = Worker(RecordingFiles(Path(sys.argv[1])), "openai", "s", ReplyPipe(os.open(os.devnull, os.O_WRONLY)),
-                    Selection(""))
-    before = peak()
-    threading.Thread(target=feed).start()
-    worker.work(source)
-    print(peak() - before, SIZE)
+    spool = spooled(waiting())
+    files = RecordingFiles(Path(sys.argv[1]))
+    open("/proc/self/clear_refs", "w").write("5")  # VmHWM begins anew
+    before = now("VmRSS")
+    work(files, spool)
+    print(now("VmHWM") - before, SIZE)
 """

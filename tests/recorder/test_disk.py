@@ -218,9 +218,11 @@ def test_a_file_that_stays_locked_is_told_in_the_end(tmp_path: Path) -> None:
     assert rows(db) == []
 
 
-def test_what_a_hung_worker_leaves_out_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("responses_tap.recorder.proxy_side.send_queue._MOST_BYTES", 20_000)
-    monkeypatch.setattr("responses_tap.recorder.proxy_side.sent_batches._MOST_BYTES", 1)
+@pytest.mark.parametrize(("limit", "has_rows"), [(400_000, True), (20_000, False)])
+def test_what_a_hung_worker_leaves_out_is_counted_and_has_rows_while_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, has_rows: bool
+) -> None:
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.supervisor.spool_limit", lambda: limit)
     db = tmp_path / "r.db"
     notices: list[Notice] = []
     feeder = FeedLoop(db, notices.append)
@@ -228,7 +230,7 @@ def test_what_a_hung_worker_leaves_out_is_counted(tmp_path: Path, monkeypatch: p
     ended(db)
     (worker,) = workers(db)
     os.kill(worker, signal.SIGSTOP)
-    for _ in range(100):
+    for _ in range(200):
         play(feeder, [CLEAN])
         time.sleep(0.001)
     assert "too far behind" in eventually(lambda: troubles(notices))[0]
@@ -239,5 +241,11 @@ def test_what_a_hung_worker_leaves_out_is_counted(tmp_path: Path, monkeypatch: p
     counts = [int(word) for said in troubles(notices) for word in re.findall("[0-9]+", said.partition("left out")[2])]
     left_out, cut = sum(counts[::2]), sum(counts[1::2])
     assert left_out > 50
-    assert len(rows(db)) == 102 - left_out
-    assert sum(row.ended_by == "recorder" for row in rows(db)) == cut
+    reason = f"left out, because the recorder was too far behind; {len(CLEAN)} bytes were not recorded"
+    without = [row for row in rows(db) if (row.end_reason or "").startswith(reason)]
+    assert len(rows(db)) - len(without) == 202 - left_out
+    assert (len(without) == left_out) is has_rows
+    assert {(row.state, row.ended_by, row.status, row.event_count, row.first_code) for row in without} <= {
+        ("truncated", "recorder", 200, 0, None)
+    }
+    assert sum(row.ended_by == "recorder" for row in rows(db)) == cut + len(without)

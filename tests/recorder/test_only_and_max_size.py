@@ -165,11 +165,10 @@ KILLS = """
     import itertools, os, sys
     from pathlib import Path
     from tests.recorder.test_containment import TEXT, TOOL, plain, socket, sse
-    from responses_tap.recorder.messages import Batch, encode_batch, encode_message
-    from responses_tap.recorder.worker_side import worker
+    from tests.spooled import spooled, work as work_off
+    from responses_tap.recorder.messages import encode_message
+    from responses_tap.recorder.worker_side import spool_reader, worker
     from responses_tap.recorder.worker_side.recording_files import RecordingFiles
-    from responses_tap.recorder.worker_side.replies import ReplyPipe
-    from responses_tap.recorder.worker_side.selection import Selection
     from responses_tap.store.writer import Writer
 
     worker._COMMIT_SECONDS = worker._IDLE_RATIO = 0.0
@@ -177,21 +176,16 @@ KILLS = """
     flows = [twice, sse("text", TEXT), plain("json"), sse("later", TOOL)]  # each begins some messages after the former
     turns = sorted((5 * n + place, n, message) for n, flow in enumerate(flows) for place, message in enumerate(flow))
     messages = [encode_message(kind, n, at, payload) for at, (_, n, (kind, payload)) in enumerate(turns)]
-    sent = [encode_batch(Batch(n, b"".join(some))) for n, some in enumerate(itertools.batched(messages, 5), 1)]
+    spool_reader._READ_BYTES = 1200  # so that there are several commits
     write = Writer._transact
 
-    def work(db, kill_at, deaths):
+    def work(db, spool, kill_at):
         calls = itertools.count()
         def guarded(self, write_rows):
             if next(calls) == kill_at: os._exit(9)
             write(self, write_rows)
         Writer._transact = guarded
-        source, sink = os.pipe()
-        os.write(sink, b"".join(sent))
-        os.close(sink)
-        told = os.open(os.devnull, os.O_WRONLY)
-        files = RecordingFiles(db, int(sys.argv[2]))
-        worker.Worker(files, "openai", "s", ReplyPipe(told), Selection(""), is_careful=deaths > 0).work(source)
+        work_off(RecordingFiles(db, int(sys.argv[2])), spool)
 
     def life(*arguments):
         if not (child := os.fork()):
@@ -201,11 +195,11 @@ KILLS = """
 
     folder = Path(sys.argv[1])
     for kill_at in itertools.count():
-        db = folder / str(kill_at) / "r.db"
-        if life(db, kill_at, 0) == 0:
+        db, spool = folder / str(kill_at) / "r.db", spooled(messages)
+        if life(db, spool, kill_at) == 0:
             break
         again = 6 + 7 * kill_at % 25 if kill_at % 2 else -1  # not while rows are read, which would be suspected
-        if life(db, again, 1) != 0 and life(db, -1, 2) != 0:
+        if life(db, spool, again) != 0 and life(db, spool, -1) != 0:
             sys.exit(f"killed at {kill_at}, it does not end")
 """
 

@@ -26,10 +26,10 @@ else:
 from tests.conftest import RECORDINGS, events_of
 from tests.feeding import FeedLoop, LoopTap
 from tests.lengthened import framed, lengthened
+from tests.spooled import spooled
 from tests.upstream import ended, eventually, facts_hold, rows
 
 from responses_tap.recorder.messages import (
-    Batch,
     EndingMessage,
     FindingMade,
     MessageKind,
@@ -39,7 +39,6 @@ from responses_tap.recorder.messages import (
     StreamFinished,
     StreamStarted,
     Trouble,
-    encode_batch,
     encode_message,
     encode_reply,
 )
@@ -47,6 +46,7 @@ from responses_tap.recorder.worker_side import worker
 from responses_tap.recorder.worker_side.recording_files import RecordingFiles
 from responses_tap.recorder.worker_side.replies import ReplyPipe
 from responses_tap.recorder.worker_side.selection import Selection
+from responses_tap.recorder.worker_side.spool_reader import SpoolReader
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
@@ -441,8 +441,7 @@ def test_reports_are_not_read_byte_by_byte(feeder: FeedLoop, notices: list[Notic
 def test_a_recorder_that_falls_behind_says_what_is_missing(
     db: Path, notices: list[Notice], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("responses_tap.recorder.proxy_side.send_queue._MOST_BYTES", 2000)
-    monkeypatch.setattr("responses_tap.recorder.proxy_side.sent_batches._MOST_BYTES", 1)
+    monkeypatch.setattr("responses_tap.recorder.proxy_side.supervisor.spool_limit", lambda: 2000)
     feeder = FeedLoop(db, notices.append)
     tap = feeder.open(request(), time.monotonic_ns())
     tap.response(ResponseMessage(200, SSE))
@@ -469,24 +468,28 @@ def test_a_recorder_that_falls_behind_says_what_is_missing(
 
 
 def test_the_worker_takes_what_is_old_however_long_it_would_rest(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Ten seconds of full load once cut every stream: the worker paused although the supervisor sent it nothing more.
+    # Ten seconds of full load once cut every stream: the worker paused although nothing more came.
     monkeypatch.setattr(worker, "_IDLE_RATIO", 1e9)
     Writer(db).close()
     (source, sink), (heard, told) = os.pipe(), os.pipe()
+    spool = spooled([])
 
     def work() -> None:
-        worker.Worker(RecordingFiles(db), "openai", "s", ReplyPipe(told), Selection("")).work(source)
+        reader = SpoolReader(spool)
+        worker.Worker(RecordingFiles(db), reader, "openai", "s", ReplyPipe(told), Selection("")).work(source)
 
     working = threading.Thread(target=work, daemon=True)
     working.start()
     frames = CLEAN.split(b"\n\n")[:-1]
     sent = [(MessageKind.REQUEST, request().encode()), (MessageKind.RESPONSE, ResponseMessage(200, SSE).encode())]
     sent += [(MessageKind.CHUNK, frame + b"\n\n") for frame in frames]
-    for number, (kind, payload) in enumerate(sent, 1):
-        os.write(sink, encode_batch(Batch(number, encode_message(kind, 1, time.monotonic_ns(), payload))))
+    for kind, payload in sent:
+        spool.append(encode_message(kind, 1, time.monotonic_ns(), payload))
+        os.write(sink, b"!")
     eventually(lambda: [row.event_count for row in rows(db)] == [len(frames)])
     os.close(sink)
     working.join()
+    spool.close()
     for descriptor in (source, heard, told):
         os.close(descriptor)
 

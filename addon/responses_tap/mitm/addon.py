@@ -88,8 +88,7 @@ class Capture:
         loader.add_option("tap_keep", str, "", "Names of headers and parameters that are not masked: a,b.")
         loader.add_option("tap_max_size", str, "", "Begin another file, FILE-2.db, at this size: 500m, 2g.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
-        # Off by default: at full load it relays more than the worker can write, which must not wait in memory.
-        loader.add_option("tap_splice", bool, False, "Pass event streams on past mitmproxy's layers, where it is safe.")
+        loader.add_option("tap_splice", bool, True, "Pass event streams on past mitmproxy's layers, where it is safe.")
         contentviews.add(ResponsesContentview)
 
     def configure(self, updated: set[str]) -> None:

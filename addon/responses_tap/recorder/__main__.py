@@ -1,6 +1,7 @@
-"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE KEEP DEATHS`: a worker process.
+"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE KEEP SPOOL`: a worker process.
 
-The key of the masks, then batches come in through stdin, replies go out through stdout.
+It inherits the descriptor SPOOL, from which it reads. The key of the masks comes in through stdin, and then a byte
+whenever there is something to read; stdin ends with the proxy. Replies go out through stdout.
 """
 
 import sys
@@ -8,5 +9,5 @@ from pathlib import Path
 
 from responses_tap.recorder.worker_side.worker import run
 
-db, profile, session, only, max_size, keep, deaths = sys.argv[1:]
-sys.exit(run(Path(db), profile, session, only, int(max_size), keep, is_careful=int(deaths) > 0))
+db, profile, session, only, max_size, keep, spool = sys.argv[1:]
+sys.exit(run(Path(db), profile, session, only, int(max_size), keep, int(spool)))

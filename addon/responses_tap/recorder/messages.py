@@ -1,8 +1,7 @@
-"""What goes through the pipes between proxy and worker: messages down in batches, notices up as JSON lines."""
+"""What proxy and worker say to each other: messages through the spool, replies as JSON lines through a pipe."""
 
 import json
 import struct
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -14,11 +13,9 @@ from responses_tap.stream.storable import pairs, short_text, small_int, whole_te
 
 type EndedBy = Literal["server", "client", "network", "recorder", "unknown"]
 
-_BATCH_HEAD = struct.Struct("<QI")
-_MESSAGE_HEAD = struct.Struct("<BIqI")
-
-message_head = _MESSAGE_HEAD.pack
-"""What precedes a payload: (kind, flow, nanoseconds, bytes of the payload)."""
+MESSAGE_HEAD = struct.Struct("<BIqI")
+"""What precedes a payload: kind, flow, nanoseconds, bytes of the payload."""
+message_head = MESSAGE_HEAD.pack
 
 
 class MessageKind(IntEnum):
@@ -51,62 +48,39 @@ class Message(NamedTuple):
     """When, in nanoseconds of the monotonic clock."""
     payload: bytes
     """A chunk's bytes; of the other kinds, the facts in the form of their class below."""
-
-
-class Batch(NamedTuple):
-    """Messages that went through the pipe together."""
-
-    number: int
-    """1 for the session's first, then one more each; acknowledged once its rows are in the file."""
-    content: bytes
-    """The messages, encoded: what waits takes less room so."""
+    place: int = 0
+    """Its offset in the spool."""
 
     @property
-    def since_ns(self) -> int:
-        """When the first of them happened, in nanoseconds of the monotonic clock."""
-        at_ns: int = _MESSAGE_HEAD.unpack_from(self.content)[2]
-        return at_ns
+    def end(self) -> int:
+        """The offset of what follows it."""
+        return self.place + MESSAGE_HEAD.size + len(self.payload)
 
 
 def encode_message(kind: int, flow: int, at_ns: int, payload: bytes | memoryview) -> bytes:
-    """A message as it goes through the pipe in a batch."""
+    """A message as it is in the spool."""
     return message_head(kind, flow, at_ns, len(payload)) + payload
 
 
-def decode_messages(content: bytes) -> list[Message]:
-    """The messages that make up a batch."""
+def decode_messages(content: bytes, place: int) -> list[Message]:
+    """The messages that are whole in what is at this offset of the spool."""
     messages = []
-    at = 0
-    while at < len(content):
-        kind, flow, at_ns, size = _MESSAGE_HEAD.unpack_from(content, at)
-        at += _MESSAGE_HEAD.size
-        messages.append(Message(_KINDS[kind], flow, at_ns, content[at : at + size]))
-        at += size
+    at, last = 0, len(content) - MESSAGE_HEAD.size
+    while at <= last:
+        kind, flow, at_ns, size = MESSAGE_HEAD.unpack_from(content, at)
+        start = at + MESSAGE_HEAD.size
+        end = start + size
+        if end > len(content):
+            break
+        messages.append(Message(_KINDS[kind], flow, at_ns, content[start:end], place + at))
+        at = end
     return messages
 
 
-def encode_batch(batch: Batch) -> bytes:
-    """A batch as it goes through the pipe."""
-    return _BATCH_HEAD.pack(batch.number, len(batch.content)) + batch.content
-
-
-class BatchDecoder:
-    """Cuts what comes out of the pipe into batches."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[Batch]:
-        """The batches that `data` completes."""
-        self._buffer += data
-        while len(self._buffer) >= _BATCH_HEAD.size:
-            number, size = _BATCH_HEAD.unpack_from(self._buffer)
-            end = _BATCH_HEAD.size + size
-            if len(self._buffer) < end:
-                return
-            content = bytes(self._buffer[_BATCH_HEAD.size : end])
-            del self._buffer[:end]
-            yield Batch(number, content)
+def decode_head(head: bytes) -> tuple[MessageKind, int, int, int]:
+    """The kind, flow, nanoseconds and bytes of the payload that a message begins with."""
+    kind, flow, at_ns, size = MESSAGE_HEAD.unpack_from(head)
+    return _KINDS[kind], flow, at_ns, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,15 +230,6 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """All batches up to this number are in the file."""
-
-    number: int
-    decided: list[int]
-    """The flows of which it is known since then whether they are recorded."""
-
-
-@dataclass(frozen=True, slots=True)
 class StreamStarted:
     """A stream is being recorded."""
 
@@ -349,12 +314,11 @@ class Hint:
 type Notice = StreamStarted | FindingMade | StreamFinished | FileBegun | Trouble | Hint
 """What the user of a recorder is told."""
 
-type Reply = Ready | Acknowledged | Notice
+type Reply = Ready | Notice
 """What a worker says to its supervisor."""
 
 _REPLIES: dict[str, type[Reply]] = {
-    kind.__name__: kind
-    for kind in (Ready, Acknowledged, StreamStarted, FindingMade, StreamFinished, FileBegun, Trouble, Hint)
+    kind.__name__: kind for kind in (Ready, StreamStarted, FindingMade, StreamFinished, FileBegun, Trouble, Hint)
 }
 
 

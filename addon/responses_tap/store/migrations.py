@@ -147,7 +147,7 @@ _TABLES = (
       error INTEGER NOT NULL, warning INTEGER NOT NULL, note INTEGER NOT NULL, first_code TEXT
     )
     """,
-    # The key of the masks, the number of the last batch, the open flows.
+    # The key of the masks, how far a session has been written, the open flows.
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
 )
 

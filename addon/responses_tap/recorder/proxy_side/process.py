@@ -1,9 +1,7 @@
-"""A worker process as its supervisor sees it: started, written to, listened to, waited for."""
+"""A worker process as its supervisor sees it: started, rung for, listened to, waited for."""
 
 import contextlib
-import fcntl
 import os
-import select
 import subprocess
 import sys
 import threading
@@ -13,7 +11,6 @@ from pathlib import Path
 from responses_tap.recorder.messages import Ready, Reply, Trouble, decode_reply
 from responses_tap.store import RecordingError
 
-_PIPE_BYTES = 2**20
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 _PACKAGE_ROOT = Path(__file__).parents[3]
@@ -22,14 +19,19 @@ _PACKAGE_ROOT = Path(__file__).parents[3]
 class WorkerProcess:
     """A running worker that has opened its recording; RecordingError if it could not.
 
-    `key` is what it masks credentials with.
+    `key` is what it masks credentials with; it inherits the descriptor `spool`.
 
     `on_reply` is called with what the worker says, and `on_end` after its last word, on a thread of their own. The
     other methods are for one thread at a time.
     """
 
     def __init__(
-        self, arguments: list[str], key: bytes, on_reply: Callable[[Reply], object], on_end: Callable[[], object]
+        self,
+        arguments: list[str],
+        key: bytes,
+        spool: int,
+        on_reply: Callable[[Reply], object],
+        on_end: Callable[[], object],
     ) -> None:
         self._on_reply = on_reply
         self._on_end = on_end
@@ -38,9 +40,8 @@ class WorkerProcess:
         self._first: Reply | None = None
         self._spoke = threading.Event()
         self._has_ended = threading.Event()
-        self._process = _start(arguments)
-        with contextlib.suppress(BrokenPipeError):
-            self.write_all(key)
+        self._process = _start([*arguments, str(spool)], spool)
+        self._write(key)
         self._listener = threading.Thread(target=self._listen, name="responses-tap replies", daemon=True)
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
@@ -53,36 +54,41 @@ class WorkerProcess:
         """Whether the worker has said its last word; known before `on_end` is called."""
         return self._has_ended.is_set()
 
-    def write(self, data: memoryview) -> int:
-        """Send as many bytes as there is room for in the pipe, at once; how many. BrokenPipeError if it is gone."""
-        assert self._process.stdin is not None
-        try:
-            return os.write(self._process.stdin.fileno(), data)
-        except BlockingIOError:
-            return 0
+    def ring(self) -> None:
+        """Let the worker know that there is something to read."""
+        self._write(b"!")
 
-    def write_all(self, data: bytes) -> None:
-        """Send bytes, waiting for the worker to take them; BrokenPipeError if it is gone."""
-        assert self._process.stdin is not None
-        rest = memoryview(data)
-        while rest := rest[self.write(rest) :]:
-            select.select([], [self._process.stdin], [])
-
-    def finish(self, seconds: float) -> bool:
-        """Tell the worker that nothing follows; whether it has ended well within `seconds`."""
+    def hang_up(self) -> None:
+        """Let the worker know that nothing follows: it ends once it has read everything."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the worker has said its last word and ended within so many seconds."""
         self._listener.join(seconds)
-        try:
-            return self._process.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
+        if self._listener.is_alive():
             return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.returncode is not None
+
+    @property
+    def has_ended_well(self) -> bool:
+        """Whether the worker has read everything and closed the recording."""
+        return self._process.returncode == 0
 
     def terminate(self) -> None:
         """Make sure that the worker has ended, and let go of it."""
         self._process.kill()
-        self.finish(_END_SECONDS)
+        self.hang_up()
+        self.wait(_END_SECONDS)
+
+    def _write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        # Full: it has been rung for already. Broken: it is gone, and its successor looks by itself.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._process.stdin.fileno(), data)
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -99,7 +105,7 @@ class WorkerProcess:
         self._on_end()
 
 
-def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
+def _start(arguments: list[str], spool: int) -> subprocess.Popen[bytes]:
     # PYTHONPATH, because mitmproxy may run the addon from a checkout that is not installed; -P, because the
     # current folder belongs to the person who records.
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
@@ -111,13 +117,11 @@ def _start(arguments: list[str]) -> subprocess.Popen[bytes]:
         env=os.environ | {"PYTHONPATH": path},
         # Unbuffered, replies would be read byte by byte, each time taking the interpreter from the proxy's thread.
         bufsize=-1,
+        pass_fds=(spool,),
         # A Ctrl-C in the terminal is for the proxy, which then ends the worker. Not a session of its own:
         # Linux would schedule it by itself (autogroup), and the worker's niceness would mean nothing.
         process_group=0,
     )
     assert process.stdin is not None
     os.set_blocking(process.stdin.fileno(), False)
-    if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):
-        with contextlib.suppress(OSError):  # a limit of the system; the usual 64 KiB do, too
-            fcntl.fcntl(process.stdin, set_size, _PIPE_BYTES)
     return process

@@ -52,8 +52,6 @@ class Flows:
         self._attempts = Attempts()
         self._uploads: dict[int, RequestMessage] = {}
         self._dirty: dict[int, StreamRecorder] = {}
-        self.decided: list[int] = []
-        """The flows of which it is known since the last commit whether they are recorded."""
         for flow, start, live in recovery.flows(files.writers, session, profile):
             self._recorders[flow], self._starts[flow] = live, start
 
@@ -61,6 +59,12 @@ class Flows:
     def has_changed(self) -> bool:
         """Whether there is anything to publish."""
         return bool(self._dirty)
+
+    @property
+    def undecided(self) -> list[Message]:
+        """The messages of the flows of which nobody knows yet whether they are recorded, in their order."""
+        candidates = [live for live in self._recorders.values() if isinstance(live, Candidate)]
+        return sorted((message for live in candidates for message in live.messages), key=lambda message: message.place)
 
     @property
     def writers(self) -> set[Writer]:
@@ -106,17 +110,6 @@ class Flows:
             self._consider(flow, message)
         elif flow is not None:
             self._record(flow, message)
-
-    def recall(self, message: Message) -> None:
-        """Take a message again that a former worker has handled: only the undecided was in its memory alone."""
-        flow = self._recorders.get(message.flow)
-        if message.kind is MessageKind.REQUEST and flow is None and not RequestMessage.decode(message.payload).expected:
-            self._starts[message.flow] = message.at_ns
-            self._recorders[message.flow] = Candidate(message)
-        elif isinstance(flow, Candidate):
-            flow.take(message)
-            if flow.is_wanted is not None:
-                self._decide(message.flow)
 
     def keep(self, message: Message) -> None:
         """Keep the bytes of a message that a worker died of."""
@@ -193,16 +186,11 @@ class Flows:
             has_changed = True
         return has_changed
 
-    def _decide(self, flow: int) -> None:
-        self.decided.append(flow)
-        self._forget(flow)
-
     def _consider(self, candidate: Candidate, message: Message) -> None:
         candidate.take(message)
         if candidate.is_wanted is False:
-            self._decide(message.flow)
+            self._forget(message.flow)
         elif candidate.is_wanted:
-            self.decided.append(message.flow)
             request, *rest = candidate.messages
             if (stream := self._begin(message.flow, RequestMessage.decode(request.payload))) is not None:
                 for earlier in rest:
@@ -289,8 +277,7 @@ class Flows:
         at_ns = max(0, message.at_ns - self._starts.get(message.flow, message.at_ns))
         if live is None and message.kind in (MessageKind.REQUEST, MessageKind.SOCKET):
             if message.kind is MessageKind.REQUEST and not RequestMessage.decode(message.payload).expected:
-                self.decided.append(message.flow)  # nobody knows whether it's a stream of this API
-                return
+                return  # nobody knows whether it's a stream of this API
             live = self._begin_plain(message)
         if isinstance(live, StreamRecorder) and not live.is_quarantined and message.kind is not MessageKind.ENDING:
             self._tell(Trouble(f"stream {live.id} is kept, but not checked: the recorder failed on it ({fault})"))
@@ -321,8 +308,6 @@ class Flows:
                 self._dirty.pop(stream.id, None)
             live.writer.leave_socket(live.id, left)
             live.writer.set_meta(self._meta_key(flow, "socket"), None)
-        else:
-            self.decided.append(flow)
         self._recorders.pop(flow, None)
         self._starts.pop(flow, None)
         self._uploads.pop(flow, None)

@@ -3,28 +3,38 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from responses_tap.recorder.messages import EndingMessage
-from responses_tap.recorder.worker_side import trials
+from responses_tap.recorder.messages import EndingMessage, Message
 from responses_tap.recorder.worker_side.body import described, failure
 from responses_tap.recorder.worker_side.socket_recorder import SocketRecorder
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
-from responses_tap.recorder.worker_side.trials import Suspect, Trial
+from responses_tap.recorder.worker_side.trials import Trial
 from responses_tap.store.writer import Writer
+from responses_tap.stream.storable import Value
 
 LEFT = {"state": "truncated", "ended_by": "recorder"}
 """How streams are left that the recorder could not follow to their end."""
 _KILLED = EndingMessage("recorder", "the recorder was killed", complete=False)
 
 
-type Position = tuple[int, int]
-"""A batch's number, and the 0-based place of a message in it."""
+def place(writer: Writer, session: str, committed: int) -> int:
+    """The offset of the session's first message that isn't in the file; `committed` is what the spool says.
+
+    A file that somebody has replaced knows of none, or of one that has been given back.
+    """
+    of, _, offset = str(writer.meta("place").get("place", "")).partition(":")
+    return max(int(offset), committed) if of == session else committed
 
 
-def missing(writer: Writer, session: str) -> Position:
-    """The position of the session's first message that isn't in the file."""
-    of, _, number = str(writer.meta("batch").get("batch", "")).partition(":")
-    suspect = trials.suspect(writer, session) or Suspect()
-    return max((int(number) + 1 if of == session else 1, 0), suspect.position)
+def marks(session: str, offset: int, undecided: Sequence[Message] = ()) -> dict[str, Value]:
+    """What a file says of the session: where its first message begins that isn't in the file, and what is undecided."""
+    places = [message.place for message in undecided]
+    return {"place": f"{session}:{offset}", "undecided": json.dumps([session, places])}
+
+
+def undecided(writer: Writer, session: str) -> list[int]:
+    """The offsets of messages before it whose flows were not decided on."""
+    of, places = json.loads(str(writer.meta("undecided").get("undecided", '["", []]')))
+    return places if of == session else []
 
 
 def flows(
