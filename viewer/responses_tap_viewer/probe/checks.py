@@ -31,9 +31,13 @@ CHECKS: dict[str, Check] = {}
 
 
 def check(function: Check) -> Check:
-    """Make a check known by its name."""
+    """Register a check by its name."""
     CHECKS[function.__name__] = function
     return function
+
+
+def _too_few(count: int, least: int, what: str) -> str:
+    return f"no {what} came" if not count else f"{count} {what}(s) came; at least {least} must"
 
 
 def fits(name: str, arguments: Mapping[str, Any]) -> str | None:
@@ -50,7 +54,7 @@ def fits(name: str, arguments: Mapping[str, Any]) -> str | None:
 @check
 def ends(seen: Seen) -> str | None:
     """The response reaches a terminal state: completed, incomplete or failed."""
-    return None if seen.answer.terminal else "it has no terminal event"
+    return None if seen.answer.terminal else "the response has no terminal event"
 
 
 @check
@@ -91,14 +95,14 @@ def echo(seen: Seen, path: str, value: object = None, like: str = "") -> str | N
     have = at(seen.answer.response, path)
     if have is None:
         return Unsupported(f"the response has no `{path}`")
-    return None if have == wanted else f"`{path}` is {json.dumps(have)}, asked for was {json.dumps(wanted)}"
+    return None if have == wanted else f"`{path}` is {json.dumps(have)}; the request said {json.dumps(wanted)}"
 
 
 @check
 def event(seen: Seen, type: str, least: int = 1) -> str | None:  # noqa: A002 (its name in JSON)
     """So many events of a type."""
     count = sum(event.get("type") == type for event in seen.answer.events)
-    return None if count >= least else f"it has {count} {type}, at least {least} were asked for"
+    return None if count >= least else _too_few(count, least, type)
 
 
 @check
@@ -121,15 +125,14 @@ def absent(seen: Seen, member: str) -> str | None:
 
 @check
 def usage(seen: Seen) -> str | None:
-    """The token counts are integers, add up, and have their details."""
+    """The token counts are integers and add up; rule ST710 looks at their details."""
     counts = seen.answer.response.get("usage")
     names = ("input_tokens", "output_tokens", "total_tokens")
     if not isinstance(counts, dict) or not all(type(counts.get(name)) is int for name in names):
         return "`usage` lacks an integer of input_tokens, output_tokens, total_tokens"
     if counts["input_tokens"] + counts["output_tokens"] != counts["total_tokens"]:
         return "input_tokens and output_tokens don't add up to total_tokens"
-    lacking = [name for name in ("input_tokens_details", "output_tokens_details") if not counts.get(name)]
-    return f"`usage` lacks {' and '.join(lacking)}" if lacking else None
+    return None
 
 
 @check
@@ -176,9 +179,9 @@ def items(
     """So many items of a type, with one of these names where they have names."""
     found = [item for item in seen.answer.items if item.get("type") == type]
     if len(found) < least:
-        return f"it has {len(found)} {type} items, at least {least} were asked for"
+        return _too_few(len(found), least, f"{type} item")
     if most is not None and len(found) > most:
-        return f"it has {len(found)} {type} items, at most {most} were allowed"
+        return f"{len(found)} {type} items came; at most {most} may"
     other = [item.get("name") for item in found if names and item.get("name") not in names]
     return f"it calls {other[0]}" if other else None
 
@@ -221,7 +224,8 @@ def member(seen: Seen, path: str, value: object = None, among: Sequence[object] 
     """A member of the response, or of another JSON body, has a value, or one of several."""
     have = at(seen.answer.response, path)
     allowed = list(among) or [value]
-    return None if have in allowed else f"`{path}` is {json.dumps(have)}"
+    wanted = " or ".join(map(json.dumps, allowed))
+    return None if have in allowed else f"`{path}` is {json.dumps(have)}, not {wanted}"
 
 
 @check
@@ -272,3 +276,60 @@ def resumed(seen: Seen, after: int) -> str | None:
         return Unsupported("the answer isn't a stream")
     first = seen.answer.events[0].get("sequence_number") if seen.answer.events else None
     return None if first == after + 1 else f"it goes on with event {first}, not with {after + 1}"
+
+
+@check
+def refused(seen: Seen) -> str | None:
+    """The server refuses the request."""
+    return None if seen.answer.refusal else "the request isn't refused"
+
+
+@check
+def error_code(seen: Seen, value: str) -> str | None:
+    """An error has a code."""
+    have = seen.answer.error_code
+    return None if have == value else f"the code of the error is {json.dumps(have)}, not {json.dumps(value)}"
+
+
+@check
+def numbered_from(seen: Seen, first: int = 0) -> str | None:
+    """The first event has this sequence_number, where events are numbered."""
+    number = seen.answer.events[0].get("sequence_number") if seen.answer.events else None
+    return None if number in (None, first) else f"the first sequence_number is {number}, not {first}"
+
+
+@check
+def has(seen: Seen, path: str) -> str | None:
+    """The response, or another JSON body, has a member that isn't null."""
+    return f"`{path}` is missing" if at(seen.answer.response, path) is None else None
+
+
+@check
+def tail(seen: Seen, as_: str, after: int) -> str | None:
+    """The events are those of another step's answer behind `after`, one by one."""
+    if not seen.answer.is_stream:
+        return Unsupported("the answer isn't a stream")
+    other = [event for event in seen.all[as_][0].events if event.get("sequence_number", -1) > after]
+    if seen.answer.events == other:
+        return None
+    pairs = zip(seen.answer.events, other, strict=False)
+    first = next((n for n, (one, two) in enumerate(pairs) if one != two), min(len(seen.answer.events), len(other)))
+    return f"the events differ from those sent before, first at {first}"
+
+
+@check
+def alike(seen: Seen) -> str | None:
+    """The answers of a step that is sent several times at once have the same events."""
+    for several in seen.all.values():
+        if seen.answer in several and any(answer.events != seen.answer.events for answer in several):
+            return "the answers to the same request differ"
+    return None
+
+
+@check
+def lanes(seen: Seen) -> str | None:
+    """Each event names the lane that its request named."""
+    stated = {event.get("stream_id") for event in seen.answer.events}
+    if stated == {None}:
+        return Unsupported("no event has a `stream_id`")
+    return None if len(stated) == 1 else "some events have another `stream_id`, or none"

@@ -8,7 +8,20 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 SCENARIOS = Path(__file__).with_name("scenarios")
-GROUPS = ("text", "limits", "format", "tools", "reasoning", "input", "state", "background", "errors", "concurrency")
+GROUPS = (
+    "text",
+    "limits",
+    "format",
+    "tools",
+    "reasoning",
+    "input",
+    "state",
+    "background",
+    "errors",
+    "websocket",
+    "hosted",
+    "concurrency",
+)
 """In the order in which they are run: what the later ones need, the earlier ones show."""
 
 type Owner = Literal["server", "model", "feature"]
@@ -28,7 +41,9 @@ class Step(_Data):
     body: dict[str, Any] | None = None
     """Members of the request's body; `model` and `stream: true` are added where they are missing."""
     raw: str | None = None
-    """The body as it is sent, instead of `body`."""
+    """The body, or the message, as it is sent, instead of `body`."""
+    socket: str = ""
+    """Send it as a message over the WebSocket of this name, which the first such step opens."""
     leave_after: int | None = Field(None, ge=1)
     """After how many events the client leaves."""
     bare: bool = False
