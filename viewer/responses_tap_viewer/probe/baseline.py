@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from responses_tap.baseline import Baseline, KnownFinding, read
-from responses_tap_viewer.probe.matrix import Matrix, Target
+from responses_tap_viewer.probe.matrix import PLAIN, Matrix, Target
 from responses_tap_viewer.probe.outcome import Outcome
 from responses_tap_viewer.probe.scenario import load
 
@@ -38,25 +38,18 @@ class KnownProblems:
             self._baseline.replaced(self._settled(matrix), found).write(self._path)
 
     def _tolerated(self, source: str, codes: Iterable[str]) -> frozenset[str]:
-        return frozenset(code for code in codes if self._has(source, code) or self._update)
-
-    def _has(self, source: str, code: str) -> bool:
-        # What most streams have is the server's, and which ones are most depends on the scenarios that are run.
-        places = [self._baseline.has(_known(one, code)) for one in (source, SERVER)]
-        return any(places)
+        return frozenset(code for code in codes if self._baseline.has(_known(source, code)) or self._update)
 
     def _settled(self, matrix: Matrix) -> set[str]:
         """The sources of which all is known: the scenarios that were run to an outcome, and those that are gone."""
-        all_ = list(load())
         run = {
             name
             for target in matrix.targets
             for name, cell in target.cells.items()
             if cell.verdict.outcome is not Outcome.SKIPPED
         }
-        gone = self._baseline.sources() - {scenario.name for scenario in all_} - {SERVER}
-        is_whole = run.issuperset(scenario.name for scenario in all_ if not scenario.hosted)
-        return run | gone | ({SERVER} if is_whole else set())
+        gone = self._baseline.sources() - {scenario.name for scenario in load()} - {SERVER}
+        return run | gone | ({SERVER} if run.issuperset(PLAIN) else set())
 
 
 def _problems(target: Target) -> Iterator[tuple[str, str]]:

@@ -13,12 +13,12 @@ from responses_tap_viewer.probe.client import MARKER
 from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict
 from responses_tap_viewer.probe.scenario import Scenario
 
-_MOSTLY = 0.5
-"""In more of a server's streams than this, a finding is the server's, and no scenario's."""
-_PLAIN = ("text", "body")
-"""The scenarios that ask for nothing special: what they show is the server's, too."""
+PLAIN = ("text", "body")
+"""The scenarios that ask for nothing special: what they show is in most of a server's streams, and no scenario's."""
 _OF_REFUSALS = ("LC", "TR907")
 """Rules that report an error or the lack of a response, which an honest refusal is."""
+_OF_REQUESTS = "RQ"
+"""Rules that compare a response with its request, as the expectations of the scenarios do, with more knowledge."""
 
 type Cause = tuple[str, tuple[str, ...], tuple[str, ...]]
 """A rule's code, the kind of scope and the fields: what makes two findings the same one."""
@@ -83,7 +83,7 @@ class Target:
     server: str = ""
     """What it calls itself, in its `Server` header."""
     findings: list[Finding] = field(default_factory=list)
-    """Those that it has whatever it is asked for, or in most of its streams."""
+    """Those that it has whatever it is asked for."""
     known: frozenset[str] = frozenset()
     """Their codes that a baseline tolerates."""
     cells: dict[str, Cell] = field(default_factory=dict)
@@ -135,8 +135,9 @@ def fill(
 ) -> None:
     """Set a server's cells, and what it has whatever it is asked for."""
     outcomes = {result.scenario: result for result in results}
-    found = {name: _findings(result, streams) for name, result in outcomes.items()}
-    everywhere = _in_most(streams) | {cause: f for name in _PLAIN for cause, f in found.get(name, {}).items()}
+    judged = {scenario.name: (*scenario.instead_of, _OF_REQUESTS) for scenario in scenarios}
+    found = {name: _findings(result, streams, judged[name]) for name, result in outcomes.items()}
+    everywhere = {cause: finding for name in PLAIN for cause, finding in found.get(name, {}).items()}
     target.findings = list(everywhere.values())
     bases = {scenario.name: scenario.after for scenario in scenarios}
     for name, result in outcomes.items():
@@ -155,28 +156,18 @@ def _judged(result: Result, own: Sequence[Finding]) -> Verdict:
     return Verdict(Outcome.VIOLATED, f"{own[0].code} {own[0].name}: {own[0].message}{told}")
 
 
-def _findings(result: Result, streams: Mapping[str, Sequence[Checked]]) -> dict[Cause, Finding]:
-    """The errors and warnings in the streams of a scenario, one of each cause."""
+def _findings(
+    result: Result, streams: Mapping[str, Sequence[Checked]], judged: tuple[str, ...]
+) -> dict[Cause, Finding]:
+    """The errors and warnings in the streams of a scenario, one of each cause, without those of the `judged` rules."""
     found: dict[Cause, Finding] = {}
     for mark in result.marks:
         for stream in streams.get(mark, ()):
             for finding in stream.findings:
-                is_refusal = mark in result.refused and finding.code.startswith(_OF_REFUSALS)
-                if finding.severity is not Severity.NOTE and not is_refusal:
+                excused = judged + (_OF_REFUSALS if mark in result.refused else ())
+                if finding.severity is not Severity.NOTE and not finding.code.startswith(excused):
                     found.setdefault(_cause(finding), finding)
     return found
-
-
-def _in_most(streams: Mapping[str, Sequence[Checked]]) -> dict[Cause, Finding]:
-    """The errors and warnings that most streams have, one of each cause."""
-    examples: dict[Cause, Finding] = {}
-    counts: Counter[Cause] = Counter()
-    checked = [stream for several in streams.values() for stream in several]
-    for stream in checked:
-        causes = {_cause(f): f for f in reversed(stream.findings) if f.severity is not Severity.NOTE}
-        counts.update(causes.keys())
-        examples = causes | examples
-    return {cause: examples[cause] for cause, count in counts.most_common() if count > _MOSTLY * len(checked)}
 
 
 def _closure(name: str, bases: Mapping[str, Sequence[str]]) -> set[str]:

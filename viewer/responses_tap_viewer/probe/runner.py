@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.client import Client, Request, encoded
+from responses_tap_viewer.probe.client import Client, Patience, Request, encoded
 from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict, verdict
 from responses_tap_viewer.probe.scenario import Scenario, Step
 from responses_tap_viewer.probe.sockets import Sockets
@@ -168,15 +168,16 @@ class Runner:
         return chain.attempt(verdict(scenario, chain.answers, chain.known))
 
     def _step(self, step: Step, chain: _Chain, *, is_patient: bool) -> None:
+        waits = self._client.patience.again if is_patient else self._client.patience
         if step.socket:
             texts = [self._message(step, chain.known | {"n": k}) for k in range(step.repeat)]
             marks = [chain.sockets.mark(step.socket)]
-            answers = chain.sockets.ask(step.socket, texts, step.leave_after)
+            answers = chain.sockets.ask(step.socket, texts, step.leave_after, waits)
         else:
             requests = [self._request(step, chain, k) for k in range(step.repeat)]
             marks = [request.mark for request in requests]
             chain.asked = requests[0]
-            answers = self._ask(step, requests, is_patient=is_patient)
+            answers = self._ask(step, requests, waits)
         chain.marks += marks
         chain.refused |= {mark for mark, answer in zip(marks, answers, strict=False) if answer.refusal}
         chain.answers[step.name] = answers
@@ -200,17 +201,15 @@ class Runner:
         mark = f"{chain.mark}/{step.name}/{k}"
         return Request(step.method, path_of(step.path, known), content, mark, step.leave_after)
 
-    def _ask(self, step: Step, requests: Sequence[Request], *, is_patient: bool) -> list[Answer]:
-        patience = self._client.patience.again if is_patient else self._client.patience
-
+    def _ask(self, step: Step, requests: Sequence[Request], waits: Patience) -> list[Answer]:
         def send(request: Request) -> Answer:
-            return self._client.send(request, patience)
+            return self._client.send(request, waits)
 
         if len(requests) > 1:
             with ThreadPoolExecutor(len(requests)) as pool:
                 return list(pool.map(send, requests))
         answer = send(requests[0])
-        end = time.monotonic() + patience.total
+        end = time.monotonic() + waits.total
         while step.until and not answer.failure and not answer.refusal and not self._client.stopped.is_set():
             if answer.response.get("status") in step.until or time.monotonic() > end:
                 break

@@ -88,6 +88,8 @@ class Scenario(_Data):
     refusal: Literal["unsupported", "wanted", "fine", "never"] = "unsupported"
     """What it means that the server refuses: that it lacks the feature, that it is right (`wanted`), that it is as
     right as an answer (`fine`); `never`: the server is wrong."""
+    instead_of: list[str] = []
+    """Rules that the expectations stand for: their findings don't count here."""
     ask: list[Step]
     expect: list[Expectation] = []
 

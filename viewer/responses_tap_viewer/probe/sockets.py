@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.client import MARKER, Client
+from responses_tap_viewer.probe.client import MARKER, Client, Patience
 
 _BETA = {"openai-beta": "responses_websockets=2026-02-06"}
 _ENDS = TERMINALS | {"error"}
@@ -39,16 +39,16 @@ class Sockets:
         """What the handshake of a socket is marked with."""
         return f"{self._mark}/{name}"
 
-    def ask(self, name: str, texts: Sequence[str], leave_after: int | None) -> list[Answer]:
+    def ask(self, name: str, texts: Sequence[str], leave_after: int | None, waits: Patience) -> list[Answer]:
         """The answers to messages that are sent at once; never raises, whatever the server does."""
         began = time.monotonic()
         got: list[bytes] = []
         trouble, timed_out = "", False
         try:
-            socket = self._socket(name)
+            socket = self._socket(name, waits)
             for text in texts:
                 socket.send(text)
-            self._receive(socket, got, len(texts), leave_after)
+            self._receive(socket, got, leave_after, waits, responses=len(texts))
             if leave_after is not None:
                 self._open.pop(name).close()
         except InvalidStatus as error:
@@ -63,7 +63,7 @@ class Sockets:
         parts = _by_response(got, len(texts))
         return [Answer(_SWITCHED, took_s=took, trouble=trouble, timed_out=timed_out, messages=part) for part in parts]
 
-    def _socket(self, name: str) -> ClientConnection:
+    def _socket(self, name: str, waits: Patience) -> ClientConnection:
         if name not in self._open:
             url = f"ws{self._client.base.removeprefix('http')}/responses"
             headers = {**self._client.headers, **_BETA, MARKER: self.mark(name)}
@@ -74,16 +74,18 @@ class Sockets:
                 proxy=None,
                 compression=None,
                 max_size=None,
-                open_timeout=self._client.patience.idle,
+                open_timeout=waits.idle,
                 close_timeout=1,
             )
         return self._open[name]
 
-    def _receive(self, socket: ClientConnection, got: list[bytes], responses: int, leave_after: int | None) -> None:
+    def _receive(
+        self, socket: ClientConnection, got: list[bytes], leave_after: int | None, waits: Patience, *, responses: int
+    ) -> None:
         """Take messages until so many responses have ended."""
-        end = time.monotonic() + self._client.patience.total
+        end = time.monotonic() + waits.total
         while responses:
-            left = min(self._client.patience.idle, end - time.monotonic())
+            left = min(waits.idle, end - time.monotonic())
             got.append(socket.recv(timeout=max(left, 0), decode=False))
             if leave_after is not None and len(got) >= leave_after:
                 return
