@@ -42,8 +42,9 @@ class Plan(NamedTuple):
 class RightServer:
     """Serves on a port of its own, until it is closed; with `defect`, one thing is wrong."""
 
-    def __init__(self, defect: str = "") -> None:
+    def __init__(self, defect: str = "", words: str = "overloaded") -> None:
         self.defect = defect
+        self.words_of_errors = words
         self.responses: dict[str, tuple[Json, list[Json]]] = {}
         """What is stored: the response as it ended, and its events."""
         self.inputs: dict[str, list[Json]] = {}
@@ -52,6 +53,8 @@ class RightServer:
         """The methods and paths of all requests."""
         self.keys: set[str] = set()
         self.counts: dict[str, int] = {}
+        self.hung = False
+        """Whether a request waits for an answer that won't come."""
         self.ids = map("{:032x}".format, itertools.count(1))
         outer = self
 
@@ -474,6 +477,7 @@ class _Handler(BaseHTTPRequestHandler):
         server, words = self.server_of, self.server_of.words(body["input"])
         is_marked = bool((body.get("text") or {}).get("verbosity"))
         if server.has("hang") and is_marked:
+            server.hung = True
             time.sleep(600)
         if server.has("cut") and is_marked:
             self._events(server.answer(body)[:4], end=False)
@@ -482,7 +486,7 @@ class _Handler(BaseHTTPRequestHandler):
         if server.has("limited") and is_marked:
             raise Refused(429, "too many requests", "rate_limit_exceeded")
         if server.has("flaky") and is_marked and server.count("flaky") % 2:
-            raise Refused(503, "overloaded")
+            raise Refused(503, server.words_of_errors)
         if server.has("slow-once") and is_marked and server.count("slow") == 1:
             time.sleep(600)
         if server.has("dies-of-abort") and "exactly: ok" in words and server.counts.get("long", 0) > 1:

@@ -16,6 +16,7 @@ OF_STORE = (
 )  # fmt: skip
 OF_CALLS = (
     "tool-forced", "parallel-tools", "parallel-tools-off", "preamble-and-tool", "tool-result-own-call", "custom-tool",
+    "tool-body",
 )  # fmt: skip
 OF_SOCKETS = tuple(s.name for s in load() if s.group == "websocket" and s.name != "ws-one")
 

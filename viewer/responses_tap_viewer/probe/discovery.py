@@ -56,7 +56,7 @@ def _refused(client: Client, answer: Answer, model: str) -> str:
         others = ", ".join(models[:_SHOWN_MODELS]) + (", …" if len(models) > _SHOWN_MODELS else "")
         return f"has no model {model!r}; it has {others}"
     if answer.status in _NOT_FOUND:
-        return f"has no Responses API there: POST {{URL}}/responses is answered {answer.refusal}"
+        return f"has no Responses API there: POST /responses is answered {answer.refusal}"
     return f"refuses a plain request ({answer.refusal})"
 
 
