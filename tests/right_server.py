@@ -387,7 +387,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._route(raw)
         except Refused as refused:
             if refused.status == 200:
-                self._events([refused.error | {"type": "error", "sequence_number": 0}])
+                self._events([{"type": "response.failed", "response": {"status": "failed", "error": refused.error}}])
             else:
                 self._json(refused.status, {"error": refused.error})
 

@@ -197,6 +197,7 @@ def _result(run: Run, base: str, plan: Plan) -> Result:
         runs=len(run.attempts),
         marks=[mark for attempt in run.attempts for mark in attempt.marks],
         refused=sorted(mark for attempt in run.attempts for mark in attempt.refused),
+        sockets=sorted(mark for attempt in run.attempts for mark in attempt.sockets),
         curl="" if asked is None else curl_line(base, plan.shown_headers, asked),
     )
 

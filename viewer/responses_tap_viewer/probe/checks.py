@@ -54,7 +54,8 @@ def fits(name: str, arguments: Mapping[str, Any]) -> str | None:
 @check
 def ends(seen: Seen) -> str | None:
     """The response reaches a terminal state: completed, incomplete or failed."""
-    return None if seen.answer.terminal else "the response has no terminal event"
+    kind = "event" if seen.answer.is_stream else "status"
+    return None if seen.answer.terminal else f"the response has no terminal {kind}"
 
 
 @check

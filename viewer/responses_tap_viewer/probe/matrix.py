@@ -34,7 +34,9 @@ class Result(BaseModel):
     marks: list[str]
     """What its requests are marked with."""
     refused: list[str]
-    """The marks of those that were refused."""
+    """The marks of those that were refused: the words of a refusal are the server's choice, and aren't judged."""
+    sockets: list[str]
+    """The marks of WebSockets, which carry several requests: only some of them may have been refused."""
     curl: str
     """The last request over HTTP as a line of curl; empty where there was none."""
 
@@ -162,7 +164,8 @@ def _findings(
     """The errors and warnings in the streams of a scenario, one of each cause, without those of the `judged` rules."""
     found: dict[Cause, Finding] = {}
     for mark in result.marks:
-        for stream in streams.get(mark, ()):
+        is_judged = mark not in result.refused or mark in result.sockets
+        for stream in streams.get(mark, ()) if is_judged else ():
             for finding in stream.findings:
                 excused = judged + (_OF_REFUSALS if mark in result.refused else ())
                 if finding.severity is not Severity.NOTE and not finding.code.startswith(excused):

@@ -29,7 +29,9 @@ class Attempt:
     marks: list[str] = field(default_factory=list)
     """What its requests are marked with."""
     refused: set[str] = field(default_factory=set)
-    """The marks of those that were refused."""
+    """The marks of those that were refused; of a socket, where one of its requests was."""
+    sockets: set[str] = field(default_factory=set)
+    """Those of the marks that are of a WebSocket."""
     asked: Request | None = None
     """The last request over HTTP."""
     timed_out: bool = False
@@ -63,13 +65,15 @@ class _Chain:
     known: dict[str, object] = field(default_factory=dict)
     marks: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
+    over_sockets: set[str] = field(default_factory=set)
     asked: Request | None = None
 
     def attempt(self, verdict: Verdict) -> Attempt:
         """The run, with its verdict."""
         all_ = [answer for answers in self.answers.values() for answer in answers]
         timed_out = any(answer.timed_out for answer in all_)
-        return Attempt(verdict, list(dict.fromkeys(self.marks)), self.refused, self.asked, timed_out)
+        marks = list(dict.fromkeys(self.marks))
+        return Attempt(verdict, marks, self.refused, self.over_sockets, self.asked, timed_out)
 
 
 class Runner:
@@ -172,6 +176,7 @@ class Runner:
         if step.socket:
             texts = [self._message(step, chain.known | {"n": k}) for k in range(step.repeat)]
             marks = [chain.sockets.mark(step.socket)]
+            chain.over_sockets.update(marks)
             answers = chain.sockets.ask(step.socket, texts, step.leave_after, waits)
         else:
             requests = [self._request(step, chain, k) for k in range(step.repeat)]
