@@ -49,7 +49,7 @@ def test_the_wheels_contain_all_modules_and_samples(wheels: dict[str, Path]) -> 
     ):
         names = _names(wheels[name])
         for path in (TOP / root / package).rglob("*"):
-            if path.suffix in (".py", ".tcss", ".typed", ".html", ".css", ".js"):
+            if path.suffix in (".py", ".tcss", ".typed", ".html", ".css", ".js", ".toml"):
                 assert path.relative_to(TOP / root).as_posix() in names
         assert not [entry for entry in names if entry.startswith("tests/") or ".db" in entry]
     samples = _names(wheels["responses_tap"])

@@ -44,7 +44,10 @@ class Baseline:
 
     def knows(self, source: str, finding: Finding) -> bool:
         """Whether a finding is tolerated; it counts as having occurred."""
-        known = KnownFinding.of(source, finding)
+        return self.has(KnownFinding.of(source, finding))
+
+    def has(self, known: KnownFinding) -> bool:
+        """Whether a finding that has occurred is tolerated."""
         self._seen.add(known)
         return known in self._reasons
 

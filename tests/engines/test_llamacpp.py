@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 import openai
 import pytest
+from click.testing import CliRunner
 from tests.upstream import eventually
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.protocol.events import parse
 from responses_tap.store import open_recording
 from responses_tap.stream.columns import StreamRow
+from responses_tap_viewer.cli import main
 
 HERE = Path(__file__).parent
 WEATHER = {
@@ -129,3 +131,23 @@ def test_short(recorder: Recorder) -> None:
     response, row, _ = ask(recorder, input="long", max_output_tokens=16)
     assert response.usage.output_tokens == 16
     assert row.state == response.status
+
+
+def test_the_probe_says_of_it_what_its_bytes_show(engine: str, tmp_path: Path) -> None:
+    chosen = [word for group in ("limits", "input", "errors", "websocket") for word in ("--scenario", group)]
+    command = ["probe", f"{engine}/v1", "--model", "heart", "--db", str(tmp_path / "p.db"), "--format", "json", *chosen]
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
+    report = json.loads(done.stdout)
+    outcomes = {scenario["name"]: scenario["results"][0]["outcome"] for scenario in report["scenarios"]}
+    wrong = {name: outcome for name, outcome in outcomes.items() if outcome not in ("passed", "skipped")}
+    assert wrong == {
+        "max-output-tokens": "violated",  # 16 of 16 tokens, yet completed
+        "max-output-tokens-body": "violated",
+        "image-input": "failed",  # 500: image input is not supported
+        "file-input": "unsupported",
+        "tool-without-name": "failed",  # 500: key 'name' not found
+        "retrieve": "unsupported",
+        "ws-one": "unsupported",
+        "tool-required": "violated",  # MD307: no function_call_arguments.done
+    }
+    assert {finding["code"] for finding in report["targets"][0]["findings"]} >= {"SC801", "SC803", "SC810"}

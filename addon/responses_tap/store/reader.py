@@ -112,6 +112,11 @@ class Recording:
         names = [str(row[0]) for row in self._rows("SELECT value FROM meta WHERE key = 'next'")]
         return next((name for name in names if name and name == Path(name).name), None)
 
+    def probe(self) -> str | None:
+        """The outcomes of the last `probe` that recorded into this file, in JSON; None where there was none."""
+        values = [row[0] for row in self._rows("SELECT value FROM meta WHERE key = 'probe'")]
+        return values[0] if values and isinstance(values[0], str) else None
+
     def stream_ids(self) -> list[int]:
         """The ids of all streams, ascending."""
         return [row[0] for row in self._typed(_ID, None, "SELECT id FROM streams ORDER BY id")]

@@ -17,6 +17,7 @@ from responses_tap_viewer.cli.diff import diff
 from responses_tap_viewer.cli.export import export
 from responses_tap_viewer.cli.import_ import import_
 from responses_tap_viewer.cli.list import list_
+from responses_tap_viewer.cli.probe import probe
 from responses_tap_viewer.cli.prune import prune
 from responses_tap_viewer.cli.recheck import recheck
 from responses_tap_viewer.cli.record import record
@@ -112,6 +113,7 @@ for _command in (
     export,
     import_,
     list_,
+    probe,
     prune,
     recheck,
     record,

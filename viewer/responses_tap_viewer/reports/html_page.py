@@ -28,19 +28,33 @@ _MOST_JSON = 8_000_000
 
 def page(streams: Sequence[JudgedStream]) -> str:
     """The streams as one page."""
-    style, script = (_PAGE / "page.css").read_text(), (_PAGE / "page.js").read_text()
     title = headline(streams[0]) if len(streams) == 1 else counted(len(streams), "Responses stream")
-    sections = [_Section(stream, f"s{n}", len(streams)) for n, stream in enumerate(streams, 1)]
-    return Template((_PAGE / "page.html").read_text()).substitute(
+    sections = [Section(stream, f"s{n}", len(streams)) for n, stream in enumerate(streams, 1)]
+    contents = "\n".join(_contents(sections)) if len(sections) > 1 else ""
+    main = "\n".join(line for section in sections for line in section.lines())
+    return document(title, "stream", main, contents=contents)
+
+
+def document(title: str, kind: str, main: str, *, contents: str = "", **tools: str) -> str:
+    """A page with the style and script of its `kind`: what is in page/ for all and for that one."""
+    style = "".join(map(_part, ("page.css", f"{kind}.css")))
+    script = _part(f"{kind}.js")
+    return Template(_part("page.html")).substitute(
         title=html(title),
         generator=f"responses-tap {version('responses-tap')}",
         style=style,
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        contents="\n".join(_contents(sections)) if len(sections) > 1 else "",
-        streams="\n".join(line for section in sections for line in section.lines()),
+        contents=contents,
+        tools=Template(_part(f"{kind}_tools.html")).substitute(tools).rstrip("\n"),
+        main=main,
     )
+
+
+def _part(name: str) -> str:
+    path = _PAGE / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _hash(text: str) -> str:
@@ -48,13 +62,13 @@ def _hash(text: str) -> str:
     return b64encode(sha256(text.encode()).digest()).decode()
 
 
-def _contents(sections: "Iterable[_Section]") -> Iterator[str]:
+def _contents(sections: "Iterable[Section]") -> Iterator[str]:
     yield '<nav aria-label="Streams"><ol>'
     yield from (f'<li><a href="#{s.id}">{html(s.stream.name)}</a>: {html(headline(s.stream))}</li>' for s in sections)
     yield "</ol></nav>"
 
 
-class _Section:
+class Section:
     """A stream's section of the page; all ids in it begin with the section's own."""
 
     def __init__(self, stream: JudgedStream, id_: str, streams: int) -> None:

@@ -1,0 +1,135 @@
+"""Runs: repeated, parallel, interrupted, side by side, from recordings, and against a baseline."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.exchanges import run
+from tests.probe.test_outcomes import outcomes, probed
+from tests.right_server import MODEL, RightServer
+from tests.upstream import eventually
+
+from responses_tap_viewer.streams import find_stream
+
+
+def cell(report: dict[str, Any], name: str, target: int = 0) -> dict[str, Any]:
+    (scenario,) = [scenario for scenario in report["scenarios"] if scenario["name"] == name]
+    return dict(scenario["results"][target])
+
+
+def test_repeated_runs_say_how_many_passed(tmp_path: Path) -> None:
+    with RightServer("flaky") as server:  # it fails the first and the third time
+        _, report = probed(server, tmp_path, "--scenario", "verbosity", "--repeat", "4")
+    found = cell(report, "verbosity")
+    assert (found["outcome"], found["runs"], len(found["streams"])) == ("flaky", 4, 4)
+    assert found["message"] == "2 of 4 runs passed; failed: 503: overloaded"
+    assert cell(report, "text")["runs"] == 4
+
+
+def test_parallel_runs_come_to_the_same(tmp_path: Path) -> None:
+    with RightServer("tool-none-ignored") as server:
+        status, report = probed(server, tmp_path, "--parallel", "8", "--skip", "state")
+    assert {name for name, outcome in outcomes(report).items() if outcome == "unexpected"} == {"tool-none"}
+    assert set(outcomes(report).values()) == {"passed", "unexpected"}
+    assert status == 1
+
+
+def test_each_cell_leads_to_its_streams_and_its_request(tmp_path: Path) -> None:
+    with RightServer("index-collision") as server:
+        _, report = probed(server, tmp_path, "--scenario", "parallel-tools")
+        found = cell(report, "parallel-tools")
+        (place,) = found["streams"]
+        stream = find_stream(place)
+        assert stream.row is not None
+        assert "Call both tools" in (stream.row.request_body or "")
+        assert {finding["code"] for finding in found["findings"]} <= {finding.code for finding in stream.findings}
+        shell = subprocess.run(["sh", "-c", found["curl"]], capture_output=True, text=True, check=True)
+    assert '"response.completed"' in shell.stdout
+    assert shell.stdout.count('"get_time"') > 1
+
+
+def test_servers_stand_side_by_side_in_recordings_of_their_own(tmp_path: Path) -> None:
+    with RightServer() as right, RightServer("drop:output_text.done") as wrong:
+        status, report = probed(right, tmp_path, wrong.url, "--scenario", "usage")
+    assert status == 1
+    assert [target["url"] for target in report["targets"]] == [right.url, wrong.url]
+    assert [[f["code"] for f in target["findings"]] for target in report["targets"]] == [[], ["MD301"]]
+    assert [cell(report, "usage", n)["streams"][0].rpartition("/")[2] for n in (0, 1)] == ["p.db#3", "p-2.db#3"]
+
+    recordings = tmp_path / "p.db", tmp_path / "p-2.db"
+    again = run("probe", "--from", *recordings, "--format", "json")
+    assert json.loads(again.stdout) == report
+    assert again.exit_code == 1
+
+
+def test_a_second_run_into_the_same_file_is_the_one_that_counts(tmp_path: Path) -> None:
+    with RightServer("index-collision") as wrong:
+        assert probed(wrong, tmp_path, "--scenario", "parallel-tools")[0] == 1
+    with RightServer() as right:
+        status, report = probed(right, tmp_path, "--scenario", "parallel-tools")
+    assert status == 0
+    again = run("probe", "--from", tmp_path / "p.db", "--format", "json")
+    assert json.loads(again.stdout) == report
+
+
+def test_the_first_interrupt_ends_the_run_with_a_whole_recording(tmp_path: Path) -> None:
+    with RightServer("hang") as server:
+        command = [sys.executable, "-m", "responses_tap_viewer", "probe", server.url, "--model", MODEL]
+        options = ["--scenario", "format", "--format", "json"]
+        with subprocess.Popen(
+            [*command, *options], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            eventually(lambda: server.hung)
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=120)
+    assert "Traceback" not in errors
+    assert process.returncode == 130
+    found = outcomes(json.loads(output))
+    passed, skipped = ("text", "json-schema", "json-object"), ("verbosity", "logprobs")
+    assert found == dict.fromkeys(passed, "passed") | dict.fromkeys(skipped, "skipped")
+    assert run("check", tmp_path / "probe.db").exit_code == 0
+    again = run("probe", "--from", tmp_path / "probe.db", "--format", "json")
+    assert outcomes(json.loads(again.stdout)) == found
+
+
+def test_a_baseline_tolerates_what_it_knows_and_reports_what_is_gone(tmp_path: Path) -> None:
+    baseline = tmp_path / "known.json"
+    options = ("--scenario", "text", "--scenario", "body", "--scenario", "tool-none", "--baseline", str(baseline))
+    with RightServer("tool-none-ignored") as server:
+        assert probed(server, tmp_path, *options, "--update-baseline")[0] == 0
+        written = json.loads(baseline.read_text())
+        entry = {"source": "tool-none", "code": "unexpected", "scope": {}, "reason": ""}
+        assert written == {"version": 1, "findings": [entry]}
+
+        written["findings"][0]["reason"] = "the engine can't"
+        baseline.write_text(json.dumps(written))
+        status, report = probed(server, tmp_path, *options)
+        assert (status, cell(report, "tool-none")["baseline"], report["summary"]["stale"]) == (0, True, 0)
+        # What wasn't run may still occur.
+        assert probed(server, tmp_path, "--scenario", "usage", "--baseline", str(baseline))[0] == 0
+    with RightServer("drop:output_text.done") as server:
+        done = run("probe", server.url, "--model", MODEL, "--db", tmp_path / "q.db", *options)
+        assert done.exit_code == 1
+        assert "unexpected in tool-none is in the baseline and no longer occurs; take it out" in done.stderr
+        assert probed(server, tmp_path, *options, "--update-baseline")[0] == 0
+        assert [(e["source"], e["code"]) for e in json.loads(baseline.read_text())["findings"]] == [("server", "MD301")]
+        assert probed(server, tmp_path, *options)[0] == 0
+
+
+def test_what_fails_beside_the_baseline_counts(tmp_path: Path) -> None:
+    baseline = tmp_path / "known.json"
+    baseline.write_text('{"version": 1, "findings": [{"source": "tool-none", "code": "MD301", "scope": {}}]}')
+    with RightServer("tool-none-ignored") as server:
+        status, report = probed(server, tmp_path, "--scenario", "tool-none", "--baseline", str(baseline))
+    assert (status, cell(report, "tool-none")["baseline"], report["summary"]["stale"]) == (1, False, 1)
+
+
+def test_progress_is_for_terminals(tmp_path: Path) -> None:
+    with RightServer() as server:
+        done = run("probe", server.url, "--model", MODEL, "--db", tmp_path / "p.db", "--scenario", "usage")
+    assert done.stderr == ""
+    assert os.linesep.join(["text", "  ● text: passed", "  ● usage: passed"]) in done.stdout

@@ -1,0 +1,234 @@
+"""`probe`: asks servers what a correct one answers, records what comes, and judges it."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from pydantic import BaseModel, ValidationError
+
+from responses_tap.errors import UnusableInput
+from responses_tap.mitm.proxy import CannotRecord, Proxy
+from responses_tap.recorder.messages import Notice
+from responses_tap.store import RecordingError, open_recording
+from responses_tap.store.writer import Writer
+from responses_tap_viewer.actions.recording.environment import upstream_ca
+from responses_tap_viewer.probe.client import MARKER, Client, Patience
+from responses_tap_viewer.probe.curl import curl_line
+from responses_tap_viewer.probe.discovery import discover
+from responses_tap_viewer.probe.matrix import Matrix, Result, Target, fill, streams_by_mark
+from responses_tap_viewer.probe.runner import Run, Runner
+from responses_tap_viewer.probe.scenario import Scenario, load
+from responses_tap_viewer.streams import open_existing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to ask, and how."""
+
+    model: str
+    scenarios: Sequence[str] = ()
+    """Names, beginnings of names, or groups: only these; empty: all that aren't hosted."""
+    skipped: Sequence[str] = ()
+    repeat: int = 1
+    parallel: int = 1
+    timeout: float | None = None
+    """Seconds without a byte until a request is given up; None: as the server's own speed suggests."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    shown_headers: Mapping[str, str] = field(default_factory=dict)
+    """The same headers as words of a shell, with variables for secrets."""
+
+
+class _Kept(BaseModel):
+    """What a recording keeps of a run."""
+
+    version: Literal[1] = 1
+    url: str
+    model: str
+    server: str
+    after: int
+    """The id of the last stream before the run."""
+    results: list[Result]
+
+
+type OnEnd = Callable[[Run], object]
+
+
+def chosen(plan: Plan) -> list[Scenario]:
+    """The scenarios to run; UnusableInput where a name leads to none."""
+    scenarios = list(load())
+    for name in (*plan.scenarios, *plan.skipped):
+        if not any(_is_named(scenario, name) for scenario in scenarios):
+            raise UnusableInput(name, "is not a scenario or group; `responses-tap probe --list` shows them")
+    wanted = {s.name for s in scenarios if any(_is_named(s, name) for name in plan.scenarios)}
+    if not plan.scenarios:
+        wanted = {scenario.name for scenario in scenarios if not scenario.hosted}
+    # What a scenario builds on is run, too.
+    for scenario in reversed(scenarios):
+        if scenario.name in wanted:
+            wanted.update(scenario.after)
+    return [s for s in scenarios if s.name in wanted and not any(_is_named(s, name) for name in plan.skipped)]
+
+
+def _is_named(scenario: Scenario, name: str) -> bool:
+    return name in (scenario.name, scenario.group) or scenario.name.startswith(f"{name}-")
+
+
+def probe(
+    urls: Sequence[str], db: Path, plan: Plan, on_end: OnEnd, on_error: Callable[[UnusableInput], object]
+) -> Matrix:
+    """Run the scenarios against each server in turn; `on_error` is told of one that can't be asked."""
+    scenarios = chosen(plan)
+    targets = []
+    is_interrupted = False
+    for n, url in enumerate(urls):
+        file = db if n == 0 else db.with_stem(f"{db.stem}-{n + 1}")
+        try:
+            target, is_interrupted = _probe_one(url, file, plan, scenarios, on_end)
+        except UnusableInput as error:
+            on_error(UnusableInput(error.source, _hidden(error.message, plan)))
+        except CannotRecord as error:
+            on_error(UnusableInput(str(file), str(error)))
+        else:
+            targets.append(target)
+        if is_interrupted:
+            break
+    return Matrix(scenarios, targets, is_interrupted)
+
+
+def _probe_one(url: str, db: Path, plan: Plan, scenarios: Sequence[Scenario], on_end: OnEnd) -> tuple[Target, bool]:
+    """Run the scenarios against one server: its part of the matrix, and whether the user broke it off."""
+    base = _base(url)
+    after = _last_id(db)
+    with _recorder(base, db) as proxy:
+        client = _client(proxy, base, plan)
+        server = discover(client, base, plan.model)
+        runner = Runner(client, plan.model, repeat=plan.repeat, parallel=plan.parallel)
+        runs = runner.run(scenarios, on_end)
+    results = [_result(run, base, plan) for run in runs]
+    kept = _Kept(url=base, model=plan.model, server=server, after=after, results=results)
+    writer = Writer(db)
+    writer.set_meta("probe", kept.model_dump_json())
+    writer.commit()
+    writer.close()
+    return _target(kept, db, scenarios), runner.is_interrupted
+
+
+def _target(kept: _Kept, db: Path, scenarios: Sequence[Scenario]) -> Target:
+    target = Target(kept.url, kept.model, kept.server)
+    fill(target, scenarios, kept.results, streams_by_mark(db, kept.after))
+    return target
+
+
+def from_recordings(paths: Sequence[Path]) -> Matrix:
+    """The matrix of earlier runs, by what each recording keeps of its last one; UnusableInput where it has none."""
+    kept = [(path, _kept(path)) for path in paths]
+    scenarios = list(load())
+    known = {scenario.name for scenario in scenarios}
+    for path, one in kept:
+        if strange := [result.scenario for result in one.results if result.scenario not in known]:
+            raise UnusableInput(str(path), f"has the scenario {strange[0]}, which this version doesn't; probe again")
+    run = {result.scenario for _, one in kept for result in one.results}
+    return Matrix([s for s in scenarios if s.name in run], [_target(one, path, scenarios) for path, one in kept])
+
+
+def _kept(path: Path) -> _Kept:
+    with open_existing(path) as recording:
+        text = recording.probe()
+    if text is None:
+        raise UnusableInput(str(path), "isn't a recording of `responses-tap probe`")
+    try:
+        return _Kept.model_validate_json(text)
+    except ValidationError as error:
+        raise UnusableInput(str(path), "has outcomes that can't be read; probe again") from error
+
+
+def _base(url: str) -> str:
+    """The URL of an API without what a base URL can't have; UnusableInput where it isn't one."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UnusableInput(url.rpartition("@")[2], "isn't a base URL; give one such as http://127.0.0.1:8000/v1")
+    if parts.username or parts.query or parts.fragment:
+        message = "has a user, a query or a fragment; give the base URL, and a key by --api-key-env or --header"
+        raise UnusableInput(url.rpartition("@")[2].partition("?")[0], message)
+    return url.rstrip("/")
+
+
+def _recorder(base: str, db: Path) -> Proxy:
+    """The recorder on the way to a server: by the proxy that the environment names for it, if there is one."""
+    ca = upstream_ca()
+    options = {"tap_keep": MARKER, "ssl_verify_upstream_trusted_ca": ca}
+    between = _environment_proxy(urlsplit(base))
+    if between is None:
+        return Proxy(db, upstream=base, on_notice=_ignore, options=options)
+    return Proxy(db, modes=[f"upstream:{between}"], on_notice=_ignore, options=options)
+
+
+def _environment_proxy(parts: SplitResult) -> str | None:
+    """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for a server; never one for this machine itself."""
+    host = parts.hostname or ""
+    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+def _client(proxy: Proxy, base: str, plan: Plan) -> Client:
+    patience = Patience.of(plan.timeout)
+    listener = proxy.listeners[0]
+    if listener.mode == "reverse":
+        return Client(listener.url, plan.headers, patience=patience)
+    return Client(base, plan.headers, listener.url, proxy.ca.decode(), patience)
+
+
+def _result(run: Run, base: str, plan: Plan) -> Result:
+    outcome, message = run.verdict
+    asked = next((attempt.asked for attempt in reversed(run.attempts) if attempt.asked), None)
+    return Result(
+        scenario=run.scenario.name,
+        outcome=outcome,
+        message=_hidden(message, plan),
+        runs=len(run.attempts),
+        marks=[mark for attempt in run.attempts for mark in attempt.marks],
+        refused=sorted(mark for attempt in run.attempts for mark in attempt.refused),
+        sockets=sorted(mark for attempt in run.attempts for mark in attempt.sockets),
+        curl="" if asked is None else curl_line(base, plan.shown_headers, asked),
+    )
+
+
+def _hidden(text: str, plan: Plan) -> str:
+    """A text with a server's words in it, which may repeat what it was sent."""
+    for value in plan.headers.values():
+        text = text.replace(value.removeprefix("Bearer "), "…") if value.strip() else text
+    return text
+
+
+def _last_id(db: Path) -> int:
+    """The id of the last stream in a recording, 0 where there is none; UnusableInput where it isn't a recording."""
+    if not db.exists():
+        return 0
+    try:
+        with open_recording(db) as recording:
+            return max(recording.stream_ids(), default=0)
+    except RecordingError as error:
+        raise UnusableInput("", str(error)) from error
+
+
+def _ignore(notice: Notice) -> None:
+    """Leave the notices: what was found is read when all was asked."""
+
+
+def api_key(variable: str | None) -> tuple[str, str] | None:
+    """The environment variable of the key, and the key; UnusableInput where one is named and empty."""
+    if variable is None:
+        key = os.environ.get("OPENAI_API_KEY")
+        return ("OPENAI_API_KEY", key) if key else None
+    if not os.environ.get(variable):
+        raise UnusableInput(f"${variable}", "is not set; put the key there")
+    return variable, os.environ[variable]

@@ -1,0 +1,72 @@
+"""The first questions to a server: whether it is there, speaks the API, takes the key, and has the model."""
+
+from responses_tap.errors import UnusableInput
+from responses_tap_viewer.probe.answer import Answer
+from responses_tap_viewer.probe.client import Client, Request, encoded
+
+_BAD_GATEWAY = 502
+_NOT_FOUND = (404, 405)
+_REFUSED_KEY = (401, 403)
+_REDIRECTS = range(300, 400)
+_SHOWN_MODELS = 8
+
+
+def discover(client: Client, url: str, model: str) -> str:
+    """The `Server` header of a server that takes a request; UnusableInput, in one line, where nothing can be asked.
+
+    The request also wakes the server: what it needs to start must not count for its speed.
+    """
+    body = encoded({"model": model, "input": "Hello", "stream": True})
+    answer = client.send(Request("POST", "/responses", body, ""))
+    if message := _unusable(client, answer, model):
+        raise UnusableInput(url, message)
+    return answer.headers.get("server", "")
+
+
+def _unusable(client: Client, answer: Answer, model: str) -> str:
+    """Why a server can't be probed, empty where it can."""
+    kind = answer.content_type or "no content type"
+    to = answer.headers.get("location", "nowhere").removesuffix("/responses")
+    reasons = (
+        (answer.status in (0, _BAD_GATEWAY), f"doesn't answer ({_cause(answer)})"),
+        (
+            answer.status in _REDIRECTS,
+            f"redirects to {to} ({answer.status}); give the URL that it redirects to",
+        ),
+        (
+            answer.status in _REFUSED_KEY,
+            f"refuses the key ({answer.status}: {answer.words}); give one with --api-key-env or --header",
+        ),
+        (bool(answer.failure), f"fails at a plain request ({answer.failure})"),
+        (
+            "html" in answer.content_type,
+            f"answers with a page of HTML ({answer.status}); give the API's base URL, which often ends in /v1",
+        ),
+    )
+    if told := next((message for applies, message in reasons if applies), ""):
+        return told
+    if answer.refusal and not answer.is_limited:
+        return _refused(client, answer, model)
+    return "" if answer.events or answer.is_limited else f"answers a plain request with {kind}, without a single event"
+
+
+def _refused(client: Client, answer: Answer, model: str) -> str:
+    models = _models(client)
+    if models and model not in models:
+        others = ", ".join(models[:_SHOWN_MODELS]) + (", …" if len(models) > _SHOWN_MODELS else "")
+        return f"has no model {model!r}; it has {others}"
+    if answer.status in _NOT_FOUND:
+        return f"has no Responses API there: POST /responses is answered {answer.refusal}"
+    return f"refuses a plain request ({answer.refusal})"
+
+
+def _cause(answer: Answer) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in answer.words or "ertificate verify failed" in answer.words:
+        return "its certificate isn't trusted; name the CA's file in SSL_CERT_FILE"
+    return answer.trouble or answer.words
+
+
+def _models(client: Client) -> list[str]:
+    listed = client.send(Request("GET", "/models", None, ""))
+    data = listed.response.get("data")
+    return [str(model.get("id")) for model in data if isinstance(model, dict)] if isinstance(data, list) else []

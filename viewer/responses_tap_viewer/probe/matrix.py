@@ -1,0 +1,189 @@
+"""The outcomes of all scenarios at all servers, with what the checker found in the streams of each."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.store import open_recording
+from responses_tap_viewer.probe.client import MARKER
+from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict
+from responses_tap_viewer.probe.scenario import Scenario
+
+PLAIN = ("text", "body")
+"""The scenarios that ask for nothing special: what they show is in most of a server's streams, and no scenario's."""
+_OF_REFUSALS = ("LC", "TR907")
+"""Rules that report an error or the lack of a response, which an honest refusal is."""
+_OF_REQUESTS = "RQ"
+"""Rules that compare a response with its request, as the expectations of the scenarios do, with more knowledge."""
+
+type Cause = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""A rule's code, the kind of scope and the fields: what makes two findings the same one."""
+
+
+class Result(BaseModel):
+    """The outcome of one scenario, without what the checker found: what a recording keeps of it."""
+
+    scenario: str
+    outcome: Outcome
+    message: str
+    runs: int
+    marks: list[str]
+    """What its requests are marked with."""
+    refused: list[str]
+    """The marks of those that were refused: the words of a refusal are the server's choice, and aren't judged."""
+    sockets: list[str]
+    """The marks of WebSockets, which carry several requests: only some of them may have been refused."""
+    curl: str
+    """The last request over HTTP as a line of curl; empty where there was none."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A recorded stream of the probe."""
+
+    place: str
+    """`probe.db#3`."""
+    findings: Sequence[Finding]
+
+
+@dataclass
+class Cell:
+    """The outcome of one scenario at one server."""
+
+    verdict: Verdict
+    runs: int
+    findings: Sequence[Finding]
+    """Errors and warnings, without those of the whole server and of the scenarios that this one builds on."""
+    streams: Sequence[str]
+    curl: str = ""
+    known: frozenset[str] = frozenset()
+    """The problems that a baseline tolerates."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What a baseline can tolerate: the codes of the findings, and an outcome that no finding explains."""
+        outcome = self.verdict.outcome
+        plain = [str(outcome)] if outcome in BAD and outcome is not Outcome.VIOLATED else []
+        return sorted({finding.code for finding in self.findings}) + plain
+
+    @property
+    def fails(self) -> bool:
+        """Whether it makes the exit status 1."""
+        return not self.known.issuperset(self.problems)
+
+
+@dataclass
+class Target:
+    """One server, and the outcomes of the scenarios there."""
+
+    url: str
+    model: str
+    server: str = ""
+    """What it calls itself, in its `Server` header."""
+    findings: list[Finding] = field(default_factory=list)
+    """Those that it has whatever it is asked for."""
+    known: frozenset[str] = frozenset()
+    """Their codes that a baseline tolerates."""
+    cells: dict[str, Cell] = field(default_factory=dict)
+    """By the names of the scenarios."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether it makes the exit status 1."""
+        codes = {finding.code for finding in self.findings}
+        return not self.known.issuperset(codes) or any(cell.fails for cell in self.cells.values())
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All scenarios at all servers."""
+
+    scenarios: Sequence[Scenario]
+    targets: Sequence[Target]
+    is_interrupted: bool = False
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many cells there are of each outcome."""
+        counts = Counter(cell.verdict.outcome for target in self.targets for cell in target.cells.values())
+        return {str(outcome): counts[outcome] for outcome in Outcome}
+
+    def cells(self, scenario: Scenario) -> Iterator[tuple[int, Target, Cell]]:
+        """The cells of a scenario, with the numbers of their servers; a server that wasn't asked has none."""
+        for n, target in enumerate(self.targets):
+            if cell := target.cells.get(scenario.name):
+                yield n, target, cell
+
+
+def streams_by_mark(db: Path, after: int = 0) -> dict[str, list[Checked]]:
+    """The streams that the probe asked for, by what their requests are marked with; those with an id above `after`."""
+    found = defaultdict(list)
+    with open_recording(db) as recording:
+        for row in recording.streams():
+            whole = recording.stream(row.id) if row.id > after else None
+            headers = whole.request_headers if whole is not None else ()
+            mark = next((value for name, value in headers if name.lower() == MARKER), "")
+            if mark:
+                found[mark].append(Checked(f"{db}#{row.id}", recording.findings(row.id)))
+    return dict(found)
+
+
+def fill(
+    target: Target, scenarios: Sequence[Scenario], results: Iterable[Result], streams: Mapping[str, Sequence[Checked]]
+) -> None:
+    """Set a server's cells, and what it has whatever it is asked for."""
+    outcomes = {result.scenario: result for result in results}
+    judged = {scenario.name: (*scenario.instead_of, _OF_REQUESTS) for scenario in scenarios}
+    found = {name: _findings(result, streams, judged[name]) for name, result in outcomes.items()}
+    everywhere = {cause: finding for name in PLAIN for cause, finding in found.get(name, {}).items()}
+    target.findings = list(everywhere.values())
+    bases = {scenario.name: scenario.after for scenario in scenarios}
+    for name, result in outcomes.items():
+        inherited = everywhere.keys() | {cause for base in _closure(name, bases) for cause in found.get(base, {})}
+        own = [finding for cause, finding in found[name].items() if cause not in inherited]
+        places = [stream.place for mark in result.marks for stream in streams.get(mark, ())]
+        target.cells[name] = Cell(_judged(result, own), result.runs, own, places, result.curl)
+
+
+def _judged(result: Result, own: Sequence[Finding]) -> Verdict:
+    """The outcome, with what the checker found: whatever else is the matter, the protocol is broken then."""
+    verdict = Verdict(result.outcome, result.message)
+    if not own or result.outcome in (Outcome.FAILED, Outcome.FLAKY):
+        return verdict
+    told = f"; {result.message}" if result.outcome is Outcome.UNEXPECTED else ""
+    return Verdict(Outcome.VIOLATED, f"{own[0].code} {own[0].name}: {own[0].message}{told}")
+
+
+def _findings(
+    result: Result, streams: Mapping[str, Sequence[Checked]], judged: tuple[str, ...]
+) -> dict[Cause, Finding]:
+    """The errors and warnings in the streams of a scenario, one of each cause, without those of the `judged` rules."""
+    found: dict[Cause, Finding] = {}
+    for mark in result.marks:
+        is_judged = mark not in result.refused or mark in result.sockets
+        for stream in streams.get(mark, ()) if is_judged else ():
+            for finding in stream.findings:
+                excused = judged + (_OF_REFUSALS if mark in result.refused else ())
+                if finding.severity is not Severity.NOTE and not finding.code.startswith(excused):
+                    found.setdefault(_cause(finding), finding)
+    return found
+
+
+def _closure(name: str, bases: Mapping[str, Sequence[str]]) -> set[str]:
+    """The scenarios that one builds on, and those that these build on."""
+    found: set[str] = set()
+    waiting = list(bases.get(name, ()))
+    while waiting:
+        base = waiting.pop()
+        if base not in found:
+            found.add(base)
+            waiting += bases.get(base, ())
+    return found
+
+
+def _cause(finding: Finding) -> Cause:
+    return finding.code, tuple(finding.scope), finding.fields

@@ -1,0 +1,83 @@
+"""The outcome of a scenario, and its reason in a sentence."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from responses_tap_viewer.probe.answer import Answer
+from responses_tap_viewer.probe.checks import CHECKS, Seen, Unsupported
+from responses_tap_viewer.probe.scenario import Expectation, Scenario, Step
+
+
+class Outcome(StrEnum):
+    """The outcome of a scenario."""
+
+    PASSED = "passed"
+    VIOLATED = "violated"
+    """The protocol is broken: the findings say how."""
+    UNEXPECTED = "unexpected"
+    """The protocol is kept, but what the server owes isn't there."""
+    UNSUPPORTED = "unsupported"
+    """The server says that it doesn't have the feature, or leaves it out."""
+    FAILED = "failed"
+    """A server error, a cut, a timeout."""
+    FLAKY = "flaky"
+    """Different runs had different outcomes."""
+    SKIPPED = "skipped"
+    """Nothing can be said."""
+
+
+BAD = frozenset((Outcome.VIOLATED, Outcome.UNEXPECTED, Outcome.FAILED, Outcome.FLAKY))
+"""The outcomes that make the exit status 1."""
+_OF_OWNER = {"server": Outcome.UNEXPECTED, "model": Outcome.SKIPPED, "feature": Outcome.UNSUPPORTED}
+
+
+class Verdict(NamedTuple):
+    """An outcome and its reason."""
+
+    outcome: Outcome
+    message: str = ""
+
+
+def verdict(scenario: Scenario, answers: Mapping[str, Sequence[Answer]], known: Mapping[str, object]) -> Verdict:
+    """What the answers make of a scenario, without what the checker finds in them."""
+    for step in scenario.ask:
+        for answer in answers.get(step.name, ()):
+            if found := _unfit(scenario, step, answer):
+                return found
+    last = answers[scenario.ask[-1].name]
+    if scenario.refusal == "wanted" and not all(answer.refusal for answer in last):
+        came = f"{last[0].status} {last[0].terminal or last[0].words}".rstrip()
+        return Verdict(Outcome.UNEXPECTED, f"the request isn't refused: {came}")
+    for expectation in scenario.expect:
+        if found := _missing(scenario, expectation, answers, known):
+            return found
+    told = next((f"refused: {answer.refusal}" for answer in last if answer.refusal), "")
+    return Verdict(Outcome.PASSED, told)
+
+
+def _unfit(scenario: Scenario, step: Step, answer: Answer) -> Verdict | None:
+    """What an answer alone makes of a scenario: it failed, or the request was refused."""
+    if answer.is_limited:
+        return Verdict(Outcome.SKIPPED, f"the server limits requests: {answer.refusal}")
+    if answer.failure:
+        return Verdict(Outcome.FAILED, answer.failure)
+    may_be_refused = step is scenario.ask[-1] and scenario.refusal in ("wanted", "fine")
+    if answer.refusal and not step.may_fail and not may_be_refused:
+        refused = Outcome.FAILED if scenario.refusal == "never" else Outcome.UNSUPPORTED
+        return Verdict(refused, f"refused: {answer.refusal}")
+    return None
+
+
+def _missing(
+    scenario: Scenario,
+    expectation: Expectation,
+    answers: Mapping[str, Sequence[Answer]],
+    known: Mapping[str, object],
+) -> Verdict | None:
+    for answer in answers[expectation.of or scenario.ask[-1].name]:
+        sentence = CHECKS[expectation.check](Seen(answer, answers, known), **expectation.arguments)
+        if sentence is not None:
+            left_out = isinstance(sentence, Unsupported)
+            return Verdict(Outcome.UNSUPPORTED if left_out else _OF_OWNER[expectation.owner], sentence)
+    return None

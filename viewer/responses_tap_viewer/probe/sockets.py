@@ -1,0 +1,119 @@
+"""WebSocket mode: the requests and events of several responses over one socket."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from responses_tap.protocol.grammar import TERMINALS
+from responses_tap_viewer.probe.answer import Answer
+from responses_tap_viewer.probe.client import MARKER, Client, Patience
+
+_BETA = {"openai-beta": "responses_websockets=2026-02-06"}
+_ENDS = TERMINALS | {"error"}
+_SWITCHED = 101
+
+
+class Sockets:
+    """The sockets of one run of a scenario, by the names that its steps give them; closed at its end."""
+
+    def __init__(self, client: Client, mark: str) -> None:
+        self._client = client
+        self._mark = mark
+        self._open: dict[str, ClientConnection] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for socket in self._open.values():
+            socket.close()
+
+    def mark(self, name: str) -> str:
+        """What the handshake of a socket is marked with."""
+        return f"{self._mark}/{name}"
+
+    def ask(self, name: str, texts: Sequence[str], leave_after: int | None, waits: Patience) -> list[Answer]:
+        """The answers to messages that are sent at once; never raises, whatever the server does."""
+        began = time.monotonic()
+        got: list[bytes] = []
+        trouble, timed_out = "", False
+        try:
+            socket = self._socket(name, waits)
+            for text in texts:
+                socket.send(text)
+            self._receive(socket, got, leave_after, waits, responses=len(texts))
+            if leave_after is not None:
+                self._open.pop(name).close()
+        except InvalidStatus as error:
+            return [Answer(error.response.status_code, body=error.response.body or b"", upgrade_refused=True)]
+        except TimeoutError:
+            trouble, timed_out = "the answer over the WebSocket didn't end in time", True
+        except ConnectionClosed as error:
+            trouble = f"the server closed the WebSocket: {error}"
+        except (InvalidHandshake, InvalidMessage, WebSocketException, OSError) as error:
+            trouble = f"the WebSocket broke: {error}"
+        took = time.monotonic() - began
+        parts = _by_response(got, len(texts))
+        return [Answer(_SWITCHED, took_s=took, trouble=trouble, timed_out=timed_out, messages=part) for part in parts]
+
+    def _socket(self, name: str, waits: Patience) -> ClientConnection:
+        if name not in self._open:
+            url = f"ws{self._client.base.removeprefix('http')}/responses"
+            headers = {**self._client.headers, **_BETA, MARKER: self.mark(name)}
+            # The recorder is on this machine: no proxy of the environment.
+            self._open[name] = connect(
+                url,
+                additional_headers=headers,
+                proxy=None,
+                compression=None,
+                max_size=None,
+                open_timeout=waits.idle,
+                close_timeout=1,
+            )
+        return self._open[name]
+
+    def _receive(
+        self, socket: ClientConnection, got: list[bytes], leave_after: int | None, waits: Patience, *, responses: int
+    ) -> None:
+        """Take messages until so many responses have ended."""
+        end = time.monotonic() + waits.total
+        while responses:
+            left = min(waits.idle, end - time.monotonic())
+            got.append(socket.recv(timeout=max(left, 0), decode=False))
+            if leave_after is not None and len(got) >= leave_after:
+                return
+            responses -= _type(got[-1]) in _ENDS
+
+
+def _by_response(messages: Sequence[bytes], responses: int) -> list[list[bytes]]:
+    """The messages of each response: by their lane where they name one, else one response after the other."""
+    lanes: dict[object, list[bytes]] = {}
+    for message in messages:
+        lanes.setdefault(_event(message).get("stream_id"), []).append(message)
+    if len(lanes) == responses:
+        return list(lanes.values())
+    parts: list[list[bytes]] = [[] for _ in range(responses)]
+    n = 0
+    for message in messages:
+        parts[min(n, responses - 1)].append(message)
+        n += _type(message) in _ENDS
+    return parts
+
+
+def _event(message: bytes) -> Mapping[str, object]:
+    try:
+        event = json.loads(message)
+    except (ValueError, RecursionError):
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _type(message: bytes) -> object:
+    return _event(message).get("type")
