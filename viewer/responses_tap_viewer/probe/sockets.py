@@ -76,6 +76,8 @@ class Sockets:
                 max_size=None,
                 open_timeout=waits.idle,
                 close_timeout=1,
+                # A server that is busy generating may answer no ping for long: the deadlines of answers are enough.
+                ping_interval=None,
             )
         return self._open[name]
 
