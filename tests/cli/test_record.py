@@ -92,6 +92,8 @@ def test_findings_are_reported_as_they_occur_and_at_the_end(upstream: str, tmp_p
     assert done.returncode == 0
     for code in ("NS201 item-not-opened", "NS205 part-type-not-allowed", "MD301 text-done-missing"):
         assert f"✖ {code} in stream 1" in done.stderr
+        assert f"(responses-tap rules {code[:5]})" in done.stderr
+    assert "    fix: emit output_text.done" in done.stderr
     assert "Recorded 1 stream, 13 events: 3 errors" in done.stderr
     assert "NS201" not in done.stdout
 

@@ -9,7 +9,7 @@ import click
 from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.rules import GROUPS, RULES, Rule
+from responses_tap.protocol.rules import GROUPS, RULES, Rule, advice
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import CUT, GLYPHS, OK, TimelineRow, render
@@ -32,8 +32,8 @@ def checked_lines(checked: Checked) -> Iterator[str]:
     for finding in checked.findings:
         is_tolerated = finding in checked.tolerated
         yield f"  {finding_line(finding)}" + (" (in the baseline)" if is_tolerated else "")
-        if not is_tolerated and finding.severity is not Severity.NOTE:
-            yield f"      fix: {RULES[finding.code].page().fix}"
+        if not is_tolerated and (fix := advice(finding.code, finding.severity)):
+            yield f"      {fix}"
 
 
 def finding_line(finding: Finding) -> str:
@@ -67,7 +67,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def list_lines(rows: Iterable[StreamRow]) -> Iterator[str]:
-    """The streams of a recording, a line each."""
+    """The streams of a recording, a line each; below them how to fix what their first findings are."""
+    codes: set[str] = set()
     yield f"{'id':>5}  {'time':<19} {'model':<22} {'status':>6} {'state':<11} {'events':>6}  verdict"
     for row in rows:
         glyph = row_glyph(row)
@@ -77,6 +78,17 @@ def list_lines(rows: Iterable[StreamRow]) -> Iterator[str]:
             f"{row.id:>5}  {row.started_at[:19]:<19} {shorten(row.model or '', 22):<22} {row.status or '':>6}"
             f" {row.state:<11} {row.event_count:>6}  {glyph} {found}".rstrip()
         )
+        if row.first_code and (row.errors or row.warnings):
+            codes.add(row.first_code)
+    yield from _fixes(codes)
+
+
+def _fixes(codes: Iterable[str]) -> Iterator[str]:
+    known = [RULES[code] for code in sorted(codes) if code in RULES]
+    if known:
+        yield ""
+    for rule in known:
+        yield f"{rule.code} {rule.name}: {advice(rule.code, Severity.ERROR)}"
 
 
 def row_glyph(row: StreamRow) -> str:

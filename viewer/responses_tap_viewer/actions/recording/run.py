@@ -18,6 +18,7 @@ from responses_tap.escaping import printable
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.rules import advice
 from responses_tap.recorder.messages import (
     EndedBy,
     FileBegun,
@@ -65,6 +66,8 @@ class Narrator:
                 at = "" if notice.position is None else f" at {notice.position}"
                 head = click.style(f"{GLYPHS[severity]} {notice.code} {notice.name}", fg=COLORS[severity])
                 say(f"{head} in stream {notice.stream}{at}: {printable(notice.message)}")
+                if fix := advice(notice.code, severity):
+                    say(f"    {fix}")
             case StreamStarted():
                 self._begun.add(notice.stream)
             case StreamFinished():
