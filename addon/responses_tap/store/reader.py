@@ -116,6 +116,12 @@ class Recording:
         """The ids of all streams, ascending."""
         return [row[0] for row in self._typed(_ID, None, "SELECT id FROM streams ORDER BY id")]
 
+    def first_faulty(self) -> int | None:
+        """The id of the first stream with errors or warnings, None where no stream has any."""
+        sql = "SELECT s.id FROM streams s JOIN verdicts v ON v.stream = s.id WHERE v.error > 0 OR v.warning > 0"
+        rows = self._typed(_ID, None, f"{sql} ORDER BY s.id LIMIT 1")
+        return rows[0][0] if rows else None
+
     def streams(
         self, limit: int | None = None, before_id: int | None = None, after_id: int | None = None
     ) -> list[StreamRow]:
