@@ -142,6 +142,12 @@ def tail_row(raw: bytes) -> TimelineRow:
     return TimelineRow("tail", "arriving", subject=f"{len(raw)} bytes of the next frame: {shorten(text)}")
 
 
+def unstreamed_row(body: bytes) -> TimelineRow:
+    """The row of a response that isn't an event stream."""
+    text = body[: SHORT * 4].decode(errors="replace").strip()
+    return TimelineRow("comment", "not streamed", subject=f"{len(body)} bytes: {shorten(text)}")
+
+
 def take_frame(row: TimelineRow, frame: Frame, *, full: bool) -> None:
     """Add to a row what only the frame of its next `Delta` has: its characters, and with `full` its text."""
     event = read(frame.data or b"")

@@ -77,6 +77,9 @@ def _row_page(recording: Recording, stream_id: int, row: TimelineRow, event: Tim
         return lines
     if row.kind == "tail":
         return raw_lines(recording.tail(stream_id))
+    if row.kind == "comment" and row.n is None:  # a response that was not streamed
+        stream = recording.stream(stream_id)
+        return [] if stream is None else _response_body_lines(stream)
     if row.kind == "run":
         return _run_page(recording, stream_id, row)
     return _event_lines(recording, stream_id, row)
@@ -178,8 +181,12 @@ def _answer_page(_recording: Recording, stream: StreamRow) -> list[Line]:
         *(labelled(label, text) for label, text in facts.items() if text),
         [],
         *_header_lines(stream.response_headers),
-        *([[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))] if stream.response_body else ()),
+        *([[], *_response_body_lines(stream)] if stream.response_body else ()),
     ]
+
+
+def _response_body_lines(stream: StreamRow) -> list[Line]:
+    return _body_lines((stream.response_body or b"").decode(errors="backslashreplace"))
 
 
 def _seconds(ns: int | None) -> str:
