@@ -39,6 +39,7 @@ def test_a_finding_is_an_exit_status_and_a_line_with_its_fix() -> None:
     assert result.exit_code == 1
     assert "✖ MD301 text-done-missing at 9" in result.stdout
     assert "fix: emit output_text.done" in result.stdout
+    assert result.stdout.count("(responses-tap rules MD301)") == 1
 
 
 def test_json_has_the_documented_shape() -> None:
@@ -149,6 +150,8 @@ def test_show_draws_the_seed_with_a_row_where_an_event_is_missing() -> None:
     assert "8" in lines[text_done + 1]
     assert 'response.content_part.done  [0.0] output_text "4"' in lines[text_done + 1]
     assert "MD301" in lines[text_done + 2]
+    assert lines[text_done + 3].strip().startswith("fix: emit output_text.done")
+    assert lines[text_done + 4].strip() == "rules MD301)"
     assert any("response.reasoning_text.delta  [0.1] × 2" in line for line in lines)
 
 
@@ -239,6 +242,8 @@ def test_sarif_places_findings_in_the_file_and_explains_every_rule() -> None:
 def test_github_annotations_name_file_and_line() -> None:
     result = run("check", NO_TEXT_DONE, "--format", "github")
     assert result.stdout.startswith(f"::error file={NO_TEXT_DONE},line=29,title=MD301 text-done-missing::")
+    assert "; fix: emit output_text.done" in result.stdout
+    assert result.stdout.rstrip().endswith("(responses-tap rules MD301)")
     assert len(result.stdout.splitlines()) == 1
 
 

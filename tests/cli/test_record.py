@@ -78,6 +78,7 @@ def test_a_live_client_is_recorded_and_gets_every_event(upstream: str, tmp_path:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "response.created"
     assert done.stdout.splitlines()[-1] == "response.completed"
+    assert "● stream 1: completed, 13 events: no findings" in done.stderr
     assert "Recorded 1 stream, 13 events: 0 errors, 0 warnings" in done.stderr
     row = only_stream(db)
     assert (row.state, row.ended_by, row.status, row.event_count) == ("completed", "server", 200, 13)
@@ -92,6 +93,9 @@ def test_findings_are_reported_as_they_occur_and_at_the_end(upstream: str, tmp_p
     assert done.returncode == 0
     for code in ("NS201 item-not-opened", "NS205 part-type-not-allowed", "MD301 text-done-missing"):
         assert f"✖ {code} in stream 1" in done.stderr
+        assert f"(responses-tap rules {code[:5]})" in done.stderr
+    assert "    fix: emit output_text.done" in done.stderr
+    assert "✖ stream 1: completed, 13 events: 3 errors, first NS201" in done.stderr
     assert "Recorded 1 stream, 13 events: 3 errors" in done.stderr
     assert "NS201" not in done.stdout
 
@@ -235,10 +239,14 @@ def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Pat
     """
     done = record(upstream, tmp_path / "r.db", sys.executable, "-c", textwrap.dedent(script))
     assert done.returncode == 0
-    last = done.stderr.splitlines()[-1]
+    *_, last, cause, help_ = done.stderr.splitlines()
     said = "0 streams of the Responses API; 5 other requests passed (3 × POST /v1/chat/completions, 1 × POST /"
     assert said in last
+    assert cause == "  Likely cause: the client uses the Chat Completions API, which isn't recorded"
+    assert help_.startswith("  Try: client.responses.create(")
     assert "0 errors" not in done.stderr
     assert "planted" not in done.stderr
     nothing = record(upstream, tmp_path / "r.db", sys.executable, "-c", "")
     assert "0 streams of the Responses API; no other request passed" in nothing.stderr
+    again = f"  Try: responses-tap record --mode regular -- {sys.executable} -c ''"
+    assert nothing.stderr.splitlines()[-1] == again

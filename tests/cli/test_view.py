@@ -102,3 +102,10 @@ def test_without_a_terminal_other_commands_are_named(tmp_path: Path, monkeypatch
     done = CliRunner().invoke(main, ["view", "a.db"])
     assert (done.exit_code, done.stdout) == (2, "")
     assert "needs a terminal; `list` and `show`" in done.stderr
+
+
+def test_a_file_alone_is_browsed_on_a_terminal(tmp_path: Path) -> None:
+    with terminal(f"{TAP} {SEED}", tmp_path) as screen:
+        screen.shows("NS201")
+        screen.press("q")
+        assert screen.ends() == 0

@@ -17,6 +17,7 @@ from textual.pilot import Pilot
 
 from responses_tap import RULES_VERSION, Checker, Decoder, Frame
 from responses_tap.protocol.bodies import Head
+from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.writer import Writer
 from responses_tap.stream.storable import storable_text
@@ -182,8 +183,8 @@ class Screen:
 
     @property
     def row(self) -> str:
-        row = self.timeline.rows[self.timeline.lines.cursor]
-        return f"{row.kind} {row.type}"
+        rows, cursor = self.timeline.rows, self.timeline.lines.cursor
+        return f"{rows[cursor].kind} {rows[cursor].type}" if rows else ""
 
     def lines(self, name: str) -> Lines:
         return self.browser.query_one(f"#{name}", Lines)
@@ -216,6 +217,10 @@ class Screen:
         assert self.text == file.read_text()
 
 
+def is_serious(finding: Finding) -> bool:
+    return finding.severity is not Severity.NOTE
+
+
 @asynccontextmanager
 async def opened(
     path: Path,
@@ -229,5 +234,10 @@ async def opened(
 async def browsing(recorder: Recorder, size: tuple[int, int] = WIDE) -> AsyncIterator[Screen]:
     """The app on a recording, at its last stream."""
     async with opened(recorder.writer.path, size) as screen:
+        faulty = (id_ for id_, checker in recorder.checkers.items() if any(map(is_serious, checker.findings)))
+        if (first := next(faulty, None)) is not None:
+            await screen.is_at(first)
+            await screen.until(lambda: screen.focus == "timeline")
+            await screen.press("escape", "end")
         await screen.is_at(max(recorder.checkers))
         yield screen

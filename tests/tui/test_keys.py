@@ -1,7 +1,9 @@
 """Every key, and the mouse."""
 
-from tests.tui.conftest import Recorder, browsing
+import pytest
+from tests.tui.conftest import GOOD, SEED, Recorder, browsing
 
+from responses_tap_viewer.tui.detail.pages import TABS
 from responses_tap_viewer.tui.screens.help import HelpScreen
 
 
@@ -21,7 +23,7 @@ async def test_keys_move_the_cursor_and_the_focus(four: Recorder) -> None:
             await screen.until(lambda pane=pane: screen.focus == pane)
 
 
-async def test_n_walks_the_findings_and_on_into_other_streams(four: Recorder) -> None:
+async def test_n_walks_the_findings_through_all_streams_and_round_the_end(four: Recorder) -> None:
     async with browsing(four) as screen:
         await screen.press("home")
         await screen.is_at(1)
@@ -30,13 +32,41 @@ async def test_n_walks_the_findings_and_on_into_other_streams(four: Recorder) ->
             await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
         assert screen.selected == 4
         await screen.press("n")
-        await screen.shows("No error or warning further down")
+        await screen.shows("Round to the first finding")
+        await screen.until(lambda: screen.row == "finding NS201")
+        await screen.press("N")
+        await screen.shows("Round to the last finding")
+        await screen.until(lambda: screen.row == "finding LC103")
         for finding in ("TR907", "MD301", "NS205", "NS201"):
             await screen.press("N")
             await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
         assert screen.selected == 2
-        await screen.press("N")
-        await screen.shows("No error or warning further up")
+
+
+async def test_n_goes_round_in_the_only_stream_with_a_finding(recorder: Recorder) -> None:
+    recorder.add(GOOD)
+    recorder.add(SEED)
+    async with browsing(recorder) as screen:
+        for finding in ("NS205", "MD301", "NS201", "NS205"):
+            await screen.press("n")
+            await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
+
+
+async def test_n_says_where_there_is_nothing_to_find(recorder: Recorder) -> None:
+    recorder.add(GOOD)
+    async with browsing(recorder) as screen:
+        await screen.press("n")
+        await screen.shows("No errors or warnings in these streams")
+
+
+@pytest.mark.parametrize("tab", [str(number) for number in range(2, len(TABS) + 1)])
+async def test_n_shows_the_page_of_the_finding_whatever_tab_was_chosen(four: Recorder, tab: str) -> None:
+    async with browsing(four) as screen:
+        await screen.press("home", tab)
+        await screen.is_at(1)
+        await screen.press("n")
+        await screen.until(lambda: screen.row == "finding NS201" and screen.focus == "timeline")
+        await screen.shows("▐1 event▌", "✖ NS201 item-not-opened  error")
 
 
 async def test_d_unfolds_and_the_cursor_stays_on_its_event(four: Recorder) -> None:

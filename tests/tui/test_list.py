@@ -2,9 +2,12 @@
 
 import pytest
 from tests.conftest import RECORDINGS
-from tests.tui.conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
+from tests.tui.conftest import CUT, GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
 
+from responses_tap import RULES_VERSION
+from responses_tap.stream.timeline import CUT as CUT_GLYPH
 from responses_tap_viewer.tui.spans import Line
+from responses_tap_viewer.tui.streams.stream_columns import verdict
 
 
 def listed(screen: Screen) -> list[object]:
@@ -182,3 +185,19 @@ async def test_a_list_that_has_shrunk_and_is_not_drawn_yet_is_read_as_it_is_show
         screen.streams.catalogue.set_ids([1, 2])
         await screen.streams.read_visible(screen.browser._watched)
         assert screen.selected == 40
+
+
+async def test_what_went_wrong_stands_in_the_list_and_no_row_contradicts_its_findings(four: Recorder) -> None:
+    failed = four.add((RECORDINGS / "clean" / "failed.sse").read_bytes())
+    hung_up = four.start()
+    four.feed(hung_up, CUT)
+    four.writer.set_findings(hung_up, [], rules=RULES_VERSION, profile="openai")
+    four.writer.set_stream(hung_up, {"state": "truncated", "ended_by": "client", "event_count": 11, "end_ns": 1})
+    whole = four.start()
+    four.writer.set_stream(whole, {"state": "completed", "event_count": 0, "end_ns": 1, "response_body": b'{"id": 1}'})
+    four.writer.commit()
+    async with browsing(four) as screen:
+        await screen.shows("✖ TR907 http-status  HTTP 401: Inc", "●       server_error The server had")
+        summaries = [screen.streams.catalogue.get(id_) for id_ in (failed, hung_up, whole)]
+        assert [verdict(summary) for summary in summaries] == [("●", "ok"), (CUT_GLYPH, "plain"), ("●", "ok")]
+        await screen.shows("●       not streamed", 'not streamed  9 bytes: {"id": 1}', '"id": 1')

@@ -32,14 +32,13 @@ class ConnectionHints:
     def tls_failed_client(self, data: TlsData) -> None:
         """A client doesn't trust the CA, or gave up for another reason."""
         client = data.conn.peername[0] if data.conn.peername else "a client"
-        self._tell(
-            client, f"no TLS with {client}: {data.conn.error}; `responses-tap clients` tells how to trust the CA"
-        )
+        message = f"no TLS with {client}: {data.conn.error}; `responses-tap clients` tells how to trust the CA"
+        self._tell(client, message, is_refusal=True)
 
-    def _tell(self, cause: str, message: str) -> None:
+    def _tell(self, cause: str, message: str, *, is_refusal: bool = False) -> None:
         if cause not in self._reported and len(self._reported) < _MOST_REPORTED:
             self._reported.add(cause)
-            self._on_hint(Hint(message))
+            self._on_hint(Hint(message, is_refusal))
 
 
 def _name(connection: Connection) -> str:

@@ -306,6 +306,8 @@ class Hint:
     """What a user should know and no finding says: why there is no connection, that a response holds a secret."""
 
     message: str
+    refused_tls: bool = False
+    """Whether it is about a client that gave up a TLS connection, as one does that doesn't trust the CA."""
 
     def __str__(self) -> str:
         return self.message

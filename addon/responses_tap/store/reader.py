@@ -14,6 +14,7 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
+from responses_tap.protocol.events import read
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
 from responses_tap.store.narrowing import narrow, sql_value
@@ -31,6 +32,7 @@ from responses_tap.store.rows import (
 )
 from responses_tap.store.schema import check_schema, damaged
 from responses_tap.stream.columns import COLUMNS, StreamRow
+from responses_tap.stream.event_text import error_of
 from responses_tap.stream.filters import Filter
 from responses_tap.stream.model import Chunk, Entry
 from responses_tap.stream.timeline import FOLDABLE, Delta
@@ -120,6 +122,12 @@ class Recording:
     def stream_ids(self) -> list[int]:
         """The ids of all streams, ascending."""
         return [row[0] for row in self._typed(_ID, None, "SELECT id FROM streams ORDER BY id")]
+
+    def first_faulty(self) -> int | None:
+        """The id of the first stream with errors or warnings, None where no stream has any."""
+        sql = "SELECT s.id FROM streams s JOIN verdicts v ON v.stream = s.id WHERE v.error > 0 OR v.warning > 0"
+        rows = self._typed(_ID, None, f"{sql} ORDER BY s.id LIMIT 1")
+        return rows[0][0] if rows else None
 
     def streams(
         self, limit: int | None = None, before_id: int | None = None, after_id: int | None = None
@@ -289,6 +297,20 @@ class Recording:
             found[stream_id] = (*found.get(stream_id, ()), code)
         return found
 
+    def errors(self, rows: Iterable[tuple[int, str]]) -> dict[int, str]:
+        """What streams say went wrong, by id: their last error event or failed response, else the HTTP error.
+
+        `rows` are ids with states: only those of streams that didn't complete are looked at.
+        """
+        wanted = json.dumps([id_ for id_, state in rows if state not in _FINE])
+        among = "stream IN (SELECT value FROM json_each(?))"
+        http = f"SELECT stream, message FROM findings WHERE {among} AND code = 'TR907'"  # noqa: S608 (ours)
+        told = f"SELECT stream, raw FROM events WHERE {among} AND type IN ({_ERROR_TYPES}) ORDER BY stream, n"  # noqa: S608
+        found: dict[int, str] = dict(self._sifted(_MESSAGE, self._rows(http, wanted), 0))
+        for stream_id, raw in self._sifted(_TOLD, self._rows(told, wanted), 0):
+            found[stream_id] = error_of(read(Frame.whole(raw).data or raw).data) or found.get(stream_id, "")
+        return {id_: error for id_, error in found.items() if error}
+
     def matching(self, wanted: Filter) -> list[StreamRow]:
         """The streams that match a filter, ascending, without headers and bodies."""
         condition, values = narrow(wanted)
@@ -404,6 +426,9 @@ def _select(names: Iterable[str], without: Collection[str] = ()) -> str:
     return f"SELECT {listed} FROM streams s LEFT JOIN verdicts v ON v.stream = s.id WHERE "  # noqa: S608
 
 
+_FINE = ("open", "queued", "in_progress", "completed")
+"""States in which nothing has gone wrong."""
+_ERROR_TYPES = "'error', 'response.failed', 'response.incomplete'"
 _EVENT_COLUMNS = ", ".join(EventRow._fields)
 _SKETCH = f"""
     SELECT n, position, at_ns, chunk, response, type, output_index, content_index, summary_index,
@@ -442,6 +467,8 @@ _RAW = RowType("events", {"raw": bytes})
 _TYPE = RowType("events", {"type": str})
 _PART = RowType("events", {"at_ns": int, "count": int})
 _WIRE = RowType("wire", {"n": CountColumn, "raw": bytes})
+_MESSAGE = RowType("findings", {"stream": int, "message": str})
+_TOLD = RowType("events", {"stream": int, "raw": bytes})
 _CODE = RowType("findings", {"stream": int, "code": str})
 
 

@@ -7,7 +7,7 @@ It lives below all of them: filters, privacy and formats know nothing of SQLite.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,6 +100,20 @@ class StreamRow:
 def header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """The value of the first header with this name (in lower case), or None."""
     return next((value for key, value in headers if key.lower() == name), None)
+
+
+class _Ended(Protocol):
+    """The fields of a StreamRow that `is_unstreamed` looks at."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def event_count(self) -> Count: ...
+
+
+def is_unstreamed(row: _Ended) -> bool:
+    """Whether a response came as one JSON object, without any events."""
+    return row.event_count == 0 and row.state in ("completed", "incomplete", "failed", "queued", "in_progress")
 
 
 class Column(NamedTuple):

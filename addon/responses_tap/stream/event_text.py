@@ -1,7 +1,7 @@
 """What a timeline's row says about an event besides its type: item, id, status, or the text it carries."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from responses_tap.escaping import SHORT, printable, shorten
@@ -22,10 +22,11 @@ def subject(event: Event, frame: Frame, *, full: bool) -> str:
     if row is None:
         return ""
     if row.role is Role.ERROR:
-        return _quote(_error_text(data), full=full)
+        return _quote(error_of(data), full=full)
     if row.kind is RESPONSE:
         snapshot = event.object("response")
-        return _words(snapshot.get("id"), snapshot.get("status"))
+        error = error_of(data)
+        return _words(snapshot.get("id"), snapshot.get("status"), error and _quote(error, full=full))
     if row.kind is ITEM and row.role in (Role.OPEN, Role.CLOSE):
         return f"[{_place(event)}] {_item(event.object('item'), row.role)}"
     text = event.string(row.value) if row.role is not Role.DELTA and row.value else None
@@ -44,6 +45,19 @@ def text_of(event: Event) -> str:
     return event.string("delta") or ""
 
 
+def error_of(data: Mapping[str, Any]) -> str:
+    """What an error event, or the response of a terminal event, says went wrong: code and message, "" for nothing."""
+    response = data.get("response")
+    source = response if isinstance(response, dict) else data
+    error = source.get("error")
+    details = source.get("incomplete_details")
+    if isinstance(error, dict):
+        return _words(error.get("code"), error.get("message"))
+    if isinstance(details, dict):
+        return _words(details.get("reason"))
+    return "" if source is response else _words(source.get("code"), source.get("message"))
+
+
 def dotted(indexes: Iterable[int | None]) -> str:
     """The known indexes joined by dots, as in `0.1`."""
     return ".".join([str(index) for index in indexes if index is not None])
@@ -57,12 +71,6 @@ def _item(item: dict[str, Any], role: Role) -> str:
     name = item.get("name")
     status = item.get("status") if role is Role.CLOSE else None
     return _words(item.get("type"), name, item.get("id"), status)
-
-
-def _error_text(data: dict[str, Any]) -> str:
-    error = data.get("error")
-    source = error if isinstance(error, dict) else data
-    return _words(source.get("code"), source.get("message"))
 
 
 def _words(*words: object) -> str:

@@ -16,6 +16,7 @@ from responses_tap.escaping import SHORT, printable, shorten
 from responses_tap.protocol.events import Event, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, RESPONSE, ROWS, STREAM, VALUE, Role
+from responses_tap.protocol.rules import advice
 from responses_tap.protocol.sse import Frame
 from responses_tap.stream.event_text import PLACE, dotted, subject, text_of
 from responses_tap.stream.model import Entry
@@ -28,8 +29,8 @@ CUT = "⏚"
 
 FOLDABLE = frozenset(type_ for type_, row in ROWS.items() if row.role is Role.DELTA and row.kind is not COMMAND)
 """The types whose `Delta` can be built without their frame: no column has a command's index."""
-_WIDTH = 120
-"""Columns of a rendered finding."""
+_INDENT, _WIDTH = 15, 120
+"""Columns between which a rendered finding stands."""
 
 
 class Delta(NamedTuple):
@@ -102,11 +103,11 @@ def timeline(entries: Iterable[Entry], findings: Iterable[Finding], *, full: boo
     return [*built.rows, *built.end()]
 
 
-def render(rows: Iterable[TimelineRow]) -> Iterator[str]:
-    """The rows as plain text: position, seconds since the start, mark, event; findings wrapped below."""
+def render(rows: Iterable[TimelineRow], *, fixes: bool = True) -> Iterator[str]:
+    """The rows as plain text: position, seconds since the start, mark, event; findings wrapped below, with fixes."""
     for row in rows:
         if row.finding is not None and row.kind == "finding":
-            yield from _finding_lines(row.finding)
+            yield from _finding_lines(row.finding, fixes=fixes)
             continue
         number = "" if row.position is None else str(row.position)
         time = "" if row.at_ns is None else f"{row.at_ns / 1e9:.3f}"
@@ -114,10 +115,15 @@ def render(rows: Iterable[TimelineRow]) -> Iterator[str]:
         yield f"{number:>5} {time:>8} {mark} {'  ' * row.depth}{label(row)}".rstrip()
 
 
-def _finding_lines(finding: Finding) -> list[str]:
-    head = f"{'':15}{GLYPHS[finding.severity]} {finding.code} {finding.name}: "
-    message = printable(finding.message)
-    return textwrap.wrap(message, _WIDTH, initial_indent=head, subsequent_indent=f"{'':17}", break_on_hyphens=False)
+def _finding_lines(finding: Finding, *, fixes: bool) -> Iterator[str]:
+    yield from _wrapped(printable(finding.message), f"{GLYPHS[finding.severity]} {finding.code} {finding.name}: ", 2)
+    if fixes and (text := advice(finding.code, finding.severity)):
+        yield from _wrapped(text, "  ", 4)
+
+
+def _wrapped(text: str, head: str, hang: int) -> list[str]:
+    first, later = f"{'':{_INDENT}}{head}", " " * (_INDENT + hang)
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False)
 
 
 def label(row: TimelineRow) -> str:
@@ -134,6 +140,12 @@ def tail_row(raw: bytes) -> TimelineRow:
     """The row of a frame that is still arriving."""
     text = raw[: SHORT * 4].decode(errors="replace").strip()
     return TimelineRow("tail", "arriving", subject=f"{len(raw)} bytes of the next frame: {shorten(text)}")
+
+
+def unstreamed_row(body: bytes) -> TimelineRow:
+    """The row of a response that isn't an event stream."""
+    text = body[: SHORT * 4].decode(errors="replace").strip()
+    return TimelineRow("comment", "not streamed", subject=f"{len(body)} bytes: {shorten(text)}")
 
 
 def take_frame(row: TimelineRow, frame: Frame, *, full: bool) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -38,6 +39,15 @@ class _Commands(click.Group):
         with _printable_errors():
             return super().make_context(*args, **extra)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named; for a file it is `view` on a terminal, `check` elsewhere."""
+        if args[0] not in self.commands and _is_path(args[0]):
+            name = "view" if sys.stdin.isatty() and sys.stdout.isatty() else "check"
+            return name, self.commands[name], args
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         from responses_tap.errors import RecordingError, UnusableInput
         from responses_tap_viewer.streams import UNUSABLE, internal
@@ -64,6 +74,11 @@ class _Commands(click.Group):
         except Exception as error:  # noqa: BLE001 (a traceback doesn't help the owner of the file that causes it)
             complain(internal(error))
             ctx.exit(UNUSABLE)
+
+
+def _is_path(word: str) -> bool:
+    """Whether a word that is no command names a file: one that is there, or that looks like a path."""
+    return word == "-" or "/" in word or Path(word).suffix != "" or os.path.lexists(word)
 
 
 @contextmanager
@@ -94,6 +109,7 @@ def main(ctx: click.Context) -> None:
       responses-tap record -- python my_client.py     # record a live client
       responses-tap view                              # browse what was recorded
       responses-tap check stream.sse                  # check a saved body
+      responses-tap stream.sse                        # browse it; in a pipe, check it
 
     \b
     Completion of commands, streams and rule codes, in the shell's start-up file:

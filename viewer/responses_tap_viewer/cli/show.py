@@ -13,13 +13,14 @@ from responses_tap_viewer.printing import complain, print_document, print_lines
 def show(stream: str, full: bool, format_: str) -> None:
     """Print the timeline of one stream, with each finding at its event.
 
-    STREAM is an id in the default recording, FILE.db#ID, a file with one stream, or FILE#INDEX.
+    STREAM is an id in the default recording, FILE.db#ID, a file with one stream, FILE#INDEX, or - for standard input.
 
     \b
     Examples:
       responses-tap show 3
       responses-tap show mine.db#3 --full
       responses-tap show stream.sse
+      curl -sN … | responses-tap show -
     """
     from responses_tap.formats import trace
     from responses_tap.privacy.leaks import leak_line

@@ -5,10 +5,14 @@ from importlib.metadata import version
 
 from responses_tap.escaping import printable
 from responses_tap.protocol.checker import RULES_VERSION
+from responses_tap.protocol.events import read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import RULES, by_weight
+from responses_tap.stream.event_text import error_of
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.text import counted
+
+_ERRORS = ("error", "response.failed", "response.incomplete")
 
 
 def weighty(stream: JudgedStream) -> list[Finding]:
@@ -51,7 +55,18 @@ def facts(stream: JudgedStream) -> Iterator[tuple[str, str]]:
         yield from (("Server", printable(value)) for name, value in row.response_headers if name.lower() == "server")
         if row.note:
             yield "Note", printable(row.note)
+    if error := error_text(stream):
+        yield "Error", printable(error)
     yield "Checked by", f"responses-tap {version('responses-tap')}, rules {RULES_VERSION}"
+
+
+def error_text(stream: JudgedStream) -> str:
+    """What the stream says went wrong, in its last error event or failed response; empty where it says nothing."""
+    for entry in reversed(stream.entries):
+        event = read(entry.frame.data) if entry.position is not None and entry.frame.data else None
+        if event is not None and event.type in _ERRORS:
+            return error_of(event.data)
+    return next((finding.message for finding in stream.findings if finding.code == "TR907"), "")
 
 
 def _times(stream: JudgedStream) -> str:

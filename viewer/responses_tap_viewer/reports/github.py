@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import shorten, workflow_data, workflow_property
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.rules import advice
 from responses_tap_viewer.checking.paths import Checked
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
@@ -21,4 +22,6 @@ def annotations(result: Checked | UnusableInput) -> Iterator[str]:
     for finding in result.counted:
         place = f"file={workflow_property(result.source)},line={result.line(finding)}"
         title = workflow_property(f"{finding.code} {finding.name}")
-        yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(shorten(finding.message, _MOST))}"
+        fix = advice(finding.code, finding.severity)
+        words = "; ".join(filter(None, (shorten(finding.message, _MOST), fix)))
+        yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(words)}"

@@ -129,7 +129,7 @@ def _fitting(rows: list[TimelineRow], most: int) -> list[str]:
     kept: dict[int, str] = {}
     gap = len("… 000000 rows left out\n")
     for n in (*sorted(near), *(n for n in range(len(rows)) if n not in near)):
-        text = "\n".join(render([rows[n]]))
+        text = "\n".join(render([rows[n]], fixes=False))
         most -= len(text) + 1 + (0 if n - 1 in kept else gap)
         if most < gap:
             break

@@ -2,26 +2,35 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Finding, Severity
-from responses_tap.protocol.rules import GROUPS, RULES, Rule
-from responses_tap.stream.columns import StreamRow
+from responses_tap.protocol.rules import GROUPS, RULES, Rule, advice
+from responses_tap.stream.columns import StreamRow, is_unstreamed
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import CUT, GLYPHS, OK, TimelineRow, render
-from responses_tap_viewer.checking.paths import Checked
+
+if TYPE_CHECKING:  # what reads files of any format, which a recording's lists have no need of
+    from responses_tap_viewer.checking.paths import Checked
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 WARNING = "! "
 """The start of a line in which `record` reports a problem besides the streams."""
+IMPORTED = "imported from "
+"""How the source of a stream begins that comes from a file."""
+NOT_STREAMED = "not streamed"
+"""What is said of a response that came as one JSON object."""
+_NO_ERRORS: Mapping[int, str] = {}
+_LONGEST_ERROR = 100
 _WIDTH = 100
 
 
-def checked_lines(checked: Checked) -> Iterator[str]:
+def checked_lines(checked: "Checked") -> Iterator[str]:
     """The verdict on one response: a line, and two for each finding."""
     name = checked.source if checked.id is None else f"{checked.source}#{checked.id}"
     name += f" [{checked.index}]" if checked.index else ""
@@ -32,8 +41,8 @@ def checked_lines(checked: Checked) -> Iterator[str]:
     for finding in checked.findings:
         is_tolerated = finding in checked.tolerated
         yield f"  {finding_line(finding)}" + (" (in the baseline)" if is_tolerated else "")
-        if not is_tolerated and finding.severity is not Severity.NOTE:
-            yield f"      fix: {RULES[finding.code].page().fix}"
+        if not is_tolerated and (fix := advice(finding.code, finding.severity)):
+            yield f"      {fix}"
 
 
 def finding_line(finding: Finding) -> str:
@@ -43,7 +52,7 @@ def finding_line(finding: Finding) -> str:
     return f"{head}{at}: {printable(finding.message)}"
 
 
-def summary_line(results: Sequence[Checked], profile: str) -> str:
+def summary_line(results: Sequence["Checked"], profile: str) -> str:
     """A summary of what was found."""
     counts = {severity: sum(c.count(severity) for c in results) for severity in Severity}
     words = [_colored(f"{GLYPHS[s]} {counted(n, s)}", s) if n else counted(n, s) for s, n in counts.items()]
@@ -53,7 +62,7 @@ def summary_line(results: Sequence[Checked], profile: str) -> str:
     return f"{', '.join(words)} in {streams}  (profile {profile}, rules {RULES_VERSION})"
 
 
-def statistics(results: Sequence[Checked]) -> Iterator[str]:
+def statistics(results: Sequence["Checked"]) -> Iterator[str]:
     """The findings by rule, the most frequent first: how many, and in how many streams."""
     counts = Counter(finding.code for checked in results for finding in checked.counted)
     streams = Counter(code for checked in results for code in {finding.code for finding in checked.counted})
@@ -66,28 +75,53 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def list_lines(rows: Iterable[StreamRow]) -> Iterator[str]:
-    """The streams of a recording, a line each."""
+def list_lines(rows: Iterable[StreamRow], errors: Mapping[int, str] = _NO_ERRORS) -> Iterator[str]:
+    """The streams of a recording, a line each; below them how to fix what their first findings are.
+
+    `errors` has, by id, what streams say went wrong.
+    """
+    codes: set[str] = set()
     yield f"{'id':>5}  {'time':<19} {'model':<22} {'status':>6} {'state':<11} {'events':>6}  verdict"
     for row in rows:
         glyph = row_glyph(row)
         counts = [counted(n, noun) for n, noun in ((row.errors, "error"), (row.warnings, "warning")) if n]
-        found = " · ".join([*([f"{', '.join(counts)}, first {row.first_code}"] if counts else []), *row.links])
+        found = " · ".join(
+            [
+                *([f"{', '.join(counts)}, first {row.first_code}"] if counts else []),
+                *row.links,
+                *([NOT_STREAMED] if is_unstreamed(row) else []),
+                *([shorten(errors[row.id], _LONGEST_ERROR)] if row.id in errors else []),
+                *_file_name(row),
+            ]
+        )
         yield (
             f"{row.id:>5}  {row.started_at[:19]:<19} {shorten(row.model or '', 22):<22} {row.status or '':>6}"
             f" {row.state:<11} {row.event_count:>6}  {glyph} {found}".rstrip()
         )
+        if row.first_code and (row.errors or row.warnings):
+            codes.add(row.first_code)
+    yield from _fixes(codes)
+
+
+def _file_name(row: StreamRow) -> list[str]:
+    """The name of the file that a stream was imported from, if it was."""
+    path = row.source.partition(", ")[0].removeprefix(IMPORTED)
+    return [shorten(path.rpartition("/")[2])] if row.source.startswith(IMPORTED) else []
+
+
+def _fixes(codes: Iterable[str]) -> Iterator[str]:
+    known = [RULES[code] for code in sorted(codes) if code in RULES]
+    if known:
+        yield ""
+    for rule in known:
+        yield f"{rule.code} {rule.name}: {advice(rule.code, Severity.ERROR)}"
 
 
 def row_glyph(row: StreamRow) -> str:
     """The verdict on a recorded stream, as one character."""
-    if row.errors:
-        return GLYPHS[Severity.ERROR]
-    if row.state in ("truncated", "http-error"):
-        return CUT
-    if row.state == "open":
-        return "…"
-    return GLYPHS[Severity.WARNING] if row.warnings else OK
+    if row.errors or row.warnings:
+        return GLYPHS[Severity.ERROR if row.errors else Severity.WARNING]
+    return {"truncated": CUT, "open": "…"}.get(row.state, OK)
 
 
 def stream_lines(stream: JudgedStream, rows: Iterable[TimelineRow]) -> Iterator[str]:
@@ -108,7 +142,7 @@ def stream_title(stream: JudgedStream) -> Iterator[str]:
     words = [row.started_at, row.model, f"HTTP {row.status}" if row.status else None, row.state]
     if row.ended_by:
         words.append(f"ended by {row.ended_by}" + (f" ({row.end_reason})" if row.end_reason else ""))
-    words += row.links
+    words += [*row.links, NOT_STREAMED if is_unstreamed(row) else None]
     yield printable(f"{stream.name}  {row.method} {row.url}")
     yield " · ".join(shorten(word, 120) for word in words if word)
 
@@ -143,7 +177,7 @@ def rule_page(rule: type[Rule]) -> Iterator[str]:
             yield from textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _verdict_glyph(checked: Checked) -> str:
+def _verdict_glyph(checked: "Checked") -> str:
     worst = min((finding.severity for finding in checked.counted), key=lambda s: s.rank, default=None)
     return OK if worst in (None, Severity.NOTE) else GLYPHS[worst]
 

@@ -8,17 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from responses_tap.errors import UnusableInput
+from responses_tap_viewer.actions.gathering import is_database, put_together
 from responses_tap_viewer.actions.recording.piping import NAME, read_start, record_pipe
-from responses_tap_viewer.importing import import_paths
-from responses_tap_viewer.printing import complain
-from responses_tap_viewer.streams import default_recording, is_recording, is_there
+from responses_tap_viewer.streams import STDIN, default_recording
 
 if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
 
-_STDIN = "-"
-_RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
-"""How a recording may be called that is not there yet, or that cannot be read."""
 _PIECE = 1 << 20
 
 
@@ -26,13 +22,13 @@ def view(paths: Sequence[str]) -> None:
     """Open the terminal UI on these paths; UnusableInput where there is nothing in them to look at."""
     if not paths:
         browse(default_recording())
-    elif len(paths) == 1 and _is_database(Path(paths[0])):
+    elif len(paths) == 1 and is_database(Path(paths[0])):
         browse(Path(paths[0]))
     else:
         with tempfile.TemporaryDirectory(prefix="responses-tap-view-", ignore_cleanup_errors=True) as folder:
             db = Path(folder) / "view.db"
             _fill(db, paths)
-            browse(db, title=(NAME if paths[0] == _STDIN else paths[0]) if len(paths) == 1 else f"{len(paths)} paths")
+            browse(db, title=(NAME if paths[0] == STDIN else paths[0]) if len(paths) == 1 else f"{len(paths)} paths")
 
 
 def browse(db: Path, *, title: str = "", recorder: "RecorderStatus | None" = None) -> None:
@@ -55,25 +51,15 @@ def need_terminal() -> None:
         raise UnusableInput("", "the terminal UI needs a terminal; `list` and `show` print what there is")
 
 
-def _is_database(path: Path) -> bool:
-    """Whether a path names a recording, be it there or not, rather than a file to be imported."""
-    if is_there(path) and path.is_file():
-        return path.suffix in _RECORDINGS[1:] or is_recording(path)
-    return str(path) != _STDIN and not is_there(path) and path.suffix in _RECORDINGS
-
-
 def _fill(db: Path, paths: Sequence[str]) -> None:
     """Put what the paths hold into a new recording; complains about what cannot be used, and raises if nothing can."""
-    if _STDIN in paths:
+    if STDIN in paths:
         if len(paths) > 1:
-            raise UnusableInput(_STDIN, "stands for standard input and cannot stand beside other paths")
+            raise UnusableInput(STDIN, "stands for standard input and cannot stand beside other paths")
         piped = _piped(db)
         paths = [] if piped is None else [piped]
-    for result in import_paths(paths, db):
-        if isinstance(result, UnusableInput):
-            complain(str(result).removeprefix(f"{db.parent}/"))
-    if not db.exists():
-        raise UnusableInput("", "there is no stream to look at")
+    if paths:
+        put_together(db, paths)
 
 
 def _piped(db: Path) -> str | None:

@@ -95,6 +95,14 @@ def wrap(line: Line, width: int) -> Iterator[Line]:
     yield current
 
 
+def inline(text: str, role: Role) -> Line:
+    """A text in which back-ticks stand around code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return [(text, role)]  # one of them is no quote
+    return [(piece, "key" if number % 2 else role) for number, piece in enumerate(pieces) if piece]
+
+
 def _hang(line: Line) -> int:
     if not line:
         return 0

@@ -1,7 +1,7 @@
 """A stream as far as the list of streams shows it."""
 
 from collections import namedtuple
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -34,6 +34,8 @@ class Summary(NamedTuple):
     errors: int
     warnings: int
     first_code: str | None
+    error: str
+    """What it says went wrong, empty where it says nothing."""
     asked: object
     """What a filter may ask about."""
     codes: tuple[str, ...]
@@ -55,11 +57,12 @@ class Summary(NamedTuple):
         return self.end_ns if self.end_ns is not None else self.last_byte_ns
 
 
-_SHOWN = Summary._fields[:-2]
+_SHOWN = Summary._fields[:-3]
 _ASKED = [column.name for column in COLUMNS.values() if column.filter]
 _NAMES = list(dict.fromkeys((*_SHOWN, *_ASKED)))
 _Asked = namedtuple("_Asked", _ASKED)  # type: ignore[misc]
 _shown = itemgetter(*map(_NAMES.index, _SHOWN))
+_STATE = _NAMES.index("state")
 _asked = itemgetter(*map(_NAMES.index, _ASKED))
 
 
@@ -67,14 +70,21 @@ def read_page(recording: Recording, before_id: int) -> list[Summary]:
     """The last streams below an id."""
     rows = recording.facts(_NAMES, before_id, PAGE)
     codes = recording.codes(rows[0][0], rows[-1][0]) if rows else {}
-    return [_summary(row, codes.get(row[0], ())) for row in rows]
+    return _summaries(recording, rows, codes)
 
 
 def read_each(recording: Recording, ids: Collection[int]) -> list[Summary]:
     """These streams, as far as they are still there."""
     rows = recording.facts_of(_NAMES, ids)
-    return [_summary(row, recording.codes(row[0], row[0]).get(row[0], ())) for row in rows]
+    codes = {row[0]: recording.codes(row[0], row[0]).get(row[0], ()) for row in rows}
+    return _summaries(recording, rows, codes)
 
 
-def _summary(row: tuple[Any, ...], codes: tuple[str, ...]) -> Summary:
-    return Summary._make((*_shown(row), _Asked._make(_asked(row)), codes))
+def _summaries(
+    recording: Recording, rows: list[tuple[Any, ...]], codes: Mapping[int, tuple[str, ...]]
+) -> list[Summary]:
+    errors = recording.errors((row[0], row[_STATE]) for row in rows)
+    return [
+        Summary._make((*_shown(row), errors.get(row[0], ""), _Asked._make(_asked(row)), codes.get(row[0], ())))
+        for row in rows
+    ]

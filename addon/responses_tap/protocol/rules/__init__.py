@@ -44,10 +44,18 @@ def by_weight(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=_weight)
 
 
+def advice(code: str, severity: str) -> str:
+    """How to fix a finding, in a line, and the command that prints its rule; empty for notes and unknown rules."""
+    rule = RULES.get(code)
+    if rule is None or severity == Severity.NOTE:
+        return ""
+    return f"fix: {rule.page().fix} (responses-tap rules {rule.code})"
+
+
 def _weight(finding: Finding) -> tuple[bool, bool, int, bool]:
     rule = RULES.get(finding.code)  # a recording may have findings of rules that are unknown here
     is_note = finding.severity is Severity.NOTE
     return is_note, rule is None or not rule.ends, finding.severity.rank, finding.code.startswith("SC")
 
 
-__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule", "by_weight"]
+__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule", "advice", "by_weight"]

@@ -14,10 +14,11 @@ from typing import cast
 import click
 
 from responses_tap.errors import UnusableInput
-from responses_tap.escaping import printable
+from responses_tap.escaping import printable, shorten
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.rules import advice
 from responses_tap.recorder.messages import (
     EndedBy,
     FileBegun,
@@ -31,8 +32,9 @@ from responses_tap.recorder.messages import (
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
 from responses_tap.stream.columns import StreamRow
-from responses_tap.stream.timeline import GLYPHS
+from responses_tap.stream.timeline import GLYPHS, OK
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
+from responses_tap_viewer.actions.recording.nothing_recorded import Seen, advise
 from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (its name there)
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
@@ -41,10 +43,6 @@ DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 _MOST_NAMED = 5
 _SIGNALLED = 128
 """A command ended by signal N has the exit status 128 + N, as in a shell."""
-_ADVICE = (
-    "A client that doesn't read OPENAI_BASE_URL must be told its base URL, and one that speaks Chat Completions isn't "
-    "recorded; `responses-tap clients` lists known ones"
-)
 
 
 class Narrator:
@@ -56,6 +54,9 @@ class Narrator:
         self._files = [db]
         self._last_id = _last_id(db)
         self._begun: set[int] = set()
+        self._refused_tls = False
+        self._errors: dict[int, str] = {}
+        """What streams say went wrong, by id."""
 
     def __call__(self, notice: Notice) -> None:
         """Take a notice; called on a thread of the recorder."""
@@ -65,27 +66,37 @@ class Narrator:
                 at = "" if notice.position is None else f" at {notice.position}"
                 head = click.style(f"{GLYPHS[severity]} {notice.code} {notice.name}", fg=COLORS[severity])
                 say(f"{head} in stream {notice.stream}{at}: {printable(notice.message)}")
+                if fix := advice(notice.code, severity):
+                    say(f"    {fix}")
             case StreamStarted():
                 self._begun.add(notice.stream)
             case StreamFinished():
                 self._streams[notice.stream] = notice
+                say(_end_line(notice))
             case FileBegun():
                 self._files.append(Path(notice.path))
                 say(f"Recording goes on in {printable(notice.path)}")
             case Trouble():
                 say(self._warned(printable(notice.message), "red"))
             case Hint():
+                self._refused_tls |= notice.refused_tls
                 say(self._warned(printable(notice.message), "yellow"))
 
     def _warned(self, message: str, color: str) -> str:
         self._pipe.send(Warning(message))
         return click.style(f"{WARNING}{message}", fg=color)
 
-    def summary(self, passed: Mapping[str, int], only: str) -> Iterator[str]:
-        """A summary of what was recorded, from the files; `passed` counts the other requests, by method and path."""
+    def summary(self, seen: Seen, only: str) -> Iterator[str]:
+        """What was recorded, in all, as the files have it; where that is nothing, why, most likely."""
         streams = self._recorded()
         if not streams:
-            yield self._warned(f"Recorded {_nothing(passed, only)}. {_ADVICE}", "yellow")
+            yield self._warned(f"Recorded {_nothing(seen.passed, only)}", "yellow")
+            if seen.command and not only:
+                cause, help_ = advise(seen._replace(refused_tls=self._refused_tls))
+                yield printable(f"  Likely cause: {cause}")
+                yield printable(f"  Try: {help_}")
+            elif not only:
+                yield "  `responses-tap clients` lists how to point known clients at the recorder"
             return
         errors, warnings = sum(s.errors for s in streams), sum(s.warnings for s in streams)
         events = sum(s.events for s in streams)
@@ -97,7 +108,8 @@ class Narrator:
                 end = f"{stream.state}, ended by {stream.ended_by} ({printable(stream.reason)})"
                 found = f"{counted(stream.errors, 'error')}, {counted(stream.warnings, 'warning')}"
                 first = f", first {stream.first_code}" if stream.first_code else ""
-                yield f"  stream {stream.stream}: {end}, {found}{first}"
+                error = f": {shorten(self._errors[stream.stream], 200)}" if stream.stream in self._errors else ""
+                yield f"  stream {stream.stream}: {end}, {found}{first}{error}"
         yield f"Look at them: responses-tap view {self._files[-1]}"
 
     def _recorded(self) -> list[StreamFinished]:
@@ -107,10 +119,21 @@ class Narrator:
             try:
                 with open_recording(path) as recording:
                     rows = recording.streams()
+                    self._errors |= recording.errors((row.id, row.state) for row in rows)
             except RecordingError:
                 continue  # only the notices are left
             streams |= {row.id: _finished(row) for row in rows if row.id > self._last_id or row.id in self._begun}
         return [streams[id_] for id_ in sorted(streams)]
+
+
+def _end_line(notice: StreamFinished) -> str:
+    """How a stream ended, and what was found in it."""
+    counts = [counted(n, noun) for n, noun in ((notice.errors, "error"), (notice.warnings, "warning")) if n]
+    severity = Severity.ERROR if notice.errors else Severity.WARNING if notice.warnings else None
+    glyph = OK if severity is None else click.style(GLYPHS[severity], fg=COLORS[severity])
+    found = f"{', '.join(counts)}, first {notice.first_code}" if counts else "no findings"
+    end = "" if notice.state == "completed" else f", ended by {notice.ended_by} ({printable(notice.reason)})"
+    return f"{glyph} stream {notice.stream}: {notice.state}{end}, {counted(notice.events, 'event')}: {found}"
 
 
 def _last_id(db: Path) -> int:
@@ -194,7 +217,9 @@ def record(
             status = _run(command, settings[0] if settings else {})
         else:
             status = _wait(lambda: _tell_ready(proxy, settings))
-    print_lines(narrator.summary(proxy.passed, tap["tap_only"]), err=True)
+    url = proxy.listeners[0].url if proxy.listeners else ""
+    seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], url, refused_tls=False)
+    print_lines(narrator.summary(seen, tap["tap_only"]), err=True)
     return status
 
 

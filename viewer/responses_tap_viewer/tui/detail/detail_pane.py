@@ -1,6 +1,7 @@
 """What is behind the row under the cursor: its event or finding, the request, the answer, the bytes."""
 
 import asyncio
+from collections.abc import Sequence
 
 from textual import work
 from textual.app import ComposeResult
@@ -10,12 +11,13 @@ from textual.widgets import Static
 from responses_tap.escaping import printable
 from responses_tap_viewer.tui.detail.pages import TABS
 from responses_tap_viewer.tui.spans import Line
-from responses_tap_viewer.tui.widgets.lines import Lines
-from responses_tap_viewer.tui.widgets.pane import Pane
+from responses_tap_viewer.tui.widgets.lines import Lines, LineSource
+from responses_tap_viewer.tui.widgets.prompt_line import PromptLine
+from responses_tap_viewer.tui.widgets.searchable_pane import SearchablePane
 from responses_tap_viewer.tui.widgets.wrapped_text import WrappedText
 
 
-class DetailPane(Pane):
+class DetailPane(SearchablePane):
     """A page of text, and the tabs that choose it."""
 
     def __init__(self) -> None:
@@ -25,9 +27,10 @@ class DetailPane(Pane):
         self._page: list[Line] = []
 
     def compose(self) -> ComposeResult:
-        """The tabs, and the text."""
+        """The tabs, the text, and a line for a search."""
         yield self._tabs
         yield self.lines
+        yield self.search
 
     def on_mount(self) -> None:
         """Draw the tabs."""
@@ -48,6 +51,19 @@ class DetailPane(Pane):
         """The page as plain text, as it is shown but not wrapped."""
         return "\n".join(printable("".join(text for text, _ in line)) for line in self._page)
 
+    def places(self, source: LineSource, text: str) -> Sequence[int]:
+        """The lines of the page that have a text."""
+        return source.places(text) if isinstance(source, WrappedText) else ()
+
+    def ask_search(self) -> None:
+        """Let the user write what to look for; a cursor shows where it is."""
+        self.lines.show_cursor(self.lines.visible_range.start)
+        super().ask_search()
+
+    def on_prompt_line_closed(self, _message: PromptLine.Closed) -> None:
+        """Take the cursor out again; SearchablePane, which hears this, too, goes back to the text."""
+        self.lines.show_cursor(None)
+
     def show(self, page: list[Line], *, is_same: bool) -> None:
         """Show a page, from its beginning or, where it is the same one as before, where it was scrolled to."""
         self._page = page
@@ -61,6 +77,6 @@ class DetailPane(Pane):
     async def _wrap(self, *, is_same: bool) -> None:
         text = await asyncio.to_thread(WrappedText, self._page, self.lines.text_width)
         if is_same:
-            self.lines.renew(text, 0)
+            self.lines.renew(text, max(0, min(self.lines.cursor, len(text) - 1)))
         else:
             self.lines.open(text)

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
 from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow
 from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
 from responses_tap_viewer.tui.detail.marks import marks
+from responses_tap_viewer.tui.detail.rule_lines import page_lines
 from responses_tap_viewer.tui.detail.stats_page import labelled, stats_page
 from responses_tap_viewer.tui.detail.text_page import text_page
 from responses_tap_viewer.tui.json_lines import json_lines
@@ -19,6 +19,8 @@ from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line
 
 TABS = ("event", "text", "request", "answer", "raw", "hex", "stats")
 
+FINDING_TAB = "event"
+"""The one that has a finding's page."""
 _MOST_DELTAS = 2000
 """Deltas of a run that are joined."""
 _NS = 1e9
@@ -75,6 +77,9 @@ def _row_page(recording: Recording, stream_id: int, row: TimelineRow, event: Tim
         return lines
     if row.kind == "tail":
         return raw_lines(recording.tail(stream_id))
+    if row.kind == "comment" and row.n is None:  # a response that was not streamed
+        stream = recording.stream(stream_id)
+        return [] if stream is None else _response_body_lines(stream)
     if row.kind == "run":
         return _run_page(recording, stream_id, row)
     return _event_lines(recording, stream_id, row)
@@ -96,24 +101,7 @@ def _finding_page(finding: Finding) -> list[Line]:
         positions = ", ".join(str(position) for position in finding.evidence)
         also = f", also at {positions}" if positions else ""
         lines.append(labelled("Seen", f"{finding.count} times{also}"))
-    return [*lines, *_rule_lines(finding.code)]
-
-
-def _rule_lines(code: str) -> list[Line]:
-    rule = RULES.get(code)
-    if rule is None:
-        return [[(f"This version of responses-tap has no rule {code}.", "dim")]]
-    text = rule.page()
-    named = {
-        "What": text.what,
-        "Fix": text.fix,
-        "Impact": text.impact,
-        "Bad": text.bad,
-        "Good": text.good,
-        "Fine when": text.fine,
-        "Source": text.source,
-    }
-    return [labelled(label, words) for label, words in named.items() if words]
+    return [*lines, *page_lines(finding.code)]
 
 
 def _event_lines(recording: Recording, stream_id: int, row: TimelineRow) -> list[Line]:
@@ -193,8 +181,12 @@ def _answer_page(_recording: Recording, stream: StreamRow) -> list[Line]:
         *(labelled(label, text) for label, text in facts.items() if text),
         [],
         *_header_lines(stream.response_headers),
-        *([[], *_body_lines(stream.response_body.decode(errors="backslashreplace"))] if stream.response_body else ()),
+        *([[], *_response_body_lines(stream)] if stream.response_body else ()),
     ]
+
+
+def _response_body_lines(stream: StreamRow) -> list[Line]:
+    return _body_lines((stream.response_body or b"").decode(errors="backslashreplace"))
 
 
 def _seconds(ns: int | None) -> str:

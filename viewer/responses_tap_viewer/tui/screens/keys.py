@@ -10,9 +10,12 @@ MAIN_KEYS: list[BindingType] = [
     Binding("tab", "turn_pane(1)", "Next pane", show=False),
     Binding("shift+tab", "turn_pane(-1)", "Previous pane", show=False),
     Binding("escape", "back", "Back to the pane before", show=False),
-    Binding("n", "find(1)", "Finding", tooltip="Next finding, on into later streams"),
-    Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the streams"),
-    Binding("N", "find(-1)", "Finding before", show=False, tooltip="Previous finding, back into earlier streams"),
+    Binding("n", "find(1)", "Finding", tooltip="Next finding, on into later streams and round"),
+    Binding(
+        "slash", "filter", "Search", key_display="/", tooltip="Filter the streams; search the timeline or the page"
+    ),
+    Binding("colon", "go_to", "Go to", show=False, key_display=":", tooltip="Go to an event, by number or time"),
+    Binding("N", "find(-1)", "Finding before", show=False, tooltip="Previous finding, in earlier streams, too"),
     Binding("s", "sort", "Sort", show=False, tooltip="Sort the streams by the next column, as a click on it does"),
     Binding("S", "reverse", "Reverse", show=False, tooltip="Turn the order of the streams round"),
     Binding("b", "group", "Shapes", tooltip="Put streams with the same sequence of events together"),
@@ -30,5 +33,6 @@ MAIN_KEYS: list[BindingType] = [
     Binding("Y", "copy_report", "Copy report", show=False, tooltip="Copy the stream's bug report, as Markdown"),
     Binding("L", "log", "Output", tooltip="What the recorder and its command have printed"),
     Binding("D", "demo", "Demo", show=False, tooltip="Play the demo, while there is no stream to look at"),
+    Binding("r", "rules", "Rules", show=False, tooltip="Look through the rules"),
     Binding("z", "replay", "Replay", tooltip="Serve the stream to any client, or stop that"),
 ]

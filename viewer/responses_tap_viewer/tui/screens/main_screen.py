@@ -17,12 +17,13 @@ from responses_tap.escaping import printable
 from responses_tap.store import Recording
 from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.tui.detail.detail_pane import DetailPane
-from responses_tap_viewer.tui.detail.pages import Subject, page
+from responses_tap_viewer.tui.detail.pages import FINDING_TAB, Subject, page
 from responses_tap_viewer.tui.screens.activity_line import ActivityLine, RecorderStatus
 from responses_tap_viewer.tui.screens.keys import MAIN_KEYS
 from responses_tap_viewer.tui.screens.log import LogScreen
 from responses_tap_viewer.tui.screens.panes import Panes
 from responses_tap_viewer.tui.screens.replays import Replays
+from responses_tap_viewer.tui.screens.rules_screen import RulesScreen
 from responses_tap_viewer.tui.screens.stream_actions import compare, copy, copy_report, export, failures_shown, replay
 from responses_tap_viewer.tui.screens.title_bar import TitleBar
 from responses_tap_viewer.tui.screens.welcome import Welcome
@@ -34,6 +35,7 @@ from responses_tap_viewer.tui.timeline.timeline_pane import TimelinePane
 from responses_tap_viewer.tui.watched_recording import Change, WatchedRecording
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
 from responses_tap_viewer.tui.widgets.lines import Chosen, VisibleRangeChanged
+from responses_tap_viewer.tui.widgets.searchable_pane import SearchablePane
 
 _BETWEEN_REFRESHES = 0.1
 """Seconds: the screen follows a recording ten times a second at the most."""
@@ -65,6 +67,8 @@ class MainScreen(Screen[None]):
         """What the detail pane shows."""
         self._find_in: tuple[int, int] | None = None
         """The stream in which to look for a finding as soon as it has been read, and which way."""
+        self._has_begun = False
+        """Whether a recording has been opened."""
 
     def compose(self) -> ComposeResult:
         """The title, the panes or the welcome, and the lines below."""
@@ -99,6 +103,7 @@ class MainScreen(Screen[None]):
                 self._streams.catalogue = self._streams.catalogue.emptied()
                 self._timeline.open(None)
                 self._tell_file()
+                await self._begin()
             if change in (Change.OPENED, Change.WRITTEN):
                 await self._read_streams()
                 self._read_timeline()
@@ -111,6 +116,14 @@ class MainScreen(Screen[None]):
                 self._read_visible_streams()
             self._show_activity()
             await asyncio.sleep(_BETWEEN_REFRESHES)
+
+    async def _begin(self) -> None:
+        """Choose the stream to begin with: the first one with a finding; while one records, the newest."""
+        begins = not self._has_begun and self._recorder is None
+        faulty = await self._watched.read(Recording.first_faulty) if begins else None
+        self._has_begun = True
+        self._streams.begin_at = faulty
+        self._find_in = None if faulty is None else (faulty, 1)
 
     def _show_activity(self) -> None:
         self._activity.show(self._replays.words, self._recorder.words if self._recorder else "")
@@ -132,7 +145,8 @@ class MainScreen(Screen[None]):
         if ids is None:
             return
         is_new = catalogue.set_ids(ids)
-        stale = catalogue.stale(streams.lines.visible_range)
+        first = [] if streams.begin_at is None else [streams.begin_at]
+        stale = sorted({*catalogue.stale(streams.lines.visible_range), *first})
         fresh = await self._watched.read(lambda recording: read_each(recording, stale)) or []
         known = [catalogue.get(summary.id) for summary in fresh]
         is_recorded = is_new or any(
@@ -194,6 +208,8 @@ class MainScreen(Screen[None]):
         if follower is not None and follower.stream_id == message.stream.id:
             self._timeline.renew(message.stream)
         else:
+            if self._find_in is not None and self._find_in[0] != message.stream.id:
+                self._find_in = None  # the user has gone elsewhere meanwhile
             self._timeline.open(message.stream)
             self._read_timeline()
 
@@ -251,10 +267,20 @@ class MainScreen(Screen[None]):
             self._panes.back()
 
     def action_filter(self) -> None:
-        """Choose among the streams."""
-        if self._panes.display:
-            self._panes.enter(self._streams)
+        """Choose among the streams, or search the pane that the user is in."""
+        if not self._panes.display:
+            return
+        pane = self._panes.current
+        if isinstance(pane, SearchablePane):
+            pane.ask_search()
+        else:
             self._streams.ask_filter()
+
+    def action_go_to(self) -> None:
+        """Ask for an event, and go there."""
+        if self._panes.display:
+            self._panes.go(self._timeline)
+            self._timeline.ask_where()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
         """List the streams that the filter lets pass."""
@@ -278,7 +304,7 @@ class MainScreen(Screen[None]):
         self.app.exit(DEMO)
 
     def action_find(self, step: int) -> None:
-        """To the next finding, in this stream or in one further on."""
+        """To the next finding, in this stream or in one further on, round the end."""
         self._find(step)
 
     def _find(self, step: int, *, from_end: bool = False) -> None:
@@ -286,13 +312,29 @@ class MainScreen(Screen[None]):
         if timeline.follower is None:
             return
         if (line := timeline.find_finding(step, from_end=from_end)) is not None:
-            timeline.lines.jump_to(line)
-            self._panes.go(timeline)
-        elif (index := streams.catalogue.next_faulty(streams.lines.cursor, step)) is not None:
+            self._show_finding(line)
+            return
+        if from_end:
+            return  # the recording counts a finding that it doesn't have
+        cursor = streams.lines.cursor
+        index = streams.catalogue.next_faulty(cursor, step)
+        is_round = index is None or (index - cursor) * step <= 0
+        if index is not None and index != cursor:
             self._find_in = (streams.catalogue.id_at(index), step)
             streams.lines.jump_to(index)
+        elif (line := timeline.find_finding(step, from_end=True)) is not None:
+            self._show_finding(line)
         else:
-            self.notify("No error or warning further " + ("down" if step > 0 else "up"))
+            self.notify("No errors or warnings in these streams")
+            return
+        if is_round:
+            self.notify("Round to the first finding" if step > 0 else "Round to the last finding")
+
+    def _show_finding(self, line: int) -> None:
+        """Go to a finding, with its page."""
+        self._timeline.lines.jump_to(line)
+        self._panes.go(self._timeline)
+        self._turn_to(FINDING_TAB)
 
     def action_sort(self) -> None:
         """Sort the streams by the next column."""
@@ -321,10 +363,13 @@ class MainScreen(Screen[None]):
 
     def action_turn_to(self, tab: str) -> None:
         """Show another page behind the row; where it is out of sight, go there."""
-        self._detail.turn_to(tab)
-        self._read_detail()
+        self._turn_to(tab)
         if not self._detail.display:
             self._panes.go(self._detail)
+
+    def _turn_to(self, tab: str) -> None:
+        self._detail.turn_to(tab)
+        self._read_detail()
 
     # What can be done with a stream
 
@@ -358,6 +403,12 @@ class MainScreen(Screen[None]):
         """Show what the recorder and its command have printed."""
         if self._recorder is not None:
             self.app.push_screen(LogScreen(self._recorder.log))
+
+    def action_rules(self) -> None:
+        """Show the rules, first the one of the finding under the cursor."""
+        row = None if self._subject is None else self._subject.row
+        finding = None if row is None else row.finding
+        self.app.push_screen(RulesScreen("" if finding is None else finding.code))
 
     @work(exclusive=True, group="act")
     async def action_replay(self) -> None:

@@ -238,12 +238,14 @@ class Catalogue:
         return Totals(len(self._ids), is_open, errors, warnings)
 
     def next_faulty(self, index: int, step: int) -> int | None:
-        """The line of the next stream with errors or warnings, up or down from `index`; None: there is none.
+        """The line of the next stream with errors or warnings, up or down from `index`, round the end.
 
-        Of a group the line counts only while its streams are folded away: else they stand below it.
+        It is `index` itself where no other has any, and None where that has none either. Of a group the line counts
+        only while its streams are folded away: else they stand below it.
         """
-        lines = range(index + 1, len(self)) if step > 0 else range(index - 1, -1, -1)
-        for line in lines:
+        count = len(self)
+        for distance in range(1, count + 1):
+            line = (index + step * distance) % count
             listed, summary = self.lines[line], self[line]
             is_head = isinstance(listed, Group) and listed.shape in self.unfolded
             if summary is not None and summary.is_faulty and not is_head:

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import RULES
+from responses_tap.stream.columns import is_unstreamed
 from responses_tap.stream.timeline import CUT, GLYPHS, OK
+from responses_tap_viewer.reports.text import NOT_STREAMED
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Span
 from responses_tap_viewer.tui.summary import Summary
 
@@ -96,9 +98,17 @@ def verdict(summary: Summary) -> Span:
         glyphs += f"{GLYPHS[Severity.ERROR]}{summary.errors}"
     if summary.warnings:
         glyphs += f"{GLYPHS[Severity.WARNING]}{summary.warnings}"
-    if summary.errors or summary.state in ("truncated", "http-error"):
-        return glyphs or GLYPHS[Severity.ERROR], "error"
-    return glyphs or OK, "warning" if summary.warnings else "ok"
+    if summary.errors:
+        return glyphs, "error"
+    return glyphs or OK, "warning" if summary.warnings else "plain" if glyphs else "ok"
+
+
+def _first(summary: Summary) -> Span:
+    """The first finding, and what the stream says went wrong."""
+    text, role = finding(summary.first_code or "")
+    if not text and is_unstreamed(summary):
+        text, role = NOT_STREAMED, "dim"
+    return "  ".join(filter(None, (text, summary.error))), role if text else "error"
 
 
 def finding(code: str) -> Span:
@@ -126,6 +136,6 @@ COLUMNS = (
     ),
     ListColumn(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 88),
     ListColumn("verdict", verdict, 7, lambda s: (s.errors, s.warnings, s.state in _BAD_STATES), down=True),
-    ListColumn("first finding", lambda s: finding(s.first_code or ""), 12, lambda s: s.first_code),
+    ListColumn("first finding", _first, 12, lambda s: s.first_code),
 )
 SORT_KEYS = {column.title: column.sort for column in COLUMNS if column.sort is not None}

@@ -36,6 +36,8 @@ class StreamsPane(Pane):
         self._shown: list[int] = []
         self._known: set[int] = set()
         """The ids in `_shown`: those that the list had when it was looked at last."""
+        self.begin_at: int | None = None
+        """The id of the stream that is selected at first, None for the newest."""
         self._unseen: set[int] = set()
         """Streams that are new and have not been visible."""
         self._filter = FilterLine(lambda: self.catalogue.known)
@@ -145,7 +147,7 @@ class StreamsPane(Pane):
         return self._selected
 
     def renew(self, *, may_follow: bool = True) -> None:
-        """Show the catalogue as it is now: at first its newest stream.
+        """Show the catalogue as it is now: at first the stream `begin_at`.
 
         The cursor stays on its stream, and follows new ones only while the user is at the last line of the list.
         """
@@ -155,7 +157,8 @@ class StreamsPane(Pane):
         if not isinstance(shown, StreamLines) or shown.catalogue is not self.catalogue:
             self._selected = self._key = None
             self._visible = VisibleRows()
-            lines.open(StreamLines(self.catalogue, self._visible, self.marked), last)
+            first = None if self.begin_at is None else self.catalogue.index_of(self.begin_at)
+            lines.open(StreamLines(self.catalogue, self._visible, self.marked), last if first is None else first)
             self._see_all()
         else:
             follows = may_follow and lines.at_end and lines.has_focus and self.catalogue.order == Order()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
-from responses_tap.stream.timeline import FOLDABLE, Timeline, TimelineRow, tail_row, take_frame
+from responses_tap.stream.timeline import FOLDABLE, Timeline, TimelineRow, tail_row, take_frame, unstreamed_row
 from responses_tap_viewer.tui.timeline.time_axis import ArrivalCounts
 
 _PAGE = 1000
@@ -59,7 +59,14 @@ class Follower:
     def _rest(self, recording: Recording) -> list[TimelineRow]:
         """What stands below the frames: one that has not ended yet, and what no event shows."""
         tail = recording.tail(self.stream_id)
-        return [*([tail_row(tail)] if tail else []), *self._timeline.end()]
+        whole = [] if self._next_n or tail else self._unstreamed(recording)
+        return [*([tail_row(tail)] if tail else []), *whole, *self._timeline.end()]
+
+    def _unstreamed(self, recording: Recording) -> list[TimelineRow]:
+        """The row of a response that came without events, as one body."""
+        stream = recording.stream(self.stream_id)
+        body = b"" if stream is None else stream.response_body
+        return [unstreamed_row(body)] if body else []
 
     def _read_page(self, recording: Recording) -> bool:
         version = recording.data_version()

@@ -2,11 +2,15 @@
 
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 
+from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.grammar import Role as ScopeRole
+from responses_tap.protocol.rules import RULES
 from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow, label
-from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit
+from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit, inline, wrap
+from responses_tap_viewer.tui.widgets.heights import Heights
 
 _NS = 1e9
 _NUMBER_WIDTH = 5
@@ -15,6 +19,10 @@ _FULL_NAMES_FROM = 84
 _PREFIX = "response."
 _LEVEL, _OPENS, _INSIDE, _CLOSES, _OTHER = "│ ", "╭ ", "├ ", "╰ ", "  "
 _CHUNK_WIDTH = 11
+_FINDING_INDENT, _LOW_INDENT = 15, 3
+"""Where findings begin, behind the times and numbers; in a narrow list they need that room."""
+_KEPT = 4096
+"""Findings that stay wrapped."""
 _FOLDED = "▸ "
 STALL = "‖"
 _STALL_NS = 1_000_000_000
@@ -41,10 +49,21 @@ class Times(Enum):
 
 
 class RowLines:
-    """The lines of a timeline; with `chunks`, each says in which chunks its bytes arrived."""
+    """The lines of a timeline; with `chunks`, each says in which chunks its bytes arrived.
 
-    def __init__(self, rows: list[TimelineRow], times: Times, started_at: str, *, chunks: bool = False) -> None:
+    A finding is wrapped at `width`, and its fix stands below it.
+    """
+
+    def __init__(
+        self, rows: list[TimelineRow], times: Times, started_at: str, *, width: int = 0, chunks: bool = False
+    ) -> None:
         self.rows = rows
+        self._findings = {
+            index: _wrapped_finding(row.finding.severity, row.type, row.finding.name, row.subject, width)
+            for index, row in enumerate(rows)
+            if row.kind == "finding" and row.finding is not None
+        }
+        self.heights = Heights(len(rows), {index: len(lines) for index, lines in self._findings.items()})
         self._times = times
         self._started_at = started_at
         self._chunks = chunks
@@ -52,8 +71,12 @@ class RowLines:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def part(self, index: int, part: int, width: int) -> Line:
+        """One of the lines of a row; all but findings have one."""
+        return self._findings[index][part] if index in self._findings else self.line(index, width)
+
     def line(self, index: int, width: int) -> Line:
-        """One row."""
+        """One row that is an event, or that stands for one."""
         row = self.rows[index]
         number = "" if row.position is None or row.finding is not None else str(row.position)
         before = self._before(index)
@@ -63,8 +86,6 @@ class RowLines:
         ]
         if self._chunks:
             line.append((fit(_chunks(row, before), _CHUNK_WIDTH), "number"))
-        if row.kind == "finding":
-            return line + _finding_spans(row)
         return line + _event_spans(row, _pause(row, before), full=width >= _FULL_NAMES_FROM)
 
     def _before(self, index: int) -> TimelineRow | None:
@@ -140,10 +161,15 @@ def _branch(row: TimelineRow) -> str:
     return _LEVEL * (row.depth - 1) + _INSIDE + (_FOLDED if row.kind == "run" else "")
 
 
-def _finding_spans(row: TimelineRow) -> Line:
-    """A finding below its event: a glyph, and its name in the severity's colour."""
-    if row.finding is None:
-        return []
-    role = SEVERITY_ROLES[row.finding.severity]
-    head = f"{GLYPHS[row.finding.severity]} {row.finding.code} {row.finding.name}"
-    return [(head, role), (f"  {row.subject}", "plain")]
+@lru_cache(_KEPT)
+def _wrapped_finding(severity: Severity, code: str, name: str, message: str, width: int) -> tuple[Line, ...]:
+    """A finding below its event: a glyph, its name in the severity's colour, what is wrong, and how to fix it."""
+    indent = _FINDING_INDENT if width >= _FULL_NAMES_FROM else _LOW_INDENT
+    head: Line = [(f"{GLYPHS[severity]} {code} {name}", SEVERITY_ROLES[severity]), ("  ", "plain")]
+    texts: list[Line] = [[*head, *inline(message, "plain")]]
+    if severity is not Severity.NOTE and code in RULES:
+        texts.append([("  fix: ", "label"), *inline(RULES[code].page().fix, "dim")])
+    blank: Span = (" " * indent, "plain")
+    # A hidden pane has no width yet; it gets one when it is shown.
+    room = max(1, width - indent)
+    return tuple([blank, *line] for text in texts for line in (wrap(text, room) if width else [text]))

@@ -1,18 +1,23 @@
 """The timeline of one stream."""
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from responses_tap.stream.timeline import TimelineRow
+from responses_tap.protocol.rules import advice
+from responses_tap.stream.timeline import TimelineRow, label
 from responses_tap_viewer.tui.selection_messages import RowSelected
 from responses_tap_viewer.tui.summary import Summary
+from responses_tap_viewer.tui.timeline.destination import NowhereError, destination
 from responses_tap_viewer.tui.timeline.follower import Follower, lacks_frames
 from responses_tap_viewer.tui.timeline.row_lines import RowLines, Times
 from responses_tap_viewer.tui.timeline.time_axis import axis_line
 from responses_tap_viewer.tui.watched_recording import WatchedRecording
-from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines
-from responses_tap_viewer.tui.widgets.pane import Pane
+from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines, LineSource
+from responses_tap_viewer.tui.widgets.prompt_line import PromptLine
+from responses_tap_viewer.tui.widgets.searchable_pane import SearchablePane
 
 type RowKey = int | tuple[object, ...]
 """What identifies a row when the rows are rebuilt: an event's number, or what names a finding."""
@@ -20,12 +25,15 @@ type RowKey = int | tuple[object, ...]
 _AXIS_STYLES = {"dim": "$text-muted", "label": "$text-primary bold", "key": "$text-primary"}
 
 
-class TimelinePane(Pane):
+class TimelinePane(SearchablePane):
     """The rows of the selected stream."""
 
     def __init__(self) -> None:
         super().__init__(Lines(id="timeline"), id="timeline-pane")
         self._axis = Static(id="axis", markup=False)
+        self._go_to = PromptLine(
+            id="go-to", placeholder="event number, or time: 12, 1.5, 350ms, 10:00:02", hint="Enter go · Esc close"
+        )
         self._shows_chunks = False
         self.follower: Follower | None = None
         self._stream: Summary | None = None
@@ -38,9 +46,11 @@ class TimelinePane(Pane):
         """Whether the stream has been read to its end once, and what comes now is new."""
 
     def compose(self) -> ComposeResult:
-        """The axis of time, and the list."""
+        """The axis of time, the list, and lines for a search and for where to go."""
         yield self._axis
         yield self.lines
+        yield self.search
+        yield self._go_to
 
     @property
     def rows(self) -> list[TimelineRow]:
@@ -67,18 +77,23 @@ class TimelinePane(Pane):
     def turn_times(self) -> None:
         """Count the times from something else."""
         self._times = self._times.next
-        self.lines.renew(self._row_lines(self.rows), self.lines.cursor)
+        self._redraw()
         self._entitle()
 
     def turn_chunks(self) -> None:
         """Show where one chunk ends and another begins, or no longer."""
         self._shows_chunks = not self._shows_chunks
-        self.lines.renew(self._row_lines(self.rows), self.lines.cursor)
+        self._redraw()
         self._entitle()
 
+    def _redraw(self) -> None:
+        self.lines.renew(self._row_lines(self.rows), self.lines.cursor)
+
     def on_size_changed(self) -> None:
-        """Draw the axis for the new width."""
+        """Draw the axis and wrap the findings for the new width."""
         self._draw_axis()
+        self._redraw()
+        self.lines.move_to(self.lines.cursor)
 
     async def advance(self, watched: WatchedRecording) -> bool:
         """Read on for a moment, in the thread of `watched`; whether there is still more to read."""
@@ -118,6 +133,32 @@ class TimelinePane(Pane):
         start = (-1 if step > 0 else len(rows)) if from_end else self.lines.cursor
         lines = range(start + 1, len(rows)) if step > 0 else range(start - 1, -1, -1)
         return next((line for line in lines if rows[line].kind == "finding"), None)
+
+    def places(self, source: LineSource, text: str) -> Sequence[int]:
+        """The rows that have a text."""
+        rows = source.rows if isinstance(source, RowLines) else []
+        return [line for line, row in enumerate(rows) if text in _words(row).lower()]
+
+    def ask_where(self) -> None:
+        """Let the user write which event to go to."""
+        self._go_to.open()
+
+    def on_prompt_line_written(self, message: PromptLine.Written) -> None:
+        """Go to the event that is written; what is written to be searched is SearchablePane's, which hears it, too."""
+        if message.line is not self._go_to:
+            return
+        message.stop()
+        row = _event_of(self.rows, self.lines.cursor)
+        started_at = self._stream.started_at if self._stream is not None else ""
+        try:
+            line = destination(self.rows, message.text, started_at, 0 if row is None else row.response)
+        except NowhereError as error:
+            self._go_to.tell(str(error) if message.text else "")
+            return
+        self._go_to.tell("")
+        if message.step:
+            self.lines.jump_to(line)
+            self._go_to.action_close()
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
         """Another row is under the cursor."""
@@ -186,7 +227,15 @@ class TimelinePane(Pane):
 
     def _row_lines(self, rows: list[TimelineRow]) -> RowLines:
         started_at = self._stream.started_at if self._stream is not None else ""
-        return RowLines(rows, self._times, started_at, chunks=self._shows_chunks)
+        return RowLines(rows, self._times, started_at, width=self.lines.text_width, chunks=self._shows_chunks)
+
+
+def _words(row: TimelineRow) -> str:
+    """What a row shows, as one text."""
+    finding = row.finding
+    if finding is None or row.kind != "finding":
+        return label(row)
+    return f"{finding.code} {finding.name} {row.subject} {advice(finding.code, finding.severity)}"
 
 
 def _key(row: TimelineRow) -> RowKey:

@@ -1,6 +1,6 @@
 """A list of any length: only the visible lines are asked for and drawn."""
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from responses_tap_viewer.tui.spans import ROLES, Line, Role, clip
+from responses_tap_viewer.tui.widgets.heights import Heights
 
 _CURSOR = "▌"
 """Stands before the cursor's line, which is so seen without colour, too."""
@@ -77,6 +78,17 @@ class LineSource(Protocol):
         ...
 
 
+@runtime_checkable
+class TallSource(LineSource, Protocol):
+    """What is listed, where some entries have several lines."""
+
+    heights: Heights
+
+    def part(self, index: int, part: int, width: int) -> Line:
+        """One of the lines of an entry, for that many cells."""
+        ...
+
+
 class NoLines:
     """An empty list."""
 
@@ -89,7 +101,10 @@ class NoLines:
 
 
 class Lines(ScrollView, can_focus=True, inherit_bindings=False):
-    """Draws the lines of its source, with a cursor or, without one, as text to scroll through."""
+    """Draws the entries of its source, with a cursor or, without one, as text to scroll through.
+
+    An entry is a line, unless the source has heights: then the cursor is on all lines of its entry.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{role}" for role in (*ROLES, "cursor")}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -105,7 +120,11 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, *, id: str, cursor: bool = True) -> None:  # noqa: A002 - as all widgets call it
         super().__init__(id=id)
         self.source: LineSource = NoLines()
+        self._tall: TallSource | None = None
+        """The source, where it has heights of its own."""
+        self._heights = Heights(0, {})
         self.cursor = 0
+        """The number of an entry."""
         self._has_cursor = cursor
         self._known_size = Size()
         self._styles: dict[tuple[Role | None, bool], Style] = {}
@@ -123,9 +142,10 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def visible_range(self) -> range:
-        """The numbers of the visible lines."""
+        """The numbers of the entries that are visible, wholly or in part."""
         top = self.scroll_offset.y
-        return range(top, min(len(self.source), top + self.height))
+        last = self._heights.at(top + self.height - 1)[0]
+        return range(self._heights.at(top)[0], min(len(self.source), last + 1))
 
     @property
     def at_end(self) -> bool:
@@ -134,28 +154,38 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     def open(self, source: LineSource, cursor: int = 0) -> None:
         """List something else, with the cursor there."""
-        self.source = source
-        self.virtual_size = Size(0, len(source))
+        self._take(source)
         self.cursor = max(0, min(cursor, len(source) - 1))
         self._scroll(0)
         self._reveal(_CONTEXT)
         self.refresh()
 
     def renew(self, source: LineSource, cursor: int) -> None:
-        """List the same after it has changed; the line that was under the cursor is now number `cursor`.
+        """List the same after it has changed; the entry that was under the cursor is now number `cursor`.
 
         It stays where it is on the screen.
         """
-        moved = cursor - self.cursor
-        self.source = source
+        before = self._heights.top(self.cursor)
+        self._take(source)
         self.cursor = cursor
-        self.virtual_size = Size(0, len(source))
-        if moved:
+        if moved := self._heights.top(cursor) - before:
             self._scroll(self.scroll_offset.y + moved)
         self.refresh()
 
+    def _take(self, source: LineSource) -> None:
+        self.source = source
+        self._tall = source if isinstance(source, TallSource) else None
+        self._heights = Heights(len(source), {}) if self._tall is None else self._tall.heights
+        self.virtual_size = Size(0, self._heights.total)
+
+    def show_cursor(self, index: int | None) -> None:
+        """Put a cursor into a text that has none, or, with None, take it out again."""
+        self._has_cursor = index is not None
+        self.cursor = index or 0
+        self.refresh()
+
     def move_to(self, index: int, *, context: int = 0) -> None:
-        """Put the cursor on a line and bring it into sight, with so many lines around it."""
+        """Put the cursor on an entry and bring it into sight, with so many lines around it."""
         index = max(0, min(index, len(self.source) - 1))
         moved = index != self.cursor
         self.cursor = index
@@ -165,18 +195,19 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(CursorMoved(self))
 
     def jump_to(self, index: int) -> None:
-        """Put the cursor on a line somewhere else, with some lines around it visible."""
+        """Put the cursor on an entry somewhere else, with some lines around it visible."""
         self.move_to(index, context=_CONTEXT)
 
     def render_line(self, y: int) -> Strip:
         """One line of the screen, as ScrollView asks for it."""
-        index = y + self.scroll_offset.y
+        index, part = self._heights.at(y + self.scroll_offset.y)
         width = self.text_width
         if index >= len(self.source):
             return Strip.blank(width + 1, self._style(None))
         at_cursor = self._has_cursor and index == self.cursor
         mark = _CURSOR if at_cursor else " "
-        spans: Line = [(mark, "label"), *clip(self.source.line(index, width), width)]
+        line = self.source.line(index, width) if self._tall is None else self._tall.part(index, part, width)
+        spans: Line = [(mark, "label"), *clip(line, width)]
         segments = [Segment(text, self._style(role, at_cursor=at_cursor)) for text, role in spans]
         return Strip(segments).adjust_cell_length(width + 1, self._style(None, at_cursor=at_cursor))
 
@@ -204,7 +235,12 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_page(self, pages: int) -> None:
         """Up or down by the visible lines."""
-        self.action_move(pages * max(1, self.height - 1))
+        lines = pages * max(1, self.height - 1)
+        if not self._has_cursor:
+            self.scroll_relative(y=lines, animate=False)
+            return
+        target = self._heights.at(max(0, self._heights.top(self.cursor) + lines))[0]
+        self.move_to(target if target != self.cursor else self.cursor + pages)
 
     def action_jump(self, index: int) -> None:
         """To the first line or the last one."""
@@ -212,7 +248,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         if self._has_cursor:
             self.move_to(index % (last + 1) if last >= 0 else 0)
         else:
-            self._scroll(0 if index == 0 else last)
+            self._scroll(0 if index == 0 else self._heights.total)
 
     def action_choose(self) -> None:
         """Report that the user opens this line."""
@@ -222,7 +258,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         """Put the cursor where the mouse is; a second click opens the line."""
         if (offset := event.get_content_offset(self)) is None:
             return
-        index = offset.y + self.scroll_offset.y
+        index, _ = self._heights.at(offset.y + self.scroll_offset.y)
         if self._has_cursor and index < len(self.source):
             self.move_to(index)
             if event.chain > 1:
@@ -255,10 +291,12 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         height = self.height
         if not self._has_cursor or height <= 0:
             return
-        context = min(context, (height - 1) // 2)
+        own = min(self._heights.of(self.cursor), height)
+        context = min(context, (height - own) // 2)
         top = self.scroll_offset.y
-        lowest = self.cursor - height + 1 + context
-        highest = self.cursor - context
+        first = self._heights.top(self.cursor)
+        lowest = first - height + own + context
+        highest = first - context
         wanted = min(max(top, lowest), highest)
         if wanted != top:
             self._scroll(wanted)

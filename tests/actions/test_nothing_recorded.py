@@ -1,0 +1,57 @@
+"""Why a run of `record -- COMMAND` saw no stream, and the line that helps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from responses_tap_viewer.actions.recording.nothing_recorded import Seen, advise
+
+URL = "http://127.0.0.1:8090/v1"
+NOTHING: dict[str, int] = {}
+
+
+def seen(
+    command: Sequence[str] = ("python", "client.py"),
+    passed: dict[str, int] = NOTHING,
+    mode: str = "reverse",
+    *,
+    refused_tls: bool = False,
+) -> Seen:
+    return Seen(passed, command, mode, URL, refused_tls)
+
+
+@pytest.mark.parametrize(
+    ("what", "cause", "help_"),
+    [
+        (seen(), "ignores OPENAI_BASE_URL", "responses-tap record --mode regular -- python client.py"),
+        (seen(passed={"POST /v1/chat/completions?key=…": 2}), "Chat Completions", "client.responses.create("),
+        (seen(["codex", "exec", "hi"]), "Codex ignores OPENAI_BASE_URL", f"codex -c openai_base_url={URL}"),
+        (seen(["npx", "codex", "exec"]), "Codex ignores", "record --mode regular -- npx codex exec"),
+        (seen(["codex"], mode="regular", refused_tls=True), "doesn't trust the recorder's CA", "responses-tap clients"),
+        (seen(passed={"GET /v1/models": 1}), "other requests only", "responses-tap clients"),
+        (seen(mode="regular"), "ignores HTTPS_PROXY", "responses-tap record -- python client.py"),
+    ],
+)
+def test_the_likely_cause_and_what_to_type(what: Seen, cause: str, help_: str) -> None:
+    advice = advise(what)
+    assert cause in advice.cause
+    assert help_ in advice.help
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['client = OpenAI(base_url="https://api.openai.com/v1")', "new OpenAI({ baseURL: 'http://h/v1' })"],
+)
+def test_a_base_url_in_the_program_is_pointed_at(tmp_path: Path, line: str) -> None:
+    program = tmp_path / "client.py"
+    program.write_text(f"# a client\n\n{line}\n")
+    advice = advise(seen(["python", str(program), "\0", "x" * 5000, str(tmp_path)]))
+    assert advice.cause == f"{program}:3 sets the base URL itself"
+    assert "--mode regular" in advice.help
+
+
+def test_a_base_url_from_the_environment_is_not_hard_coded(tmp_path: Path) -> None:
+    program = tmp_path / "client.py"
+    program.write_text('client = OpenAI(base_url=os.environ["OPENAI_BASE_URL"])\n')
+    assert str(program) not in advise(seen(["python", str(program)])).cause
