@@ -96,14 +96,14 @@ def _finding_page(finding: Finding) -> list[Line]:
         positions = ", ".join(str(position) for position in finding.evidence)
         also = f", also at {positions}" if positions else ""
         lines.append(labelled("Seen", f"{finding.count} times{also}"))
-    return [*lines, *_rule_lines(finding.code)]
+    return [*lines, *_rule_lines(finding)]
 
 
-def _rule_lines(code: str) -> list[Line]:
-    rule = RULES.get(code)
+def _rule_lines(finding: Finding) -> list[Line]:
+    rule = RULES.get(finding.code)
     if rule is None:
-        return [[(f"This version of responses-tap has no rule {code}.", "dim")]]
-    text = rule.page()
+        return [[(f"This version of responses-tap has no rule {finding.code}.", "dim")]]
+    text = rule.page(finding)
     named = {
         "What": text.what,
         "Fix": text.fix,
