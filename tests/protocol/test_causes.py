@@ -341,3 +341,10 @@ def test_a_text_that_only_its_item_has_is_told(name: str, severity: str) -> None
 def test_a_stream_of_another_api_is_named(frame: bytes, api: str) -> None:
     (finding,) = check(frame * 3).findings
     assert finding.message.startswith(f"these are events of {api}, not of the Responses API")
+
+
+def test_deltas_that_were_replayed_are_told_with_what_came_of_it() -> None:
+    events = sample("text")
+    replayed = [*events[:8], *events[5:8], *events[8:]]
+    assert told(replayed) == [("ID510", 1), ("AG601", 1)]
+    assert told([*events[:8], events[7], *events[8:]]) == [("AG601", 1)]
