@@ -470,7 +470,6 @@ NAMES = {
     "some fields, as jq chooses them": lambda events: alone(chosen(events, "type", "output_index", "item_id", "delta")),
     "an array": lambda events: json.dumps(chosen(events, "type"), indent=1).encode(),
     "called event": lambda events: alone([{"event": event["type"]} for event in events]),
-    "an event stream": lambda events: sse(chosen(events, "type")).encode(),
     "data as three dots": lambda events: "".join(f"event: {e['type']}\ndata: ...\n\n" for e in events).encode(),
     "Java": lambda events: "".join(f"Event{{delta=x, type={e['type']}, more={{}}}}\n" for e in events).encode(),
     "Go's %+v": lambda events: "".join(f"map[delta:x item:map[] type:{e['type']}]\n" for e in events).encode(),

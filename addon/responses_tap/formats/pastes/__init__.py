@@ -46,10 +46,6 @@ _PAGES = re.compile(
     rb"^data:[ \t]*\{(?:&(?:amp;)?(?:quot|#34);|\xe2\x80[\x9c-\x9f])|^(?:data: ?\{.*\}|event: ?[\w.]+)\$$", re.MULTILINE
 )
 """Data as web pages, typographers and `cat -A` show them."""
-_BEGINS = re.compile(rb'"type":\s?"response\.created"')
-_HEADING = re.compile(rb"^(?!event:|data:|id:|retry:|:)[^\s{][^\n]*$", re.MULTILINE)
-"""A line of other text."""
-_BARE = re.compile(rb'^data:[ \t]*\{"type":[ \t]*"response[\w.]+"[ \t]*\}[ \t\r]*$', re.MULTILINE)
 _LOG = re.compile(r"\d\d:\d\d|\b(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR)\b")
 """What stands before an event in a log's line."""
 _SIGN = re.compile(r"(?:data|event|message):\s*$|(?:^|\s)[<←]\s*$")
@@ -94,16 +90,11 @@ def is_altered(head: bytes) -> bool:
 
     Or whether it is several, with other text between them.
     """
-    if len(_BEGINS.findall(head)) > 1 and _HEADING.search(head) is not None:
+    if len(separate.parts(head)) > 1:
         return True
     if _PAGES.search(head) is not None or has_marks(head.decode(errors="replace")):
         return True
-    return _is_shortened(head) or _is_bare(head) or is_wrapped(head.decode(errors="replace").splitlines()[:-1])
-
-
-def _is_bare(head: bytes) -> bool:
-    """Whether all data are the names of their events again."""
-    return len(_BARE.findall(head)) >= _LEAST_REVERSED and len(_BARE.findall(head)) == head.count(b"data:")
+    return _is_shortened(head) or is_wrapped(head.decode(errors="replace").splitlines()[:-1])
 
 
 def _is_shortened(head: bytes) -> bool:

@@ -11,7 +11,8 @@ from responses_tap.protocol.grammar import TERMINALS
 _FENCE = re.compile(rb"[ \t>]{0,9}(?:```|~~~)")
 _TERMINAL = re.compile("|".join(map(re.escape, sorted(TERMINALS))).encode())
 _BEGINS = b"response.created"
-_PROSE = re.compile(rb"(?!\s*(?:event:|data:|id:|retry:|:|\{|\}|\[|\]|\"))\s*\S")
+_PROSE = re.compile(rb"(?!\s*(?:event:|data:|id:|retry:|:|[{}\[\]\"]))[^a-zA-Z\n]{0,20}[a-zA-Z]{3}")
+"""A line of other text."""
 
 
 def parts(content: bytes) -> list[bytes]:
