@@ -464,7 +464,7 @@ def chosen(events: list[dict[str, Any]], *fields: str) -> list[dict[str, Any]]:
     return [{field: event.get(field) for field in fields} for event in events]
 
 
-NAMES = {
+NAMES_IN_JSON = {
     "types alone": lambda events: alone(chosen(events, "type")),
     "types and numbers": lambda events: alone(chosen(events, "type", "sequence_number")),
     "some fields, as jq chooses them": lambda events: alone(chosen(events, "type", "output_index", "item_id", "delta")),
@@ -479,10 +479,10 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("form", NAMES)
+@pytest.mark.parametrize("form", NAMES_IN_JSON)
 @pytest.mark.parametrize("sample", [TEXT, MISSING], ids=lambda path: path.stem)
 def test_names_in_json_are_asked_for_order_and_nesting_alone(form: str, sample: Path) -> None:
-    found, lacks = findings(NAMES[form](events_of(sample)))
+    found, lacks = findings(NAMES_IN_JSON[form](events_of(sample)))
     assert [finding.code for finding in found] == (["MD301"] if sample is MISSING else [])
     assert lacks == {Lack.NAMES}
 
