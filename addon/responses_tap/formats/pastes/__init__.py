@@ -124,7 +124,8 @@ def read(content: bytes) -> Paste | None:
     types = [str(f.event["type"]) for f in found]
     is_ours = any(type_.startswith("response.") and len(f.event) > 1 for type_, f in zip(types, found, strict=True))
     if is_names(f.event for f in found) and _is_mostly(text, found, covered, others):
-        return _names(event_names.chosen((f.event, text.line(f.start)) for f in found))
+        chosen = event_names.chosen((f.event, text.line(f.start)) for f in found)
+        return _names(event_names.find(first.text.lines) or chosen)
     if is_ours and _is_mostly(text, found, covered, others):
         events = [(_as_sent(f, text.all), text.line(f.start)) for f in found]
         lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost else set())
