@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from responses_tap.protocol.events import is_json
+
 type Event = dict[str, Any]
 type Mutate = Callable[[list[Event], random.Random], list[Event] | None]
 type Change = Callable[[Event], bool]
@@ -229,7 +231,7 @@ def _declared(tools: Callable[[Event], list[Event] | None], **fields: Any) -> Mu
 
     def mutate(events: list[Event], rnd: random.Random) -> list[Event] | None:
         calls = [event["item"] for event in events if (event.get("item") or {}).get("type") == "function_call"]
-        if not calls or not calls[0].get("name") or calls[0].get("namespace"):
+        if not calls or not calls[0].get("name") or calls[0].get("namespace") or not _at(events, "completed"):
             return None
         for event in events:
             if "response" in event:
@@ -238,6 +240,63 @@ def _declared(tools: Callable[[Event], list[Event] | None], **fields: Any) -> Mu
         return events
 
     return mutate
+
+
+def _asked(mutate: Mutate, **fields: Any) -> Mutate:
+    """Have every snapshot repeat a request with these fields, which the answer does not fit."""
+
+    def asked(events: list[Event], rnd: random.Random) -> list[Event] | None:
+        if (
+            (broken := mutate(events, rnd)) is None
+            or not _at(events, "output_text.delta")
+            or not _at(events, "completed")
+        ):
+            return None
+        for event in broken:
+            if "response" in event:
+                event["response"] |= fields
+        return broken
+
+    return asked
+
+
+def _in_prose(events: list[Event], rnd: random.Random) -> list[Event] | None:
+    """The same events, where their texts are no JSON."""
+    texts = [event["text"] for event in events if event["type"] == "response.output_text.done"]
+    return None if any(map(is_json, texts)) else events
+
+
+def _unstreamed(events: list[Event], rnd: random.Random) -> list[Event] | None:
+    places = {event["output_index"] for event in events if event["type"] == "response.output_text.delta"}
+    if not places:
+        return None
+    place = rnd.choice(sorted(places))
+    inner = [n for n, e in enumerate(events) if e.get("output_index") == place and "item" not in e]
+    return [event for n, event in enumerate(events) if n not in inner]
+
+
+def _one_index(events: list[Event], rnd: random.Random) -> list[Event] | None:
+    seconds = [event for event in events if event.get("output_index") == 1]
+    if not seconds or any(event.get("output_index", 0) > 1 for event in events):
+        return None
+    for event in seconds:
+        event["output_index"] = 0
+    return events
+
+
+def _emptied(events: list[Event], rnd: random.Random) -> list[Event] | None:
+    if not _at(events, "completed") or not events[-1]["response"].get("output"):
+        return None
+    events[-1]["response"]["output"] = []
+    return [event for event in events if "response" in event]
+
+
+def _usage(change: Callable[[Event], Any]) -> Change:
+    def in_usage(event: Event) -> bool:
+        usage = event["response"].get("usage")
+        return bool(usage) and change(usage) is None
+
+    return in_usage
 
 
 def _other_text(item: Event) -> bool:
@@ -385,6 +444,20 @@ _add("the chunks of another API", "SC815", lambda events, rnd: [_CHUNK.copy() fo
 _add("a tool of another type", "RQ001", _declared(lambda call: [{"type": "custom", "name": call["name"]}]))
 _add("an unknown tool", "RQ002", _declared(lambda call: [{"type": "function", "name": "x" + call["name"]}]))
 _add("a call that was forbidden", "RQ003", _declared(lambda call: None, tool_choice="none"))
+_add("a call as text", "RQ004", _asked(_in_text(" <tool_call>{} "), tools=[{"type": "function", "name": "f"}]))
+_add("no JSON, as asked", "RQ005", _asked(_in_prose, text={"format": {"type": "json_object"}}))
+_add("a text in its item alone", "MD309", _unstreamed)
+_change("a text for content", "output_item.done", "SC804",
+        lambda e: e["item"].get("type") == "message" and e["item"].update(content="Hi") is None)  # fmt: skip
+_change("a negative index", _INNER, "ID508", _field("output_index", lambda _: -1))
+_add("an empty answer", "LC108", _emptied)
+_change("another sum", "completed", "AG611", _usage(lambda usage: usage.update(total_tokens=usage["total_tokens"] + 1)))
+_change("a usage in words", "completed incomplete", "ST710", _snapshot("usage", "19 tokens"))
+_change("no reason", "incomplete", "ST703", _snapshot("incomplete_details", None))
+_change("no cause", "failed", "ST704", _snapshot("error", None))
+_change("another id at the end", "completed", "ID504",
+        _final(lambda item: item.get("type") == "message" and item.update(id="other") is None))  # fmt: skip
+_add("one index for two items", "ID505", _one_index)
 
 
 def plant(events: list[Event], mutation: Mutation, rnd: random.Random, *, renumber: bool) -> list[Event] | None:

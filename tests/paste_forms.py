@@ -170,6 +170,41 @@ def in_terminal(text: str, columns: int) -> str:
     return "".join(broken[:-1])
 
 
+def _rust(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"Object {{{', '.join(f'{json.dumps(key)}: {_rust(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list):
+        return f"Array [{', '.join(map(_rust, value))}]"
+    kind = {str: "String", bool: "Bool"}.get(type(value), "Number")
+    return "Null" if value is None else f"{kind}({json.dumps(value, ensure_ascii=False)})"
+
+
+def _go(value: Any) -> str:
+    if isinstance(value, dict):
+        members = ", ".join(f"{json.dumps(key)}:{_go(inner)}" for key, inner in value.items())
+        return f"map[string]interface {{}}{{{members}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(map(_go, value))}}}"
+    return "interface {}(nil)" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _php(value: Any) -> str:
+    if isinstance(value, dict | list):
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        return "array (\n" + "".join(f"  {key!r} => {_php(inner)},\n" for key, inner in members) + ")"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "NULL" if value is None else json.dumps(value)
+
+
+def _swift(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"[{', '.join(f'{json.dumps(key)}: {_swift(inner)}' for key, inner in value.items()) or ':'}]"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_swift, value))}]"
+    return "<null>" if value is None else json.dumps(value, ensure_ascii=False)
+
+
 FORMS: dict[str, Callable[[Events], str]] = {
     "SDK repr": _lines(str, models),
     "SDK repr, logged": _lines(lambda model: f"DEBUG:app.stream:got {model!r}", models),
@@ -208,6 +243,12 @@ FORMS: dict[str, Callable[[Events], str]] = {
         lambda event: f"2026-09-01 10:00:00,123 DEBUG app.client stream.py:12 event={compact(event)}"
     ),
     "log, structured": _lines(lambda event: json.dumps({"level": "debug", "msg": "event", "payload": event})),
+    "log, nginx": _lines(lambda e: f'2026/11/28 10:00:00 [debug] 1#1: *1 upstream sent: "data: {compact(e)}"'),
+    "pytest's report": lambda events: textwrap.indent(pprint.pformat(events, width=100), "E       ") + "\n",
+    "Rust's Value": _lines(lambda event: f"{ISO} TRACE client: event={_rust(event)}"),
+    "Go's %#v": _lines(lambda event: f"2026/11/28 10:00:00 {_go(event)}"),
+    "PHP's var_export": _lines(_php),
+    "Swift": _lines(_swift),
     "curl's meter": _meter,
     "event and data": _lines(lambda event: json.dumps({"event": event["type"], "data": event})),
     "event and text": _lines(lambda event: json.dumps({"event": event["type"], "data": compact(event)})),

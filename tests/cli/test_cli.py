@@ -116,7 +116,7 @@ def test_standard_input_and_folders_are_checked() -> None:
         (b"", "is empty"),
         (b"\x00\x01\x02binary", "is binary"),
         (b"<html><body>502 Bad Gateway</body></html>", "is HTML"),
-        (b'{"error": {"message": "no key"}}', "an error answer in JSON"),
+        (b'{"version": 1, "name": "x"}', "is JSON"),
         (b"hello\n", "has no `data:` line"),
         ("hello\n".encode("utf-16"), "has no `data:` line"),
         (b'data: {"a":1}\n\n', "events without a type"),

@@ -29,7 +29,7 @@ from responses_tap_viewer.cli import main
 
 TEXT = RECORDINGS / "clean/text.sse"
 MISSING = RECORDINGS / "broken/MD301-text-done-missing.sse"
-PYTHON = ("SDK", "dicts", "Ruby")
+PYTHON = ("SDK", "dicts", "pytest", "Ruby")
 """Forms in which None stands for what was null and for what did not come."""
 
 
@@ -412,6 +412,9 @@ TRACE = 'Traceback (most recent call last):\n  File "a.py", line 3, in <module>\
         (SDK_LOG.encode(), "is a debug log of an OpenAI SDK, which has requests but no events; record them"),
         (TRACE.encode(), "is a stack trace without events; record them"),
         (b"TypeError: x\n    at f (file:///a.mjs:3:12)\n    at g (b.js:1:1)\n", "is a stack trace"),
+        (b"<class 'openai.types.responses.ResponseCreatedEvent'>\n" * 3, "has the names of an SDK's classes"),
+        (b"OpenAI.Responses.StreamingResponseCreatedUpdate\n", "has the names of an SDK's classes"),
+        (b"Array\n(\n    [type] => response.created\n)\n", "print each by json_encode"),
         (b"event [object Object]\nevent [object Object]\n", "print each event"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "is a picture (PNG); paste the text"),
         (b"We handle response.created and wait for response.completed.\n", "has no `data:` line"),
@@ -455,3 +458,99 @@ def test_the_pastes_after_public_reports_come_out_right(shared: Path) -> None:
 def test_standard_input_is_read_as_a_paste() -> None:
     result = run("check", "-", "--format", "json", stdin=FORMS["codex"](events_of(MISSING)).encode())
     assert Counter(codes(result)) == {"MD301": 1}
+
+
+def chosen(events: list[dict[str, Any]], *fields: str) -> list[dict[str, Any]]:
+    return [{field: event.get(field) for field in fields} for event in events]
+
+
+NAMES_IN_JSON = {
+    "types alone": lambda events: alone(chosen(events, "type")),
+    "types and numbers": lambda events: alone(chosen(events, "type", "sequence_number")),
+    "some fields, as jq chooses them": lambda events: alone(chosen(events, "type", "output_index", "item_id", "delta")),
+    "an array": lambda events: json.dumps(chosen(events, "type"), indent=1).encode(),
+    "called event": lambda events: alone([{"event": event["type"]} for event in events]),
+    "data as three dots": lambda events: "".join(f"event: {e['type']}\ndata: ...\n\n" for e in events).encode(),
+    "Java": lambda events: "".join(f"Event{{delta=x, type={e['type']}, more={{}}}}\n" for e in events).encode(),
+    "Go's %+v": lambda events: "".join(f"map[delta:x item:map[] type:{e['type']}]\n" for e in events).encode(),
+    "a record of C#": lambda events: "".join(f"Update {{ Type = {e['type']}, Delta = }}\n" for e in events).encode(),
+    "times and sizes": lambda events: "".join(f"+0.1s  {e['type']}  (93 bytes)\n" for e in events).encode(),
+    "data as braces": lambda events: "".join(f"event: {e['type']}\ndata: {{...}}\n\n" for e in events).encode(),
+}
+
+
+@pytest.mark.parametrize("form", NAMES_IN_JSON)
+@pytest.mark.parametrize("sample", [TEXT, MISSING], ids=lambda path: path.stem)
+def test_names_in_json_are_asked_for_order_and_nesting_alone(form: str, sample: Path) -> None:
+    found, lacks = findings(NAMES_IN_JSON[form](events_of(sample)))
+    assert [finding.code for finding in found] == (["MD301"] if sample is MISSING else [])
+    assert lacks == {Lack.NAMES}
+
+
+MARKS = ["...", "…", "[truncated]", "<snip>", "(truncated)", "...[truncated]", "…[+1200 chars]", "… (900 more bytes)"]
+
+
+def with_marks(text: str, place: str, mark: str) -> str:
+    """An event in JSON, in which some of it was left out."""
+    if place == "end of the line":
+        return text[:90] + mark
+    if place == "before the value":
+        return text[: text.index('"id"') + 4] + mark
+    if place == "value":
+        return re.sub(r'"(response|item)": \{.*', lambda match: f'"{match[1]}": {json.dumps(mark)}}}', text)
+    inside = json.dumps(mark) + ": " + json.dumps(mark) if place == "member" else mark
+    return text[: text.index('"id"')] + inside + "}}"
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("place", ["end of the line", "before the value", "value", "member", "inside"])
+@pytest.mark.parametrize("form", ["JSON lines", "an event stream"])
+def test_a_mark_of_shortening_in_an_object_accuses_nobody(form: str, place: str, mark: str) -> None:
+    events = [(event, json.dumps(event)) for event in events_of(MISSING)]
+    lines = [(e, with_marks(text, place, mark) if "response" in e or "item" in e else text) for e, text in events]
+    stream = "".join(f"event: {e['type']}\ndata: {text}\n\n" for e, text in lines)
+    found, lacks = findings((stream if form != "JSON lines" else "".join(f"{t}\n" for _, t in lines)).encode())
+    assert [finding.code for finding in found] == ["MD301"]
+    assert lacks <= {Lack.SNAPSHOTS, Lack.SHORTENED}
+    assert lacks
+
+
+def test_a_model_may_say_three_dots() -> None:
+    events = json.loads(json.dumps(events_of(TEXT)).replace("Hello, world.", "...").replace('"Hel"', '"..."'))
+    for event in events:
+        if event["type"].endswith("text.delta") and event["delta"] != "...":
+            event["delta"] = ""
+    for content in (alone(events), sse(events).encode()):
+        assert findings(content) == ([], frozenset())
+
+
+@pytest.mark.parametrize(
+    ("before", "between"),
+    [
+        ("# Bug\n\nDirectly it works:\n\n```\n", "```\n\nThrough the gateway it doesn't:\n\n```\n"),
+        ("", "\nand this is broken:\n\n"),
+        ("Expected\n\n", "\nActual\n\n"),
+    ],
+)
+@pytest.mark.parametrize("form", [sse, FORMS["dicts"], FORMS["codex"]], ids=["SSE", "dicts", "codex"])
+def test_a_working_and_a_broken_stream_in_one_report_are_two(
+    form: Callable[[list[dict[str, Any]]], str], before: str, between: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.md"
+    file.write_text(before + form(events_of(TEXT)) + between + form(events_of(MISSING)))
+    streams = json.loads(run("check", file, "--format", "json").stdout)["streams"]
+    assert [[f["code"] for f in stream["findings"]] for stream in streams] == [[], ["MD301"]]
+
+
+def test_an_error_in_a_report_is_told_in_its_words(tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    file.write_text('I get this:\n\n```json\n{\n  "error": {\n    "message": "no such model"\n  }\n}\n```\n')
+    result = run("check", file)
+    assert result.exit_code == 1
+    assert "it is an error in JSON (no such model)" in result.stdout
+
+
+def test_a_page_is_refused_with_its_title(tmp_path: Path) -> None:
+    file = tmp_path / "a.sse"
+    file.write_text("<html><head><title>504 Gateway Time-out</title></head><body></body></html>")
+    assert "is HTML or XML (504 Gateway Time-out), an error page" in run("check", file).stderr

@@ -195,3 +195,156 @@ def test_lists_and_reports_show_what_ended_the_stream(tmp_path: Path) -> None:
         assert 0 < html.index("LC104 error-without-failed") < html.index("SC810 response-field-missing")
         junit = run("check", path, "--format", "junit", "--fail-on", "warning").stdout
         assert "LC104" in junit.partition("<failure")[2].partition(">")[0]
+
+
+@pytest.mark.parametrize("field", ["content_index", "output_index"])
+def test_a_negative_index_is_one_finding_however_many_events_have_it(field: str) -> None:
+    events = sample("text")
+    for event in events:
+        if field in event:
+            event[field] = -1
+    (finding,) = check(events).findings
+    assert (finding.code, finding.fields) == ("ID508", (field,))
+    assert f"{field} is -1 at" in finding.message
+    assert finding.count == sum(field in event for event in events)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"item_id": 5}, "item_id is a number, expected a string"),
+        ({"output_index": "0"}, "output_index is a string, expected a whole number"),
+        ({"sequence_number": -4}, "sequence_number is -4, expected 0 or more"),
+    ],
+)
+def test_a_wrong_type_is_told_in_the_words_of_json(change: Event, words: str) -> None:
+    events = sample("text")
+    events[4] |= change
+    assert any(finding.code == "SC804" and finding.message.endswith(words) for finding in check(events).findings)
+    events[4] = {**sample("text")[4], "delta": 7}
+    assert "delta is a number, expected a string" in check(events).findings[0].message
+    events = sample("text")
+    events[3]["part"] = "text"
+    assert "part is a string, expected an object" in check(events).findings[0].message
+
+
+def test_items_of_unknown_types_are_never_in_the_wrong_place() -> None:
+    for name in ("text", "reasoning-text", "tool-call", "web-search"):
+        events = json.loads(json.dumps(sample(name)))
+        for event in events:
+            for item in (event.get("item"), *event.get("response", {}).get("output", [])):
+                if item:
+                    item["type"] = "mystery"
+        codes = [code for code, _ in told(events)]
+        assert not [code for code in codes if code.startswith("NS")], (name, codes)
+
+
+def test_an_empty_value_is_quoted() -> None:
+    events = sample("text")
+    events[-1]["response"]["model"] = ""
+    (finding,) = check(events).findings
+    assert finding.message == 'response.model changed from "sample-1" to "" at 12'
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'event: error\ndata: {"message": "out of memory", "code": "x"}\n\n',
+        b'event: error\ndata: {"detail": "out of memory"}\n\n',
+        b"event: error\ndata: out of memory\n\n",
+        b'data: {"detail": "out of memory"}\n\n',
+        b'data: {"message": "out of memory", "code": 500}\n\n',
+    ],
+)
+def test_an_error_in_whatever_form_explains_the_end(frame: bytes) -> None:
+    cut = body(*sample("text")[:6])
+    for end in (b"", b"data: [DONE]\n\n"):
+        for stream in (cut + frame + end, frame + end):
+            (finding,) = check(stream).findings
+            assert finding.message == "an error was sent without a type: out of memory"
+
+
+def test_a_usage_that_is_no_object_is_not_a_missing_one() -> None:
+    events = sample("text")
+    events[-1]["response"]["usage"] = "19 tokens"
+    (finding,) = check(events).findings
+    assert (finding.code, finding.message) == (
+        "ST710",
+        'response.usage is "19 tokens"; clients decode an object of integers',
+    )
+
+
+def _done(events: list[Event]) -> Event:
+    return next(event["item"] for event in events if event["type"] == "response.output_item.done")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value", "code"),
+    [
+        ("text", "content", [], "AG603"),
+        ("reasoning-summary", "summary", [], "AG603"),
+        ("text", "content", None, "SC811"),
+        ("tool-call", "arguments", None, "SC811"),
+        ("tool-call", "arguments", '{"other":1}', "AG603"),
+        ("text", "content", "Hello there!", "SC804"),
+    ],
+)
+def test_a_terminal_item_may_equal_what_was_streamed_or_what_was_done(
+    name: str, field: str, value: object, code: str
+) -> None:
+    events = sample(name)
+    _done(events)[field] = value
+    assert [found for found, _ in told(events)] == [code]
+    both = sample(name)
+    _done(both)[field] = both[-1]["response"]["output"][0][field] = value
+    assert [found for found, _ in told(both)] == [code]
+
+
+def test_a_part_more_than_was_streamed_is_told_of_the_item_that_has_it() -> None:
+    more = {"type": "output_text", "text": "more", "annotations": [], "logprobs": []}
+    for is_repeated in (False, True):
+        events = sample("text")
+        _done(events)["content"].append(more)
+        if is_repeated:
+            events[-1]["response"]["output"][0]["content"].append(more)
+        (finding,) = check(events).findings
+        assert (finding.code, finding.fields) == ("MD309", ("item.content[1]",))
+        assert "content[1] of 0 (4 characters) arrived without any delta" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"), [("text", "warning"), ("reasoning-summary", "note"), ("reasoning-text", "note")]
+)
+def test_a_text_that_only_its_item_has_is_told(name: str, severity: str) -> None:
+    events = [
+        event
+        for event in sample(name)
+        if "part" not in event["type"] and not event["type"].endswith(("text.delta", "text.done"))
+    ]
+    for number, event in enumerate(events):
+        event["sequence_number"] = number
+    (finding,) = [finding for finding in check(events).findings if finding.severity == severity]
+    assert (finding.code, finding.severity) == ("MD309", severity)
+
+
+@pytest.mark.parametrize(
+    ("frame", "api"),
+    [
+        (b'data: {"type": "session.created", "event_id": "e", "session": {}}\n\n', "the Realtime API"),
+        (b'data: {"model": "m", "created_at": "2026", "message": {"content": "x"}, "done": false}\n\n', "Ollama"),
+        (b'data: {"model": "m", "created_at": "2026", "response": "x", "done": false}\n\n', "Ollama"),
+        (b'data: {"type": "text-delta", "id": "0", "delta": "x"}\n\n', "the AI SDK's UI"),
+        (b'data: {"type": "content-delta", "index": 0, "delta": {}}\n\n', "Cohere"),
+        (b'data: {"contentBlockDelta": {"delta": {"text": "x"}, "contentBlockIndex": 0}}\n\n', "Bedrock Converse"),
+    ],
+)
+def test_a_stream_of_another_api_is_named(frame: bytes, api: str) -> None:
+    (finding,) = check(frame * 3).findings
+    assert finding.message.startswith(f"these are events of {api}, not of the Responses API")
+
+
+def test_deltas_that_were_replayed_are_told_with_what_came_of_it() -> None:
+    events = sample("text")
+    replayed = [*events[:8], *events[5:8], *events[8:]]
+    assert told(replayed) == [("ID510", 1), ("AG601", 1)]
+    assert told([*events[:8], events[7], *events[8:]]) == [("AG601", 1)]

@@ -33,7 +33,7 @@ GARBAGE = [
     (b"event: ping\n\n", "an event stream without data ("),
     (b"data: [DONE]\n\n", "an event stream with nothing but [DONE] ("),
     (b'data: {"type":"respon', "an event stream without a whole event ("),
-    (b'\xef\xbb\xbf{"detail": "Not Found"}', "JSON ("),
+    (b'\xef\xbb\xbf{"detail": "Not Found"}', "an error in JSON (Not Found)"),
 ]
 
 
@@ -240,3 +240,38 @@ def test_the_samples_have_one_of_them() -> None:
     done = run("check", RECORDINGS / "broken/LC110-no-events.sse")
     assert done.exit_code == 1
     assert "LC110 no-events" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"error": {"message": "Model `m` does not exist", "code": 404}}', "an error in JSON (Model `m` does"),
+        (b'{"error": "no key"}\n', "an error in JSON (no key)"),
+        (b'{"detail": "Model \'nope\' not found."}', "an error in JSON (Model 'nope' not found.)"),
+        (b'{"message": "Forbidden"}', "an error in JSON (Forbidden)"),
+        (b'{\n  "error": {\n    "message": "no key"\n  }\n}\n', "an error in JSON (no key)"),
+        (b'[{"error": {"code": 400, "message": "API key not valid."}}]', "an error in JSON (API key not valid.)"),
+        (b"null\n", "JSON (null)"),
+        (b'data: {"error": {"message": "no key"}}\n\n', "an error was sent without a type: no key"),
+        (b"event: error\ndata: no key\n\n", "an error was sent without a type: no key"),
+    ],
+    ids=repr,
+)
+def test_a_file_with_an_error_is_a_finding_with_its_words(tmp_path: Path, data: bytes, message: str) -> None:
+    file = tmp_path / "answer.json"
+    file.write_bytes(data)
+    done = run("check", file, "--format", "json")
+    assert (done.exit_code, done.stderr) == (1, "")
+    (stream,) = json.loads(done.stdout)["streams"]
+    (found,) = stream["findings"]
+    assert message in found["message"]
+    assert message in " ".join(run("show", file).stdout.split())
+
+
+@pytest.mark.parametrize("data", [b'{"name": "left-pad", "message": "x"}', b'{"detail": {"a": 1}}', b"[1, 2]", b"{}"])
+def test_other_json_is_another_kind_of_file(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "package.json"
+    file.write_bytes(data)
+    done = run("check", file)
+    assert (done.exit_code, done.stdout.count("✖")) == (2, 0)
+    assert "JSON" in done.stderr

@@ -224,3 +224,50 @@ def test_the_evidence_is_of_the_events_that_are_counted(sample: Path) -> None:
 def test_no_module_of_the_engine_is_named_like_one_of_the_rules() -> None:
     engine, rules = ({path.stem for path in folder.glob("[a-z]*.py")} for folder in (ENGINE, ENGINE / "rules"))
     assert engine & rules == set()
+
+
+def words_of(finding: Finding) -> str:
+    page = RULES[finding.code].page(finding)
+    return f"{page.impact} {page.fix}"
+
+
+@pytest.mark.parametrize(
+    ("code", "lacking", "there", "elsewhere"),
+    [
+        ("SC810", ["error"], ["send `error` in every lifecycle event"], ["created_at", "`model`", "`id`", "full"]),
+        ("SC810", ["model"], ["Without `model` in response.created", "send `model`"], ["created_at", "`id`"]),
+        ("SC812", ["annotations"], ["without `annotations`", "send `annotations`"], ["logprobs"]),
+    ],
+)
+def test_impact_and_fix_name_the_fields_that_lack_and_no_others(
+    code: str, lacking: list[str], there: list[str], elsewhere: list[str]
+) -> None:
+    events = events_of(TEXT)
+    for event in events:
+        for field in lacking:
+            for holder in (event.get("response"), event.get("part")):
+                if holder:
+                    holder.pop(field, None)
+    judged = Checker()
+    for frame in Decoder().feed(body(*events)):
+        judged.feed(frame)
+    said = [words_of(finding) for finding in judged.finish() if finding.code == code]
+    assert said
+    for words in said:
+        assert all(name in words for name in there), words
+        assert not any(name in words for name in elsewhere), words
+
+
+@pytest.mark.parametrize("sample", BROKEN, ids=lambda path: path.stem)
+def test_no_finding_speaks_of_fields_that_are_right(sample: Path) -> None:
+    for finding in findings_of(sample):
+        about = {re.sub(r"\[\d+\]", "", path).rpartition(".")[2] for path in finding.fields} or {finding.missing}
+        for listed in re.findall(r"(?:\A|\. |\): )[Ww]ith(?:out)? ((?:`[\w.]+`(?:, | or )?)+)", words_of(finding)):
+            assert set(re.findall(r"[\w.]+\w|\w", listed)) - {"or"} <= about, listed
+        assert not re.search(r"\{[a-z]", words_of(finding)), words_of(finding)
+
+
+def test_every_page_reads_as_one_without_a_finding() -> None:
+    for rule in RULES.values():
+        assert not re.search(r"\{[a-z]", f"{rule.page().impact} {rule.page().fix}"), rule.code
+        assert "By reading" not in str(rule.page()), rule.code

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from responses_tap.formats import Damaged, UnrecognizedFormat
+from responses_tap.formats.marks import has_marks
 from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.sse import DONE_MARKER, Frame
 from responses_tap.stream.model import Stream, TimedFrame
 
 _LOOK_AT = 64
 """Lines examined before a file is rejected."""
+_OBJECTS = ("response", "item", "part")
+"""What events are about: who prints none of it has chosen some fields of each event, such as its type."""
 
 
 def read_lines(lines: Iterable[bytes]) -> Stream:
@@ -30,6 +34,13 @@ def read_array(document: list[Any]) -> Stream:
     data = [json.dumps(value).encode() for value in document]
     _refuse_other_lines(data[:_LOOK_AT])
     return Stream((TimedFrame(framed(entry, parse(entry)), line=1) for entry in data), framed=False)
+
+
+def is_names(events: Iterable[dict[str, Any]]) -> bool:
+    """Whether these are the names of events, with some of their fields perhaps, and not the events."""
+    known = [(event, row) for event in events if (row := ROWS.get(str(event.get("type")))) is not None]
+    bare = [row for _, row in known if not set(_OBJECTS).isdisjoint(row.required)]
+    return len(bare) > 1 and not any(isinstance(event.get(name), dict) for event, _ in known for name in _OBJECTS)
 
 
 def _of_lines(lines: Iterable[bytes]) -> Iterator[TimedFrame]:
@@ -57,7 +68,12 @@ def framed(data: bytes, event: Event) -> Frame:
 
 
 def _refuse_other_lines(data: Sequence[bytes | None]) -> None:
-    types = [parse(entry).type or "" for entry in data if entry]
+    events = [parse(entry) for entry in data if entry]
+    types = [event.type or "" for event in events]
+    if is_names(event.data for event in events):
+        raise UnrecognizedFormat("has the names of events alone")  # a paste, as is the next
+    if any(has_marks(entry.decode(errors="replace")) for entry in data if entry):
+        raise UnrecognizedFormat("is shortened")
     if not any(type_ == "error" or type_.startswith("response.") for type_ in types):
         raise UnrecognizedFormat(
             'is JSON without an event of the Responses API; expected objects with `"type": "response.…"`'

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from responses_tap.errors import UnusableInput
 from responses_tap.formats import UnrecognizedFormat
-from responses_tap.protocol.events import parse
+from responses_tap.protocol.events import parse, untyped_error
 from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.sse import Frame, decode, looks_like_events
 from responses_tap.stream.model import JudgedStream, SseBody, Stream, TimedFrame
@@ -19,6 +19,7 @@ _FEW = 8
 _FIELDS = frozenset((b"", b"event", b"data", b"id", b"retry"))
 """What a line of an event stream begins with, before its colon; empty in a comment."""
 _LISTED = re.compile(rb"^event: ?(?:response\.|\{)", re.MULTILINE)
+_TITLE = re.compile(rb"<title[^>]{0,99}>([^<\n]{1,99})</title", re.IGNORECASE)
 _EXPECTED = "expected an event stream (`data: {…}` lines)"
 
 
@@ -75,7 +76,9 @@ def refuse_foreign(head: bytes) -> None:
     if b"\x00" in head[:4096] and not looks_like_events(head) and head.lstrip()[:1] not in (b"{", b"["):
         raise UnrecognizedFormat(f"is binary; {_EXPECTED}")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" and not head.startswith(b"< "):
-        raise UnrecognizedFormat(f"is HTML or XML, an error page perhaps; {_EXPECTED}")
+        title = _TITLE.search(head)
+        named = f" ({title[1].decode(errors='replace').strip()})" if title else ""
+        raise UnrecognizedFormat(f"is HTML or XML{named}, an error page perhaps; {_EXPECTED}")
 
 
 def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
@@ -90,6 +93,8 @@ def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
         return
     if any(api_of(event.data, frame.event) for event, frame in zip(events, with_data, strict=True)):
         return  # for the rules to report, too: the client expected another API
+    if any(untyped_error(event, frame.event, frame.data) for event, frame in zip(events, with_data, strict=True)):
+        return
     if not any(event.data for event in events) and all(event.fault for event in events):
         return  # every event is damaged: that is for the rules to report
     raise UnrecognizedFormat('has events without a type; expected events of the Responses API (`"type": "response.…"`)')

@@ -19,11 +19,11 @@ from responses_tap.formats import (
     har,
     json_documents,
     json_events,
-    parquet,
     pastes,
     raw,
     trace,
 )
+from responses_tap.protocol.events import is_error
 from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import looks_like_events
 from responses_tap.stream.model import Response, Skipped, Stream
@@ -79,14 +79,8 @@ def _recognised_or_paste(head: bytes, file: BinaryIO) -> Source:
 
 
 def _recognised(head: bytes, file: BinaryIO) -> Source:
-    if head.startswith(parquet.MAGIC):
-        return Source("Parquet", parquet.read(file))
     if flow_files.is_flows(head):
         return Source("a flow file of mitmproxy", flow_files.read(file))
-    return _text(head, file)
-
-
-def _text(head: bytes, file: BinaryIO) -> Source:
     raw.refuse_foreign(head)
     for begins, opened in _TEXTS:
         if begins(head):
@@ -178,9 +172,9 @@ class _Kept(_Passing):
         """The file as a paste, or as an event stream after all."""
         assert self._read is not None
         content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
-        paste = pastes.read(content) if len(content) <= pastes.LARGEST else None
-        if paste is not None:
-            return Source(paste.kind, iter([paste.stream]))
+        found = pastes.read_all(content) if len(content) <= pastes.LARGEST else []
+        if found:
+            return _pasted(found)
         pieces = itertools.chain([content], iter(lambda: self._file.read(_PIECE), b""))
         return Source("an event stream", iter([raw.read(pieces)]))
 
@@ -189,11 +183,15 @@ class _Kept(_Passing):
         if self._read is None:
             return None
         content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
-        paste = pastes.read(content) if len(content) <= pastes.LARGEST and b"\x00" not in content[:4096] else None
-        if paste is not None and (
-            not isinstance(error, Damaged) or paste.is_whole or paste.stream.lacks - {Lack.EXCERPT}
+        is_text = len(content) <= pastes.LARGEST and b"\x00" not in content[:4096]
+        found = pastes.read_all(content) if is_text else []
+        if found and (
+            not isinstance(error, Damaged)
+            or all(paste.is_whole or paste.stream.lacks - {Lack.EXCERPT} for paste in found)
         ):
-            return Source(paste.kind, iter([paste.stream]))
+            return _pasted(found)
+        if is_text and (document := pastes.separate.error(content)) is not None:
+            return _answer(document)
         if not isinstance(error, Damaged) and (words := pastes.refusals.named(content)):
             raise UnrecognizedFormat(words) from error
         return None
@@ -231,6 +229,10 @@ class _Unpacked(gzip.GzipFile):
             raise Damaged(f"is gzip that is damaged or cut ({error})") from error
 
 
+def _pasted(found: list[pastes.Paste]) -> Source:
+    return Source(found[0].kind, iter([paste.stream for paste in found]))
+
+
 def _objects(file: BinaryIO) -> Source:
     read = []
     for line in iter(lambda: file.readline(json_documents.LARGEST + 1), b""):
@@ -248,6 +250,8 @@ def _objects(file: BinaryIO) -> Source:
 
 
 def _array(document: object) -> Source:
+    if document is None or is_error(document):
+        return _answer(document)
     if not isinstance(document, list):
         raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")
     return Source("a JSON array of events", iter([json_events.read_array(document)]))
@@ -260,17 +264,24 @@ def _document(document: object) -> Source:
         return Source("a HAR", har.read(document))
     if isinstance(document, dict) and cassettes.is_cassette(document):
         return Source("a VCR cassette in JSON", cassettes.read(document))
-    if isinstance(document, dict) and document.get("object") == "response":
-        body = json.dumps(document, ensure_ascii=False).encode(errors="surrogatepass")
-        return Source("a response in JSON", iter([Stream(response=Response(body=body))]))
-    if isinstance(document, dict) and "error" in document:
-        raise UnrecognizedFormat(f"is an error answer in JSON; {_EXPECTED}")
+    if (isinstance(document, dict) and document.get("object") == "response") or is_error(document):
+        return _answer(document)
     raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")
+
+
+def _answer(document: object) -> Source:
+    """What a request was answered with instead of a stream: a whole response, an error, or `null`."""
+    body = json.dumps(document, ensure_ascii=False).encode(errors="surrogatepass")
+    kind = "an error in JSON" if is_error(document) else "a response in JSON"
+    return Source(kind, iter([Stream(response=Response(body=body))]))
 
 
 _TEXTS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Source]], ...] = (
     (curl.is_curl, lambda file: Source("curl's output", _begun(curl.read(file)))),  # before JSON: `{ [5 bytes data]`
-    (lambda head: _begins(head, b"["), lambda file: _array(json_documents.load(file))),
+    (
+        lambda head: _begins(head, b"[") or head.removeprefix(b"\xef\xbb\xbf").strip() == b"null",
+        lambda file: _array(json_documents.load(file)),
+    ),
     (lambda head: _begins(head, b"{"), _objects),
     (
         lambda head: cassettes.is_yaml(head) and not looks_like_events(head),

@@ -206,7 +206,7 @@ def _parsed(text: str) -> tuple[object, str]:
 
 def finding_object(finding: Finding) -> dict[str, Any]:
     """A finding with the text of its rule's page."""
-    page = RULES[finding.code].page() if finding.code in RULES else None
+    page = RULES[finding.code].page(finding) if finding.code in RULES else None
     words = {"fix": page.fix, "impact": page.impact, "source": page.source} if page else {}
     return finding.facts() | words
 

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, NamedTuple, cast
 
-from responses_tap.protocol.events import error_words
+from responses_tap.protocol.events import error_words, is_error
 from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.sse import DONE_MARKER
 
@@ -101,6 +101,8 @@ def _error(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
 
 
 def _what(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
+    if is_error(document):
+        return f"an error in JSON ({_short(error_words(document) or '', _MESSAGE)})"
     return f"{_kind(text, document)} ({_short(text, _SHOWN)})" if text else "empty"
 
 
@@ -117,9 +119,7 @@ def _kind(text: str, document: Any) -> str:  # noqa: ANN401 (JSON)
 
 
 def _kind_of_json(document: Any) -> str:  # noqa: ANN401 (JSON)
-    if is_response(document):
-        return "a whole response in JSON"
-    return "an error in JSON" if isinstance(document, dict) and document.get("error") else "JSON"
+    return "a whole response in JSON" if is_response(document) else "JSON"
 
 
 def _kind_of_stream(text: str) -> str:

@@ -9,7 +9,7 @@ server's tests.
 from collections.abc import Collection
 
 from responses_tap.protocol.bodies import Eventless, Head, judge_eventless, judge_head
-from responses_tap.protocol.events import Event, parse
+from responses_tap.protocol.events import Event, parse, untyped_error
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.frames import FrameChecks
 from responses_tap.protocol.judge import Judge, Ledger
@@ -120,25 +120,29 @@ class Checker:
                 self._feed_no_event(frame)
                 return None
         if not self._judges:
-            judge_head(self._body, self._head)
-            if self._request.streams is False:
-                self._body("TR918", None)
+            self._begin_stream()
         judge = self._judge_of(event)
         event.position = judge.response.events
         event.response = self._body.response = judge.response.index
         judge.response.events += 1
         if not self._has_ours:
             self._look_for_other_api(frame, event)
-        self._frames.event(frame, event)
+        if (error := untyped_error(event, frame.event, frame.data)) is None:
+            self._frames.event(frame, event)
         if self._frames.marked and judge.response.terminal is not None:
             return event  # no client reads on after [DONE]: TR910
-        if event.type is None and event.data.get("error"):
-            judge.untyped_error(event)
+        if error is not None:
+            judge.untyped_error(event, error)
         elif event.type is None:
             judge.skip()
         else:
             judge.apply(event, at_ns)
         return event
+
+    def _begin_stream(self) -> None:
+        judge_head(self._body, self._head)
+        if self._request.streams is False:
+            self._body("TR918", None)
 
     def _look_for_other_api(self, frame: Frame, event: Event) -> None:
         self._has_ours = (event.type or "").startswith("response.")

@@ -32,8 +32,9 @@ _WORDS_AT: tuple[tuple[Any, ...], ...] = (
     ("message",),
     ("detail",),
     ("detail", 0, "msg"),
+    (0, "error", "message"),
 )
-"""Where an error in JSON has its words: at OpenAI, at gateways, in FastAPI, whose `detail` may be a list."""
+"""Where an error in JSON has its words: at OpenAI, at gateways, in FastAPI, whose `detail` may be a list, at Gemini."""
 
 _INDEX = core_schema.int_schema(strict=True, ge=0)
 _TEXT = core_schema.str_schema(strict=True)
@@ -46,6 +47,9 @@ _FIELDS: dict[str, core_schema.CoreSchema] = {
     **dict.fromkeys(("item", "part", "response"), _OBJECT),
 }
 _ANY = core_schema.any_schema()
+_NEGATIVE = "greater_than_equal"
+_WANTED = {"int_type": "a whole number", "string_type": "a string", "dict_type": "an object", _NEGATIVE: "0 or more"}
+"""What the validator's errors say was expected."""
 
 
 class Problem(NamedTuple):
@@ -54,7 +58,7 @@ class Problem(NamedTuple):
     field: str
     absent: bool
     have: str
-    """The JSON type that came, empty where nothing did."""
+    """The JSON type that came, or a negative number; empty where nothing did."""
     want: str
 
 
@@ -238,16 +242,15 @@ def _problems(validator: SchemaValidator, data: dict[str, Any]) -> tuple[Problem
     try:
         validator.validate_python(data)
     except ValidationError as error:
-        return tuple(
-            Problem(
-                str(line["loc"][0]),
-                line["type"] == "missing",
-                "" if line["type"] == "missing" else json_type(line["input"]),
-                line["type"].removesuffix("_type"),
-            )
-            for line in error.errors(include_url=False, include_context=False)
-        )
+        return tuple(_problem(line["loc"][0], line["type"], line["input"]) for line in error.errors())
     return ()
+
+
+def _problem(field: Any, kind: str, value: Any) -> Problem:  # noqa: ANN401 (JSON)
+    if kind == "missing":
+        return Problem(str(field), absent=True, have="", want="")
+    have = str(value) if kind == _NEGATIVE else json_type(value)
+    return Problem(str(field), absent=False, have=have, want=_WANTED.get(kind, "another value"))
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
@@ -269,6 +272,31 @@ def error_words(document: Any) -> str | None:  # noqa: ANN401 (JSON)
         if isinstance(found, str) and found.strip():
             return found
     return None
+
+
+_OF_ERRORS = frozenset(("message", "detail", "code", "status", "status_code", "statusCode", "param", "request_id"))
+"""The members of an error that nothing wraps; with others, it would be something else that has a message."""
+
+
+def is_error(document: Any) -> bool:  # noqa: ANN401 (JSON)
+    """Whether a JSON value is an error as APIs and gateways answer it, or an array of one, as Gemini does."""
+    if isinstance(document, list) and len(document) == 1:
+        document = document[0]
+    if not isinstance(document, dict) or error_words(document) is None:
+        return False
+    return bool(document.get("error")) or document.keys() <= _OF_ERRORS
+
+
+def untyped_error(event: Event, name: str | None, data: bytes | None) -> str | None:
+    """What an error without a type says, by its members or by the name in its `event:` line; None for no error."""
+    if event.type is not None:
+        return None
+    words = error_words(event.data)
+    if error := event.data.get("error"):
+        return words or json.dumps(error)
+    if name == "error" and data and not data.startswith((b"{", b"[")):
+        return data.decode(errors="replace")[:_QUOTED]
+    return words if name == "error" or is_error(event.data) else None
 
 
 def quoted(words: str | None) -> str:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import Event, Problem, json_type, string, today
 from responses_tap.protocol.findings import Finding, Reporter, Severity
-from responses_tap.protocol.grammar import PART, RESPONSE
+from responses_tap.protocol.grammar import ITEM, PART, RESPONSE
 from responses_tap.protocol.scopes import ResponseScope
 
 _WITH_LOGPROBS = frozenset({"response.output_text.delta", "response.output_text.done"})
-_PART_INDICES = frozenset(("content_index", "summary_index", "command_index", "annotation_index"))
+_INDICES = frozenset(("output_index", "content_index", "summary_index", "command_index", "annotation_index"))
 _WITH_ERROR = frozenset(("error", "response.steer.failed", "response.inject.failed"))
 """Events that have an `error` of their own (openai-python 3.57)."""
 _KEEPALIVE = "response.in_progress"
@@ -31,6 +31,16 @@ def applies(response: ResponseScope, since: float) -> bool:
 
 def _is_absent(problem: Problem) -> bool:
     return problem.absent and problem.field != "item"  # SC805's
+
+
+def _no_parts(field: str, value: object) -> Problem | None:
+    """What is wrong with a list of parts, None where nothing is or it isn't there."""
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        return Problem(field, absent=False, have=json_type(value), want="an array")
+    odd = [(n, part) for n, part in enumerate(value) if not isinstance(part, dict)]
+    return Problem(f"{field}[{odd[0][0]}]", absent=False, have=json_type(odd[0][1]), want="an object") if odd else None
 
 
 class _Lack(NamedTuple):
@@ -71,6 +81,8 @@ class FieldChecks:
             return
         elif event.row.kind is RESPONSE:
             self._created_at(event)
+        elif event.row.kind is ITEM:
+            self._lists(event)
         for problem in event.problems:
             self._problem(event, problem)
         if absent := [problem.field for problem in event.problems if _is_absent(problem)]:
@@ -86,6 +98,13 @@ class FieldChecks:
             have = Problem("response.created_at", absent=False, have=json_type(created_at), want="a whole number")
             self._count("SC804", event, have, family="response")
 
+    def _lists(self, event: Event) -> None:
+        """The parts of an item: an array of objects, not a text as in Chat Completions."""
+        item = event.object("item")
+        for name in ("content", "summary"):
+            if (problem := _no_parts(f"item.{name}", item.get(name))) is not None:
+                self._count("SC804", event, problem)
+
     def _unknown(self, event: Event) -> None:
         if name := today(event.type, string(event.object("response"), "status")):
             # A family of names (`….added`, `….done`) is wrong together.
@@ -99,9 +118,10 @@ class FieldChecks:
             self._count("SC805", event)
         elif problem.absent:
             return
-        elif problem.field in _PART_INDICES and isinstance(index := event.data.get(problem.field), int) and index < 0:
-            item = event.output_index or 0
-            self._count(PART.gap, event, key=problem.field, index=index, expected="0 or more", output_index=item)
+        elif problem.field in _INDICES and isinstance(index := event.data.get(problem.field), int) and index < 0:
+            item = "" if event.output_index is None else f" (item {event.output_index})"
+            facts: dict[str, Any] = {"key": problem.field, "index": index, "expected": "0 or more", "item": item}
+            self._count(PART.gap, event, family=problem.field, **facts)
         else:
             self._count("SC804", event, problem)
 

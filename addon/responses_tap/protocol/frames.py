@@ -28,8 +28,6 @@ class FrameChecks:
     def event(self, frame: Frame, event: Event) -> None:
         """A frame that carries data."""
         position = event.position
-        if event.type is None and event.data.get("error"):
-            return  # SC814 tells it
         if event.fault is not None:
             found = self._count(_FAULTS[event.fault.kind], position, detail=event.fault.detail)
             if event.fault.kind == "too-long":

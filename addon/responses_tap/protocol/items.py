@@ -95,7 +95,7 @@ class Items:
 
     def is_wrong_type(self, item: Scope, event: Event, row: Row) -> bool:
         """Whether the event belongs in an item of another type (rule NS204)."""
-        if not row.items or item.type is None or item.type in row.items:
+        if not row.items or item.type is None or item.type in row.items or item.is_foreign:
             return False
         if not item.misplaced:
             want = " or ".join(sorted(row.items))
@@ -128,7 +128,7 @@ class Items:
             item.unopened_finding = None
         for part in item.inside(PART):
             content = CONTENTS.get(part.type or "")
-            if content and type_ not in content.items:
+            if content and type_ not in content.items and not item.is_foreign:
                 self.misplace(part, item, part.first)
         return item
 

@@ -45,7 +45,9 @@ class Ledger:
         place = scope or {}
         words: dict[str, Any] = {"position": position, "missing": missing, **place}
         words["where"] = ".".join(str(n) for n in place.values())
+        words["item"] = f" (item {place['output_index']})" if "output_index" in place else ""
         words |= {name: _worded(fact) for name, fact in facts.items()}
+        words |= {name: '""' for name in ("before", "after") if words.get(name) == ""}
         text = rule.message.format_map(words)
         about = (path.format_map(words) for path in rule.fields) if fields is None else fields
         weight = self._profile.severity(code, rule.severity, severity)
@@ -140,10 +142,10 @@ class Judge:
         """Note that something came which is no event, such as a comment."""
         self._arrivals.heard(at_ns)
 
-    def untyped_error(self, event: Event) -> None:
+    def untyped_error(self, event: Event, words: str) -> None:
         """An error came without a type: whatever the stream lacks from here on is explained by it."""
         self._sequence.skip()
-        self._states.untyped_error(event)
+        self._states.untyped_error(event, words)
 
     def skip(self) -> None:
         """Note an event that could not be read."""

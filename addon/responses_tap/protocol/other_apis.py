@@ -11,6 +11,9 @@ _BY_TYPE = {
         ("RUN_STARTED", "RUN_FINISHED", "RUN_ERROR", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END",
          "TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END", "STATE_SNAPSHOT", "STATE_DELTA")
     ),
+    "the AI SDK's UI": frozenset(("text-start", "text-delta", "text-end", "start-step", "finish-step")),
+    "Cohere": frozenset(("content-start", "content-delta", "content-end", "message-start", "message-end")),
+    "the Realtime API": frozenset(("session.created", "session.updated", "conversation.item.created")),
 }  # fmt: skip
 _BY_LEAD = {"thread.": "Assistants", "agent.session.": "Managed Agents"}
 OBJECTS = {"chat.completion.chunk": "Chat Completions", "text_completion": "Completions"}
@@ -30,8 +33,18 @@ def api_of(data: dict[str, Any], name: str | None) -> str | None:
     known = data.get("object")
     if isinstance(known, str) and known in OBJECTS:
         return OBJECTS[known]
-    if kind is None and isinstance(data.get("candidates"), list):
-        return "Gemini"
-    if kind is None and isinstance(data.get("choices"), list):
-        return "Chat Completions"
-    return None
+    return _by_members(data) if kind is None else None
+
+
+_MEMBERS = {
+    "candidates": (list, "Gemini"),
+    "choices": (list, "Chat Completions"),
+    "done": (bool, "Ollama"),
+    "messageStart": (dict, "Bedrock Converse"),
+    "contentBlockDelta": (dict, "Bedrock Converse"),
+    "messageStop": (dict, "Bedrock Converse"),
+}
+
+
+def _by_members(data: dict[str, Any]) -> str | None:
+    return next((api for name, (type_, api) in _MEMBERS.items() if isinstance(data.get(name), type_)), None)

@@ -8,7 +8,7 @@ from responses_tap.protocol.grammar import COMMAND, CONTENTS, PART, SUMMARY, VAL
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.routing import Router
 from responses_tap.protocol.scopes import ResponseScope, Scope
-from responses_tap.protocol.stated_values import accept, text_of
+from responses_tap.protocol.stated_values import accept, text_of, unstreamed_parts
 
 
 class Parts:
@@ -37,7 +37,7 @@ class Parts:
         if part.unopened_finding is not None:
             part.unopened_finding.add_note(f"opened late at {event.position}")
             part.unopened_finding = None
-        if content is not None and item.type is not None and item.type not in content.items:
+        if content is not None and item.type is not None and item.type not in content.items and not item.is_foreign:
             if not item.misplaced and not part.misplaced:
                 self._items.misplace(part, item, event.position)
         elif is_new and not item.excused:
@@ -116,6 +116,23 @@ class Parts:
         self._finish(part, event, row)
         return part
 
+    def expect_all(self, item: Scope, event: Event) -> None:
+        """Report the first text of an item that is closed by this event which no part has brought (rule MD309)."""
+        if item.closed != event.position or item.excused or item.is_foreign or self._response.partial:
+            return
+        severity = None if item.type == "message" else Severity.NOTE
+        for path, text in unstreamed_parts(item, event.object("item")):
+            self._report(
+                "MD309",
+                event.position,
+                item.place,
+                severity=severity,
+                fields=[f"item.{path}"],
+                chars=len(text),
+                what=path,
+            )
+            return
+
     def _finish(self, part: Scope, event: Event, row: Row) -> None:
         content = CONTENTS.get(part.type or "")
         if part.misplaced:
@@ -139,7 +156,7 @@ class Parts:
         if item.closed is not None:
             self._late_in_item(item, event, row)
             return None
-        if item.type is not None and row.items and item.type not in row.items:
+        if item.type is not None and row.items and item.type not in row.items and not item.is_foreign:
             return self._in_wrong_item(item, event, row)
         part, is_new = self._part(item, event, row)
         if is_new and row.kind.opener is not None:
@@ -265,7 +282,7 @@ class Parts:
 
     def _report_unopened(self, part: Scope, event: Event, row: Row) -> None:
         item = part.parent
-        if (item is not None and item.excused) or self._response.resumed:
+        if (item is not None and (item.excused or item.is_foreign)) or self._response.resumed:
             return
         found = self._report(
             row.kind.not_opened,

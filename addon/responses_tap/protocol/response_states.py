@@ -49,13 +49,11 @@ class ResponseStates:
             self._response.state = row.type.removeprefix("response.")
         return True
 
-    def untyped_error(self, event: Event) -> None:
+    def untyped_error(self, event: Event, words: str) -> None:
         """Take an error that has no type, as an error event."""
-        error = event.data["error"]
-        message = error.get("message") if isinstance(error, dict) else error
         self._has_untyped_error = True
         self._response.error = event.position
-        self._report("SC814", event.position, message=message or error)
+        self._report("SC814", event.position, fields=list(event.data)[:1], message=words)
 
     def finish(self, *, cut: bool) -> None:
         """No more events will come; with `cut`, because the reader stopped."""

@@ -23,11 +23,11 @@ class ScopeTree:
         self._response = response
         self._report = report
         router = Router(response, report)
-        items = Items(response, router, report)
-        parts = Parts(response, router, items, report)
+        self._items = items = Items(response, router, report)
+        self._parts = parts = Parts(response, router, items, report)
         self._moves: dict[tuple[Kind, Role], Callable[[Event, Row], Scope | None]] = {
             (ITEM, Role.OPEN): items.open,
-            (ITEM, Role.CLOSE): items.close,
+            (ITEM, Role.CLOSE): self._close_item,
             (ITEM, Role.PROGRESS): items.progress,
             (ITEM, Role.NOTE): items.progress,
         }
@@ -44,6 +44,12 @@ class ScopeTree:
         """Move the tree on by one event; the scope it belongs to, None where it has none."""
         move = self._moves.get((row.kind, row.role))
         return move(event, row) if move else None
+
+    def _close_item(self, event: Event, row: Row) -> Scope | None:
+        item = self._items.close(event, row)
+        if item is not None:
+            self._parts.expect_all(item, event)
+        return item
 
     def finish(self, state: str, position: int | None) -> None:
         """The response has ended in `state` at `position`: what is open now stays open."""

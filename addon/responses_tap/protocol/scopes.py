@@ -11,6 +11,7 @@ from typing import Any
 
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.grammar import ITEM, Kind
+from responses_tap.protocol.objects import KNOWN_ITEMS
 from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts
 
 
@@ -54,6 +55,11 @@ class Scope:
     children: "dict[tuple[str, int | str | None], Scope]" = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     """What was found about this scope, by code: most rules report a scope once and then count."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is an item of a type that no specification names: nobody knows what belongs in it."""
+        return self.kind is ITEM and self.type is not None and self.type not in KNOWN_ITEMS
 
     @property
     def implicit(self) -> bool:

@@ -8,6 +8,8 @@ from responses_tap.protocol.fields import NUMBERS_SINCE, applies
 from responses_tap.protocol.findings import Finding, Reporter
 from responses_tap.protocol.scopes import ResponseScope
 
+_DOUBLED = ("AG601", "AG604")
+"""Says that a text, or a value, is not the sum of its deltas."""
 _MOST_EXPECTED = 8
 """How many numbers may be possible at once, after as many events without a readable one."""
 
@@ -23,6 +25,8 @@ class Sequence:
         self._skipped: set[int] = set()
         self._unnumbered: list[int] = []
         self._found: dict[str, Finding] = {}
+        self._is_replayed = False
+        """Whether the numbers went back over several events, as where a proxy reconnects and gets them again."""
 
     def apply(self, event: Event) -> None:
         """Check the number of one event."""
@@ -50,6 +54,7 @@ class Sequence:
             if not self._skipped:
                 self._report.withdraw(self._found.pop("ID511", None))
             return
+        self._is_replayed = self._is_replayed or number < last
         self._skipped.update(range(last + 1, min(number, last + _MOST_EXPECTED)))
         # One wrong number is one break: the next may continue from it, or as if it had been right.
         self._expected = {number + 1, last + 2}
@@ -91,6 +96,8 @@ class Sequence:
                 continue
 
             nearest = min(others, key=partial(_distance, known.position))
+            if self._is_replayed and nearest.code in _DOUBLED:
+                continue  # that is the cause, and the text the effect
             nearest.add_note(known.text)
             self._report.withdraw(known)
 

@@ -4,6 +4,7 @@ After a mismatch both values may still be right, so a later one that equals eith
 value is a new finding: one wrong `output_text.done` is one finding, not three.
 """
 
+import itertools
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -82,15 +83,32 @@ def compare_item(scope: Scope, item: dict[str, Any], position: int, report: Repo
             report("AG603", position, scope.place, fields=[".".join(filter(None, ("item", path)))], path=path, **facts)
 
 
+def unstreamed_parts(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The texts of a closed item that it has beyond its parts: (the path in the item, the text)."""
+    for kind, field in _LISTS.items():
+        entries = item.get(field)
+        if isinstance(entries, list) and not any(part.misplaced for part in scope.inside(kind)):
+            for index in range(len(scope.inside(kind)), len(entries)):
+                if text := text_of(entries[index]):
+                    yield f"{field}[{index}]", text
+
+
+_LISTS = {PART: "content", SUMMARY: "summary"}
+"""The field of an item that lists its parts, by their kind."""
+
+
+def _parts(scope: Scope, kind: Kind) -> list[Scope]:
+    # By order, not by number: wrong numbers have their own rule (ID508).
+    parts = [part for part in scope.inside(kind) if not part.misplaced]
+    return sorted(parts, key=lambda part: part.key if isinstance(part.key, int) else 0)
+
+
 def _stated(scope: Scope, item: dict[str, Any]) -> Iterator[tuple[str, Scope, str | None]]:
-    for kind, field in ((PART, "content"), (SUMMARY, "summary")):
+    for kind, field in _LISTS.items():
         entries = item.get(field)
         if not isinstance(entries, list):
             continue
-        parts = [part for part in scope.inside(kind) if not part.misplaced]
-        parts.sort(key=lambda part: part.key if isinstance(part.key, int) else 0)
-        for index, part in enumerate(parts):
-            # By order, not by number: wrong numbers have their own rule (ID508).
+        for index, part in enumerate(_parts(scope, kind)):
             text = text_of(entries[index]) if index < len(entries) else ""
             yield f"{field}[{index}]", part, text
     for child in scope.inside(VALUE):
@@ -159,28 +177,30 @@ def differing_field(item: Scope, entry: dict[str, Any]) -> str | None:
         before, after = final.get(field), entry.get(field)
         if before == after:
             continue
-        if before is None or after is None:
-            if field in required and field in entry and after is None:
-                continue  # SC811 tells it
-            return field
-        if field in ("content", "summary"):
-            if _same_texts(item, PART if field == "content" else SUMMARY, before, after):
-                continue
-        elif _is_accepted(item, field, before, after):
+        is_told = field in required and (before is None or field in entry)  # by SC811
+        if (after is None and is_told) or _is_equal(item, field, before, after, is_told=is_told):
             continue
         return field
     return None
 
 
-def _same_texts(item: Scope, kind: Kind, before: object, after: object) -> bool:
-    if not isinstance(before, list) or not isinstance(after, list) or len(before) != len(after):
+def _is_equal(item: Scope, field: str, before: object, after: object, *, is_told: bool) -> bool:
+    """Whether a terminal item's field is what its done event said, or what was streamed before that."""
+    if after is None or (before is None and not is_told):
         return False
-    for index, (one, other) in enumerate(zip(before, after, strict=True)):
-        text = text_of(other)
-        part = item.children.get((kind.name, index))
-        if text_of(one) != text and not (part is not None and text in part.accepted):
-            return False
-    return True
+    for kind, name in _LISTS.items():
+        if field == name:
+            return isinstance(after, list) and _same_texts(item, kind, before, after)
+    return _is_accepted(item, field, before, after)
+
+
+def _same_texts(item: Scope, kind: Kind, before: object, after: list[Any]) -> bool:
+    done = [[text_of(entry)] for entry in before] if isinstance(before, list) else []
+    streamed = [part.accepted for part in _parts(item, kind)]
+    if len(after) not in (len(done), len(streamed)):
+        return False
+    either = itertools.zip_longest(done, streamed, fillvalue=())
+    return all(text_of(entry) in (*one, *other) for entry, (one, other) in zip(after, either, strict=False))
 
 
 def _is_accepted(item: Scope, field: str, before: object, after: object) -> bool:

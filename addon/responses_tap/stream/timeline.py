@@ -117,7 +117,7 @@ def render(rows: Iterable[TimelineRow], *, fixes: bool = True) -> Iterator[str]:
 
 def _finding_lines(finding: Finding, *, fixes: bool) -> Iterator[str]:
     yield from _wrapped(printable(finding.message), f"{GLYPHS[finding.severity]} {finding.code} {finding.name}: ", 2)
-    if fixes and (text := advice(finding.code, finding.severity)):
+    if fixes and (text := advice(finding.code, finding.severity, finding)):
         yield from _wrapped(text, "  ", 4)
 
 

@@ -22,6 +22,6 @@ def annotations(result: Checked | UnusableInput) -> Iterator[str]:
     for finding in result.counted:
         place = f"file={workflow_property(result.source)},line={result.line(finding)}"
         title = workflow_property(f"{finding.code} {finding.name}")
-        fix = advice(finding.code, finding.severity)
+        fix = advice(finding.code, finding.severity, finding)
         words = "; ".join(filter(None, (shorten(finding.message, _MOST), fix)))
         yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(words)}"

@@ -220,7 +220,7 @@ def _page_of(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.missing:
         yield "Missing", finding.missing
     if finding.code in RULES:
-        page = RULES[finding.code].page()
+        page = RULES[finding.code].page(finding)
         yield "Specification", page.source
         yield "Which clients break", page.impact
         yield "How to mend it", page.fix

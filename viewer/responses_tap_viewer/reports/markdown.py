@@ -100,7 +100,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     if finding.missing:
         yield f"- **Missing:** {code_span(finding.missing)}"
     if finding.code in RULES:
-        page = RULES[finding.code].page()
+        page = RULES[finding.code].page(finding)
         yield f"- **Specification:** {_linked(page.source)}"
         yield f"- **Which clients break:** {_linked(page.impact)}"
         yield f"- **How to mend it:** {page.fix}"

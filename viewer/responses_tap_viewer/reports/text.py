@@ -34,14 +34,14 @@ def checked_lines(checked: "Checked") -> Iterator[str]:
     """The verdict on one response: a line, and two for each finding."""
     name = checked.source if checked.id is None else f"{checked.source}#{checked.id}"
     name += f" [{checked.index}]" if checked.index else ""
-    words = [checked.response_id, checked.model, checked.state, f"{checked.events} events"]
+    words = [checked.response_id, checked.model, checked.state, counted(checked.events, "event")]
     yield f"{_verdict_glyph(checked)} {printable(name)}  " + " · ".join(shorten(word) for word in words if word)
     if checked.why:
         yield f"  profile {checked.profile}: {checked.why}"
     for finding in checked.findings:
         is_tolerated = finding in checked.tolerated
         yield f"  {finding_line(finding)}" + (" (in the baseline)" if is_tolerated else "")
-        if not is_tolerated and (fix := advice(finding.code, finding.severity)):
+        if not is_tolerated and (fix := advice(finding.code, finding.severity, finding)):
             yield f"      {fix}"
 
 

@@ -12,8 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from responses_tap.formats.json_events import framed
-from responses_tap.formats.pastes import event_names, refusals
+from responses_tap.formats.json_events import framed, is_names
+from responses_tap.formats.marks import MARK, WORDS, has_marks
+from responses_tap.formats.pastes import event_names, refusals, separate
 from responses_tap.formats.pastes.finding import TYPE, Found, find, find_fields
 from responses_tap.formats.pastes.pasted_line import PastedLine
 from responses_tap.formats.pastes.unwrapping import lines_of, unwrap
@@ -23,23 +24,21 @@ from responses_tap.protocol.grammar import LIFECYCLE, TERMINALS
 from responses_tap.protocol.profiles import Lack
 from responses_tap.stream.model import Ending, Stream, TimedFrame
 
-__all__ = ["LARGEST", "Paste", "is_altered", "read", "refusals"]
+__all__ = ["LARGEST", "Paste", "is_altered", "read", "read_all", "refusals", "separate"]
 
 LARGEST = 64 << 20
 """Bytes: a paste is read as a whole, into several times its size."""
 _SHARE = 0.5
 """The share of lines that must be events, or of events that must stand in a log's line."""
-_WORDS = r"(?:snip|truncated|omitted|elided|skipped|repeated|cut)\b"
-_MARK = rf"(?:\.{{3,}}|…|⋮|\. \. \.|[\[<(](?:!--\s?)?(?:{_WORDS}|\.{{3}}|…|\+?\d{{1,6}} more\b)[^\n\])>]{{0,40}}[\])>])"
-"""What people put where they leave something out."""
 _LONGEST_MARK = 200
 _OWN_LINE = (
-    rf"[ \t]{{0,40}}(?:(?:#|//|:)?[ \t]{{0,9}}{_MARK}|[-*=]{{1,9}}[ \t]?{_WORDS}|etc\.)[ \t]{{0,9}}"
+    rf"[ \t]{{0,40}}(?:(?:#|//|:)?[ \t]{{0,9}}{MARK}|[-*=]{{1,9}}[ \t]?{WORDS}|etc\.)[ \t]{{0,9}}"
     r"(?:[(\[+\d][^\n]{0,40}|[-*=]{1,9}|(?:and so on|more|truncated|snip)\W{0,9})?[ \t\r]{0,40}"
 )
 _CUT_LINE = re.compile(_OWN_LINE, re.IGNORECASE)
 _CUT_DATA = re.compile(
-    rb"^data:[^\n]*(?:[{\[,:][ \t]{0,9}(?:%b|/\*)[^\n]*|%b[\"'\]}) \t\r]*)$" % (_MARK.encode(), _MARK.encode()),
+    rb"^data:[^\n]*(?:[{\[,:][ \t]{0,9}(?:%b|/\*)[^\n]*|(?:%b[ \t]?){1,3}[\"'\]}) \t\r]*)$"
+    % (MARK.encode(), MARK.encode()),
     re.MULTILINE,
 )
 _CUT_BODY = re.compile(rb"^%b$" % _OWN_LINE.encode(), re.MULTILINE | re.IGNORECASE)
@@ -63,6 +62,18 @@ _FIELD = re.compile(
 """A line of an event stream, or a cell of a browser's table of one, that is no event."""
 
 
+_LANGUAGES = {
+    "rust": "values as Rust prints them",
+    "php": "arrays as PHP prints them",
+    "go": "values as Go prints them",
+    "call": "Python repr of SDK events",
+    "python": "Python dicts",
+    "ruby": "objects as Ruby prints them",
+    "js": "objects as node prints them",
+}
+"""What a paste is by the syntax of its objects; the first that is there."""
+
+
 class Paste(NamedTuple):
     """A paste that is one: what it is, and its stream."""
 
@@ -70,11 +81,18 @@ class Paste(NamedTuple):
     stream: Stream
     is_whole: bool = True
     """Whether all of it are events, each of which could be read to its end."""
+    is_begun: bool = False
+    """Whether it has the beginning of its stream."""
 
 
 def is_altered(head: bytes) -> bool:
-    """Whether an event stream that begins so was changed on its way here: shortened, wrapped, escaped for a page."""
-    if _PAGES.search(head) is not None:
+    """Whether an event stream that begins so was changed on its way here: shortened, wrapped, escaped for a page.
+
+    Or whether it is several, with other text between them.
+    """
+    if len(separate.parts(head)) > 1:
+        return True
+    if _PAGES.search(head) is not None or has_marks(head.decode(errors="replace")):
         return True
     return _is_shortened(head) or is_wrapped(head.decode(errors="replace").splitlines()[:-1])
 
@@ -86,6 +104,14 @@ def _is_shortened(head: bytes) -> bool:
     )
 
 
+def read_all(content: bytes) -> list[Paste]:
+    """The streams in a paste: several where other text stands between the end of one and the beginning of the next."""
+    found = [paste for part in separate.parts(content) if (paste := read(part)) is not None]
+    if len(found) > 1 and all(paste.is_begun for paste in found):
+        return found
+    return [paste] if (paste := read(content)) is not None else []
+
+
 def read(content: bytes) -> Paste | None:
     """The stream in a paste, None where there is none in it."""
     printed = lines_of(content)
@@ -95,18 +121,26 @@ def read(content: bytes) -> Paste | None:
     text, found = reading.text, reading.found
     covered = {n for f in found for n in range(text.index(f.start), text.index(f.end - 1) + 1)}
     others = _others(text, covered)
-    is_ours = any(str(f.event["type"]).startswith("response.") and len(f.event) > 1 for f in found)
+    types = [str(f.event["type"]) for f in found]
+    is_ours = any(type_.startswith("response.") and len(f.event) > 1 for type_, f in zip(types, found, strict=True))
+    if is_names(f.event for f in found) and _is_mostly(text, found, covered, others):
+        chosen = event_names.chosen((f.event, text.line(f.start)) for f in found)
+        return _names(event_names.find(first.text.lines) or chosen)
     if is_ours and _is_mostly(text, found, covered, others):
         events = [(_as_sent(f, text.all), text.line(f.start)) for f in found]
         lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost else set())
         stream = _imported(reading.kind, events, lacks)
-        return Paste(reading.kind, stream, reading.is_whole and not others)
-    if (listed := event_names.find(first.text.lines)) is not None:
-        kind = "names of events"
-        types = [n.event["type"] if n else None for n in listed]
-        lacks = {Lack.NAMES} | _ends(types) | _gaps(types)
-        return Paste(kind, _imported(kind, [(n.event, n.line) for n in listed if n], lacks))
-    return None
+        return Paste(reading.kind, stream, reading.is_whole and not others, is_begun="response.created" in types)
+    listed = event_names.find(first.text.lines)
+    return None if listed is None else _names(listed)
+
+
+def _names(listed: list[event_names.Named | None]) -> Paste:
+    kind = "names of events"
+    types = [name.event["type"] if name else None for name in listed]
+    lacks = {Lack.NAMES} | _ends(types) | _gaps(types)
+    stream = _imported(kind, [(name.event, name.line) for name in listed if name], lacks)
+    return Paste(kind, stream, is_begun="response.created" in types)
 
 
 class _Reading(NamedTuple):
@@ -250,14 +284,8 @@ def _kind(named: str, text: _Text, found: list[Found]) -> str:
     labels = sum(bool(_LOG.search(text.before(f.start))) for f in found)
     if "text" in syntax:
         kind = "objects that hold the data as text"
-    elif "call" in syntax:
-        kind = "Python repr of SDK events"
-    elif "python" in syntax:
-        kind = "Python dicts"
-    elif "ruby" in syntax:
-        kind = "objects as Ruby prints them"
-    elif "js" in syntax:
-        kind = "objects as node prints them"
+    elif language := next((name for name in _LANGUAGES if name in syntax), ""):
+        kind = _LANGUAGES[language]
     elif "literal" in syntax:
         kind = "Python repr of lines"
     elif named == "" and any("data:" in text.before(f.start) for f in found):

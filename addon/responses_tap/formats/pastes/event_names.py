@@ -35,9 +35,12 @@ _ARROW = re.compile(r"→|->|=>|➜|>")
 _BETWEEN = re.compile(r"[,;|\[\](){}]|\s{2,}|\s(?=response\.)|\band\b")
 """What stands between names in a row."""
 _TOKEN = re.compile(r"(?<![\w./])response\.[a-z_]+(?:\.[a-z_]+)*+(?![\w.(])|(?<=[|`\"'] )(?:error|keepalive)(?= )")
-_FIELDS = re.compile(r"[\"'`|)\]]{0,3}\s*(?:\|.*|\(?[+\d][\d:.]*\s?m?s?\)?|(?:\w[\w.]*=.*))?\s*")
+_UNIT = r"(?:m?s|bytes?|[kK]i?B|B|chars?|tokens?)"
+_FIELDS = re.compile(rf"[\"'`|)\]]{{0,3}}\s*(?:\|.*|\(?[+\d][\d:.,]*\s?{_UNIT}?\)?|(?:\w[\w.]*=.*))?\s*")
 """What may follow a name: a time, fields, a cell."""
+_TYPED = re.compile(r"\b[Tt]ype\s?[=:]\s?[\"']?(response\.[a-z_.]+|error\b|keepalive\b)")
 _INDENT = 3
+_NO_DATA = re.compile(r"\s*data:\s*(?:\.{3,}|…|[\[<({](?:\.{3}|…|snip|truncated|omitted)[\])>}])?\s*")
 _CUT = re.compile(r"\s*[\[(<]?(?:\.{3,}|…|snip|truncated|omitted)[\w\s]{0,30}[\])>]?\s*")
 
 
@@ -63,14 +66,25 @@ type _Row = tuple[PastedLine, list[_Entry]]
 
 def find(lines: Iterable[PastedLine]) -> list[Named | None] | None:
     """The events whose names are listed, None for a mark where some were left out; None for a text that is no list."""
-    written = [line for line in lines if line.text.strip(" \t-=_*#|:+")]
-    for read in (_listed, _in_columns, _labelled):
+    written = [line for line in lines if line.text.strip(" \t-=_*#|:+") and not _NO_DATA.fullmatch(line.text)]
+    for read in (_listed, _in_columns, _labelled, _typed):
         found = read(written)
         entries = [entry for _, listed in found for entry in listed]
         listed = len({line for line, some in found if some})
         if len(entries) >= _LEAST and listed >= _SHARE * len(written):
             return _named(found, entries)
     return None
+
+
+def chosen(events: Iterable[tuple[dict[str, Any], int]]) -> list[Named | None]:
+    """The same for events of which only some fields are shown, each with its line."""
+    begun = 0
+    names: list[Named | None] = []
+    for event, line in events:
+        begun += event["type"] == "response.created"
+        shown = {key: value for key, value in event.items() if isinstance(value, str | int)}
+        names.append(Named(shown | _event(event["type"], begun), line))
+    return _with_items(names)
 
 
 def _named(found: list[_Row], entries: list[_Entry]) -> list[Named | None]:
@@ -124,6 +138,16 @@ def _labelled(lines: list[PastedLine]) -> list[_Row]:
         )
         for line, found in tokens
     ]
+
+
+def _typed(lines: list[PastedLine]) -> list[_Row]:
+    """Objects whose values have no quotes, as Java, Dart, Go's %v and C# print them: a type each is what they show."""
+    rows = []
+    for line in lines:
+        types = _TYPED.findall(line.text)
+        is_event = len(types) == 1 and is_name(types[0])
+        rows.append((line, [_Entry(types[0], line.number, None, 1, missing=False)] if is_event else []))
+    return rows
 
 
 def _label(line: PastedLine, token: re.Match[str]) -> str:

@@ -5,12 +5,15 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from responses_tap.formats.marks import without_marks
 from responses_tap.formats.pastes.literals import STRING, Literal, read, unquote
 from responses_tap.protocol.events import today
 from responses_tap.protocol.grammar import ALIASES, ROWS
 
 _CANDIDATE = re.compile(
     r"""\{(?=\s{0,400}["'A-Za-z_$\[.…:])"""
+    r"""|\[(?=\s{0,400}"\w{1,40}"\s?:\s)|(?<![\w.])array \((?=\s{0,400}'\w{1,40}' =>)"""
+    r"|#<[A-Z][\w:]{1,100}(?= [a-z_]{1,40}[:=])"
     r"|(?<![\w.])[A-Za-z_][\w.]{0,80}\((?=\s{0,400}[a-z_]\w{0,60}=)"
     r"""|(?<![\w\\])[bB]?["'](?=(?:data|event|id):|\{)"""
 )
@@ -99,6 +102,13 @@ def is_event(value: dict[str, Any]) -> bool:
     return is_name(type_) or type(value.get("sequence_number")) is int
 
 
+def _is_named(value: dict[str, Any]) -> bool:
+    """Whether an object has the name of an event, and nothing that could be the event."""
+    name = value.get("event")
+    plain = all(isinstance(inner, str | int | None) and "{" not in str(inner) for inner in value.values())
+    return plain and "type" not in value and isinstance(name, str) and is_name(name)
+
+
 def is_name(type_: str) -> bool:
     """Whether this is the type of an event, right or wrong."""
     return type_ in ROWS or type_ in ALIASES or today(type_) is not None or type_.startswith("response.")
@@ -139,7 +149,8 @@ def _within(text: str, start: int, after: int, depth: int) -> tuple[list[Found],
     inside = unquote(literal.group()) if literal and depth < _DEEPEST else None
     if literal is None or inside is None:
         return [], after
-    return [found._replace(syntax=found.syntax | {"literal"}) for found in find(inside, depth + 1)], literal.end()
+    found = [found._replace(syntax=found.syntax | {"literal"}) for found in find(inside, depth + 1)]
+    return found, literal.end() if found or len(inside) > _LABEL else after
 
 
 def _named(value: Any, text: str, start: int) -> Any:  # noqa: ANN401 (JSON)
@@ -151,8 +162,9 @@ def _named(value: Any, text: str, start: int) -> Any:  # noqa: ANN401 (JSON)
 
 def _unwrapped(value: Any, literal: Literal, depth: int, nested: int = 0) -> Iterator[Found]:  # noqa: ANN401 (JSON)
     """The events that a value, which was printed in `literal`, is or holds."""
-    if isinstance(value, dict) and is_event(value):
-        yield Found(value, 0, 0, literal.shortened, frozenset(literal.syntax))
+    if isinstance(value, dict) and (is_event(value) or _is_named(value)):
+        event = without_marks(value if "type" in value else {"type": value["event"]})
+        yield Found(event, 0, 0, literal.shortened or event != value, frozenset(literal.syntax))
     elif nested >= _INNERMOST:
         return
     elif isinstance(value, dict | list):

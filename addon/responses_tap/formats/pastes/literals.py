@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*+(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?n?"
 _NAME = re.compile(r"[A-Za-z_$][\w$]*+(?:\.[A-Za-z_$][\w$]*+)*+")
 _KEY = re.compile(r":?[A-Za-z_$][\w$]*+|\[[\w$. ()]{1,60}\]")
 _ENUM = re.compile(r"<[\w.]+: (?=[^>\n]{0,200}>)")
-_OPAQUE = re.compile(r"<[A-Za-z][\w.]*+ [^<>\n]{0,200}>")
+_OPAQUE = re.compile(r"<[A-Za-z][\w.]*+ [^<>\n]{0,200}>|<null>")
 _SIGIL = re.compile(r""":(?=["'a-z])|%(?=\{)""")
 """What stands before a symbol of Ruby, and before a map of Elixir."""
 _HINT = re.compile(r"[A-Za-z_$][\w$.]{0,80}(?:\(\d+\))?\s++(?=[{\[])")
@@ -37,6 +37,17 @@ _SHOWN = re.compile(
 """What node shows instead of a value that is nested too deeply, or is none."""
 _UNSHOWN = frozenset({"Object", "Array"})
 """What Safari's console shows instead of a value."""
+_OPENINGS = {
+    "php": re.compile(r"array (?=\()"),
+    "go": re.compile(r"(?:map\[string\]|\[\])(?:interface ?\{\}|any)(?=\{)|interface ?\{\}(?=\()"),
+    "swift": re.compile(r"\[:\]"),
+    "ruby": re.compile(r"#<[A-Z][\w:]{1,100}(?= [a-z_]{1,40}[:=])"),
+}
+"""What stands before the members of an object, where a language prints it as no other does: PHP's var_export(), Go's
+%#v (the elements of a slice stand in braces, too), an empty dictionary of Swift, an object that Ruby inspects."""
+_DICTIONARY = re.compile(r"""\[\s*+"(?:[^"\\\n]++|\\.)*+"\s?:\s""")
+"""How Swift prints a dictionary."""
+_RUST = dict.fromkeys(("String", "Number", "Bool"), "rust")
 _LENGTH = re.compile(r" ?\(\d+\)")
 _HIDDEN = re.compile(r"\[\w+\]: ")
 """A property of an array, as `%o` shows its length."""
@@ -54,7 +65,7 @@ _ESCAPES = frozenset("\\'\"abfnrtvxuU01234567\n")
 _WORDS = {
     **dict.fromkeys(("true", "True"), True),
     **dict.fromkeys(("false", "False"), False),
-    **dict.fromkeys(("null", "None", "nil", "NaN", "nan", "Infinity", "inf"), None),
+    **dict.fromkeys(("null", "None", "nil", "Null", "NULL", "NaN", "nan", "Infinity", "inf"), None),
 }
 _PYTHON = frozenset({"True", "False", "None"})
 
@@ -153,6 +164,9 @@ class _Reader:
         self._space()
         if depth > DEEPEST:
             raise _Broken(self._line_end())
+        for language, opening in _OPENINGS.items():
+            if taken := self._take(opening):
+                return self._of(language, taken, depth)
         if self._is_left_out():
             return _LEFT_OUT
         if self._take(_SIGIL):
@@ -160,9 +174,22 @@ class _Reader:
         begins = self._text[self.at : self.at + 1]
         if begins == "{":
             return self._members("}", depth)
+        if _DICTIONARY.match(self._text, self.at):
+            return self._members("]", depth)
         if begins in ("[", "("):
             return self._elements("]" if begins == "[" else ")", depth)
         return self._string() if QUOTE.match(self._text, self.at) else self._scalar(depth)
+
+    def _of(self, language: str, opening: str, depth: int) -> Any:  # noqa: ANN401 (JSON)
+        """The rest of a value that begins as no other language prints one."""
+        self.found.syntax.add(language)
+        if language == "swift":
+            return {}
+        if language == "ruby":
+            return self._members(">", depth)
+        if language == "php":
+            return _listed(self._members(")", depth))
+        return self._elements("}", depth) if opening[0] == "[" else self.value(depth + 1)
 
     def _is_left_out(self) -> bool:
         """Pass over what stands for a value that is not shown."""
@@ -181,10 +208,11 @@ class _Reader:
         if self._take(_HINT):  # a class's name before its object
             return self.value(depth + 1)
         if plain := self._take(_ISO) or self._take(_OPAQUE):
-            return plain
+            return None if plain == "<null>" else plain
         if number := self._take(_NUMBER):
             return _number(number)
         name = self._take(_NAME)
+        self.found.syntax |= {"rust"} & {_RUST.get(name, "")}
         return self._call(depth) if name and self._text.startswith("(", self.at) else self._word(name)
 
     def _word(self, name: str) -> Any:  # noqa: ANN401 (JSON)
@@ -250,7 +278,7 @@ class _Reader:
         key = self._name()
         self._space()
         if not self._text.startswith((":", "="), self.at):
-            raise _Broken(self.at)
+            raise _Broken(self.at, cut=bool(_CUT_END.search(key) or self._take(_CUT)))
         self.at += 2 if self._text.startswith("=>", self.at) else 1
         return key
 
@@ -360,6 +388,11 @@ class _Reader:
     def _line_end(self) -> int:
         end = self._text.find("\n", self.at)
         return len(self._text) if end < 0 else end
+
+
+def _listed(members: dict[str, Any]) -> dict[str, Any] | list[Any]:
+    """PHP's array as a list, where it is numbered."""
+    return list(members.values()) if all(key.isdecimal() for key in members) else members
 
 
 def _number(text: str) -> float | None:

@@ -6,6 +6,14 @@ _RECORD = "record them with `responses-tap record -- COMMAND`"
 _PRINT = "print each event: `print(event)` in Python, `console.log(JSON.stringify(event))` in JavaScript"
 _TEXTS = (
     (
+        re.compile(r"\bResponse[A-Z]\w{3,60}Event\b(?!\()|\bStreamingResponse[A-Z]\w{3,60}Update\b"),
+        f"has the names of an SDK's classes, not its events; {_PRINT}, or {_RECORD}",
+    ),
+    (
+        re.compile(r"\[type\] => response\.|\[\"type\"\]=>"),
+        f"has events as PHP's print_r or var_dump shows them; print each by json_encode, or {_RECORD}",
+    ),
+    (
         re.compile(r'"type":\s?"(?:thread\.started|turn\.(?:started|completed)|session_meta|event_msg|response_item)"'),
         f"has Codex's own events, not those of the API; {_RECORD}, or run Codex with RUST_LOG=codex_api::sse=trace",
     ),

@@ -40,6 +40,7 @@ _PREFIXES = {
         "journald's log": rf"(?:{_SYSLOG}|{_STAMP}) [\w.-]+ [^\s\[:]+(?:\[\d+\])?:",
         "a log with times": rf"\[?(?:{_STAMP}|\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?:?",
         "numbered lines": r"\s*\d{1,7}[:|\t]",
+        "pytest's report": r"E(?=\s{3})",
     }.items()
 }
 _PARTIAL = re.compile(rf"{_STAMP} (?:stdout|stderr) P ")

@@ -44,12 +44,15 @@ def by_weight(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=_weight)
 
 
-def advice(code: str, severity: str) -> str:
-    """How to fix a finding, in a line, and the command that prints its rule; empty for notes and unknown rules."""
+def advice(code: str, severity: str, finding: Finding | None = None) -> str:
+    """How to fix a finding, in a line, and the command that prints its rule; empty for notes and unknown rules.
+
+    In the finding's own words, where it is given.
+    """
     rule = RULES.get(code)
     if rule is None or severity == Severity.NOTE:
         return ""
-    return f"fix: {rule.page().fix} (responses-tap rules {rule.code})"
+    return f"fix: {rule.page(finding).fix} (responses-tap rules {rule.code})"
 
 
 def _weight(finding: Finding) -> tuple[bool, bool, int, bool]:

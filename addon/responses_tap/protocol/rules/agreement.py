@@ -45,8 +45,8 @@ class PartDoneDiffers(AbsenceRule, code="AG602", severity=Severity.ERROR):
 class ItemContentDiffers(AbsenceRule, code="AG603", severity=Severity.ERROR):
     """A done item differs from its closed parts or its finished value.
 
-    Impact: By reading, Codex shows the text of the item; the other clients show the deltas. Where the terminal
-        event repeats the item, the final response of openai-python and openai-node is wrong.
+    Impact: From source review (not tested): Codex shows the text of the item; the other clients show the deltas.
+        Where the terminal event repeats the item, the final response of openai-python and openai-node is wrong.
     Bad: text='Hello', part-0.0'Hello', item-0'Hel'
     Good: text='Hello', part-0.0'Hello', item-0'Hello'
     Source: Open Responses specification, section 'Items are streamable', point 3; 642 recorded OpenAI streams,
@@ -188,7 +188,8 @@ class ArgumentsNotJson(StructureRule, code="AG608", severity=Severity.WARNING):
 class AnnotationsDiffer(StructureRule, code="AG609", severity=Severity.WARNING):
     """A finished text has fewer annotations than were streamed, or other ones in the item than in the part.
 
-    Impact: By reading: clients that build the answer from the final item lose citations that were already shown.
+    Impact: From source review (not tested): clients that build the answer from the final item lose citations that
+        were already shown.
     Bad: annotation+0, annotation+1, part-0.0{annotations:1}
     Good: annotation+0, annotation+1, part-0.0{annotations:2}
     Source: openai-python 3.54.0, class ResponseOutputTextAnnotationAddedEvent; recorded OpenAI streams, where the
@@ -230,13 +231,13 @@ class AnnotationsDiffer(StructureRule, code="AG609", severity=Severity.WARNING):
 class ItemFieldChanged(StructureRule, code="AG610", severity=Severity.ERROR):
     """An item has another type, name or role in `response.output_item.done` than when it was added.
 
-    Impact: openai-node 7 raises OpenAIError when the type changes. The AI SDK and openai-agents call the tool by
-        its last name, langchain-openai and pydantic-ai by its first.
+    Impact: With `type` changed, openai-node 7 raises OpenAIError. With `name` changed, the AI SDK and openai-agents
+        call the tool by its last name, langchain-openai and pydantic-ai by its first.
     Bad: item+0{function_call, name:f}, args~0, args=0, item-0{name:g}
     Good: item+0{function_call, name:f}, args~0, args=0, item-0{name:f}
     Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateResponseOutputItemIdentity
         ('expected output item type').
-    Fix: decide on type, name and role before sending output_item.added, and keep them.
+    Fix: decide on {type, name and role} before sending output_item.added, and keep to it.
     """
 
     message = "item {output_index}: {field} is {after} in output_item.done, {before} in output_item.added"

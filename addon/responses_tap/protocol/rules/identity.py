@@ -1,5 +1,6 @@
 """ID5xx: ids, indices and numbers stay what they are."""
 
+import json
 from itertools import takewhile
 
 from responses_tap.protocol.events import Event, string
@@ -165,17 +166,17 @@ class OutputIndexGap(Rule, code="ID507", severity=Severity.WARNING):
 class PartIndexGap(Rule, code="ID508", severity=Severity.ERROR):
     """Parts, summary parts, commands or annotations of an item are not numbered 0, 1, 2, ….
 
-    Impact: For content parts, openai-python raises IndexError and openai-node OpenAIError ('missing content at
-        index'). Reported in vllm-project/vllm#45742.
+    Impact: With `content_index` wrong, openai-python raises IndexError and openai-node OpenAIError ('missing
+        content at index'; vllm-project/vllm#45742).
     Bad: item+0{message}, part+0.1[output_text], text~0.1, text=0.1, part-0.1, item-0
     Good: item+0{message}, part+0.0[output_text], text~0.0, text=0.0, part-0.0, item-0
     Fine: A resumed response, whose first parts came before this capture began.
     Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateArrayAppend.
-    Fix: start content_index, summary_index and command_index at 0 in every item, and annotation_index at 0 in
-        every part.
+    Fix: count {content_index, summary_index and command_index in every item, annotation_index in every part} from 0
+        on.
     """
 
-    message = "{key} is {index} at {position}, expected {expected} (item {output_index})"
+    message = "{key} is {index} at {position}, expected {expected}{item}"
     fields = ("{key}",)
     by = "parts"
 
@@ -313,7 +314,7 @@ class CallIdChanged(Rule, code="ID514", severity=Severity.ERROR):
 class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
     """Two calls of one response have the same call_id.
 
-    Impact: By reading: the results of the two calls cannot be told apart, in every client.
+    Impact: From source review (not tested): the results of the two calls cannot be told apart, in every client.
     Bad: item+0{function_call, call_id:c}, item-0, item+1{function_call, call_id:c}
     Good: item+0{function_call, call_id:c}, item-0, item+1{function_call, call_id:d}
     Source: openai-node, response-accumulator.ts, identity of output items.
@@ -339,16 +340,16 @@ class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
 class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
     """The model or the creation time differs between the lifecycle events of one response.
 
-    Impact: No tested client fails; costs and traces are attributed to the wrong model.
+    Impact: No tested client fails. With `model` changed, costs and traces are attributed to the wrong model.
     Bad: created<model a>, …, completed<model b>
     Good: created<model a>, …, completed<model a>
     Fine: a router that learns the model only from its upstream.
     Source: OpenAI API reference (openai-openapi 2.3.0), schema Response: each lifecycle event carries the same
         response.
-    Fix: repeat `model` and `created_at` unchanged.
+    Fix: repeat {model and created_at} unchanged.
     """
 
-    message = "response.{field} changed from {before} to {after} at {position}"
+    message = "response.{field} changed from {old} to {new} at {position}"
     fields = ("response.{field}",)
     on = LIFECYCLE
 
@@ -358,14 +359,14 @@ class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
         for field, before in (("model", self._response.model), ("created_at", self._response.created_at)):
             after = snapshot.get(field)
             if before is not None and after is not None and after != before:
-                self.found_once(event.position, field=field, before=before, after=after)
+                self.found_once(event.position, field=field, old=json.dumps(before), new=json.dumps(after))
 
 
 class IdEmpty(Rule, code="ID517", severity=Severity.WARNING):
     """The id of a response, an item or a call is an empty string.
 
-    Impact: No tested client fails at once; what is found by its id is not: outputs of tools are sent back for nothing,
-        and OpenAI rejects an empty `call_id`.
+    Impact: No tested client fails at once; what is found by its id is not: outputs of tools are sent back for
+        nothing. With `call_id` empty, OpenAI rejects the next request.
     Bad: item+0{function_call, call_id:""}
     Good: item+0{function_call, call_id:"call_1"}
     Source: OpenAI API reference (openai-openapi 2.3.0), `id` and `call_id` identify.

@@ -46,10 +46,10 @@ class TerminalMissing(StructureRule, code="LC103", severity=Severity.ERROR):
     """The stream ends without `response.completed`, `response.incomplete` or `response.failed`.
 
     Impact: openai-python raises RuntimeError ("Didn't receive a `response.completed` event."), openai-agents
-        ModelBehaviorError, litellm APIConnectionError. openai-node, langchain-openai and pydantic-ai (with usage
-        0) take the truncated answer without a word; the AI SDK reports the finish reason 'other' or 'interrupted'.
-        By reading, Codex fails with 'stream closed before response.completed' (openai/codex#41340,
-        router-for-me/CLIProxyAPI#1407).
+        ModelBehaviorError, litellm APIConnectionError. openai-node, langchain-openai and pydantic-ai (with usage 0)
+        take the truncated answer without a word; the AI SDK reports the finish reason 'other' or 'interrupted'.
+        From source review (not tested): Codex fails with 'stream closed before response.completed'
+        (openai/codex#41340, router-for-me/CLIProxyAPI#1407).
     Bad: …, text=, part-0.0, item-0, EOF
     Good: …, text=, part-0.0, item-0, completed, EOF
     Fine: A client that hung up by itself. A stream that ended right after an `error` event is rule LC104.
@@ -160,7 +160,7 @@ class EmptyResponse(StructureRule, code="LC108", severity=Severity.WARNING):
 class OpenAtIncomplete(StructureRule, code="LC109", severity=Severity.NOTE):
     """The response ended incomplete while items were still open.
 
-    Impact: By reading, Codex loses the partial message, because it takes messages only from
+    Impact: From source review (not tested): Codex loses the partial message, because it takes messages only from
         response.output_item.done. The other clients keep what the deltas brought.
     Bad: …, part+0.0[output_text], text~, incomplete
     Good: …, part+0.0[output_text], text~, text=, part-0.0, item-0{status:incomplete}, incomplete
@@ -177,8 +177,8 @@ class OpenAtIncomplete(StructureRule, code="LC109", severity=Severity.NOTE):
 class NoEvents(StructureRule, code="LC110", severity=Severity.ERROR):
     """A stream was expected, and the body has no event at all.
 
-    Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for; by
-        reading, Codex reports 'stream closed before response.completed'.
+    Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for;
+        from source review (not tested), Codex reports 'stream closed before response.completed'.
     Bad: an empty body, an HTML page, plain text, an error or a whole response in JSON, `: ping` and `[DONE]` alone
     Good: created, in_progress, item+0{message}, …, item-0, completed
     Fine: A response in JSON to a request that did not ask for a stream. An HTTP error is rule TR907.

@@ -11,9 +11,9 @@ from responses_tap.protocol.stated_values import matched_output
 class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
     """An output_text part is closed, but `response.output_text.done` never came.
 
-    Impact: No tested client crashes or loses text. By reading: openai-python's stream() has no event with the
-        `parsed` structured output, blocks of langchain-openai's responses/v1 format get no id, and whoever waits
-        for the final text waits in vain. Reported in ogx-ai/ogx#5309.
+    Impact: No tested client crashes or loses text. From source review (not tested): openai-python's stream() has no
+        event with the `parsed` structured output, blocks of langchain-openai's responses/v1 format get no id, and
+        whoever waits for the final text waits in vain. Reported in ogx-ai/ogx#5309.
     Bad: item+0{message}, part+0.0[output_text], text~, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Fine: A part that is still open when the stream is cut, or when the response fails.
@@ -86,7 +86,7 @@ class PartNotClosed(AbsenceRule, code="MD305", severity=Severity.ERROR):
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Source: Open Responses specification, section 'Items are streamable', point 2: the part is then closed with
         response.content_part.done.
-    Fix: emit content_part.done (for a summary reasoning_summary_part.done, for a command shell_call_command.done)
+    Fix: emit {content_part.done (for a summary reasoning_summary_part.done, for a command shell_call_command.done)}
         before output_item.done.
     """
 
@@ -97,9 +97,9 @@ class PartNotClosed(AbsenceRule, code="MD305", severity=Severity.ERROR):
 class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
     """The response completed, but `response.output_item.done` never came for one of its items.
 
-    Impact: The AI SDK never emits the tool call and reports the finish reason 'stop'. By reading, Codex shows
-        nothing and runs no tool (router-for-me/CLIProxyAPI#4860), and openai-agents cannot refill an empty
-        `output`. For messages and reasoning no tested client fails.
+    Impact: The AI SDK never emits the tool call and reports the finish reason 'stop'. From source review (not
+        tested): Codex shows nothing and runs no tool (router-for-me/CLIProxyAPI#4860), and openai-agents cannot
+        refill an empty `output`. For messages and reasoning no tested client fails.
     Bad: item+0{function_call}, args~0, args=0, completed<out=1>
     Good: item+0{function_call}, args~0, args=0, item-0, completed<out=1>
     Fine: A response that failed or was cut. One that ended incomplete is rule LC109.
@@ -115,8 +115,9 @@ class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
 class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
     """A call is done, but the event with its whole arguments, input or code never came.
 
-    Impact: No tested client fails on function calls. By reading, the AI SDK needs code_interpreter_call_code.done
-        to emit a code interpreter call, and the MCP arguments of pydantic-ai stay unclosed JSON.
+    Impact: No tested client fails on function calls. From source review (not tested): the AI SDK needs
+        code_interpreter_call_code.done to emit a code interpreter call, and the MCP arguments of pydantic-ai stay
+        unclosed JSON.
     Bad: item+0{function_call}, args~0, item-0
     Good: item+0{function_call}, args~0, args=0, item-0
     Fine: A call whose value is empty, and apply_patch_call, where not every operation has a diff. A call that has no
@@ -124,8 +125,8 @@ class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
     Source: openai-python 3.54.0, openai/types/responses/response_function_call_arguments_done_event.py, class
         ResponseFunctionCallArgumentsDoneEvent, and its siblings; for function calls 642 recorded OpenAI streams,
         without exception.
-    Fix: emit function_call_arguments.done (custom_tool_call_input.done, mcp_call_arguments.done,
-        code_interpreter_call_code.done) before output_item.done.
+    Fix: emit {function_call_arguments.done (custom_tool_call_input.done, mcp_call_arguments.done,
+        code_interpreter_call_code.done)} before output_item.done.
     """
 
     message = "{have} {output_index} closed at {position} without {missing}"
@@ -164,7 +165,7 @@ class DeltasMissing(AbsenceRule, code="MD309", severity=Severity.WARNING):
     Bad: item+0{message}, part+0.0[output_text], text='Hello', part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~'Hello', text='Hello', part-0.0, item-0
     Fine: An empty text. Arguments and inputs without deltas are only a note: LM Studio and gpt-5.3-codex-spark
-        send them so (BerriAI/litellm#27792).
+        send them so (BerriAI/litellm#27792). So is a reasoning that only its item has.
     Source: Open Responses specification, section 'Streaming', paragraph 'Delta Events': all streamable objects
         must follow this pattern.
     Fix: send the text in at least one delta before its done event.
@@ -201,8 +202,8 @@ class AnnotationsNotStreamed(AbsenceRule, code="MD310", severity=Severity.WARNIN
 class ItemNeverStreamed(AbsenceRule, code="MD311", severity=Severity.ERROR):
     """The terminal event lists an item that the stream never announced.
 
-    Impact: The AI SDK and, by reading, Codex never see the item; pydantic-ai makes up for it only with
-        mcp_list_tools. Reported in vllm-project/vllm#48274 and ogx-ai/ogx#5458.
+    Impact: The AI SDK and, from source review (not tested), Codex never see the item; pydantic-ai makes up for it
+        only with mcp_list_tools. Reported in vllm-project/vllm#48274 and ogx-ai/ogx#5458.
     Bad: created, in_progress, completed<out=1>
     Good: created, in_progress, item+0{message}, item-0, completed<out=1>
     Fine: A resumed response. Only a warning in profile azure, because of its web searches.

@@ -11,8 +11,8 @@ class ItemNotOpened(AbsenceRule, code="NS201", severity=Severity.ERROR):
 
     Impact: openai-python raises RuntimeError (IndexError up to 2.x; 3.x lets a reasoning item pass), openai-node
         raises OpenAIError. The AI SDK emits error parts 'text part … not found'; its version 6 raises TypeError on
-        reasoning. langchain-openai yields a tool call without a name. By reading, Codex drops the deltas.
-        openai-agents, pydantic-ai and litellm deliver the answer. Reported in BerriAI/litellm#41185,
+        reasoning. langchain-openai yields a tool call without a name. From source review (not tested): Codex drops
+        the deltas. openai-agents, pydantic-ai and litellm deliver the answer. Reported in BerriAI/litellm#41185,
         anomalyco/opencode#40171 and ogx-ai/ogx#5458.
     Bad: created, in_progress, part+0.0[output_text], text~, text=, part-0.0, …
     Good: created, in_progress, item+0{message}, part+0.0[output_text], text~, text=, part-0.0, …
@@ -31,9 +31,9 @@ class ItemNotOpened(AbsenceRule, code="NS201", severity=Severity.ERROR):
 class PartNotOpened(AbsenceRule, code="NS202", severity=Severity.ERROR):
     """An event uses a content part, summary part or command that was never opened.
 
-    Impact: openai-python raises IndexError for message parts, openai-node raises OpenAIError for message,
-        reasoning and summary parts. The AI SDK, langchain-openai, openai-agents, pydantic-ai, litellm and (by
-        reading) Codex are unharmed. Reported in Wei-Shaw/sub2api#2875.
+    Impact: openai-python raises IndexError for message parts, openai-node raises OpenAIError for message, reasoning
+        and summary parts. The AI SDK, langchain-openai, openai-agents, pydantic-ai, litellm and, from source review
+        (not tested), Codex are unharmed. Reported in Wei-Shaw/sub2api#2875.
     Bad: item+0{message}, text~, text=, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Fine: A resumed response (`starting_after`), whose part was opened before this capture began.
@@ -52,7 +52,8 @@ class ItemDoneWithoutAdded(AbsenceRule, code="NS203", severity=Severity.ERROR):
     """`response.output_item.done` closes an item that was never opened.
 
     Impact: openai-node raises OpenAIError ('missing output at index'). For a message the AI SDK emits 'text part …
-        not found', which aborts the run (BerriAI/litellm#37852). By reading, Codex is unharmed.
+        not found', which aborts the run (BerriAI/litellm#37852). From source review (not tested): Codex is
+        unharmed.
     Bad: created, in_progress, item-0, completed<out=1>
     Good: created, in_progress, item+0{message}, item-0, completed<out=1>
     Fine: A resumed response (`starting_after`), whose item was opened before this capture began.
@@ -138,8 +139,8 @@ class ItemOpenedTwice(StructureRule, code="NS207", severity=Severity.ERROR):
 class PartOpenedTwice(StructureRule, code="NS208", severity=Severity.ERROR):
     """A content part, summary part or command is opened a second time.
 
-    Impact: openai-node raises OpenAIError ('missing content at index'). By reading, openai-python adds a second
-        part to its snapshot, and the text lands in the first.
+    Impact: openai-node raises OpenAIError ('missing content at index'). From source review (not tested):
+        openai-python adds a second part to its snapshot, and the text lands in the first.
     Bad: item+0{message}, part+0.0[output_text], part+0.0[output_text], text~, text=, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateArrayAppend.
@@ -180,8 +181,8 @@ class PartPrefilled(StructureRule, code="NS209", severity=Severity.WARNING):
 class ItemClosedTwice(StructureRule, code="NS210", severity=Severity.ERROR):
     """`response.output_item.done` comes a second time for the same item.
 
-    Impact: The AI SDK emits an error part 'text part … not found'. By reading, Codex hands the item on twice, so
-        that a tool call may run twice.
+    Impact: The AI SDK emits an error part 'text part … not found'. From source review (not tested): Codex hands the
+        item on twice, so that a tool call may run twice.
     Bad: item+0{message}, …, item-0, item-0
     Good: item+0{message}, …, item-0
     Source: Open Responses specification, section 'Items are state machines': no updates after a terminal status.

@@ -56,8 +56,8 @@ class DoneAfterClose(StructureRule, code="OR403", severity=Severity.WARNING):
 class ProgressOrder(StructureRule, code="OR404", severity=Severity.WARNING):
     """The progress of an item goes backwards.
 
-    Impact: No tested client fails. By reading, the item's status goes backwards in openai-node until the item is
-        done.
+    Impact: No tested client fails. From source review (not tested): the item's status goes backwards in openai-node
+        until the item is done.
     Bad: web_search_call.in_progress, web_search_call.completed, web_search_call.searching
     Good: web_search_call.in_progress, web_search_call.searching, web_search_call.completed
     Fine: `mcp_call.in_progress` repeated after an approval: OpenAI sends it so.

@@ -17,6 +17,11 @@ DISPATCH: "dict[str, list[type[Rule]]]" = {}
 """The rules with a check of their own, by the event types they look at."""
 
 _SECTION = re.compile(r"^(\w+): ", re.MULTILINE)
+_SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
+_CONDITION = re.compile(r"(?:From source review \(not tested\): )?[Ww]ith(?:out)? (`[\w.]+`(?:(?:, | or )`[\w.]+`)*)")
+"""How a sentence of an impact begins that is about some fields only."""
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+"""What a fix says in general, and for a finding in the names of its fields."""
 
 
 class Page(NamedTuple):
@@ -31,6 +36,39 @@ class Page(NamedTuple):
     """When it is not a violation; empty where there is no such case."""
     source: str
     fix: str
+
+    @property
+    def in_general(self) -> "Page":
+        """The page for no finding in particular."""
+        return self._replace(fix=_PLACEHOLDER.sub(r"\1", self.fix))
+
+    def about(self, finding: Finding) -> "Page":
+        """The page for one finding: its impact and its fix name the fields that the finding is about, and no others."""
+        names = list(dict.fromkeys(_name(path) for path in finding.fields))
+        names = names or ([finding.missing] if finding.missing else [])
+        if not names:
+            return self.in_general
+        kept = [said for sentence in _SENTENCE.split(self.impact) if (said := _narrowed(sentence, names))]
+        fix = _PLACEHOLDER.sub(_listed(names, "and"), self.fix)
+        return self._replace(impact=" ".join(kept) or "Not measured with any client.", fix=fix)
+
+
+def _name(path: str) -> str:
+    return re.sub(r"\[\d+\]", "", path).rpartition(".")[2]
+
+
+def _listed(names: Sequence[str], conjunction: str) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return f" {conjunction} ".join(filter(None, (", ".join(quoted[:-1]), quoted[-1])))
+
+
+def _narrowed(sentence: str, names: Sequence[str]) -> str:
+    """A sentence about some fields, for those of them that are among the names; empty where none is."""
+    match = _CONDITION.match(sentence)
+    if match is None:
+        return sentence
+    mine = [name for name in re.findall(r"[\w.]+", match[1]) if name in names]
+    return sentence.replace(match[1], _listed(mine, "or"), 1) if mine else ""
 
 
 class Loss(Enum):
@@ -110,8 +148,13 @@ class Rule:
             self._known.add(position)
 
     @classmethod
-    def page(cls) -> Page:
-        """The rule's page."""
+    def page(cls, finding: Finding | None = None) -> Page:
+        """The rule's page; in the words of a finding of it, where one is given."""
+        page = cls._written()
+        return page.in_general if finding is None else page.about(finding)
+
+    @classmethod
+    def _written(cls) -> Page:
         what, *rest = _SECTION.split(inspect.cleandoc(cls.__doc__ or ""))
         parts = {label.lower(): " ".join(text.split()) for label, text in zip(rest[::2], rest[1::2], strict=True)}
         return Page(what.strip(), *(parts.get(field, "") for field in Page._fields[1:]))

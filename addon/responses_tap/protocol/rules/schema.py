@@ -15,16 +15,16 @@ from responses_tap.protocol.stated_values import final_items
 class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
     """An event lacks a field that its type requires.
 
-    Impact: Without output_index openai-python raises RuntimeError (TypeError in 2.x), openai-node OpenAIError, and
-        the AI SDK drops the event (ggml-org/llama.cpp#20607, lemonade-sdk/lemonade#3607). Without content_index
-        openai-python raises TypeError and openai-node OpenAIError. Without item_id openai-node 7 and the AI SDK
-        fail. Clients that only read deltas are unharmed.
+    Impact: Without `output_index`, openai-python raises RuntimeError (TypeError in 2.x), openai-node OpenAIError,
+        and the AI SDK drops the event (ggml-org/llama.cpp#20607, lemonade-sdk/lemonade#3607). Without
+        `content_index`, openai-python raises TypeError and openai-node OpenAIError. Without `item_id`, openai-node
+        7 and the AI SDK fail. Clients that only read deltas are unharmed.
     Bad: text~{sequence_number, item_id, content_index, delta, logprobs}
     Good: text~{sequence_number, item_id, output_index, content_index, delta, logprobs}
     Fine: `function_call_arguments.done` without `name`: the API reference requires it, and no server sends it.
     Source: openai-python 3.54.0, openai/types/responses/response_stream_event.py, required fields of each class in
         ResponseStreamEvent; OpenAI API reference (openai-openapi 2.3.0), schema ResponseStreamEvent.
-    Fix: add the missing fields to every event of this type.
+    Fix: add {the missing fields} to every event of this type.
     """
 
     message = "{type} lacks {field}"
@@ -71,12 +71,13 @@ class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
 class FieldType(Rule, code="SC804", severity=Severity.ERROR):
     """A field has a value of the wrong JSON type.
 
-    Impact: With `delta: null` openai-python raises TypeError, the AI SDK emits a validation error, and the text of
-        openai-node contains 'null'.
+    Impact: With `delta` as null, openai-python raises TypeError, the AI SDK emits a validation error, and the text
+        of openai-node contains 'null'. With `created_at` as a float, QuantumNous/new-api#6822 drops the event.
+        Strict decoders reject any value of another type.
     Bad: text~{delta:'Hel'}, text~{delta:null}, text~{delta:'lo'}, text='Hello'
     Good: text~{delta:'Hel'}, text~{delta:''}, text~{delta:'lo'}, text='Hello'
     Source: OpenAI API reference (openai-openapi 2.3.0), schema ResponseStreamEvent.
-    Fix: send the JSON type that the schema names, or leave the event out if there is nothing to send.
+    Fix: send {the field} with the JSON type that the schema names.
     """
 
     message = "{type}.{field} is {have}, expected {want}"
@@ -180,15 +181,16 @@ class StrayErrorMember(Rule, code="SC809", severity=Severity.ERROR):
 class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
     """The response in `response.created` or in the terminal event lacks required fields.
 
-    Impact: In created, the AI SDK reports a type error without id, created_at and model. In completed, Codex
-        cannot parse a response without id. Typed decoders (async-openai, Grok Build) reject either.
+    Impact: Without `id`, `created_at` or `model` in response.created, the AI SDK reports a type error. Without `id`
+        in response.completed, Codex cannot parse the response. Typed decoders (async-openai, Grok Build) may reject
+        it.
     Bad: created{response:{}}
     Good: created{response:{id, object, created_at, model, output, …}}
     Fine: Only a warning where nothing but fields lack that may be null, and a note on a WebSocket where nothing but
         `output` does.
     Source: OpenAI API reference (openai-openapi 2.3.0), schema Response, required; Open Responses,
         ResponseResource.
-    Fix: send the full response object in every lifecycle event, with null where there is no value.
+    Fix: send {the missing fields} in every lifecycle event, with null where there is no value.
     """
 
     message = "the response in {type} lacks {lacking}"
@@ -223,14 +225,17 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
 class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
     """An item lacks fields that its type requires.
 
-    Impact: Without `summary` in a reasoning item, Codex drops all later deltas
-        (agentclientprotocol/codex-acp#266); without `content` in a message, openai-python and openai-node fail.
+    Impact: Without `summary` in a reasoning item, Codex drops all later deltas (agentclientprotocol/codex-acp#266),
+        and
+        @openai/agents crashes. Without `content` in a message, openai-python and openai-node
+        fail. Strict decoders reject the item.
     Bad: item+0{reasoning, id}
     Good: item+0{reasoning, id, summary:[]}
     Fine: fields that OpenAI itself leaves out of an item that is only just added, such as a search's action.
     Source: OpenAI API reference (openai-openapi 2.3.0), the item schemas; Open Responses: all fields that are not
         nullable, with zero values.
-    Fix: fill the fields with zero values (`[]`, `""`) when the item is added.
+    Fix: send {the missing fields} in every event with the item, with zero values (`[]`, `""`) where there is
+        nothing yet.
     """
 
     message = "{have} item {output_index} in {type} lacks {lacking}"
@@ -265,13 +270,13 @@ class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
 class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
     """A part of an item lacks fields that its type requires.
 
-    Impact: By reading: openai-node fails at annotation.added on a part without annotations; strict decoders reject
-        the event.
+    Impact: From source review (not tested): without `annotations`, openai-node fails at annotation.added. Strict
+        decoders reject the event.
     Bad: part+0.0{type, text}
     Good: part+0.0{type, text, annotations:[], logprobs:[]}
     Fine: `logprobs` in streams from before July 2025.
     Source: OpenAI API reference (openai-openapi 2.3.0), schema OutputTextContent.
-    Fix: send `annotations: []` and `logprobs: []` where there are none.
+    Fix: send {the missing fields} in every part, empty (`[]`, `""`) where there is nothing.
     """
 
     message = "{part} part {where} in {type} lacks {lacking}"

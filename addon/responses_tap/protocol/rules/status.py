@@ -93,7 +93,8 @@ class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
     """`response.failed` does not say what failed.
 
     Impact: The cause is lost, and clients cannot decide whether to try again: langchain-openai raises 'Response …
-        failed.', by reading Codex reports 'response.failed event received' (openai/codex#24973).
+        failed.', from source review (not tested), Codex reports 'response.failed event received'
+        (openai/codex#24973).
     Bad: created, in_progress, failed<error:null>
     Good: created, in_progress, failed<error:{code, message}>
     Fine: A failed event whose response has the status cancelled.
@@ -231,8 +232,9 @@ class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
 class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
     """A finished response has no usage.
 
-    Impact: openai-agents, pydantic-ai and langchain-openai account for no tokens. By reading, the context meter of
-        Codex stays at 0, and Codex fails on a usage without its integers. Reported in diegosouzapw/OmniRoute#6906.
+    Impact: openai-agents, pydantic-ai and langchain-openai account for no tokens. From source review (not tested):
+        the context meter of Codex stays at 0, and Codex fails on a usage without its integers. Reported in
+        diegosouzapw/OmniRoute#6906.
     Bad: …, item-0, completed<usage:null>
     Good: …, item-0, completed<usage:{input_tokens, output_tokens, total_tokens, …}>
     Fine: Only a note for `response.incomplete`, and no finding for `response.failed`.
@@ -246,7 +248,7 @@ class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A finished response: are its tokens counted?"""
-        if not isinstance(event.object("response").get("usage"), dict):
+        if event.object("response").get("usage") is None:
             severity = Severity.NOTE if event.type == "response.incomplete" else None
             self.found(event.position, severity=severity, type=event.type)
 
@@ -254,37 +256,53 @@ class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
 class UsageInvalid(Rule, code="ST710", severity=Severity.ERROR):
     """The usage of a terminal event lacks an integer that clients decode, or has something else in its place.
 
-    Impact: Codex fails the whole turn ('missing field `input_tokens`'). Without details, openai-python raises
-        AttributeError at `usage.input_tokens_details.cached_tokens`. Reported in NousResearch/Gym#3313 and
-        bitrouter#453.
+    Impact: Without `input_tokens`, `output_tokens` or `total_tokens` as an integer, Codex fails the whole turn
+        (NousResearch/Gym#3313, bitrouter#453). Without `input_tokens_details`, `output_tokens_details`,
+        `cached_tokens` or `reasoning_tokens`, openai-python raises AttributeError in programs that read the
+        details.
     Bad: completed<usage:{prompt_tokens, completion_tokens, total_tokens}>
     Good: completed<usage:{input_tokens, output_tokens, total_tokens, …}>
     Fine: Only a warning where nothing but the details lacks. `usage: null` is rule ST709's.
     Source: OpenAI API reference (openai-openapi 2.3.0), schema ResponseUsage, required.
-    Fix: send the three totals as integers, and both details.
+    Fix: send {the three totals and both details} as the schema has them.
     """
 
-    message = "response.usage.{path} is {value}; clients decode an integer{hint}"
-    fields = ("response.usage.{path}",)
+    message = "response.usage{path} is {value}; clients decode {want}{hint}"
+    fields = ("response.usage{path}",)
     on = ("response.completed", "response.incomplete")
 
     def check(self, event: Event, scope: Scope | None) -> None:
         """A finished response: can its tokens be decoded?"""
         usage = event.object("response").get("usage")
+        if usage is None:
+            return  # ST709 tells it
         if not isinstance(usage, dict):
+            self._found(event, "", json.dumps(usage)[:60], want="an object of integers")
             return
         wrong = [name for name in _TOTALS if not _is_count(usage.get(name))]
         if wrong:
             hint = " (these are the names of Chat Completions)" if "prompt_tokens" in usage else ""
-            self.found(event.position, path=wrong[0], value=_shown(usage, wrong[0]), hint=hint)
+            self._found(event, f".{wrong[0]}", _shown(usage, wrong[0]), hint=hint)
             return
         for name, detail in _DETAILS.items():
             details = usage.get(name)
             path = f"{name}.{detail}" if isinstance(details, dict) else name
             if not isinstance(details, dict) or not _is_count(details.get(detail)):
                 value = _shown(details if isinstance(details, dict) else usage, path.rpartition(".")[2])
-                self.found(event.position, severity=Severity.WARNING, path=path, value=value, hint="")
+                self._found(event, f".{path}", value, severity=Severity.WARNING)
                 return
+
+    def _found(
+        self,
+        event: Event,
+        path: str,
+        value: str,
+        *,
+        want: str = "an integer",
+        hint: str = "",
+        severity: Severity | None = None,
+    ) -> None:
+        self.found(event.position, severity=severity, path=path, value=value, want=want, hint=hint)
 
 
 def _is_count(value: object) -> bool:

@@ -22,8 +22,9 @@ class StreamBuffered(Rule, code="TM001", severity=Severity.WARNING):
 class LongSilence(Rule, code="TM002", severity=Severity.WARNING):
     """No event came for so long, since the request or the event before, that something on the way gives up.
 
-    Impact: An AWS ALB cuts the connection after 60 s, Cloudflare after 100, Envoy after 240, if nothing else comes. By
-        reading, Codex ends the stream with "idle timeout waiting for SSE" after 300 s, comments or not.
+    Impact: An AWS ALB cuts the connection after 60 s, Cloudflare after 100, Envoy after 240, if nothing else comes.
+        From source review (not tested): Codex ends the stream with "idle timeout waiting for SSE" after 300 s,
+        comments or not.
     Bad: text~, 320 s nothing, text~
     Good: text~, {"type":"keepalive","sequence_number":n} every 15 s, text~
     Source: openai/codex, codex-rs, stream_idle_timeout_ms (openai/codex#31539); the documented defaults of AWS ALB,

@@ -42,7 +42,7 @@ class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
     """The data of a frame is not JSON.
 
     Impact: openai-python raises JSONDecodeError and openai-node raises an exception; both end the stream. litellm
-        and (by reading) Codex skip the event.
+        and, from source review (not tested), Codex skip the event.
     Bad: data: {"type":"keepalive","sequence_number":4
     Good: data: {"type":"keepalive","sequence_number":4}
     Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses': data
@@ -90,7 +90,7 @@ class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
 class ContentType(Rule, code="TR906", severity=Severity.ERROR):
     """An event stream is not declared as one.
 
-    Impact: By reading: browsers and several SDKs refuse to read it as a stream.
+    Impact: From source review (not tested): browsers and several SDKs refuse to read it as a stream.
     Bad: Content-Type: application/json
     Good: Content-Type: text/event-stream; charset=utf-8
     Source: Open Responses specification, section "Streaming": Content-Type MUST be text/event-stream.
@@ -104,8 +104,8 @@ class ContentType(Rule, code="TR906", severity=Severity.ERROR):
 class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
     """The request was answered with an HTTP error.
 
-    Impact: The client gets an exception instead of a response, or tries again (openai-python and openai-node at 408,
-        409, 429 and 5xx). By reading: no SDK reads the body of an error as a stream.
+    Impact: The client gets an exception instead of a response, or tries again (openai-python and openai-node at
+        408, 409, 429 and 5xx). From source review (not tested): no SDK reads the body of an error as a stream.
     Bad: HTTP 429 with an event stream, or HTTP 503 with an HTML page
     Good: HTTP 200 with an event stream; an error with `{"error":{code, message}}` as JSON
     Source: Open Responses specification, section "Errors"; RFC 9110, section 15.

@@ -7,7 +7,8 @@ from responses_tap.protocol.rules.rule import Rule
 class ResponsesMultiplexed(Rule, code="WS001", severity=Severity.ERROR):
     """A response begins while another one is still running on the same lane of the socket.
 
-    Impact: By reading: clients put the events of the new response into the turn of the old one.
+    Impact: From source review (not tested): clients put the events of the new response into the turn of the old
+        one.
     Bad: created<a>, text~, created<b>
     Good: created<a>, text~, …, completed<a>, created<b>
     Fine: responses on lanes of their own, told apart by `stream_id`.
@@ -23,7 +24,7 @@ class ResponsesMultiplexed(Rule, code="WS001", severity=Severity.ERROR):
 class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
     """An event belongs to a response that has already ended.
 
-    Impact: By reading: text of the old turn appears in the new one.
+    Impact: From source review (not tested): text of the old turn appears in the new one.
     Bad: completed<a>, created<b>, text~(item of a)
     Good: completed<a>, created<b>, text~(item of b)
     Source: Open Responses specification of 2026-04-24, WebSocket: one response after the other.
@@ -37,7 +38,8 @@ class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
 class ErrorEnvelope(Rule, code="WS003", severity=Severity.NOTE):
     """An error on a WebSocket has no status or no error code.
 
-    Impact: By reading: Codex cannot tell a lost previous response or a connection limit from other errors.
+    Impact: From source review (not tested): Codex cannot tell a lost previous response or a connection limit from
+        other errors.
     Bad: {type:error, message}
     Good: {type:error, status, error:{code, message, param}}
     Fine: openai-python 3.57 declares both as optional (ResponseWsError); hence only a note.
@@ -52,7 +54,7 @@ class ErrorEnvelope(Rule, code="WS003", severity=Severity.NOTE):
 class StreamIdMissing(Rule, code="WS004", severity=Severity.WARNING):
     """On a socket with lanes, an event does not say which lane it is of.
 
-    Impact: By reading: the event cannot be routed.
+    Impact: From source review (not tested): the event cannot be routed.
     Bad: created{stream_id:1}, created{stream_id:2}, text~
     Good: created{stream_id:1}, created{stream_id:2}, text~{stream_id:2}
     Source: openai-python 3.54.0, responses_server_event.py: every server event echoes `stream_id`.

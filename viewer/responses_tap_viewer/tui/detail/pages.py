@@ -101,7 +101,7 @@ def _finding_page(finding: Finding) -> list[Line]:
         positions = ", ".join(str(position) for position in finding.evidence)
         also = f", also at {positions}" if positions else ""
         lines.append(labelled("Seen", f"{finding.count} times{also}"))
-    return [*lines, *page_lines(finding.code)]
+    return [*lines, *page_lines(finding.code, finding)]
 
 
 def _event_lines(recording: Recording, stream_id: int, row: TimelineRow) -> list[Line]:

@@ -1,5 +1,6 @@
 """A rule's page as lines."""
 
+from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.tui.detail.stats_page import labelled
@@ -13,12 +14,12 @@ def rule_lines(code: str) -> list[Line]:
     return [[head, (f"  {rule.severity}", "dim")], [], *page_lines(code)]
 
 
-def page_lines(code: str) -> list[Line]:
-    """What the page of a rule says, part by part."""
+def page_lines(code: str, finding: Finding | None = None) -> list[Line]:
+    """What the page of a rule says, part by part; in the words of a finding of it, where one is given."""
     rule = RULES.get(code)
     if rule is None:
         return [[(f"This version of responses-tap has no rule {code}.", "dim")]]
-    text = rule.page()
+    text = rule.page(finding)
     named = {
         "What": text.what,
         "Fix": text.fix,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 
-from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.grammar import Role as ScopeRole
 from responses_tap.protocol.rules import RULES
@@ -59,7 +59,9 @@ class RowLines:
     ) -> None:
         self.rows = rows
         self._findings = {
-            index: _wrapped_finding(row.finding.severity, row.type, row.finding.name, row.subject, width)
+            index: _wrapped_finding(
+                row.finding.severity, f"{row.type} {row.finding.name}", row.subject, _fix(row.finding), width
+            )
             for index, row in enumerate(rows)
             if row.kind == "finding" and row.finding is not None
         }
@@ -161,14 +163,20 @@ def _branch(row: TimelineRow) -> str:
     return _LEVEL * (row.depth - 1) + _INSIDE + (_FOLDED if row.kind == "run" else "")
 
 
+def _fix(finding: Finding) -> str:
+    if finding.severity is Severity.NOTE or finding.code not in RULES:
+        return ""
+    return RULES[finding.code].page(finding).fix
+
+
 @lru_cache(_KEPT)
-def _wrapped_finding(severity: Severity, code: str, name: str, message: str, width: int) -> tuple[Line, ...]:
+def _wrapped_finding(severity: Severity, name: str, message: str, fix: str, width: int) -> tuple[Line, ...]:
     """A finding below its event: a glyph, its name in the severity's colour, what is wrong, and how to fix it."""
     indent = _FINDING_INDENT if width >= _FULL_NAMES_FROM else _LOW_INDENT
-    head: Line = [(f"{GLYPHS[severity]} {code} {name}", SEVERITY_ROLES[severity]), ("  ", "plain")]
+    head: Line = [(f"{GLYPHS[severity]} {name}", SEVERITY_ROLES[severity]), ("  ", "plain")]
     texts: list[Line] = [[*head, *inline(message, "plain")]]
-    if severity is not Severity.NOTE and code in RULES:
-        texts.append([("  fix: ", "label"), *inline(RULES[code].page().fix, "dim")])
+    if fix:
+        texts.append([("  fix: ", "label"), *inline(fix, "dim")])
     blank: Span = (" " * indent, "plain")
     # A hidden pane has no width yet; it gets one when it is shown.
     room = max(1, width - indent)

@@ -235,7 +235,7 @@ def _words(row: TimelineRow) -> str:
     finding = row.finding
     if finding is None or row.kind != "finding":
         return label(row)
-    return f"{finding.code} {finding.name} {row.subject} {advice(finding.code, finding.severity)}"
+    return f"{finding.code} {finding.name} {row.subject} {advice(finding.code, finding.severity, finding)}"
 
 
 def _key(row: TimelineRow) -> RowKey:
