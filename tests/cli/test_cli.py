@@ -176,7 +176,7 @@ def test_the_rules_have_pages() -> None:
         assert f"{code}  {rule.severity}" in listed
         page = run("rules", code.lower()).stdout
         assert page.startswith(f"{code} {rule.name}")
-        for title in ("Which clients break:", "Bad:", "Good:", "How to mend it:", "Source:"):
+        for title in ("Which clients break:", "Bad:", "Good:", "How to fix it:", "Source:"):
             assert title in page, (code, title)
     assert run("rules", "XX000").exit_code == 2
 

@@ -28,7 +28,7 @@ _MOST_NODES = 100_000
 """Values in a YAML document: ruamel takes some 2 KB and 80 µs for each, and an interaction has some 60."""
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What building a value, or reading an interaction's members, may raise."""
-_BODIES = "record the cassette anew"
+_BODIES = "record the cassette again"
 _UNITS = {"h": 3600e9, "m": 60e9, "s": 1e9, "ms": 1e6, "µs": 1e3, "us": 1e3, "ns": 1}
 _DURATION = re.compile(rf"([\d.]+)({'|'.join(sorted(_UNITS, key=len, reverse=True))})")
 

@@ -36,7 +36,7 @@ _EXPECTED = "expected events, a HAR, a cassette or a trace"
 
 
 class _Altered(Exception):  # noqa: N818 - it names what the file is
-    """An event stream that a person or a program has changed since."""
+    """An event stream that somebody or some program has changed since."""
 
 
 class Source(NamedTuple):

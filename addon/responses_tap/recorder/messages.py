@@ -314,7 +314,7 @@ class Hint:
 
 
 type Notice = StreamStarted | FindingMade | StreamFinished | FileBegun | Trouble | Hint
-"""What the user of a recorder is told."""
+"""What is reported to the recorder's user."""
 
 type Reply = Ready | Notice
 """What a worker says to its supervisor."""

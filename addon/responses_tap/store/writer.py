@@ -91,7 +91,7 @@ class Writer:
         """Whether anything waits for `commit`."""
         return any(vars(self._waiting).values())
 
-    def begin_anew(self) -> None:
+    def start_over(self) -> None:
         """Recreate the file after it has been deleted; what was collected for it is lost, too."""
         self._let_go()
         # SQLite leaves the WAL of a deleted file behind, and would apply it to the next file of that name.

@@ -80,7 +80,7 @@ def _is_named(scenario: Scenario, name: str) -> bool:
 def probe(
     urls: Sequence[str], db: Path, plan: Plan, on_end: OnEnd, on_error: Callable[[UnusableInput], object]
 ) -> Matrix:
-    """Run the scenarios against each server in turn; `on_error` is told of one that can't be asked."""
+    """Run the scenarios against each server in turn; `on_error` gets those that can't be asked."""
     scenarios = chosen(plan)
     targets = []
     is_interrupted = False

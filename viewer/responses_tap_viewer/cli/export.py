@@ -73,7 +73,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     With --filter, STREAM is a recording, and the default one where none is named. Redacted or not, a stream shows the
     same findings. Nothing leaves in which something looks like a secret, unless it is masked, or like personal data
     (e-mail addresses, numbers of cards, bank accounts and telephones), unless it is redacted or --allow-text says so.
-    What leaves is told on standard error.
+    A summary of what leaves goes to standard error.
 
     \b
     Examples:

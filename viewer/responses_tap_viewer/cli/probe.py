@@ -32,7 +32,9 @@ _INTERRUPTED = 130
 @click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Only these scenarios or groups.")
 @click.option("--skip", "skipped", multiple=True, metavar="NAME", help="Not these scenarios or groups.")
 @click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Run each this often.")
-@click.option("--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Run so many at once.")
+@click.option(
+    "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="How many scenarios run at once."
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),

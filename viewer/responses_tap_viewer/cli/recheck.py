@@ -18,7 +18,7 @@ from responses_tap_viewer.printing import complain, print_lines
 def recheck(ctx: click.Context, db: Path | None, profile: str | None) -> None:
     """Renew the findings of a recording by today's rules.
 
-    What was recorded is not touched: only findings and verdicts are made anew.
+    What was recorded is not touched: only findings and verdicts are replaced.
 
     \b
     Examples:

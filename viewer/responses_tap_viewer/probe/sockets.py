@@ -84,7 +84,7 @@ class Sockets:
     def _receive(
         self, socket: ClientConnection, got: list[bytes], leave_after: int | None, waits: Patience, *, responses: int
     ) -> None:
-        """Take messages until so many responses have ended."""
+        """Take messages until that many responses have ended."""
         end = time.monotonic() + waits.total
         while responses:
             left = min(waits.idle, end - time.monotonic())

@@ -223,7 +223,7 @@ def _page_of(finding: Finding) -> Iterator[tuple[str, str]]:
         page = RULES[finding.code].page(finding)
         yield "Specification", page.source
         yield "Which clients break", page.impact
-        yield "How to mend it", page.fix
+        yield "How to fix it", page.fix
         yield "Right", page.good
 
 

@@ -103,7 +103,7 @@ def _finding(finding: Finding) -> Iterator[str]:
         page = RULES[finding.code].page(finding)
         yield f"- **Specification:** {_linked(page.source)}"
         yield f"- **Which clients break:** {_linked(page.impact)}"
-        yield f"- **How to mend it:** {page.fix}"
+        yield f"- **How to fix it:** {page.fix}"
         yield f"- **Right:** {code_span(page.good)}"
     yield ""
 

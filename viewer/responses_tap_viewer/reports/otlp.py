@@ -1,8 +1,8 @@
 """Streams as OpenTelemetry spans, by the GenAI conventions: one CLIENT span for each, its findings as span events.
 
 Names are those of `opentelemetry-semantic-conventions` (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Trace and
-span have ids made of the stream itself, unless its request carried a `traceparent` (W3C Trace Context): whoever exports
-it twice sends the same span.
+span have ids made of the stream itself, unless its request carried a `traceparent` (W3C Trace Context): exported twice,
+it is the same span.
 """
 
 import base64

@@ -45,7 +45,7 @@ def _rule(rule: type[Rule]) -> dict[str, Any]:
     words = [
         page.what,
         f"Which clients break: {page.impact}",
-        f"How to mend it: {page.fix}",
+        f"How to fix it: {page.fix}",
         f"Source: {page.source}",
     ]
     return {

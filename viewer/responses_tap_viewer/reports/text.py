@@ -168,7 +168,7 @@ def rule_page(rule: type[Rule]) -> Iterator[str]:
         ("Bad", page.bad),
         ("Good", page.good),
         ("When it is fine", page.fine),
-        ("How to mend it", page.fix),
+        ("How to fix it", page.fix),
         ("Source", page.source),
     ):
         if text:

@@ -356,7 +356,7 @@ class _Reader:
     def _space(self) -> None:
         end = self._after_space(self.at)
         if "\n" in self._text[self.at : end]:
-            if self._is_cut_line:  # whoever shortens a line does not count its brackets
+            if self._is_cut_line:  # shortening a line leaves its brackets unbalanced
                 raise _Broken(self.at, cut=True)
             self._is_one_line = False
         self.at = end

@@ -69,7 +69,7 @@ class ArgumentsDiffer(AbsenceRule, code="AG604", severity=Severity.ERROR):
     Fine: A recording in which secrets were replaced afterwards, in the done event but not in the split deltas.
     Source: openai-python 3.54.0, openai/types/responses/response_function_call_arguments_done_event.py, class
         ResponseFunctionCallArgumentsDoneEvent; 642 recorded OpenAI streams, without exception.
-    Fix: send the deltas joined, character by character, in the done event: neither empty nor serialised anew.
+    Fix: send the deltas joined, character by character, in the done event: neither empty nor reserialised.
     """
 
     message = "{type} at {position} of item {where} differs from its deltas ({difference})"
@@ -83,7 +83,7 @@ class TerminalItemDiffers(StructureRule, code="AG605", severity=Severity.ERROR):
         was shown.
     Bad: …, part-0.0'Hello', item-0'Hello', completed<out=1>'Other'
     Good: …, part-0.0'Hello', item-0'Hello', completed<out=1>'Hello'
-    Fine: encrypted_content and fingerprint are not compared: OpenAI encrypts them anew in every event.
+    Fine: encrypted_content and fingerprint are not compared: OpenAI encrypts them again in every event.
     Source: openai-python 3.54.0, openai/types/responses/response.py, class Response, field output; 642 recorded
         OpenAI streams, without exception.
     Fix: put the same item objects into output_item.done and into response.output.

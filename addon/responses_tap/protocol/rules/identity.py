@@ -92,7 +92,7 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
     Source: Open Responses specification, section 'Extending Items', required item fields (`id`: unique and
         stable); openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
         ResponseStreamState.accumulate_event.
-    Fix: put the item that output_item.done carried into response.output, instead of building it anew.
+    Fix: put the item that output_item.done carried into response.output, instead of rebuilding it.
     """
 
     message = "response.output[{index}].id {after} differs from output_item.done ({before})"
@@ -232,7 +232,7 @@ class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
         too.
     Source: Open Responses specification, section 'Extending streaming events' (`sequence_number`: lets clients
         order events and detect gaps).
-    Fix: number the events anew after filtering them.
+    Fix: renumber the events after filtering them.
     """
 
     message = "sequence_number jumps from {before} to {after} at {position}"

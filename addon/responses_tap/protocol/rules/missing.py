@@ -13,7 +13,7 @@ class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
 
     Impact: No tested client crashes or loses text. From source review (not tested): openai-python's stream() has no
         event with the `parsed` structured output, blocks of langchain-openai's responses/v1 format get no id, and
-        whoever waits for the final text waits in vain. Reported in ogx-ai/ogx#5309.
+        a client that waits for the final text waits in vain. Reported in ogx-ai/ogx#5309.
     Bad: item+0{message}, part+0.0[output_text], text~, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Fine: A part that is still open when the stream is cut, or when the response fails.

@@ -65,7 +65,7 @@ class WorkerProcess:
             self._process.stdin.close()
 
     def wait(self, seconds: float) -> bool:
-        """Whether the worker has said its last word and ended within so many seconds."""
+        """Whether the worker has replied for the last time and exited within `seconds`."""
         self._listener.join(seconds)
         if self._listener.is_alive():
             return False
@@ -107,7 +107,7 @@ class WorkerProcess:
 
 def _start(arguments: list[str], spool: int) -> subprocess.Popen[bytes]:
     # PYTHONPATH, because mitmproxy may run the addon from a checkout that is not installed; -P, because the
-    # current folder belongs to the person who records.
+    # current folder belongs to the user who records.
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(  # noqa: S603 (our own module)
         [sys.executable, "-P", "-m", "responses_tap.recorder", *arguments],

@@ -43,7 +43,7 @@ _MUCH_BYTES = 32 * 2**20
 """So much takes the worker some seconds."""
 
 type Later = Callable[[float, Callable[[], object]], object]
-"""Calls something after so many seconds, on the proxy's thread, as an event loop's `call_later`."""
+"""Calls something after that many seconds, on the proxy's thread, as an event loop's `call_later`."""
 
 
 class _Patience:
@@ -65,8 +65,8 @@ class WorkerSupervisor:
     """Starts a worker for the recording `db` and feeds it; RecordingError if the worker cannot open the file.
 
     It lives on the proxy's thread, on which `later` calls back: a thread of its own would take the interpreter from
-    the proxy again and again. Only what waits has one: a worker's replies, whoever is told, and the search for a
-    worker's successor. `on_notice` is called with each notice, on a thread of the supervisor, and may wait as it likes.
+    the proxy again and again. Only what waits has one: a worker's replies, the listener for notices, and the start of
+    a worker's successor. `on_notice` is called with each notice, on a thread of the supervisor, and may block.
     `only` is a filter for the streams that are kept, `max_size` the bytes after which another file is begun, 0 for
     never, `keep` has names of headers and query parameters whose values need no mask.
     """
@@ -93,7 +93,7 @@ class WorkerSupervisor:
         self._starts = self._committed_before = 0
         self._is_closing = self._has_stopped = self._has_failed = False
         self._gap = Gap(self.report)
-        # Whoever rings for the worker holds the gate, or has made sure that nobody else does: it is not ready.
+        # To ring for the worker, hold the gate, or make sure that nobody else does because it isn't ready.
         self._gate = threading.Lock()
         self._is_ready = False
         try:

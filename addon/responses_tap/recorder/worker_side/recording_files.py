@@ -71,10 +71,10 @@ class RecordingFiles:
             writer.close()
             self._earlier.remove(writer)
 
-    def begin_anew(self, gone: Writer) -> None:
+    def start_over(self, gone: Writer) -> None:
         """Go on after somebody has deleted a file: the current one begins again, an earlier one is let go of."""
         if gone is self.current:
-            gone.begin_anew()
+            gone.start_over()
         else:
             gone.close()
             self._earlier.remove(gone)

@@ -1,4 +1,4 @@
-"""What a user is told of a stream while it is recorded."""
+"""What is reported about a stream while it is recorded."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -148,7 +148,7 @@ class StreamRecorder:
         response = self._response
         reasons = self._reasons(ending, at_ns)
         self._verdict = response.judged()
-        # Whoever but the server hung up after the terminal event has cut what was within an event, and nothing else.
+        # If anyone but the server hangs up after the terminal event, only a partial event is cut.
         unfinished = response.unfinished
         by_peer = ending.ended_by in ("server", "network")
         cut = not by_peer and (self._state == "open" or ending.lost > 0 or unfinished > 0)
@@ -159,7 +159,7 @@ class StreamRecorder:
         elif self._terminal is not None and not ending.complete and (by_peer or cut):
             within = [_within(unfinished)] if cut and unfinished else []
             self._changed["end_reason"] = "; ".join([self._terminal, f"but then {reasons[0]}", *within, *reasons[1:]])
-            if cut:  # whoever checks the recording must know that the server isn't to blame for what is missing
+            if cut:  # a later check must know that the server isn't to blame for what is missing
                 self._changed["ended_by"] = ending.ended_by
         self._is_settled = True
         self._changed |= self._request.unfinished | response.columns

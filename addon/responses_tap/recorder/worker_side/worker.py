@@ -195,7 +195,7 @@ class Worker:
         path = self._files.current.path
         try:
             for gone in [writer for writer in self._files.writers if not writer.is_in_place]:
-                self._begin_anew(gone)
+                self._start_over(gone)
             if self._fault is None or self._flows.has_changed:
                 self._publish()
             for writer in self._files.writers:
@@ -264,9 +264,9 @@ class Worker:
     def _marks(self, handled: int) -> dict[str, Value]:
         return recovery.marks(self._session, handled, self._flows.undecided)
 
-    def _begin_anew(self, writer: Writer) -> None:
+    def _start_over(self, writer: Writer) -> None:
         """Somebody has deleted a file: what was being written is gone with it, what begins now is not."""
-        self._files.begin_anew(writer)
+        self._files.start_over(writer)
         lost = self._flows.lose(writer)
         self._fault = None
         self._out.send(

@@ -40,7 +40,7 @@ def text_page(recording: Recording, stream_id: int, n: int | None) -> list[Line]
     events = recording.events(stream_id, 0, _MOST_EVENTS)
     items: dict[int | None, _Item] = {}
     read = 0
-    for read, row in enumerate(events, 1):  # noqa: B007 - how many there were is told below
+    for read, row in enumerate(events, 1):  # noqa: B007 - the number is shown below
         if row.position is not None and (at is None or _is_beside(row, at)):
             _take(items.setdefault(row.output_index, _Item()), row)
     lines = [line for index, item in items.items() for line in _item_lines(index, item)]

@@ -4,7 +4,7 @@ from textual.binding import Binding, BindingType
 
 from responses_tap_viewer.tui.detail.pages import TABS
 
-_TABS_TOLD = f"Detail: {', '.join(TABS)}"
+_TABS_HELP = f"Detail: {', '.join(TABS)}"
 
 MAIN_KEYS: list[BindingType] = [
     Binding("tab", "turn_pane(1)", "Next pane", show=False),
@@ -23,7 +23,7 @@ MAIN_KEYS: list[BindingType] = [
     Binding("c", "turn_chunks", "Chunks", show=False, tooltip="Show in which chunks the events came"),
     Binding("t", "turn_times", "Times", tooltip="Times: since the start, the row before, clock"),
     *(
-        Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False, tooltip=_TABS_TOLD)
+        Binding(str(i), f"turn_to('{tab}')", f"Detail: {tab}", show=False, tooltip=_TABS_HELP)
         for i, tab in enumerate(TABS, 1)
     ),
     Binding("m", "mark", "Mark", tooltip="Mark the stream, to compare others with it"),

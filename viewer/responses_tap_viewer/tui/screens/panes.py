@@ -6,7 +6,7 @@ from textual.containers import Container
 from responses_tap_viewer.tui.widgets.pane import Pane
 
 _THREE_PANES, _TWO_PANES = 140, 90
-"""Columns from which on there are so many panes."""
+"""The widths, in columns, from which on there are that many panes."""
 
 
 class Panes(Container):

@@ -17,7 +17,7 @@ type Skeleton = Sequence[str]
 """The types of a stream's events, each run of the same type as one."""
 
 _RARE = 20
-"""One in so many, or fewer, is rare."""
+"""One in this many, or fewer, is rare."""
 _PREFIX = "response."
 _COUNT_WIDTH = 6
 _MOST_STEPS = 1000

@@ -30,19 +30,19 @@ class ArrivalCounts:
             self._counts[max(0, at_ns) // self._bucket_ns] += 1
 
     def in_parts(self, parts: int) -> list[int]:
-        """How many arrived in each of so many equal parts of the time until the last one."""
+        """How many arrived in each of `parts` equal parts of the time until the last one."""
         counts = [0] * parts
         for bucket, count in enumerate(self._counts[: self.last_ns // self._bucket_ns + 1]):
             counts[self.part(bucket * self._bucket_ns, parts)] += count
         return counts
 
     def part(self, at_ns: int, parts: int) -> int:
-        """In which of so many parts a time is."""
+        """In which of `parts` parts a time is."""
         return min(max(0, at_ns) * parts // (self.last_ns + 1), parts - 1)
 
 
 def axis_line(arrivals: ArrivalCounts, width: int, begin_ns: int | None, end_ns: int | None) -> Line:
-    """The axis in so many cells, from the request on; a bar stands at `begin_ns`, and it is lit until `end_ns`."""
+    """The axis in `width` cells, from the request on; a bar stands at `begin_ns`, and it is lit until `end_ns`."""
     until = f" {arrivals.last_ns / _NS:.3f} s"
     parts = width - len(until) - 1
     if parts <= 0 or not arrivals.last_ns:

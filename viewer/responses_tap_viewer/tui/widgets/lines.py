@@ -185,7 +185,7 @@ class Lines(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def move_to(self, index: int, *, context: int = 0) -> None:
-        """Put the cursor on an entry and bring it into sight, with so many lines around it."""
+        """Put the cursor on an entry and bring it into sight, with `context` lines around it."""
         index = max(0, min(index, len(self.source) - 1))
         moved = index != self.cursor
         self.cursor = index
