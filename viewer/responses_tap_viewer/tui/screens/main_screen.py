@@ -298,7 +298,7 @@ class MainScreen(Screen[None]):
     def action_go_to(self) -> None:
         """Ask for an event, and go there."""
         if self._panes.display:
-            self._panes.go(self._timeline)
+            self._panes.enter(self._timeline)
             self._timeline.ask_where()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:
