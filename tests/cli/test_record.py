@@ -250,3 +250,20 @@ def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Pat
     assert "0 streams of the Responses API; no other request passed" in nothing.stderr
     again = f"  Try: responses-tap record --mode regular -- {sys.executable} -c ''"
     assert nothing.stderr.splitlines()[-1] == again
+
+
+def test_only_cannot_ask_for_a_text(tmp_path: Path) -> None:
+    program = [
+        sys.executable,
+        "-m",
+        "responses_tap_viewer",
+        "record",
+        "--only",
+        "text:hello",
+        "--listen",
+        "127.0.0.1:0",
+    ]
+    command = [*program, "--db", str(tmp_path / "r.db"), "--", sys.executable, "-c", "pass"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "asks for text:, which only recorded streams can be searched for" in done.stderr

@@ -1,6 +1,7 @@
 """What the terminal UI opens on, and how a finding stands in the timeline."""
 
 import pytest
+from tests.conftest import RECORDINGS
 from tests.tui.conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, opened
 
 from responses_tap.protocol.rules import RULES
@@ -22,6 +23,14 @@ async def test_it_opens_at_the_first_finding(four: Recorder, size: tuple[int, in
 async def test_the_page_of_the_first_finding_is_shown(four: Recorder) -> None:
     async with opened(four.writer.path) as screen:
         await screen.shows("✖ NS201 item-not-opened  error", "response.output_item.added should stand here")
+
+
+async def test_a_note_is_not_what_it_opens_at_where_there_is_an_error(recorder: Recorder) -> None:
+    recorder.add((RECORDINGS / "broken" / "ogx-1.5.0-reasoning.sse").read_bytes())
+    async with opened(recorder.writer.path, MEDIUM) as screen:
+        await screen.until(lambda: screen.row == "finding NS201")
+        await screen.press("N")
+        await screen.until(lambda: screen.row == "finding TR902")
 
 
 async def test_the_first_finding_is_shown_however_many_streams_come_after_it(recorder: Recorder) -> None:

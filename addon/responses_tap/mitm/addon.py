@@ -266,9 +266,11 @@ def _check(profile: str, only: str) -> None:
     if profile not in PROFILES:
         raise OptionsError(f"{profile!r} is no profile; there are {', '.join(sorted(PROFILES))}")  # type: ignore[no-untyped-call]
     try:
-        parse(only)
+        wanted = parse(only)
     except FilterError as error:
         raise OptionsError(f"the filter {only!r} cannot be read {error}") from error  # type: ignore[no-untyped-call]
+    if wanted.asks_text:
+        raise OptionsError(f"the filter {only!r} asks for text:, which only recorded streams can be searched for")  # type: ignore[no-untyped-call]
 
 
 def _path(flow: HTTPFlow) -> str:

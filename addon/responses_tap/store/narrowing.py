@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from responses_tap.stream.columns import COLUMNS
-from responses_tap.stream.filters import FIELDS, WORDS, Field, Filter, Term
+from responses_tap.stream.filters import FIELDS, TEXT, WORDS, Field, Filter, Term
 
 _MOST_TERMS = 16
 _MOST_VALUES = 16
@@ -38,7 +38,7 @@ def narrow(wanted: Filter) -> tuple[str, list[str | float]]:
     """A condition that every stream matching the filter meets, and its parameters."""
     conditions, values = ["1"], []
     for term in wanted.terms[:_MOST_TERMS]:
-        if _is_simple(term):
+        if term.field != TEXT and _is_simple(term):
             condition = _either([_in_field(FIELDS[name], term) for name in ([term.field] if term.field else WORDS)])
             conditions.append(f"NOT {condition.holds}" if term.negated else condition.may_hold)
             values += condition.values

@@ -32,6 +32,7 @@ from responses_tap.store.rows import (
 )
 from responses_tap.store.schema import check_schema, damaged
 from responses_tap.stream.columns import COLUMNS, StreamRow
+from responses_tap.stream.contents import contents
 from responses_tap.stream.event_text import error_of
 from responses_tap.stream.filters import Filter
 from responses_tap.stream.model import Chunk, Entry
@@ -317,7 +318,18 @@ class Recording:
         rows = self._stream_rows(f"{self._light} {condition} ORDER BY s.id", values)
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
         # Python decides: SQLite ignores case only in ASCII.
-        return [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
+        matching = [row for row in rows if wanted.matches(row, codes.get(row.id, ()))]
+        if not wanted.asks_text:
+            return matching
+        return [row for row in matching if wanted.matches_text(self.contents(row.id))]
+
+    def contents(self, stream_id: int) -> str:
+        """The texts of a stream's prompt and output, "" where there is no such stream."""
+        row = self.stream(stream_id)
+        if row is None:
+            return ""
+        events = (frame.data for frame, _, _ in self.frames(stream_id) if frame.data)
+        return contents(row.request_body, events, row.response_body)
 
     def _turn(self, stream_id: int, start: int) -> Iterator[tuple[int, RecordedMessage | None]]:
         """The messages of a socket's stream, each with the socket's time, read lazily."""

@@ -60,12 +60,17 @@ class Field(NamedTuple):
         return None if number is None else number if self.unit == 1 else number / self.unit
 
 
+TEXT = "text"
+"""The field that asks for words within a stream, which no column has."""
+
+
 def _fields() -> Iterator[tuple[str, Field]]:
     for column in COLUMNS.values():
         if column.filter:
             name, _, meaning = column.filter.partition(": ")
             yield name, Field(meaning, column)
     yield "code", Field("the code of a finding")
+    yield TEXT, Field("words in the prompt or the output")
 
 
 FIELDS = dict(_fields())
@@ -113,6 +118,10 @@ class Term:
         """Whether a stream with findings of these codes matches."""
         return self._holds(row, codes) is not self.negated
 
+    def matches_text(self, text: str) -> bool:
+        """Whether a stream with these contents matches, where this asks for a text."""
+        return any(pattern.match(text) is not None for pattern in self._patterns) is not self.negated
+
     def _holds(self, row: object, codes: Collection[str]) -> bool:
         names = (self.field,) if self.field else WORDS
         return any(self._holds_in(FIELDS[name], row, codes) for name in names)
@@ -131,14 +140,18 @@ class Term:
     @property
     def globs(self) -> list[str]:
         """The alternatives for a text: `*` stands for any characters, `?` for one. A word may be anywhere in it."""
-        return list(self.values) if self.field else [f"*{value}*" for value in self.values]
+        return [f"*{value}*" for value in self.values] if self.field in ("", TEXT) else list(self.values)
 
     @cached_property
     def _fits(self) -> Callable[[str], bool]:
         """Whether a text matches one of the values. Cached: most streams share their model, URL and codes."""
-        globs = [glob.replace("[", "[[]") for glob in self.globs]
-        patterns = [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in globs]
+        patterns = self._patterns
         return lru_cache(_KEPT)(lambda text: any(pattern.match(text) for pattern in patterns))
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        globs = [glob.replace("[", "[[]") for glob in self.globs]
+        return [re.compile(fnmatch.translate(glob), re.IGNORECASE) for glob in globs]
 
 
 @dataclass(frozen=True)
@@ -160,8 +173,17 @@ class Filter:
         return True if all(term.field in known for term in self.terms) else None
 
     def matches(self, row: object, codes: Collection[str]) -> bool:
-        """Whether it matches a stream whose findings have these codes."""
-        return all(term.matches(row, codes) for term in self.terms)
+        """Whether it matches a stream whose findings have these codes, as far as it doesn't ask for a text."""
+        return all(term.matches(row, codes) for term in self.terms if term.field != TEXT)
+
+    @property
+    def asks_text(self) -> bool:
+        """Whether it asks for words within a stream: then `matches_text` has a say, too."""
+        return any(term.field == TEXT for term in self.terms)
+
+    def matches_text(self, text: str) -> bool:
+        """Whether it matches a stream with these contents, as far as it asks for a text."""
+        return all(term.matches_text(text) for term in self.terms if term.field == TEXT)
 
 
 def parse(text: str) -> Filter:

@@ -1,14 +1,18 @@
 """A stream as far as the list of streams shows it."""
 
+import time
 from collections import namedtuple
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from responses_tap.store import Recording
+from responses_tap.store import Recording, RecordingError
 from responses_tap.stream.columns import COLUMNS
+from responses_tap.stream.filters import Filter
 from responses_tap.urls import split
 
+_MOMENT = 0.02
+"""Seconds of searching, after which others may ask the recording for something."""
 PAGE = 250
 """Streams read in one statement: the first screen waits for no more than these."""
 
@@ -78,6 +82,20 @@ def read_each(recording: Recording, ids: Collection[int]) -> list[Summary]:
     rows = recording.facts_of(_NAMES, ids)
     codes = {row[0]: recording.codes(row[0], row[0]).get(row[0], ()) for row in rows}
     return _summaries(recording, rows, codes)
+
+
+def search_texts(recording: Recording, ids: Iterable[int], wanted: Filter) -> dict[int, bool]:
+    """Whether streams have the text that a filter asks for, of the first ones: as many as a moment is enough for."""
+    until = time.monotonic() + _MOMENT
+    searched: dict[int, bool] = {}
+    for stream_id in ids:
+        try:
+            searched[stream_id] = wanted.matches_text(recording.contents(stream_id))
+        except RecordingError:
+            searched[stream_id] = False  # it is damaged, which its own page says
+        if time.monotonic() > until:
+            break
+    return searched
 
 
 def _summaries(

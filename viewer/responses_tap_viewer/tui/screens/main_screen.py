@@ -30,7 +30,7 @@ from responses_tap_viewer.tui.screens.welcome import Welcome
 from responses_tap_viewer.tui.selection_messages import RowSelected, StreamSelected
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
-from responses_tap_viewer.tui.summary import read_each, read_page
+from responses_tap_viewer.tui.summary import read_each, read_page, search_texts
 from responses_tap_viewer.tui.timeline.timeline_pane import TimelinePane
 from responses_tap_viewer.tui.watched_recording import Change, WatchedRecording
 from responses_tap_viewer.tui.widgets.key_bar import KeyBar
@@ -40,7 +40,7 @@ from responses_tap_viewer.tui.widgets.searchable_pane import SearchablePane
 _BETWEEN_REFRESHES = 0.1
 """Seconds: the screen follows a recording ten times a second at the most."""
 
-_VISIBLE_STREAMS = "visible streams"
+_VISIBLE_STREAMS, _TEXTS = "visible streams", "texts"
 
 DEMO = "demo"
 """What the application returns when the user asked for the demo."""
@@ -112,8 +112,10 @@ class MainScreen(Screen[None]):
                 gc.freeze()
             if change is not Change.NOTHING:
                 self._show_state()
-            elif self._streams.lacks_visible and not self._is_reading_streams:
+            elif self._streams.lacks_visible and not self._is_running(_VISIBLE_STREAMS):
                 self._read_visible_streams()
+            if self._streams.catalogue.is_searching and not self._is_running(_TEXTS):
+                self._search_texts()
             self._show_activity()
             await asyncio.sleep(_BETWEEN_REFRESHES)
 
@@ -190,9 +192,26 @@ class MainScreen(Screen[None]):
         elif message.lines is self._timeline.lines:
             self._read_visible_rows()
 
-    @property
-    def _is_reading_streams(self) -> bool:
-        return any(worker.group == _VISIBLE_STREAMS and not worker.is_finished for worker in self.workers)
+    def _is_running(self, group: str) -> bool:
+        return any(worker.group == group and not worker.is_finished for worker in self.workers)
+
+    @work(exclusive=True, group=_TEXTS)
+    async def _search_texts(self) -> None:
+        """Look into streams for the filter's text, a moment at a time: each key is heard in between."""
+        catalogue = self._streams.catalogue
+        wanted, waiting = catalogue.wanted, catalogue.unsearched()
+        searched: dict[int, bool] = {}
+        shown = time.monotonic()
+        while waiting and catalogue.wanted is wanted:
+            more = await self._watched.read(partial(search_texts, ids=waiting, wanted=wanted))
+            if more is None:
+                return
+            searched |= more
+            del waiting[: len(more)]
+            if not waiting or time.monotonic() - shown > _BETWEEN_REFRESHES:
+                catalogue.take_searched(searched, wanted)
+                self._show_state()
+                shown = time.monotonic()
 
     @work(exclusive=True, group=_VISIBLE_STREAMS)
     async def _read_visible_streams(self) -> None:
@@ -279,7 +298,7 @@ class MainScreen(Screen[None]):
     def action_go_to(self) -> None:
         """Ask for an event, and go there."""
         if self._panes.display:
-            self._panes.go(self._timeline)
+            self._panes.enter(self._timeline)
             self._timeline.ask_where()
 
     def on_filter_line_changed(self, message: FilterLine.Changed) -> None:

@@ -1,11 +1,11 @@
 """The streams of a recording as they are listed: chosen from, sorted, grouped, and kept up to date."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from responses_tap.stream.filters import Filter
+from responses_tap.stream.filters import TEXT, Filter
 from responses_tap_viewer.tui.streams.groups import Group, grouped
 from responses_tap_viewer.tui.streams.stream_columns import SORT_KEYS
 from responses_tap_viewer.tui.summary import Summary
@@ -63,6 +63,12 @@ class Catalogue:
         """How many groups there are, 0 while they are not grouped."""
         self._usual: Group | None = None
         self._is_arranged = True
+        self._searched: set[int] = set()
+        """The streams whose contents have been compared with the filter."""
+        self._with_text: set[int] = set()
+        """Those of them that match it."""
+        self._is_searched = False
+        """Whether nothing more is known to wait for that."""
 
     def emptied(self) -> "Catalogue":
         """An empty one with the same filter and order."""
@@ -107,6 +113,9 @@ class Catalogue:
 
     def choose(self, wanted: Filter) -> None:
         """List the streams that this filter lets pass."""
+        if [term for term in wanted.terms if term.field == TEXT] != [t for t in self.wanted.terms if t.field == TEXT]:
+            self._searched, self._with_text = set(), set()
+            self._is_searched = False
         self.wanted = wanted
         self._passing = [stream_id for stream_id in self._ids if self._passes(stream_id)] if wanted else self._ids
         self._is_arranged = False
@@ -123,7 +132,29 @@ class Catalogue:
 
     def _passes(self, stream_id: int) -> bool:
         summary = self._summaries.get(stream_id)
-        return summary is not None and self.wanted.matches(summary.asked, summary.codes)
+        if summary is None or not self.wanted.matches(summary.asked, summary.codes):
+            return False
+        return not self.wanted.asks_text or stream_id in self._with_text
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether contents may still have to be compared with the filter."""
+        return self.wanted.asks_text and not self._is_searched
+
+    def unsearched(self) -> list[int]:
+        """The streams whose contents are still to be compared with the filter, the newest first."""
+        waiting = (id_ for id_ in reversed(self._ids) if id_ not in self._searched)
+        known = ((id_, self.get(id_)) for id_ in waiting)
+        found = [id_ for id_, summary in known if summary and self.wanted.matches(summary.asked, summary.codes)]
+        self._is_searched = not found
+        return found
+
+    def take_searched(self, searched: Mapping[int, bool], wanted: Filter) -> None:
+        """Take which of these streams have the text of that filter, unless there is another filter by now."""
+        if wanted is self.wanted:
+            self._searched |= searched.keys()
+            self._with_text |= {id_ for id_, has_text in searched.items() if has_text}
+            self.choose(wanted)
 
     def _arrange(self) -> None:
         self._is_arranged = True
@@ -205,6 +236,8 @@ class Catalogue:
         changed = {stream_id: summary for stream_id, summary in read.items() if summary != self.get(stream_id)}
         self._summaries |= changed
         self._unread -= read.keys()
+        self._searched -= changed.keys()  # an open stream has grown
+        self._is_searched &= not changed
         if not changed:
             return
         if self.wanted:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from responses_tap.escaping import printable
-from responses_tap.stream.filters import FIELDS, Field
+from responses_tap.stream.filters import FIELDS, TEXT, Field
 from responses_tap_viewer.tui.summary import Summary
 
 _OPERATORS = (">=", "<=", ":", "=", ">", "<")
@@ -22,7 +22,7 @@ def completions(text: str, summaries: Iterable[Summary]) -> list[str]:
     if not operator_:
         names = (name for name in FIELDS if term and name.startswith(term.lower()))
         return [f"{start}{name}{'>' if FIELDS[name].is_number else ':'}" for name in names]
-    if field not in FIELDS or FIELDS[field].is_number:
+    if field not in FIELDS or FIELDS[field].is_number or field == TEXT:
         return []
     values, comma, begun = value.rpartition(",")
     known = sorted({word for summary in summaries for word in _words(FIELDS[field], summary)})

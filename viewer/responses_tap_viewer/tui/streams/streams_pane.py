@@ -183,7 +183,8 @@ class StreamsPane(Pane):
         shown = f"{count} of {catalogue.total}" if filtered else str(count or "")
         shapes = f"{catalogue.groups} shapes" if catalogue.order.by_shape else ""
         marked = f"{MARKED} {self.marked} marked" if self.marked is not None else ""
-        self.entitle("Streams", filtered, shown, shapes, marked, *self._new())
+        searching = "searching …" if catalogue.is_searching else ""
+        self.entitle("Streams", filtered, shown, searching, shapes, marked, *self._new())
         self._draw_head()
         if not len(catalogue):
             self._selected = self._key = None

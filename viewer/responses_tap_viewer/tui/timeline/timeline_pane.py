@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import advice
 from responses_tap.stream.timeline import TimelineRow, label
 from responses_tap_viewer.tui.selection_messages import RowSelected
@@ -128,11 +129,15 @@ class TimelinePane(SearchablePane):
         self._select()
 
     def find_finding(self, step: int, *, from_end: bool = False) -> int | None:
-        """The line of the next finding below (1) or above (-1) the cursor, or counted from the stream's end."""
+        """The line of the next finding below (1) or above (-1) the cursor.
+
+        Counted from the stream's end it is an error or a warning, where there is one.
+        """
         rows = self.rows
-        start = (-1 if step > 0 else len(rows)) if from_end else self.lines.cursor
-        lines = range(start + 1, len(rows)) if step > 0 else range(start - 1, -1, -1)
-        return next((line for line in lines if rows[line].kind == "finding"), None)
+        found = [line for line, row in enumerate(rows) if row.kind == "finding"][::step]
+        if not from_end:
+            return next((line for line in found if (line - self.lines.cursor) * step > 0), None)
+        return next(filter(lambda line: _is_serious(rows[line]), found), next(iter(found), None))
 
     def places(self, source: LineSource, text: str) -> Sequence[int]:
         """The rows that have a text."""
@@ -228,6 +233,10 @@ class TimelinePane(SearchablePane):
     def _row_lines(self, rows: list[TimelineRow]) -> RowLines:
         started_at = self._stream.started_at if self._stream is not None else ""
         return RowLines(rows, self._times, started_at, width=self.lines.text_width, chunks=self._shows_chunks)
+
+
+def _is_serious(row: TimelineRow) -> bool:
+    return row.finding is not None and row.finding.severity is not Severity.NOTE
 
 
 def _words(row: TimelineRow) -> str:

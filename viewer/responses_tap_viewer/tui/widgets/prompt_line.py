@@ -56,7 +56,7 @@ class PromptLine(Vertical):
         self.display = True
         self._input.value = text or self._input.value
         self._input.select_all()
-        self._input.focus()
+        self.screen.set_focus(self._input)  # at once: what is typed next is for it
         self.tell("")
 
     def tell(self, words: str) -> None:
