@@ -52,7 +52,7 @@ def test_a_failing_test_shows_timeline_and_findings(pytester: pytest.Pytester) -
             "*response.output_text.done  [[]0.0] (missing)*",
             "*MD301 text-done-missing*",
             "*fix: emit output_text.done*",
-            "*responses-tap rules MD301)*",
+            "*rules MD301)*",
             "*LC110 no-events: *it is empty*",
         ]
     )

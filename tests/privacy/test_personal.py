@@ -67,7 +67,7 @@ def run(path: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["export", str(path), *arguments])
 
 
-@pytest.mark.parametrize("format_", [name for name in FORMATS if name not in {"curl", "pytest"}])
+@pytest.mark.parametrize("format_", [name for name in FORMATS if name not in {"curl", "pytest", "otlp"}])
 def test_it_leaves_only_on_request(said: Path, format_: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     refused = run(said, "--format", format_, "-o", str(out))

@@ -52,6 +52,8 @@ def said(path: Path) -> set[str]:
 
 
 # A finding about characters or words vanishes with them, and a file of two responses is two streams (TR917).
+_ABOUT_WORDS = {"AG612", "AG613", "RQ004"}
+"""The rules about the characters or words of a text."""
 _SAMPLES = [sample for sample in (*CLEAN, *BROKEN) if not sample.stem.startswith(("AG612", "AG613", "RQ004", "TR917"))]
 
 
@@ -74,7 +76,7 @@ def test_findings_and_sizes_stay_and_texts_go(sample: Path, content: Redaction, 
 @settings(max_examples=100, deadline=None)
 @given(
     sample=st.sampled_from([events_of(path) for path in CLEAN]),
-    mutation=st.sampled_from(MUTATIONS),
+    mutation=st.sampled_from([mutation for mutation in MUTATIONS if not mutation.codes & _ABOUT_WORDS]),
     rnd=st.randoms(use_true_random=False),
     content=st.sampled_from(REDUCED),
 )

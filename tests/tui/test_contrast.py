@@ -59,7 +59,7 @@ async def test_all_that_is_written_can_be_read(four: Recorder, theme: str) -> No
             await look(screen, tab, shows=f"▐{tab} ")
         await look(screen, "z", shows="z stops")
         await look(screen, "question_mark", shows="Help")
-        await look(screen, "escape", "slash")
+        await look(screen, *["escape"] * 3, "slash")
         await screen.until(lambda: isinstance(screen.app.focused, Input))
         await look(screen, *"state:", shows="expected a value")
         await look(screen, "escape", "home", "m", "down", "equals_sign", shows="held to be right")

@@ -95,7 +95,6 @@ async def test_new_streams_join_where_they_match(four: Recorder) -> None:
 @pytest.mark.parametrize("size", [WIDE, MEDIUM, NARROW], ids=["wide", "medium", "narrow"])
 async def test_it_fits_every_width(four: Recorder, size: tuple[int, int]) -> None:
     async with browsing(four, size) as screen:
-        await screen.press("enter")
         await write(screen, "errors>0 [b]")
         await screen.shows("errors>0 [b]")
         assert screen.browser.query_one(StreamsPane).display

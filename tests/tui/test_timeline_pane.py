@@ -48,7 +48,7 @@ async def test_a_stall_is_told_in_the_rows_and_seen_on_the_axis(recorder: Record
     n = recorder.feed(stream, body(*[DELTA] * 20), n, late_ns=3_000_000_000)
     recorder.feed(stream, b": hello\n\n", n, late_ns=5_500_000_000)
     recorder.writer.commit()
-    async with browsing(recorder, MEDIUM) as screen:
+    async with browsing(recorder, (MEDIUM[0], 60)) as screen:  # its findings take twenty lines
         await screen.shows("3.0 s pause", "2.5 s pause", "1 ‖ │", "6.480 s")
         bars = axis(screen)
         assert bars.count("┃") == 1
