@@ -137,7 +137,7 @@ def test_a_defect_fails_the_scenarios_that_it_is_about_and_no_other(defect: str,
     expected = DEFECTS[defect]
     options = ["--scenario", expected.asked] if expected.asked else []
     if defect in ("hang", "slow-once"):
-        options += ["--timeout", "2"]
+        options += ["--timeout", "10"]
     with RightServer(defect) as server:
         status, report = probed(server, tmp_path, *options)
     assert {name: outcome for name, outcome in outcomes(report).items() if outcome != "passed"} == expected.cells
