@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Script, str]] = {
         "fails at a plain request (500: out of memory)",
     ),
     "a plain refusal": (
-        replies(b'{"error": {"message": "no input lists"}}', status="400 Bad Request"),
+        replies(b'{"error": {"message": "no input lists"}}', status="400 Bad ProbeRequest"),
         "refuses a plain request (400: no input lists)",
     ),
     "a stream without an end": (streams_for_ever, "it hadn't ended after 20 s"),

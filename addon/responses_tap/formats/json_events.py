@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from responses_tap.formats import Damaged, UnrecognizedFormat
-from responses_tap.formats.marks import has_marks
+from responses_tap.formats.shortening import has_marks
 from responses_tap.protocol.events import Event, parse
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.sse import DONE_MARKER, Frame

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from responses_tap.errors import RecordingError
 from responses_tap.store.migrations import migrations
 from responses_tap.store.opening import connect, files_of, irregular, require_regular
-from responses_tap.store.schema import check_ours, check_schema, is_empty
+from responses_tap.store.recording_schema import check_ours, check_schema, is_empty
 
 _LOCK_OFFSET = 2**62
 """The byte whose lock marks an active writer, far beyond those that SQLite locks itself."""

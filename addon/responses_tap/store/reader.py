@@ -19,6 +19,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
 from responses_tap.store.narrowing import narrow, sql_value
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
+from responses_tap.store.recording_schema import check_schema, damaged
 from responses_tap.store.row_types import Misfit, RowType, Values
 from responses_tap.store.rows import (
     BodyColumn,
@@ -30,7 +31,6 @@ from responses_tap.store.rows import (
     NanosecondsColumn,
     SocketRow,
 )
-from responses_tap.store.schema import check_schema, damaged
 from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.contents import contents
 from responses_tap.stream.event_text import error_of

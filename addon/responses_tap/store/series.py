@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
 from responses_tap.store.opening import connect, require_regular
-from responses_tap.store.schema import is_empty
+from responses_tap.store.recording_schema import is_empty
 
 _PATIENCE_S = 5.0
 _IS_BLANK = "SELECT NOT EXISTS (SELECT 1 FROM streams) AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'last_id')"

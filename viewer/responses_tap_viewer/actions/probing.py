@@ -16,11 +16,11 @@ from responses_tap.recorder.messages import Notice
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
 from responses_tap_viewer.actions.recording.environment import upstream_ca
-from responses_tap_viewer.probe.client import MARKER, Client, Patience
-from responses_tap_viewer.probe.curl import curl_line
+from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient
+from responses_tap_viewer.probe.curl_line import curl_line
 from responses_tap_viewer.probe.discovery import discover
 from responses_tap_viewer.probe.matrix import Matrix, Result, Target, fill, streams_by_mark
-from responses_tap_viewer.probe.runner import Run, Runner
+from responses_tap_viewer.probe.runner import Runner, ScenarioRun
 from responses_tap_viewer.probe.scenario import Scenario, load
 from responses_tap_viewer.streams import open_existing
 
@@ -54,7 +54,7 @@ class _Kept(BaseModel):
     results: list[Result]
 
 
-type OnEnd = Callable[[Run], object]
+type OnEnd = Callable[[ScenarioRun], object]
 
 
 def chosen(plan: Plan) -> list[Scenario]:
@@ -179,15 +179,15 @@ def _environment_proxy(parts: SplitResult) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-def _client(proxy: Proxy, base: str, plan: Plan) -> Client:
+def _client(proxy: Proxy, base: str, plan: Plan) -> ProbeClient:
     patience = Patience.of(plan.timeout)
     listener = proxy.listeners[0]
     if listener.mode == "reverse":
-        return Client(listener.url, plan.headers, patience=patience)
-    return Client(base, plan.headers, listener.url, proxy.ca.decode(), patience)
+        return ProbeClient(listener.url, plan.headers, patience=patience)
+    return ProbeClient(base, plan.headers, listener.url, proxy.ca.decode(), patience)
 
 
-def _result(run: Run, base: str, plan: Plan) -> Result:
+def _result(run: ScenarioRun, base: str, plan: Plan) -> Result:
     outcome, message = run.verdict
     asked = next((attempt.asked for attempt in reversed(run.attempts) if attempt.asked), None)
     return Result(

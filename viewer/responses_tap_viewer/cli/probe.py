@@ -15,9 +15,9 @@ from responses_tap_viewer.printing import complain, print_document, print_lines,
 if TYPE_CHECKING:
     from responses_tap.errors import UnusableInput
     from responses_tap_viewer.actions.probing import Plan
-    from responses_tap_viewer.probe.baseline import KnownProblems
+    from responses_tap_viewer.probe.known_problems import KnownProblems
     from responses_tap_viewer.probe.matrix import Matrix
-    from responses_tap_viewer.probe.runner import Run
+    from responses_tap_viewer.probe.runner import ScenarioRun
 
 _FORMATS = ("text", "json", "junit", "html", "md", "badge")
 _FOUND = 1
@@ -142,7 +142,7 @@ def _header(text: str) -> tuple[str, str]:
 def _known(path: Path, *, update: bool) -> "KnownProblems":
     from responses_tap.baseline import BaselineError
     from responses_tap.errors import UnusableInput
-    from responses_tap_viewer.probe.baseline import KnownProblems
+    from responses_tap_viewer.probe.known_problems import KnownProblems
 
     try:
         return KnownProblems(path, update=update)
@@ -150,11 +150,11 @@ def _known(path: Path, *, update: bool) -> "KnownProblems":
         raise UnusableInput("", str(error)) from error
 
 
-def _progress(count: int) -> Callable[["Run"], object]:
+def _progress(count: int) -> Callable[["ScenarioRun"], object]:
     """What prints a line as each scenario ends, on a terminal; in a log the report has them all."""
     done = 0
 
-    def tell(run: "Run") -> None:
+    def tell(run: "ScenarioRun") -> None:
         nonlocal done
         done += 1
         if sys.stderr.isatty():

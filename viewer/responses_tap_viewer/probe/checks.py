@@ -9,7 +9,7 @@ from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.values import at
 
 
-class Seen(NamedTuple):
+class Observed(NamedTuple):
     """What a check looks at."""
 
     answer: Answer
@@ -52,14 +52,14 @@ def fits(name: str, arguments: Mapping[str, Any]) -> str | None:
 
 
 @check
-def ends(seen: Seen) -> str | None:
+def ends(seen: Observed) -> str | None:
     """The response reaches a terminal state: completed, incomplete or failed."""
     kind = "event" if seen.answer.is_stream else "status"
     return None if seen.answer.terminal else f"the response has no terminal {kind}"
 
 
 @check
-def text_agrees(seen: Seen) -> str | None:
+def text_agrees(seen: Observed) -> str | None:
     """The deltas of the messages add up to their final text."""
     answer = seen.answer
     if not any(item.get("type") == "message" for item in answer.items):
@@ -70,7 +70,7 @@ def text_agrees(seen: Seen) -> str | None:
 
 
 @check
-def streams(seen: Seen, tokens: int, seconds: float) -> str | None:
+def streams(seen: Observed, tokens: int, seconds: float) -> str | None:
     """A long answer comes in several deltas, and begins before half of its time has passed."""
     answer = seen.answer
     used = at(answer.response, "usage.output_tokens")
@@ -82,14 +82,14 @@ def streams(seen: Seen, tokens: int, seconds: float) -> str | None:
 
 
 @check
-def no_replacement(seen: Seen) -> str | None:
+def no_replacement(seen: Observed) -> str | None:
     """No delta has a replacement character that the final text has not."""
     broken = [delta for delta in seen.answer.deltas if "\ufffd" in delta]
     return "a delta has U+FFFD, which the text has not" if broken and "\ufffd" not in seen.answer.text else None
 
 
 @check
-def echo(seen: Seen, path: str, value: object = None, like: str = "") -> str | None:
+def echo(seen: Observed, path: str, value: object = None, like: str = "") -> str | None:
     """The response states a member as it was asked; one that is absent or null is left out, which it may be."""
     wanted = seen.known[like.split(".", maxsplit=1)[0]] if like else value
     wanted = at(wanted, like.partition(".")[2]) if "." in like else wanted
@@ -100,14 +100,14 @@ def echo(seen: Seen, path: str, value: object = None, like: str = "") -> str | N
 
 
 @check
-def event(seen: Seen, type: str, least: int = 1) -> str | None:  # noqa: A002 (its name in JSON)
+def event(seen: Observed, type: str, least: int = 1) -> str | None:  # noqa: A002 (its name in JSON)
     """So many events of a type."""
     count = sum(event.get("type") == type for event in seen.answer.events)
     return None if count >= least else _too_few(count, least, type)
 
 
 @check
-def logprobs(seen: Seen) -> str | None:
+def logprobs(seen: Observed) -> str | None:
     """Log probabilities that stand in deltas stand in the finished text, too."""
     stated = {event.get("type"): bool(event.get("logprobs")) for event in seen.answer.events if "logprobs" in event}
     if not any(e.get("logprobs") for e in seen.answer.events if e.get("type") == "response.output_text.delta"):
@@ -118,14 +118,14 @@ def logprobs(seen: Seen) -> str | None:
 
 
 @check
-def absent(seen: Seen, member: str) -> str | None:
+def absent(seen: Observed, member: str) -> str | None:
     """No event has a member."""
     found = [event.get("type") for event in seen.answer.events if member in event]
     return f"{len(found)} events have `{member}`, the first is {found[0]}" if found else None
 
 
 @check
-def usage(seen: Seen) -> str | None:
+def usage(seen: Observed) -> str | None:
     """The token counts are integers and add up; rule ST710 looks at their details."""
     counts = seen.answer.response.get("usage")
     names = ("input_tokens", "output_tokens", "total_tokens")
@@ -137,7 +137,7 @@ def usage(seen: Seen) -> str | None:
 
 
 @check
-def limited(seen: Seen, tokens: int) -> str | None:
+def limited(seen: Observed, tokens: int) -> str | None:
     """The output keeps to a limit, and one that was cut there says so."""
     answer = seen.answer
     used = at(answer.response, "usage.output_tokens")
@@ -154,7 +154,7 @@ def limited(seen: Seen, tokens: int) -> str | None:
 
 
 @check
-def json_text(seen: Seen, required: Sequence[str] = (), echoed: str = "") -> str | None:
+def json_text(seen: Observed, required: Sequence[str] = (), echoed: str = "") -> str | None:
     """A completed text is JSON with these members, where the response says that this format was asked for."""
     answer = seen.answer
     if at(answer.response, "text.format.type") != echoed:
@@ -171,7 +171,7 @@ def json_text(seen: Seen, required: Sequence[str] = (), echoed: str = "") -> str
 
 @check
 def items(
-    seen: Seen,
+    seen: Observed,
     type: str,  # noqa: A002 (its name in JSON)
     least: int = 0,
     most: int | None = None,
@@ -188,7 +188,7 @@ def items(
 
 
 @check
-def arguments(seen: Seen) -> str | None:
+def arguments(seen: Observed) -> str | None:
     """The arguments of each call are a JSON object."""
     for item in seen.answer.items:
         if item.get("type") == "function_call":
@@ -202,7 +202,7 @@ def arguments(seen: Seen) -> str | None:
 
 
 @check
-def apart(seen: Seen, path: str, of_all: bool = False) -> str | None:
+def apart(seen: Observed, path: str, of_all: bool = False) -> str | None:
     """The values at a path in the items, or in the responses of all answers, are all different."""
     if of_all:
         answers = [answer for several in seen.all.values() for answer in several]
@@ -215,13 +215,13 @@ def apart(seen: Seen, path: str, of_all: bool = False) -> str | None:
 
 
 @check
-def status(seen: Seen, codes: Sequence[int]) -> str | None:
+def status(seen: Observed, codes: Sequence[int]) -> str | None:
     """The HTTP status is one of these."""
     return None if seen.answer.status in codes else f"the status is {seen.answer.status}"
 
 
 @check
-def member(seen: Seen, path: str, value: object = None, among: Sequence[object] = ()) -> str | None:
+def member(seen: Observed, path: str, value: object = None, among: Sequence[object] = ()) -> str | None:
     """A member of the response, or of another JSON body, has a value, or one of several."""
     have = at(seen.answer.response, path)
     allowed = list(among) or [value]
@@ -230,7 +230,7 @@ def member(seen: Seen, path: str, value: object = None, among: Sequence[object] 
 
 
 @check
-def same(seen: Seen, as_: str, path: str = "") -> str | None:
+def same(seen: Observed, as_: str, path: str = "") -> str | None:
     """The response, or a member of it, equals that of another step's answer."""
     one, other = seen.answer.response, seen.all[as_][0].response
     if path:
@@ -244,7 +244,7 @@ def same(seen: Seen, as_: str, path: str = "") -> str | None:
 
 
 @check
-def same_members(seen: Seen, as_: str, besides: Sequence[str] = ()) -> str | None:
+def same_members(seen: Observed, as_: str, besides: Sequence[str] = ()) -> str | None:
     """The response has the members that another step's has."""
     one, other = set(seen.answer.response), set(seen.all[as_][0].response)
     names = sorted((one ^ other) - set(besides))
@@ -252,7 +252,7 @@ def same_members(seen: Seen, as_: str, besides: Sequence[str] = ()) -> str | Non
 
 
 @check
-def same_items(seen: Seen, as_: str) -> str | None:
+def same_items(seen: Observed, as_: str) -> str | None:
     """Where the text is the same as in another step's answer, the types of the items are, too."""
     other = seen.all[as_][0]
     if not seen.answer.text or seen.answer.text != other.text:
@@ -262,7 +262,7 @@ def same_items(seen: Seen, as_: str) -> str | None:
 
 
 @check
-def body(seen: Seen) -> str | None:
+def body(seen: Observed) -> str | None:
     """The answer is one JSON response, not a stream."""
     if seen.answer.is_stream:
         return "it is a stream, which wasn't asked for"
@@ -271,7 +271,7 @@ def body(seen: Seen) -> str | None:
 
 
 @check
-def resumed(seen: Seen, after: int) -> str | None:
+def resumed(seen: Observed, after: int) -> str | None:
     """A stream that is taken up again goes on with the event behind `after`, and ends."""
     if not seen.answer.is_stream:
         return Unsupported("the answer isn't a stream")
@@ -280,33 +280,33 @@ def resumed(seen: Seen, after: int) -> str | None:
 
 
 @check
-def refused(seen: Seen) -> str | None:
+def refused(seen: Observed) -> str | None:
     """The server refuses the request."""
     return None if seen.answer.refusal else "the request isn't refused"
 
 
 @check
-def error_code(seen: Seen, value: str) -> str | None:
+def error_code(seen: Observed, value: str) -> str | None:
     """An error has a code."""
     have = seen.answer.error_code
     return None if have == value else f"the code of the error is {json.dumps(have)}, not {json.dumps(value)}"
 
 
 @check
-def numbered_from(seen: Seen, first: int = 0) -> str | None:
+def numbered_from(seen: Observed, first: int = 0) -> str | None:
     """The first event has this sequence_number, where events are numbered."""
     number = seen.answer.events[0].get("sequence_number") if seen.answer.events else None
     return None if number in (None, first) else f"the first sequence_number is {number}, not {first}"
 
 
 @check
-def has(seen: Seen, path: str) -> str | None:
+def has(seen: Observed, path: str) -> str | None:
     """The response, or another JSON body, has a member that isn't null."""
     return f"`{path}` is missing" if at(seen.answer.response, path) is None else None
 
 
 @check
-def tail(seen: Seen, as_: str, after: int) -> str | None:
+def tail(seen: Observed, as_: str, after: int) -> str | None:
     """The events are those of another step's answer behind `after`, one by one."""
     if not seen.answer.is_stream:
         return Unsupported("the answer isn't a stream")
@@ -319,7 +319,7 @@ def tail(seen: Seen, as_: str, after: int) -> str | None:
 
 
 @check
-def alike(seen: Seen) -> str | None:
+def alike(seen: Observed) -> str | None:
     """The answers of a step that is sent several times at once have the same events."""
     for several in seen.all.values():
         if seen.answer in several and any(answer.events != seen.answer.events for answer in several):
@@ -328,7 +328,7 @@ def alike(seen: Seen) -> str | None:
 
 
 @check
-def lanes(seen: Seen) -> str | None:
+def lanes(seen: Observed) -> str | None:
     """Each event names the lane that its request named."""
     stated = {event.get("stream_id") for event in seen.answer.events}
     if stated == {None}:

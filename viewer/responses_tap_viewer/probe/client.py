@@ -47,7 +47,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Request:
+class ProbeRequest:
     """One request as it is sent."""
 
     method: str
@@ -60,7 +60,7 @@ class Request:
 
 
 @dataclass
-class Client:
+class ProbeClient:
     """Asks one server, through the recorder."""
 
     base: str
@@ -74,7 +74,7 @@ class Client:
     stopped: threading.Event = field(default_factory=threading.Event)
     """Set when the user doesn't want to know more: no further request is sent."""
 
-    def send(self, request: Request, patience: Patience | None = None) -> Answer:
+    def send(self, request: ProbeRequest, patience: Patience | None = None) -> Answer:
         """The answer to one request; never raises, whatever the server does."""
         waits = patience or self.patience
         headers = {**self.headers, MARKER: request.mark}

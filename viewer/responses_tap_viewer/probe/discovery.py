@@ -2,7 +2,7 @@
 
 from responses_tap.errors import UnusableInput
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.client import Client, Request, encoded
+from responses_tap_viewer.probe.client import ProbeClient, ProbeRequest, encoded
 
 _BAD_GATEWAY = 502
 _NOT_FOUND = (404, 405)
@@ -11,19 +11,19 @@ _REDIRECTS = range(300, 400)
 _SHOWN_MODELS = 8
 
 
-def discover(client: Client, url: str, model: str) -> str:
+def discover(client: ProbeClient, url: str, model: str) -> str:
     """The `Server` header of a server that takes a request; UnusableInput, in one line, where nothing can be asked.
 
     The request also wakes the server: what it needs to start must not count for its speed.
     """
     body = encoded({"model": model, "input": "Hello", "stream": True})
-    answer = client.send(Request("POST", "/responses", body, ""))
+    answer = client.send(ProbeRequest("POST", "/responses", body, ""))
     if message := _unusable(client, answer, model):
         raise UnusableInput(url, message)
     return answer.headers.get("server", "")
 
 
-def _unusable(client: Client, answer: Answer, model: str) -> str:
+def _unusable(client: ProbeClient, answer: Answer, model: str) -> str:
     """Why a server can't be probed, empty where it can."""
     kind = answer.content_type or "no content type"
     to = answer.headers.get("location", "nowhere").removesuffix("/responses")
@@ -50,7 +50,7 @@ def _unusable(client: Client, answer: Answer, model: str) -> str:
     return "" if answer.events or answer.is_limited else f"answers a plain request with {kind}, without a single event"
 
 
-def _refused(client: Client, answer: Answer, model: str) -> str:
+def _refused(client: ProbeClient, answer: Answer, model: str) -> str:
     models = _models(client)
     if models and model not in models:
         others = ", ".join(models[:_SHOWN_MODELS]) + (", …" if len(models) > _SHOWN_MODELS else "")
@@ -66,7 +66,7 @@ def _cause(answer: Answer) -> str:
     return answer.trouble or answer.words
 
 
-def _models(client: Client) -> list[str]:
-    listed = client.send(Request("GET", "/models", None, ""))
+def _models(client: ProbeClient) -> list[str]:
+    listed = client.send(ProbeRequest("GET", "/models", None, ""))
     data = listed.response.get("data")
     return [str(model.get("id")) for model in data if isinstance(model, dict)] if isinstance(data, list) else []

@@ -42,7 +42,7 @@ class Result(BaseModel):
 
 
 @dataclass(frozen=True)
-class Checked:
+class ProbedStream:
     """A recorded stream of the probe."""
 
     place: str
@@ -119,7 +119,7 @@ class Matrix:
                 yield n, target, cell
 
 
-def streams_by_mark(db: Path, after: int = 0) -> dict[str, list[Checked]]:
+def streams_by_mark(db: Path, after: int = 0) -> dict[str, list[ProbedStream]]:
     """The streams that the probe asked for, by what their requests are marked with; those with an id above `after`."""
     found = defaultdict(list)
     with open_recording(db) as recording:
@@ -128,12 +128,15 @@ def streams_by_mark(db: Path, after: int = 0) -> dict[str, list[Checked]]:
             headers = whole.request_headers if whole is not None else ()
             mark = next((value for name, value in headers if name.lower() == MARKER), "")
             if mark:
-                found[mark].append(Checked(f"{db}#{row.id}", recording.findings(row.id)))
+                found[mark].append(ProbedStream(f"{db}#{row.id}", recording.findings(row.id)))
     return dict(found)
 
 
 def fill(
-    target: Target, scenarios: Sequence[Scenario], results: Iterable[Result], streams: Mapping[str, Sequence[Checked]]
+    target: Target,
+    scenarios: Sequence[Scenario],
+    results: Iterable[Result],
+    streams: Mapping[str, Sequence[ProbedStream]],
 ) -> None:
     """Set a server's cells, and what it has whatever it is asked for."""
     outcomes = {result.scenario: result for result in results}
@@ -159,7 +162,7 @@ def _judged(result: Result, own: Sequence[Finding]) -> Verdict:
 
 
 def _findings(
-    result: Result, streams: Mapping[str, Sequence[Checked]], judged: tuple[str, ...]
+    result: Result, streams: Mapping[str, Sequence[ProbedStream]], judged: tuple[str, ...]
 ) -> dict[Cause, Finding]:
     """The errors and warnings in the streams of a scenario, one of each cause, without those of the `judged` rules."""
     found: dict[Cause, Finding] = {}

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.checks import CHECKS, Seen, Unsupported
-from responses_tap_viewer.probe.scenario import Expectation, Scenario, Step
+from responses_tap_viewer.probe.checks import CHECKS, Observed, Unsupported
+from responses_tap_viewer.probe.scenario import Expectation, Scenario, ScenarioStep
 
 
 class Outcome(StrEnum):
@@ -56,7 +56,7 @@ def verdict(scenario: Scenario, answers: Mapping[str, Sequence[Answer]], known: 
     return Verdict(Outcome.PASSED, told)
 
 
-def _unfit(scenario: Scenario, step: Step, answer: Answer) -> Verdict | None:
+def _unfit(scenario: Scenario, step: ScenarioStep, answer: Answer) -> Verdict | None:
     """What an answer alone makes of a scenario: it failed, or the request was refused."""
     if answer.is_limited:
         return Verdict(Outcome.SKIPPED, f"the server limits requests: {answer.refusal}")
@@ -76,7 +76,7 @@ def _missing(
     known: Mapping[str, object],
 ) -> Verdict | None:
     for answer in answers[expectation.of or scenario.ask[-1].name]:
-        sentence = CHECKS[expectation.check](Seen(answer, answers, known), **expectation.arguments)
+        sentence = CHECKS[expectation.check](Observed(answer, answers, known), **expectation.arguments)
         if sentence is not None:
             left_out = isinstance(sentence, Unsupported)
             return Verdict(Outcome.UNSUPPORTED if left_out else _OF_OWNER[expectation.owner], sentence)

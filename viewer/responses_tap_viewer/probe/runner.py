@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.client import Client, Patience, Request, encoded
+from responses_tap_viewer.probe.client import Patience, ProbeClient, ProbeRequest, encoded
 from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict, verdict
-from responses_tap_viewer.probe.scenario import Scenario, Step
+from responses_tap_viewer.probe.scenario import Scenario, ScenarioStep
 from responses_tap_viewer.probe.sockets import Sockets
-from responses_tap_viewer.probe.values import Missing, filled, path_of
+from responses_tap_viewer.probe.values import MissingValue, filled, path_of
 
 _BETWEEN_POLLS = 0.2
 _FIT = (Outcome.PASSED, Outcome.VIOLATED)
@@ -32,13 +32,13 @@ class Attempt:
     """The marks of those that were refused; of a socket, where one of its requests was."""
     sockets: set[str] = field(default_factory=set)
     """Those of the marks that are of a WebSocket."""
-    asked: Request | None = None
+    asked: ProbeRequest | None = None
     """The last request over HTTP."""
     timed_out: bool = False
 
 
 @dataclass
-class Run:
+class ScenarioRun:
     """The runs of one scenario."""
 
     scenario: Scenario
@@ -66,7 +66,7 @@ class _Chain:
     marks: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     over_sockets: set[str] = field(default_factory=set)
-    asked: Request | None = None
+    asked: ProbeRequest | None = None
 
     def attempt(self, verdict: Verdict) -> Attempt:
         """The run, with its verdict."""
@@ -79,19 +79,19 @@ class _Chain:
 class Runner:
     """Asks one server everything."""
 
-    def __init__(self, client: Client, model: str, *, repeat: int = 1, parallel: int = 1) -> None:
+    def __init__(self, client: ProbeClient, model: str, *, repeat: int = 1, parallel: int = 1) -> None:
         self._client = client
         self._model = model
         self._repeat = repeat
         self._parallel = parallel
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, ScenarioRun] = {}
         self.is_interrupted = False
         """Whether the user broke it off: what had not ended then is skipped."""
 
-    def run(self, scenarios: Sequence[Scenario], on_end: Callable[[Run], object]) -> list[Run]:
+    def run(self, scenarios: Sequence[Scenario], on_end: Callable[[ScenarioRun], object]) -> list[ScenarioRun]:
         """Run them, each after those it builds on; `on_end` is called after each, in this thread."""
         pending = list(scenarios)
-        running: dict[Future[Run], Scenario] = {}
+        running: dict[Future[ScenarioRun], Scenario] = {}
         pool = ThreadPoolExecutor(self._parallel)
         try:
             while pending or running:
@@ -107,7 +107,7 @@ class Runner:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         unknown = Verdict(Outcome.SKIPPED, "interrupted")
-        return [self._runs.get(one.name) or Run(one, [Attempt(unknown)]) for one in scenarios]
+        return [self._runs.get(one.name) or ScenarioRun(one, [Attempt(unknown)]) for one in scenarios]
 
     def _next(self, pending: Sequence[Scenario], running: Iterable[Scenario]) -> Scenario | None:
         """The next scenario that can be started, None where one has to end first."""
@@ -120,8 +120,8 @@ class Runner:
                 return None if active and scenario.group in _ALONE else scenario
         return None
 
-    def _run(self, scenario: Scenario) -> Run:
-        run = Run(scenario)
+    def _run(self, scenario: Scenario) -> ScenarioRun:
+        run = ScenarioRun(scenario)
         if base := self._unfit_base(scenario):
             run.attempts.append(Attempt(base))
         else:
@@ -136,7 +136,7 @@ class Runner:
                 return Verdict(Outcome.SKIPPED, f"needs {name}, which is {run.verdict.outcome}")
         return None
 
-    def _attempt(self, run: Run) -> None:
+    def _attempt(self, run: ScenarioRun) -> None:
         """Run it as often as was asked for; once more where the first run is bad."""
         first = self._once(run.scenario, 0)
         run.attempts.append(first)
@@ -153,7 +153,7 @@ class Runner:
     def _settle(self) -> None:
         """Wait for an answer to something simple: some servers go on with a request that was abandoned."""
         body = encoded({"model": self._model, "input": "Hello", "stream": True})
-        self._client.send(Request("POST", "/responses", body, ""))
+        self._client.send(ProbeRequest("POST", "/responses", body, ""))
 
     def _once(self, scenario: Scenario, n: int, *, is_patient: bool = False) -> Attempt:
         mark = f"{scenario.name}/{n}"
@@ -165,13 +165,13 @@ class Runner:
                     last = chain.answers[step.name]
                     if any(answer.failure or (answer.refusal and not step.may_fail) for answer in last):
                         break
-            except Missing as missing:
+            except MissingValue as missing:
                 return chain.attempt(Verdict(Outcome.SKIPPED, f"an earlier answer has no `{missing}`"))
         if scenario.name in _MEASURES:
             self._client.patience.learn(chain.answers[scenario.ask[0].name][0])
         return chain.attempt(verdict(scenario, chain.answers, chain.known))
 
-    def _step(self, step: Step, chain: _Chain, *, is_patient: bool) -> None:
+    def _step(self, step: ScenarioStep, chain: _Chain, *, is_patient: bool) -> None:
         waits = self._client.patience.again if is_patient else self._client.patience
         if step.socket:
             texts = [self._message(step, chain.known | {"n": k}) for k in range(step.repeat)]
@@ -188,14 +188,14 @@ class Runner:
         chain.answers[step.name] = answers
         chain.known[step.name] = _facts(answers[0])
 
-    def _message(self, step: Step, known: dict[str, object]) -> str:
+    def _message(self, step: ScenarioStep, known: dict[str, object]) -> str:
         if step.raw is not None:
             return step.raw
         body: dict[str, Any] = filled(step.body or {}, known)
         message = body if step.bare else {"type": "response.create", "model": self._model, **body}
         return encoded(message).decode()
 
-    def _request(self, step: Step, chain: _Chain, k: int) -> Request:
+    def _request(self, step: ScenarioStep, chain: _Chain, k: int) -> ProbeRequest:
         known = chain.known | {"n": k}
         content = None
         if step.raw is not None:
@@ -204,10 +204,10 @@ class Runner:
             body: dict[str, Any] = filled(step.body or {}, known)
             content = encoded(body if step.bare else {"model": self._model, "stream": True, **body})
         mark = f"{chain.mark}/{step.name}/{k}"
-        return Request(step.method, path_of(step.path, known), content, mark, step.leave_after)
+        return ProbeRequest(step.method, path_of(step.path, known), content, mark, step.leave_after)
 
-    def _ask(self, step: Step, requests: Sequence[Request], waits: Patience) -> list[Answer]:
-        def send(request: Request) -> Answer:
+    def _ask(self, step: ScenarioStep, requests: Sequence[ProbeRequest], waits: Patience) -> list[Answer]:
+        def send(request: ProbeRequest) -> Answer:
             return self._client.send(request, waits)
 
         if len(requests) > 1:

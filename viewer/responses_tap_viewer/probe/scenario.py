@@ -31,7 +31,7 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Step(_Data):
+class ScenarioStep(_Data):
     """One request. In it, `${NAME.PATH}` stands for a value of an earlier answer, `${new:msg}` for a fresh id."""
 
     name: str = "answer"
@@ -90,7 +90,7 @@ class Scenario(_Data):
     right as an answer (`fine`); `never`: the server is wrong."""
     instead_of: list[str] = []
     """Rules that the expectations stand for: their findings don't count here."""
-    ask: list[Step]
+    ask: list[ScenarioStep]
     expect: list[Expectation] = []
 
 

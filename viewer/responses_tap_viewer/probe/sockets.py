@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.client import MARKER, Client, Patience
+from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient
 
 _BETA = {"openai-beta": "responses_websockets=2026-02-06"}
 _ENDS = TERMINALS | {"error"}
@@ -21,7 +21,7 @@ _SWITCHED = 101
 class Sockets:
     """The sockets of one run of a scenario, by the names that its steps give them; closed at its end."""
 
-    def __init__(self, client: Client, mark: str) -> None:
+    def __init__(self, client: ProbeClient, mark: str) -> None:
         self._client = client
         self._mark = mark
         self._open: dict[str, ClientConnection] = {}

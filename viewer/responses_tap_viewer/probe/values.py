@@ -9,7 +9,7 @@ from urllib.parse import quote
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 
 
-class Missing(Exception):  # noqa: N818 (it is the name of the state)
+class MissingValue(Exception):  # noqa: N818 (it is the name of the state)
     """An earlier answer hasn't the value that a request needs."""
 
 
@@ -62,5 +62,5 @@ def _value(reference: str, known: MutableMapping[str, object]) -> Any:  # noqa: 
     name, _, path = reference.partition(".")
     value = known.get(name) if not path else at(known.get(name), path)
     if value is None:
-        raise Missing(reference)
+        raise MissingValue(reference)
     return value

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from responses_tap.formats.json_events import framed, is_names
-from responses_tap.formats.marks import MARK, WORDS, has_marks
 from responses_tap.formats.pastes import event_names, refusals, separate
 from responses_tap.formats.pastes.finding import TYPE, Found, find, find_fields
 from responses_tap.formats.pastes.pasted_line import PastedLine
 from responses_tap.formats.pastes.unwrapping import lines_of, unwrap
 from responses_tap.formats.pastes.wrapping import is_wrapped, wraps
+from responses_tap.formats.shortening import MARK, WORDS, has_marks
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.grammar import LIFECYCLE, TERMINALS
 from responses_tap.protocol.profiles import Lack

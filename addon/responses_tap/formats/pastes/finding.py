@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from responses_tap.formats.marks import without_marks
 from responses_tap.formats.pastes.literals import STRING, Literal, read, unquote
+from responses_tap.formats.shortening import without_marks
 from responses_tap.protocol.events import today
 from responses_tap.protocol.grammar import ALIASES, ROWS
 

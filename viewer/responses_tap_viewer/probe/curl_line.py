@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from responses_tap.escaping import shell_word
-from responses_tap_viewer.probe.client import Request
+from responses_tap_viewer.probe.client import ProbeRequest
 
 
-def curl_line(base: str, headers: Mapping[str, str], request: Request) -> str:
+def curl_line(base: str, headers: Mapping[str, str], request: ProbeRequest) -> str:
     """The line. `headers` are words of a shell by their names: secrets stand in it as variables."""
     words = ["curl", "-gsSN"]
     if request.method != ("GET" if request.content is None else "POST"):
