@@ -5,23 +5,16 @@ DuckDB and polars call it on as many cores and machines as they have; none of th
 extra `arrow`).
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from responses_tap.formats import Damaged, UnrecognizedFormat
-from responses_tap.formats.exchanges import decoded
-from responses_tap.formats.json_events import read_lines
-from responses_tap.formats.raw import read, refuse_foreign
+from responses_tap.formats.rows import BODIES, COLUMNS, stream_of
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
-from responses_tap.protocol.sse import looks_like_events
-from responses_tap.stream.columns import Headers, header
-from responses_tap.stream.file_values import optional_text, status, text
 from responses_tap.stream.judging import checked, checker_for
-from responses_tap.stream.model import Request, Response, Stream
 from responses_tap.stream.states import state_of
 
 FINDINGS = pa.schema(
@@ -52,8 +45,6 @@ FINDINGS = pa.schema(
 )
 """What comes out. The fields are those of `check --format json`; later versions only append to them."""
 
-_BODIES = ("body", "events")
-_OTHERS = ("source", "url", "status", "request_headers", "response_headers", "request_body", "started_at")
 
 type _Row = Mapping[str, Any]
 
@@ -83,9 +74,9 @@ def findings_of(batch: pa.RecordBatch, profile: str = DEFAULT_PROFILE) -> pa.Lis
     For engines that map columns, not batches; otherwise as `check_batches`.
     """
     names = batch.schema.names
-    if not set(_BODIES) & set(names):
+    if not set(BODIES) & set(names):
         raise ValueError(f"needs a column `body` or `events`; there are {', '.join(names) or 'none'}")
-    known = batch.select([name for name in (*_OTHERS, *_BODIES) if name in names])
+    known = batch.select([name for name in COLUMNS if name in names])
     # A row at a time: as Python objects, bodies need twice their size.
     rows = (known.slice(n, 1).to_pylist()[0] for n in range(known.num_rows))
     return pa.array([list(_check_row(row, profile)) for row in rows], pa.list_(pa.struct(FINDINGS)))
@@ -94,7 +85,7 @@ def findings_of(batch: pa.RecordBatch, profile: str = DEFAULT_PROFILE) -> pa.Lis
 def _check_row(row: _Row, profile: str) -> Iterator[dict[str, Any]]:
     source = str(row.get("source") or "")
     try:
-        stream = _stream(row)
+        stream = stream_of(row)
         checker = checker_for(stream, profile)
         for _ in checked(stream, checker):
             pass
@@ -126,54 +117,3 @@ def _rows(facts: dict[str, Any], findings: list[Finding]) -> Iterator[dict[str, 
     for finding in findings:
         found = finding.facts()
         yield facts | {name: found[name] for name in FINDINGS.names if name in found}
-
-
-def _stream(row: _Row) -> Stream:
-    request = Request(
-        url=text(row.get("url") or ""),
-        headers=_headers(row.get("request_headers")),
-        body=_text(row.get("request_body")),
-        started_at=optional_text(row.get("started_at") and str(row["started_at"])),
-    )
-    response = Response(status(row.get("status")), _headers(row.get("response_headers")))
-    events, body = row.get("events"), row.get("body")
-    if events is not None:
-        stream = read_lines(event.encode(errors="replace") + b"\n" for event in events if event is not None)
-    elif body is not None:
-        stream = _stream_of(body.encode(errors="replace") if isinstance(body, str) else bytes(body), response)
-    else:
-        raise UnrecognizedFormat("has neither `body` nor `events`")
-    return Stream(
-        stream.frames,
-        request=request,
-        response=Response(response.status, response.headers, stream.response.body),
-        framed=stream.framed,
-        lacks=stream.lacks,
-    )
-
-
-def _stream_of(body: bytes, response: Response) -> Stream:
-    """The stream in a body; whatever isn't an event stream is judged as a body where the response's head is known."""
-    body = decoded(body, header(response.headers, "content-encoding"))
-    if looks_like_events(body):
-        return read(iter([body]))
-    if body.lstrip()[:1] != b"{" and response == Response():
-        refuse_foreign(body)
-        raise UnrecognizedFormat("isn't an event stream")
-    return Stream(response=Response(body=body))
-
-
-def _headers(value: Any) -> Headers:  # noqa: ANN401 (Arrow, or JSON)
-    """Headers as engines keep them; ValueError where they are something else."""
-    if isinstance(value, str):
-        value = json.loads(value or "[]")
-    if isinstance(value, Mapping):
-        value = list(value.items())
-    pairs = [tuple(pair.values()) if isinstance(pair, Mapping) else pair for pair in value or ()]
-    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):  # noqa: PLR2004 (a pair)
-        raise ValueError("has headers that aren't pairs of name and value")
-    return tuple((text(name), text(content)) for name, content in pairs)
-
-
-def _text(value: object) -> str | None:
-    return value.decode(errors="replace") if isinstance(value, bytes) else optional_text(value)

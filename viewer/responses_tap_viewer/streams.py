@@ -31,7 +31,7 @@ if not SAMPLES.is_dir():  # a checkout keeps them at its top
 STDIN = "-"
 """The path that stands for standard input."""
 _SUFFIXES = (".sse", ".db", ".sqlite", ".sqlite3")
-_OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt", ".yaml", ".yml", ".flow", ".flows", ".mitm", ".gz")
+_OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt", ".yaml", ".yml", ".flow", ".flows", ".mitm", ".gz", ".parquet")
 """Endings that other files have, too: in a folder, such files are skipped if they hold no stream."""
 
 

@@ -19,6 +19,7 @@ from responses_tap.formats import (
     har,
     json_documents,
     json_events,
+    parquet,
     pastes,
     raw,
     trace,
@@ -79,8 +80,14 @@ def _recognised_or_paste(head: bytes, file: BinaryIO) -> Source:
 
 
 def _recognised(head: bytes, file: BinaryIO) -> Source:
+    if head.startswith(parquet.MAGIC):
+        return Source("Parquet", parquet.read(file))
     if flow_files.is_flows(head):
         return Source("a flow file of mitmproxy", flow_files.read(file))
+    return _text(head, file)
+
+
+def _text(head: bytes, file: BinaryIO) -> Source:
     raw.refuse_foreign(head)
     for begins, opened in _TEXTS:
         if begins(head):
