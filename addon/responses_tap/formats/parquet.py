@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from io import BytesIO
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -70,14 +71,7 @@ def _streams(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Stream | Sk
         except (UnrecognizedFormat, ValueError) as error:
             yield Skipped(place, str(error), fault=True)
         else:
-            yield Stream(
-                stream.frames,
-                place,
-                stream.request,
-                stream.response,
-                framed=stream.framed,
-                lacks=stream.lacks,
-            )
+            yield replace(stream, place=place)
 
 
 def _archived(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[Stream | Skipped]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from responses_tap.formats import UnrecognizedFormat
@@ -47,13 +48,7 @@ def stream_of(row: Mapping[str, Any]) -> Stream:
         stream = _in_body(body.encode(errors="replace") if isinstance(body, str) else bytes(body), response)
     else:
         raise UnrecognizedFormat("has neither `body` nor `events`")
-    return Stream(
-        stream.frames,
-        request=request,
-        response=Response(response.status, response.headers, stream.response.body),
-        framed=stream.framed,
-        lacks=stream.lacks,
-    )
+    return replace(stream, request=request, response=replace(response, body=stream.response.body))
 
 
 def _in_body(body: bytes, response: Response) -> Stream:

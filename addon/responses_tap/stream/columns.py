@@ -116,6 +116,10 @@ def is_unstreamed(row: _Ended) -> bool:
     return row.event_count == 0 and row.state in ("completed", "incomplete", "failed", "queued", "in_progress")
 
 
+_NUMBERS = ("int", "Count", "Nanoseconds")
+"""How the types of numbers are named in `StreamRow`."""
+
+
 class Column(NamedTuple):
     """All there is to know about a field of `StreamRow`."""
 
@@ -153,8 +157,8 @@ class Column(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a number in SQLite, not text or bytes."""
-        return self.sql.startswith("INTEGER") or self.value.startswith("coalesce(")
+        """Whether it is a number, not a text or bytes."""
+        return str(StreamRow.__annotations__[self.name]).startswith(_NUMBERS)
 
 
 _STATES = "open, queued, in_progress, completed, incomplete, failed, cancelled, truncated or http-error"

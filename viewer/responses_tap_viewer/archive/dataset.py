@@ -1,7 +1,8 @@
 """A Hive-partitioned Parquet dataset: TABLE/day=2026-11-28/host=api.openai.com/PART.parquet, at any fsspec URL.
 
 A part is written beside its place and renamed. That of `streams` comes last: a stream is in the dataset once it is
-there, and a writer that was killed before leaves parts of the other tables, which it removes when it is started again.
+there. A writer that was killed before leaves parts of the other tables; the same export, repeated, replaces them, as a
+part is named for its streams.
 """
 
 import hashlib

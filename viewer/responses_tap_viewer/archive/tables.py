@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from responses_tap.arrow import FINDINGS as FOUND
 from responses_tap.protocol.events import parse
-from responses_tap.stream.columns import COLUMNS, StreamRow
+from responses_tap.stream.columns import COLUMNS
 from responses_tap.stream.model import JudgedStream
 
 _TIME = pa.timestamp("us", "UTC")
@@ -23,22 +23,13 @@ _OWN = ("id", "started_at", "host", "source")
 """The host stands in the path of a partition; the source may name files of this machine."""
 _LISTED = tuple(column for column in COLUMNS.values() if not column.bulk and column.name not in _OWN)
 
-_NUMBERS = ("int", "Count", "Nanoseconds")
-"""How the types of numbers are named in `StreamRow`."""
-
-
-def _type(column: str) -> pa.DataType:
-    is_number = str(StreamRow.__annotations__[column]).startswith(_NUMBERS)
-    return pa.int64() if is_number else pa.string()
-
-
 STREAMS = pa.schema(
     [
         pa.field("stream", pa.string(), nullable=False),
         pa.field("recording", pa.string()),  # the name of its file
         pa.field("id", pa.int64()),  # in its recording
         pa.field("started_at", _TIME),
-        *(pa.field(column.name, _type(column.name)) for column in _LISTED),
+        *(pa.field(column.name, pa.int64() if column.is_number else pa.string()) for column in _LISTED),
     ]
 )
 _PLACE = [pa.field("stream", pa.string(), nullable=False), pa.field("started_at", _TIME)]
@@ -65,9 +56,8 @@ MESSAGES = pa.schema([*_PLACE, *(pa.field(name, pa.string()) for name in _MESSAG
 
 def bare(stream: JudgedStream) -> JudgedStream:
     """The stream as `streams` and `findings` have it, without events, headers and bodies."""
-    row = stream.row and replace(
-        stream.row, request_headers=(), request_body=None, response_headers=(), response_body=None
-    )
+    nothing: dict[str, Any] = {name: () if COLUMNS[name].is_headers else None for name in _MESSAGES}
+    row = stream.row and replace(stream.row, **nothing)
     return replace(stream, row=row, entries=[], chunks=[])
 
 

@@ -54,6 +54,7 @@ def span(stream: JudgedStream) -> ReadableSpan:
         raise UnusableInput(stream.name, "has no times; a span needs a stream that was recorded")
     start_ns = int(begun.timestamp()) * _NS + begun.microsecond * 1000
     last_ns = max((entry.at_ns or 0 for entry in stream.entries), default=0)
+    fingerprint = stream.fingerprint
     operation, response = "chat", _response(stream)
     model = stream.row.model or response.get("model")
     error = _error(stream, response)
@@ -61,15 +62,15 @@ def span(stream: JudgedStream) -> ReadableSpan:
     return ReadableSpan(
         f"{operation} {model}" if isinstance(model, str) else operation,
         SpanContext(
-            parent.trace_id if parent else int(stream.fingerprint, 16),
-            int(stream.fingerprint[:16], 16),
+            parent.trace_id if parent else int(fingerprint, 16),
+            int(fingerprint[:16], 16),
             is_remote=False,
             trace_flags=TraceFlags(TraceFlags.SAMPLED),
         ),
         parent,
         _RESOURCE,
         _known({gen_ai.GEN_AI_OPERATION_NAME: operation} | _attributes(stream, response, error)),
-        list(_events(stream, start_ns)),
+        list(_events(stream, start_ns, last_ns)),
         kind=SpanKind.CLIENT,
         status=Status(StatusCode.ERROR, error[1] or None) if error else Status(StatusCode.UNSET),
         start_time=start_ns,
@@ -114,22 +115,14 @@ def _known(attributes: dict[str, "AttributeValue | None"]) -> dict[str, "Attribu
     return {name: value for name, value in attributes.items() if value is not None}
 
 
-def _events(stream: JudgedStream, start_ns: int) -> Iterator[Event]:
+def _events(stream: JudgedStream, start_ns: int, last_ns: int) -> Iterator[Event]:
     """The findings, each at the time of its event, those about the end at the last one."""
     times = {(entry.response, entry.position): entry.at_ns or 0 for entry in stream.entries}
-    last_ns = max(times.values(), default=0)
     for finding in stream.findings:
         places: dict[str, AttributeValue | None] = {
             f"responses_tap.finding.{name}": value
-            for name, value in {
-                "code": finding.code,
-                "name": finding.name,
-                "severity": str(finding.severity),
-                "position": finding.position,
-                "count": finding.count,
-                "message": finding.message,
-                **finding.scope,
-            }.items()
+            for name, value in (finding.facts() | finding.scope).items()
+            if name not in {"scope", "fields"}
         }
         at_ns = times.get((finding.response, finding.position), last_ns)
         yield Event("responses_tap.finding", _known(places), start_ns + at_ns)

@@ -44,15 +44,16 @@ def by_weight(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=_weight)
 
 
-def advice(code: str, severity: str, finding: Finding | None = None) -> str:
-    """How to fix a finding, in a line, and the command that prints its rule; empty for notes and unknown rules.
-
-    In the finding's own words, where it is given.
-    """
+def fix(code: str, severity: str, finding: Finding | None = None) -> str:
+    """How to fix a finding, in its own words where it is given; empty for notes and unknown rules."""
     rule = RULES.get(code)
-    if rule is None or severity == Severity.NOTE:
-        return ""
-    return f"fix: {rule.page(finding).fix} (responses-tap rules {rule.code})"
+    return "" if rule is None or severity == Severity.NOTE else rule.page(finding).fix
+
+
+def advice(code: str, severity: str, finding: Finding | None = None) -> str:
+    """The fix in a line, with the command that prints the rule; empty as `fix`."""
+    text = fix(code, severity, finding)
+    return f"fix: {text} (responses-tap rules {code})" if text else ""
 
 
 def _weight(finding: Finding) -> tuple[bool, bool, int, bool]:
@@ -61,4 +62,4 @@ def _weight(finding: Finding) -> tuple[bool, bool, int, bool]:
     return is_note, rule is None or not rule.ends, finding.severity.rank, finding.code.startswith("SC")
 
 
-__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule", "advice", "by_weight"]
+__all__ = ["DISPATCH", "GROUPS", "RULES", "Loss", "Page", "Rule", "advice", "by_weight", "fix"]

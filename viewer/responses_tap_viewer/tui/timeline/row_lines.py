@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 
-from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.grammar import Role as ScopeRole
-from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.rules import fix
 from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow, label
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit, inline, wrap
 from responses_tap_viewer.tui.widgets.heights import Heights
@@ -60,7 +60,11 @@ class RowLines:
         self.rows = rows
         self._findings = {
             index: _wrapped_finding(
-                row.finding.severity, f"{row.type} {row.finding.name}", row.subject, _fix(row.finding), width
+                row.finding.severity,
+                f"{row.type} {row.finding.name}",
+                row.subject,
+                fix(row.type, row.finding.severity, row.finding),
+                width,
             )
             for index, row in enumerate(rows)
             if row.kind == "finding" and row.finding is not None
@@ -163,20 +167,14 @@ def _branch(row: TimelineRow) -> str:
     return _LEVEL * (row.depth - 1) + _INSIDE + (_FOLDED if row.kind == "run" else "")
 
 
-def _fix(finding: Finding) -> str:
-    if finding.severity is Severity.NOTE or finding.code not in RULES:
-        return ""
-    return RULES[finding.code].page(finding).fix
-
-
 @lru_cache(_KEPT)
-def _wrapped_finding(severity: Severity, name: str, message: str, fix: str, width: int) -> tuple[Line, ...]:
+def _wrapped_finding(severity: Severity, name: str, message: str, advised: str, width: int) -> tuple[Line, ...]:
     """A finding below its event: a glyph, its name in the severity's colour, what is wrong, and how to fix it."""
     indent = _FINDING_INDENT if width >= _FULL_NAMES_FROM else _LOW_INDENT
     head: Line = [(f"{GLYPHS[severity]} {name}", SEVERITY_ROLES[severity]), ("  ", "plain")]
     texts: list[Line] = [[*head, *inline(message, "plain")]]
-    if fix:
-        texts.append([("  fix: ", "label"), *inline(fix, "dim")])
+    if advised:
+        texts.append([("  fix: ", "label"), *inline(advised, "dim")])
     blank: Span = (" " * indent, "plain")
     # A hidden pane has no width yet; it gets one when it is shown.
     room = max(1, width - indent)
