@@ -14,7 +14,7 @@ from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.rows import BODIES, COLUMNS, stream_of
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
-from responses_tap.stream.judging import checked, checker_for
+from responses_tap.stream.judging import by_response, checked, checker_for
 from responses_tap.stream.states import state_of
 
 FINDINGS = pa.schema(
@@ -95,20 +95,9 @@ def _check_row(row: _Row, profile: str) -> Iterator[dict[str, Any]]:
     except Exception as error:  # noqa: BLE001 (a fault of ours must not end a job over millions of rows)
         yield {"source": source, "error": f"an internal error, {type(error).__name__}: {error}; please report it"}
         return
-    for response in checker.responses:
-        facts = {
-            "source": source,
-            "index": response.index,
-            "response_id": response.id,
-            "model": response.model,
-            "state": response.state,
-            "events": response.events,
-        }
-        mine = [finding for finding in checker.findings if finding.response == response.index]
-        yield from _rows(facts, mine)
-    if not checker.responses:
-        state = state_of(stream.response.status, stream.response.body)
-        yield from _rows({"source": source, "index": 0, "state": state, "events": 0}, checker.findings)
+    eventless = {"index": 0, "state": state_of(stream.response.status, stream.response.body), "events": 0}
+    for facts, findings in by_response(checker):
+        yield from _rows({"source": source, **(facts or eventless)}, findings)
 
 
 def _rows(facts: dict[str, Any], findings: list[Finding]) -> Iterator[dict[str, Any]]:

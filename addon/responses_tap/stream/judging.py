@@ -1,10 +1,12 @@
 """The one path from the frames of a stream to its findings and to the entries of its timeline."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event
+from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.protocol.request_facts import RequestFacts, facts_of
 from responses_tap.protocol.runs import Run, check_pieces
@@ -66,6 +68,21 @@ def checked(stream: Stream, checker: Checker | Turn) -> Iterator[Entry | Run]:
             frame, event = step
             yield entries.next(TimedFrame(frame), event)
     _finish(stream, checker)
+
+
+def by_response(checker: Checker | Turn) -> Iterator[tuple[dict[str, Any], list[Finding]]]:
+    """What is known of each response of a finished checker, and its findings; {} and all of them where none began."""
+    for response in checker.responses:
+        facts = {
+            "index": response.index,
+            "response_id": response.id,
+            "model": response.model,
+            "state": response.state,
+            "events": response.events,
+        }
+        yield facts, [finding for finding in checker.findings if finding.response == response.index]
+    if not checker.responses:
+        yield {}, checker.findings
 
 
 class _Entries:

@@ -20,7 +20,7 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.protocol.runs import Run
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.stream.columns import StreamRow
-from responses_tap.stream.judging import checked, checker_for
+from responses_tap.stream.judging import by_response, checked, checker_for
 from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
 from responses_tap.stream.recorded import stream_of
 from responses_tap.stream.states import state_of
@@ -319,21 +319,9 @@ def _check_row(source: str, recorded: Recorded, row: StreamRow, options: Options
 
 def _results(eventless: Checked, checker: Checker | Turn, lines: EventLines, options: Options) -> Iterator[Checked]:
     """The verdict on each response of a body; `eventless` is what is known about one without events."""
-    findings = [finding for finding in checker.findings if options.keeps(finding)]
-    for response in checker.responses:
-        mine = tuple(finding for finding in findings if finding.response == response.index)
-        yield replace(
-            eventless,
-            index=response.index,
-            response_id=response.id,
-            model=response.model,
-            state=response.state,
-            events=response.events,
-            findings=mine,
-            lines=lines.of(mine),
-        )
-    if not checker.responses:
-        yield replace(eventless, findings=tuple(findings), lines=lines.of(findings))
+    for facts, findings in by_response(checker):
+        mine = tuple(filter(options.keeps, findings))
+        yield replace(eventless, **facts, findings=mine, lines=lines.of(mine))
 
 
 def _profile(options: Options, stream: Stream) -> tuple[str, str, Stream]:
