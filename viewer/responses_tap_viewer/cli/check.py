@@ -10,6 +10,7 @@ import click
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
 from responses_tap_viewer.cli import completion
+from responses_tap_viewer.cli.settings import ConfiguredCommand
 from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _FOUND = 1
 """The exit status for findings at or above --fail-on."""
 
 
-@click.command()
+@click.command(cls=ConfiguredCommand)
 @click.argument("paths", metavar="PATH…", nargs=-1, required=True, shell_complete=completion.paths)
 @click.option(
     "--profile",
@@ -84,6 +85,8 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     paste (what Python or node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or -
     for standard input.
     Exit status: 0 fine, 1 findings at or above --fail-on or a stale baseline, 2 unusable input.
+    Settings may stand in [tool.responses-tap] of pyproject.toml, or in responses-tap.toml, of this folder or one above
+    it: profile, select, ignore, fail-on, baseline.
 
     \b
     Examples:
