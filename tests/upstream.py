@@ -93,7 +93,7 @@ def eventually[T](condition: Callable[[], T]) -> T:
     end = time.monotonic() + PATIENCE
     while not (value := condition()):
         assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.01)
+        time.sleep(0.04)
     return value
 
 

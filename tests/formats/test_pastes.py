@@ -75,7 +75,7 @@ _UNPASTED = ("LC110", "AG613", "ID518", "SC815")
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(sample=st.sampled_from([*CLEAN, *(sample for sample in BROKEN if not sample.name.startswith(_UNPASTED))]))
 def test_a_stream_in_any_form_gives_the_findings_of_the_stream(form: str, sample: Path) -> None:
     events = readable_events(sample)
@@ -111,7 +111,7 @@ def with_long_texts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("form", _IN_A_TERMINAL)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(columns=st.integers(60, 240), sample=st.sampled_from([TEXT, MISSING]), is_long=st.booleans())
 def test_a_terminal_of_any_width_accuses_nobody(form: str, columns: int, sample: Path, is_long: bool) -> None:
     events = with_long_texts(events_of(sample)) if is_long else events_of(sample)
@@ -438,9 +438,10 @@ def test_what_is_no_paste_is_refused_by_its_name(content: bytes, words: str, tmp
 
 
 def test_no_text_of_this_project_passes_for_a_stream() -> None:
-    for path in [p for root in ("addon", "viewer") for p in (RECORDINGS.parent / root).rglob("*.py")]:
+    texts = [path.read_bytes() for root in ("addon", "viewer") for path in (RECORDINGS.parent / root).rglob("*.py")]
+    for text in (text for text in texts if b'"response.' in text):
         with pytest.raises(UnrecognizedFormat):
-            list(recognise(io.BytesIO(path.read_bytes() or b" ")).streams)
+            list(recognise(io.BytesIO(text)).streams)
 
 
 def test_the_pastes_after_public_reports_come_out_right(shared: Path) -> None:
