@@ -58,7 +58,7 @@ def told(found: list[Finding], lacks: Collection[Lack] = ()) -> list[tuple[str, 
 def readable_events(sample: Path) -> list[dict[str, Any]]:
     """The events of a sample that a paste shows to be such."""
     parsed = [parse(frame.data) for frame in decode([sample.read_bytes()]) if frame.data]
-    return [e.data for e in parsed if e.fault is None and (e.row is not None or "sequence_number" in e.data)]
+    return [e.data for e in parsed if e.flaw is None and (e.row is not None or "sequence_number" in e.data)]
 
 
 def alone(events: list[dict[str, Any]]) -> bytes:

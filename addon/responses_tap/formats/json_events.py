@@ -52,7 +52,7 @@ def _of_lines(lines: Iterable[bytes]) -> Iterator[TimedFrame]:
             yield TimedFrame(Frame(b"data: [DONE]\n\n", None, data), line=number)
             continue
         event = parse(data)
-        broken = event.fault is not None and event.fault.kind == "not-json"
+        broken = event.flaw is not None and event.flaw.kind == "not-json"
         if broken and data.startswith(b"{") and not line.endswith(b"\n"):
             yield TimedFrame(Frame(b"data: " + data, None, data, complete=False), line=number)
         elif broken or not data.startswith(b"{"):

@@ -95,6 +95,6 @@ def _refuse_other_streams(frames: list[Frame], *, is_ours: bool) -> None:
         return  # for the rules to report, too: the client expected another API
     if any(untyped_error(event, frame.event, frame.data) for event, frame in zip(events, with_data, strict=True)):
         return
-    if not any(event.data for event in events) and all(event.fault for event in events):
+    if not any(event.data for event in events) and all(event.flaw for event in events):
         return  # every event is damaged: that is for the rules to report
     raise UnrecognizedFormat('has events without a type; expected events of the Responses API (`"type": "response.…"`)')

@@ -22,7 +22,7 @@ class Characters:
         piece = event.data.get("delta")
         if not isinstance(piece, str) or piece.isascii():
             return
-        if _REPLACEMENT in piece and event.fault is None:  # else TR905
+        if _REPLACEMENT in piece and event.flaw is None:  # else TR905
             self._replace(event, piece)
         if "\ud800" <= piece[-1] <= "\udbff":
             self._split = self._count(self._split, "AG613", event)

@@ -116,7 +116,7 @@ class Checker:
         event = parse(frame.data)
         if not frame.complete:
             self._frames.tail()
-            if event.fault is not None:
+            if event.flaw is not None:
                 self._feed_no_event(frame)
                 return None
         if not self._judges:

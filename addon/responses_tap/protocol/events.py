@@ -62,7 +62,7 @@ class Problem(NamedTuple):
     want: str
 
 
-class Fault(NamedTuple):
+class Flaw(NamedTuple):
     """Why a frame's data isn't an event."""
 
     kind: str
@@ -74,11 +74,11 @@ class Fault(NamedTuple):
 class Event:
     """One event of a response: what was sent, and its row of the table."""
 
-    __slots__ = ("data", "fault", "position", "problems", "response", "row", "type")
+    __slots__ = ("data", "flaw", "position", "problems", "response", "row", "type")
 
-    def __init__(self, data: dict[str, Any], fault: Fault | None = None) -> None:
+    def __init__(self, data: dict[str, Any], flaw: Flaw | None = None) -> None:
         self.data = data
-        self.fault = fault
+        self.flaw = flaw
         kind = data.get("type")
         self.type: str | None = kind if isinstance(kind, str) else None
         self.row: Row | None = ROWS.get(ALIASES.get(kind, kind)) if isinstance(kind, str) else None
@@ -138,7 +138,7 @@ def string(data: dict[str, Any], field: str) -> str | None:
 
 
 def parse(data: bytes) -> Event:
-    """The event in a frame's data. Never raises: anything that isn't an event comes back with a `fault`."""
+    """The event in a frame's data. Never raises: anything that isn't an event comes back with a `flaw`."""
     event = read(data)
     if event.row is not None:
         validator = _validator(event.row.type)
@@ -164,22 +164,22 @@ def today(type_: str | None, status: str | None = None) -> str | None:
     return OLD_NAMES.get(type_) if type_ else None
 
 
-def _event(parsed: object, fault: Fault | None) -> Event:
+def _event(parsed: object, flaw: Flaw | None) -> Event:
     if not isinstance(parsed, dict):
-        return Event({}, fault or Fault("not-object", json_type(parsed)))
-    event = Event(parsed, fault)
+        return Event({}, flaw or Flaw("not-object", json_type(parsed)))
+    event = Event(parsed, flaw)
     if event.type is None:
-        event.fault = fault or Fault("not-object", "an object without a type")
+        event.flaw = flaw or Flaw("not-object", "an object without a type")
     return event
 
 
 def _read_leniently(data: bytes) -> Event:
     # The fast parser refuses lone surrogates, which are JSON all the same, and does not say where UTF-8 breaks.
-    fault = None
+    flaw = None
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        fault = Fault("not-utf8", f"byte 0x{data[error.start]:02x} at offset {error.start}")
+        flaw = Flaw("not-utf8", f"byte 0x{data[error.start]:02x} at offset {error.start}")
         text = data.decode(errors="replace")
     long: list[str] = []
     try:
@@ -187,13 +187,13 @@ def _read_leniently(data: bytes) -> Event:
     except RecursionError:
         return Event({}, _TOO_DEEP)
     except ValueError as error:
-        return Event({}, fault or Fault("not-json", str(error)))
-    if long and fault is None:
-        fault = Fault("too-long", f"an integer has {len(long[0])} digits, more than parsers take")
-    return Event({}, _TOO_DEEP) if _is_too_deep(parsed) else _event(parsed, fault)
+        return Event({}, flaw or Flaw("not-json", str(error)))
+    if long and flaw is None:
+        flaw = Flaw("too-long", f"an integer has {len(long[0])} digits, more than parsers take")
+    return Event({}, _TOO_DEEP) if _is_too_deep(parsed) else _event(parsed, flaw)
 
 
-_TOO_DEEP = Fault("not-json", "nested too deeply")
+_TOO_DEEP = Flaw("not-json", "nested too deeply")
 
 
 def _int(long: list[str], digits: str) -> int | None:

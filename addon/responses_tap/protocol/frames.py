@@ -7,7 +7,7 @@ from responses_tap.protocol.findings import MOST_EVIDENCE, Finding, Reporter, Se
 from responses_tap.protocol.scopes import ResponseScope
 from responses_tap.protocol.sse import Frame
 
-_FAULTS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905", "too-long": "TR903"}
+_FLAWS = {"not-json": "TR903", "not-object": "TR904", "not-utf8": "TR905", "too-long": "TR903"}
 
 
 class FrameChecks:
@@ -28,11 +28,11 @@ class FrameChecks:
     def event(self, frame: Frame, event: Event) -> None:
         """A frame that carries data."""
         position = event.position
-        if event.fault is not None:
-            found = self._count(_FAULTS[event.fault.kind], position, detail=event.fault.detail)
-            if event.fault.kind == "too-long":
+        if event.flaw is not None:
+            found = self._count(_FLAWS[event.flaw.kind], position, detail=event.flaw.detail)
+            if event.flaw.kind == "too-long":
                 self.garbled.add((event.response, position))
-            elif event.fault.kind != "not-utf8":
+            elif event.flaw.kind != "not-utf8":
                 self._lose(found, position)
         if frame.event is None:
             self._count("TR902", position)

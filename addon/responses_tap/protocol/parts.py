@@ -59,7 +59,7 @@ class Parts:
         scope.deltas += 1
         if piece:
             scope.pieces.append(piece)
-        if piece is None or event.fault is not None:
+        if piece is None or event.flaw is not None:
             scope.unsure = True
         return scope
 

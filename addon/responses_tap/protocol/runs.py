@@ -121,7 +121,7 @@ class Runs:
             and is_next
             and found is not None
             and found == before
-            and not (event.problems or event.fault or frame.run_together)
+            and not (event.problems or event.flaw or frame.run_together)
             and frame.complete
             and scope.deltas >= _ENOUGH
         )

@@ -146,7 +146,7 @@ class Turn:
         if start.startswith((b"data:", b"event:", b":", b"[DONE]")):
             have = "framed as server-sent events"
         else:
-            have = event.fault.detail if event.fault else "no event"
+            have = event.flaw.detail if event.flaw else "no event"
         self._report_once("WS005", event.position, have=have)
         if self.is_running:
             self._judge.skip()

@@ -15,9 +15,9 @@ PLACE = ("output_index", "content_index", "summary_index", "command_index")
 
 def subject(event: Event, frame: Frame, *, full: bool) -> str:
     """The words for an event, safe to print; with `full`, texts aren't shortened."""
-    if event.fault is not None:
+    if event.flaw is not None:
         raw = (frame.data or b"").decode(errors="replace")
-        return f"{event.fault.kind}: {printable(raw) if full else shorten(raw)}"
+        return f"{event.flaw.kind}: {printable(raw) if full else shorten(raw)}"
     row, data = event.row, event.data
     if row is None:
         return ""

@@ -98,7 +98,7 @@ def _event_texts(stream: JudgedStream) -> Iterator[_PlacedText]:
     for entry in stream.entries:
         event = parse(entry.frame.data or b"")
         place = named(entry)
-        if event.fault is not None:
+        if event.flaw is not None:
             yield place, (), entry.frame.raw.decode(errors="replace")
         else:
             pieces = "delta" if (event.type or "").endswith("delta") else ""

@@ -99,7 +99,7 @@ def is_altered(head: bytes) -> bool:
 
 def _is_shortened(head: bytes) -> bool:
     return _CUT_BODY.search(head) is not None or any(
-        (event := parse(match[0].removeprefix(b"data:").strip())).fault is not None and event.fault.kind == "not-json"
+        (event := parse(match[0].removeprefix(b"data:").strip())).flaw is not None and event.flaw.kind == "not-json"
         for match in _CUT_DATA.finditer(head)
     )
 

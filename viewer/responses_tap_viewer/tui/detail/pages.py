@@ -110,7 +110,7 @@ def _event_lines(recording: Recording, stream_id: int, row: TimelineRow) -> list
         return []
     frame = Frame.whole(recorded.raw)
     event = parse(frame.data) if frame.data and row.position is not None else None
-    if event is None or event.fault is not None:
+    if event is None or event.flaw is not None:
         return raw_lines(recorded.raw)
     about = [
         finding

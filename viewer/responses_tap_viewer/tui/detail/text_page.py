@@ -57,7 +57,7 @@ def _is_beside(row: EventRow, at: EventRow) -> bool:
 def _take(item: _Item, recorded: EventRow) -> None:
     event = parse(Frame.whole(recorded.raw).data or b"")
     row = event.row
-    if row is None or event.fault is not None:
+    if row is None or event.flaw is not None:
         return
     if opened := event.object("item"):
         words = (opened.get(name) for name in ("type", "name", "id"))
