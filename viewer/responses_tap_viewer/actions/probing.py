@@ -15,6 +15,7 @@ from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.recorder.messages import Notice
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
+from responses_tap.urls import is_loopback
 from responses_tap_viewer.actions.recording.environment import upstream_ca
 from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient
 from responses_tap_viewer.probe.curl_line import curl_line
@@ -174,7 +175,7 @@ def _recorder(base: str, db: Path) -> Proxy:
 def _environment_proxy(parts: SplitResult) -> str | None:
     """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for a server; never one for this machine itself."""
     host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(parts.scheme)
 

@@ -33,6 +33,7 @@ from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS, OK
+from responses_tap.urls import is_loopback
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.actions.recording.nothing_recorded import Seen, advise
 from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (its name there)
@@ -239,11 +240,6 @@ def _tell_ready(proxy: Proxy, settings: Sequence[Mapping[str, str]]) -> None:
         if listener.configuration:
             say("\n" + indent(listener.configuration, "  "))
     say("\nCtrl-C ends.")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`."""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
