@@ -107,7 +107,8 @@ def _probe_one(url: str, db: Path, plan: Plan, scenarios: Sequence[Scenario], on
     with _recorder(base, db) as proxy:
         client = _client(proxy, base, plan)
         server = discover(client, base, plan.model)
-        runner = Runner(client, plan.model, repeat=plan.repeat, parallel=plan.parallel)
+        is_local = is_loopback(urlsplit(base).hostname or "")
+        runner = Runner(client, plan.model, is_local=is_local, repeat=plan.repeat, parallel=plan.parallel)
         runs = runner.run(scenarios, on_end)
     results = [_result(run, base, plan) for run in runs]
     kept = _Kept(url=base, model=plan.model, server=server, after=after, results=results)

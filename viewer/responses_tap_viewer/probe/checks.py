@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -170,6 +171,16 @@ def json_text(seen: Observed, required: Sequence[str] = (), echoed: str = "") ->
 
 
 @check
+def in_grammar(seen: Observed, pattern: str) -> str | None:
+    """The input of a call matches, where the response states the grammar that was asked for."""
+    if at(seen.answer.response, "tools.0.format.type") != "grammar":
+        return Unsupported("the response doesn't state the grammar that was asked for")
+    inputs = [str(item.get("input")) for item in seen.answer.items if item.get("type") == "custom_tool_call"]
+    other = next((text for text in inputs if not re.fullmatch(pattern, text)), None)
+    return None if other is None else f"the grammar has no effect: the input is {json.dumps(other)}"
+
+
+@check
 def items(
     seen: Observed,
     type: str,  # noqa: A002 (its name in JSON)
@@ -283,6 +294,13 @@ def resumed(seen: Observed, after: int) -> str | None:
 def refused(seen: Observed) -> str | None:
     """The server refuses the request."""
     return None if seen.answer.refusal else "the request isn't refused"
+
+
+@check
+def kept_as_stated(seen: Observed, as_: str) -> str | None:
+    """A response is retrieved where it says that it is stored."""
+    is_stored = seen.all[as_][0].response.get("store") is True
+    return f"it says `store: true`, and then: {seen.answer.refusal}" if is_stored and seen.answer.refusal else None
 
 
 @check
