@@ -227,13 +227,15 @@ class RightServer:
                 ['{"city": ', '"Paris"', "}"] if self.has("schema-ignored") and format_ == "json_schema" else tokens
             )
         limit = body.get("max_output_tokens")
-        if self.has("small-limit-ignored") and limit == 1:
+        is_small = limit == 1
+        if self.has("small-limit-ignored") and is_small:
             limit = None
         is_cut = limit is not None and len(tokens) > limit and not self.has("limit-ignored")
         tokens = tokens[:limit] if is_cut else tokens
         text = "".join(tokens)
         part = {"type": "output_text", "annotations": [], "logprobs": self._logprobs(body, tokens), "text": text}
-        status = "incomplete" if is_cut and not self.has("limit-hidden") else "completed"
+        is_hidden = self.has("limit-hidden") or (self.has("small-limit-hidden") and is_small)
+        status = "incomplete" if is_cut and not is_hidden else "completed"
         item = {"id": self.new("msg"), "type": "message", "status": status, "content": [part], "role": "assistant"}
         return item, tokens
 
@@ -505,7 +507,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.command == "DELETE":
             if not server.has("delete-ignored"):
                 del server.responses[id_]
-            self._json(200, {"id": id_, "object": "response.deleted", "deleted": True})
+            said = {"you": self.headers["authorization"]} if server.has("key-repeated") else {}
+            self._json(200, {"id": id_, "object": "response.deleted", "deleted": True, **said})
         elif query.get("stream") == ["true"]:
             after = int(query.get("starting_after", ["-1"])[0]) - server.has("resume-early")
             if after > len(events) and server.has("resume-crash"):

@@ -138,16 +138,17 @@ def usage(seen: Observed) -> str | None:
 
 
 @check
-def limited(seen: Observed, tokens: int) -> str | None:
-    """The output keeps to a limit, and one that was cut there says so."""
+def limited(seen: Observed, tokens: int, valid: bool = True) -> str | None:
+    """The output keeps to a limit, and one that was cut there says so; a limit that isn't `valid` may be ignored."""
     answer = seen.answer
     used = at(answer.response, "usage.output_tokens")
+    kind = str if valid else Unsupported
     if len(answer.deltas) > 2 * tokens:
-        return f"the limit of {tokens} tokens has no effect: {len(answer.deltas)} deltas came"
+        return kind(f"the limit of {tokens} tokens has no effect: {len(answer.deltas)} deltas came")
     if not isinstance(used, int) or used < tokens:
         return None  # shorter by itself
     if used > tokens:
-        return f"{used} tokens came, at most {tokens} were asked for"
+        return kind(f"{used} tokens came, at most {tokens} were asked for")
     status, reason = answer.response.get("status"), at(answer.response, "incomplete_details.reason")
     if (status, reason) != ("incomplete", "max_output_tokens"):
         return f"it stopped at the limit of {tokens} tokens, and says {status} ({reason})"

@@ -34,8 +34,8 @@ class Attempt:
     """The marks of those that were refused; of a socket, where one of its requests was."""
     sockets: set[str] = field(default_factory=set)
     """Those of the marks that are of a WebSocket."""
-    asked: ProbeRequest | None = None
-    """The last request over HTTP."""
+    sent: list[tuple[ProbeRequest, Answer]] = field(default_factory=list)
+    """The requests over HTTP, with their answers."""
     timed_out: bool = False
 
 
@@ -68,14 +68,14 @@ class _Chain:
     marks: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     over_sockets: set[str] = field(default_factory=set)
-    asked: ProbeRequest | None = None
+    sent: list[tuple[ProbeRequest, Answer]] = field(default_factory=list)
 
     def attempt(self, verdict: Verdict) -> Attempt:
         """The run, with its verdict."""
         all_ = [answer for answers in self.answers.values() for answer in answers]
         timed_out = any(answer.timed_out for answer in all_)
         marks = list(dict.fromkeys(self.marks))
-        return Attempt(verdict, marks, self.refused, self.over_sockets, self.asked, timed_out)
+        return Attempt(verdict, marks, self.refused, self.over_sockets, self.sent, timed_out)
 
 
 class Runner:
@@ -188,8 +188,8 @@ class Runner:
         else:
             requests = [self._request(step, chain, k) for k in range(step.repeat)]
             marks = [request.mark for request in requests]
-            chain.asked = requests[0]
             answers = self._ask(step, requests, waits)
+            chain.sent += zip(requests, answers, strict=True)
         chain.marks += marks
         chain.refused |= {mark for mark, answer in zip(marks, answers, strict=False) if answer.refusal}
         chain.answers[step.name] = answers
