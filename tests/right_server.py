@@ -316,6 +316,9 @@ class RightServer:
             echoed["instructions"] = "Answer at length."
         if self.has("echo-missing") and body.get("instructions"):
             echoed["instructions"] = None
+        if self.has("unasked-left-out"):
+            for name in {"temperature", "metadata", "instructions"} - body.keys():
+                del echoed[name]
         if self.has("continuation-unnamed"):
             echoed["previous_response_id"] = None
         return {

@@ -41,6 +41,7 @@ DEFECTS = {
     "drop:output_text.done": Expected("text", {}, frozenset({"MD301"})),
     "drop:function_call_arguments.done": Expected("tools", {"tool-required": "violated", "tool-auto": "violated"}),
     "drop:content_part.added": Expected("text", {}, frozenset({"NS202"})),
+    "unasked-left-out": Expected("text", {}, frozenset({"SC810"})),
     "index-collision": Expected("tools", {"parallel-tools": "violated", "preamble-and-tool": "violated"}),
     "same-call-id": Expected("tools", {"parallel-tools": "violated"}),
     "arguments-broken": Expected(

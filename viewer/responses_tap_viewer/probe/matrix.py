@@ -1,7 +1,7 @@
 """The outcomes of all scenarios at all servers, with what the checker found in the streams of each."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,7 +162,7 @@ def fill(
     bases = {scenario.name: scenario.after for scenario in scenarios}
     for name, result in outcomes.items():
         inherited = everywhere.keys() | {cause for base in _closure(name, bases) for cause in found.get(base, {})}
-        own = [finding for cause, finding in found[name].items() if cause not in inherited]
+        own = [finding for cause, finding in found[name].items() if not _is_known(cause, inherited)]
         places = [stream.place for mark in result.marks for stream in streams.get(mark, ())]
         target.cells[name] = Cell(_judged(result, own), result.runs, own, places, result.curl, result.unrecorded)
 
@@ -201,6 +201,13 @@ def _closure(name: str, bases: Mapping[str, Sequence[str]]) -> set[str]:
             found.add(base)
             waiting += bases.get(base, ())
     return found
+
+
+def _is_known(cause: Cause, known: Collection[Cause]) -> bool:
+    """Whether a cause is known, or each of its fields: which ones are missing depends on what was asked for."""
+    fields = cause[-1]
+    alike = {field for one in known if one[:-1] == cause[:-1] for field in one[-1]}
+    return cause in known or (bool(fields) and alike.issuperset(fields))
 
 
 def _cause(finding: Finding) -> Cause:
