@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request as UrlRequest
+from urllib.request import urlopen
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as HandshakeRequest
 from websockets.server import ServerProtocol
 
 MODEL = "right-1"
+CONTEXT = 10_000
+"""Words."""
 INCLUDES = {"message.output_text.logprobs", "reasoning.encrypted_content"}
 
 type Json = dict[str, Any]
@@ -96,16 +100,20 @@ class RightServer:
         """Raise Refused where a request is wrong."""
         if not isinstance(body, dict):
             raise Refused(400, "the body isn't a JSON object")
+        if body.get("input") == "" and self.has("empty-crash"):
+            raise Refused(500, "no input")
         for ok, message in (
             (isinstance(body.get("input"), str | list) or self.has("input-ignored"), "input must be a text or a list"),
             (body.get("input") != [], "input is empty"),
+            (len(str(body.get("input")).split()) < CONTEXT, "the input is longer than the context"),
             (set(body.get("include") or ()) <= INCLUDES, "include has an unknown value"),
             (0 <= (body.get("temperature") or 0) <= 2, "temperature is out of range"),
             (not (body.get("background") and body.get("store") is False), "a background response must be stored"),
             (not (body.get("conversation") and body.get("previous_response_id")), "conversation and previous response"),
         ):
             if not ok:
-                raise Refused(400, message)
+                is_crash = self.has("overflow-crash") and message.startswith("the input is longer")
+                raise Refused(500 if is_crash else 400, message)
         if body.get("model") != MODEL:
             raise Refused(404, f"there is no model {body.get('model')}", "model_not_found")
         self._check_tools(body)
@@ -113,9 +121,9 @@ class RightServer:
 
     def _check_tools(self, body: Json) -> None:
         for tool in body.get("tools") or ():
-            if tool.get("type") not in ("function", "custom"):
+            if tool.get("type") not in ("function", "custom", "mcp"):
                 raise Refused(400, "the type of a tool is unknown")
-            if not tool.get("name"):
+            if not tool.get("name") and tool["type"] != "mcp":
                 raise Refused(500 if self.has("tool-crash") else 400, "a tool has no name")
             if tool["type"] == "function" and (tool.get("parameters") or {}).get("type") != "object":
                 raise Refused(400, "parameters isn't a schema of an object")
@@ -147,6 +155,9 @@ class RightServer:
         items: list[tuple[Json, list[str]]] = []
         if "think" in words and not self.has("no-reasoning"):
             items.append(self._reasoning(body))
+        if body.get("context_management"):
+            items.append(({"id": self.new("cmp"), "type": "compaction", "encrypted_content": "c2VhbGVk"}, []))
+        items += self._remote(body)
         calls = self._calls(body, words)
         if "preamble" in words or not calls:
             items.append(self._message(body, words))
@@ -164,8 +175,25 @@ class RightServer:
             item["encrypted_content"] = "c2VhbGVk"
         return item, tokens
 
+    def _remote(self, body: Json) -> Iterator[tuple[Json, list[str]]]:
+        """The tools of a remote server, listed and called."""
+        for tool in body.get("tools") or ():
+            if tool["type"] == "mcp":
+                label = {"server_label": tool["server_label"]}
+                (listed,) = _rpc(tool["server_url"], "tools/list")["tools"]
+                offered = {"name": listed["name"], "description": listed["description"], "annotations": None}
+                offered["input_schema"] = listed["inputSchema"]
+                yield {"id": self.new("mcpl"), "type": "mcp_list_tools", **label, "tools": [offered]}, []
+                tokens = ['{"city"', ': "Paris"', "}"]
+                asked = {"name": listed["name"], "arguments": json.loads("".join(tokens))}
+                (content,) = _rpc(tool["server_url"], "tools/call", asked)["content"]
+                call = {"id": self.new("mcp"), "type": "mcp_call", "status": "completed", **label}
+                call |= {"name": listed["name"], "arguments": "".join(tokens), "output": content["text"]}
+                yield call | {"error": None, "approval_request_id": None}, tokens
+
     def _calls(self, body: Json, words: str) -> list[tuple[Json, list[str]]]:
-        tools, choice = body.get("tools") or [], body.get("tool_choice", "auto")
+        tools = [tool for tool in body.get("tools") or [] if tool["type"] != "mcp"]
+        choice = body.get("tool_choice", "auto")
         if not tools or (choice == "none" and not self.has("tool-none-ignored")):
             return []
         has_result = any(isinstance(m, dict) and m.get("type") == "function_call_output" for m in body["input"])
@@ -181,10 +209,8 @@ class RightServer:
         call = self.new("call") if not self.has("same-call-id") else "call_1"
         common = {"status": "completed", "call_id": call, "name": tool["name"]}
         if tool["type"] == "custom":
-            return {"id": self.new("ctc"), "type": "custom_tool_call", **common, "input": "print(42)"}, [
-                "print",
-                "(42)",
-            ]
+            words = ["yes"] if "format" in tool and not self.has("grammar-ignored") else ["print", "(42)"]
+            return {"id": self.new("ctc"), "type": "custom_tool_call", **common, "input": "".join(words)}, words
         tokens = ['{"city"', ': "Paris"', "}"] if not self.has("arguments-broken") else ['{"city"', ': "Par']
         return {"id": self.new("fc"), "type": "function_call", **common, "arguments": "".join(tokens)}, tokens
 
@@ -201,11 +227,15 @@ class RightServer:
                 ['{"city": ', '"Paris"', "}"] if self.has("schema-ignored") and format_ == "json_schema" else tokens
             )
         limit = body.get("max_output_tokens")
+        is_small = limit == 1
+        if self.has("small-limit-ignored") and is_small:
+            limit = None
         is_cut = limit is not None and len(tokens) > limit and not self.has("limit-ignored")
         tokens = tokens[:limit] if is_cut else tokens
         text = "".join(tokens)
         part = {"type": "output_text", "annotations": [], "logprobs": self._logprobs(body, tokens), "text": text}
-        status = "incomplete" if is_cut and not self.has("limit-hidden") else "completed"
+        is_hidden = self.has("limit-hidden") or (self.has("small-limit-hidden") and is_small)
+        status = "incomplete" if is_cut and not is_hidden else "completed"
         item = {"id": self.new("msg"), "type": "message", "status": status, "content": [part], "role": "assistant"}
         return item, tokens
 
@@ -261,6 +291,8 @@ class RightServer:
             return None
         if self.has("lost-character") and kind == "output_text.delta" and "🎉" in event["delta"]:
             return event | {"delta": event["delta"].replace("🎉", "\ufffd")}
+        if self.has("compaction-left-open") and kind == "output_item.done" and event["item"]["type"] == "compaction":
+            return None
         if self.has("logprobs-lost") and kind == "output_text.done":
             return event | {"logprobs": []}
         return event
@@ -284,6 +316,9 @@ class RightServer:
             echoed["instructions"] = "Answer at length."
         if self.has("echo-missing") and body.get("instructions"):
             echoed["instructions"] = None
+        if self.has("unasked-left-out"):
+            for name in {"temperature", "metadata", "instructions"} - body.keys():
+                del echoed[name]
         if self.has("continuation-unnamed"):
             echoed["previous_response_id"] = None
         return {
@@ -300,7 +335,8 @@ class RightServer:
     def keep(self, body: Json, events: list[Json]) -> None:
         """Store a response, and add it to its conversation."""
         response = events[-1]["response"]
-        if body.get("store") is not False or self.has("always-stored"):
+        is_wanted = body.get("store") is True or (body.get("store") is None and not self.has("default-not-kept"))
+        if is_wanted or self.has("always-stored"):
             self.responses[response["id"]] = response, events
             given = body["input"]
             self.inputs[response["id"]] = (
@@ -316,12 +352,23 @@ class RightServer:
             code = "not_found" if self.has("code-wrong") else "previous_response_not_found"
             raise Refused(400, f"there is no response {id_}", code)
 
+    def check_results(self, body: Json, socket: dict[str, Json]) -> None:
+        """Raise Refused where the result of a call is given that is neither in the input nor in the response before."""
+        id_, given = body.get("previous_response_id"), body["input"]
+        before = socket.get(id_) or self.responses.get(id_, ({}, []))[0] if id_ else {}
+        items = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+        calls = [item for item in (*items, *before.get("output", ())) if item.get("type") == "function_call"]
+        made = {call["call_id"] for call in calls}
+        if any(item.get("type") == "function_call_output" and item["call_id"] not in made for item in items):
+            raise Refused(400, "there is no such call")
+
 
 def _stream(add: Any, item: Json, tokens: list[str], index: int) -> None:
     """The events of an item."""
-    empty = {"arguments": "", "input": "", "content": [], "summary": []}
+    empty = {"arguments": "", "input": "", "content": [], "summary": [], "tools": [], "output": None}
     begun = item | {name: value for name, value in empty.items() if name in item}
-    begun.pop("encrypted_content", None)
+    if item["type"] != "compaction":
+        begun.pop("encrypted_content", None)
     if item["type"] == "reasoning":
         begun.pop("content", None)
     if "status" in item:
@@ -335,9 +382,28 @@ def _stream(add: Any, item: Json, tokens: list[str], index: int) -> None:
             add(f"{kind}.delta", **where, delta=token)
         named = {"name": item["name"]} if name == "arguments" else {}
         add(f"{kind}.done", **where, **named, **{name: item[name]})
-    else:
+    elif item["type"].startswith("mcp"):
+        _stream_remote(add, item, tokens, where)
+    elif "encrypted_content" not in item or "summary" in item:
         _stream_part(add, item, tokens, where)
     add("output_item.done", output_index=index, item=item)
+
+
+def _stream_remote(add: Any, item: Json, tokens: list[str], where: Json) -> None:
+    add(f"{item['type']}.in_progress", **where)
+    for token in tokens:
+        add("mcp_call_arguments.delta", **where, delta=token)
+    if tokens:
+        add("mcp_call_arguments.done", **where, arguments=item["arguments"])
+    add(f"{item['type']}.completed", **where)
+
+
+def _rpc(url: str, method: str, params: Json | None = None) -> Any:
+    """The result of a request to a tool server."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}
+    headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+    with urlopen(UrlRequest(url, json.dumps(message).encode(), headers)) as answer:
+        return json.load(answer)["result"]
 
 
 def _stream_part(add: Any, item: Json, tokens: list[str], where: Json) -> None:
@@ -444,9 +510,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.command == "DELETE":
             if not server.has("delete-ignored"):
                 del server.responses[id_]
-            self._json(200, {"id": id_, "object": "response.deleted", "deleted": True})
+            said = {"you": self.headers["authorization"]} if server.has("key-repeated") else {}
+            self._json(200, {"id": id_, "object": "response.deleted", "deleted": True, **said})
         elif query.get("stream") == ["true"]:
             after = int(query.get("starting_after", ["-1"])[0]) - server.has("resume-early")
+            if after > len(events) and server.has("resume-crash"):
+                raise Refused(500, "no such event")
             self._events([event for event in events if event["sequence_number"] > after])
         else:
             changed = {"metadata": {"changed": "yes"}} if server.has("retrieve-differs") else {}
@@ -456,6 +525,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server_of
         server.check(body)
         server.continued(body.get("previous_response_id"), {})
+        server.check_results(body, {})
         if body.get("conversation"):
             server._conversation(body["conversation"])
         self._misbehave(body)
@@ -526,21 +596,30 @@ class _Handler(BaseHTTPRequestHandler):
         protocol.send_response(protocol.accept(request))
         self.close_connection = True
         known: dict[str, Json] = {}
+        if self.server_of.counts.pop("binary", 0):
+            self._send(protocol)
+            return
         for first, message in enumerate(self._messages(protocol)):
             for event in self._socket_events(message, known):
                 if self.server_of.has("socket-numbers-on") and "sequence_number" in event:
                     event["sequence_number"] += first
                 protocol.send_text(json.dumps(event).encode())
                 self._send(protocol)
+                if self.server_of.has("closes-without-model") and "no model" in json.dumps(event.get("error")):
+                    return
 
     def _messages(self, protocol: ServerProtocol) -> Iterator[bytes]:
-        """The messages of a client, until it closes the socket."""
+        """The messages of a client, until it closes the socket; a binary one is as good as none."""
         self._send(protocol)
         while data := self.rfile.read1(65536):
             protocol.receive_data(data)
             for frame in protocol.events_received():
                 if isinstance(frame, Frame) and frame.opcode is Opcode.TEXT:
                     yield frame.data
+                elif isinstance(frame, Frame) and frame.opcode is Opcode.BINARY:
+                    if self.server_of.has("dies-of-binary"):
+                        self.server_of.count("binary")
+                    yield b""
             self._send(protocol)
 
     def _send(self, protocol: ServerProtocol) -> None:
@@ -551,14 +630,23 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server_of
         try:
             body = json.loads(message)
+            if body.get("type") == "response.steer" and not server.has("no-steering"):
+                where = {"id": server.new("steer"), "previous_response_id": body["previous_response_id"]}
+                yield {"type": "response.steer.accepted", "sequence_number": 0, "steer": where}
+                body |= {"type": "response.create", "model": MODEL}
             if body.get("type") != "response.create":
                 raise Refused(400, f"there is no event {body.get('type')}")
             server.check(body)
+            if isinstance(body["input"], str) and server.has("socket-wants-list"):
+                raise Refused(400, "input must be a list")
             server.continued(body.get("previous_response_id"), known)
+            server.check_results(body, known)
             events = server.answer(body, lane=body.get("stream_id"))
         except ValueError:
             yield _socket_error(Refused(400, "the message isn't JSON"))
         except Refused as refused:
+            if not server.has("failed-kept"):
+                known.pop(body.get("previous_response_id"), None)
             yield _socket_error(refused)
         else:
             response = events[-1]["response"]

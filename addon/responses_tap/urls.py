@@ -1,5 +1,6 @@
 """The parts of any URL: files and clients have some that `urlsplit` refuses (`http://[`)."""
 
+import ipaddress
 import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
@@ -68,6 +69,14 @@ def starting_after(url: str) -> int | None:
 def is_resumption(url: str) -> bool:
     """Whether a GET of this URL resumes a background response."""
     return "starting_after" in parse_qs(split(url).query)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, for whoever connects to it or listens on it."""
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def requestable(url: str) -> str | None:

@@ -199,9 +199,12 @@ def test_a_recording_of_something_else_has_no_outcomes(tmp_path: Path) -> None:
 
 def test_no_key_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", KEY)
-    with RightServer() as server:
-        status, report = probed(server, tmp_path, "--scenario", "ws-one", "--api-key-env", "MY_KEY")
+    with RightServer("key-repeated") as server:
+        asked = ("--scenario", "ws-one", "--scenario", "delete")
+        status, report = probed(server, tmp_path, *asked, "--api-key-env", "MY_KEY")
         assert (status, server.keys) == (0, {f"Bearer {KEY}"})
+    deleted = next(scenario for scenario in report["scenarios"] if scenario["name"] == "delete")
+    assert '"you"' in deleted["results"][0]["unrecorded"][0]["answer"]
     assert KEY not in json.dumps(report)
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.iterdir())
     assert '"Authorization: Bearer $MY_KEY"' in report["scenarios"][0]["results"][0]["curl"]

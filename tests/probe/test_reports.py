@@ -34,7 +34,7 @@ def test_text_is_a_tree_by_group(recordings: tuple[Path, Path]) -> None:
     text = printed(recordings[1:], "text")
     assert re.search(r"(?m)^tools\n  ✖ tool-required: violated\n      A call comes where one is required: MD307 ", text)
     assert re.search(r"(?m)^      responses-tap show '.*p-2\.db#\d+'\n      curl -gsSN http://127", text)
-    assert text.endswith("19 passed, 2 violated\n")
+    assert text.endswith("20 passed, 2 violated\n")
 
 
 def test_junit_has_a_suite_for_each_group(recordings: tuple[Path, Path]) -> None:
@@ -42,7 +42,7 @@ def test_junit_has_a_suite_for_each_group(recordings: tuple[Path, Path]) -> None
     suites = {suite.get("name"): suite for suite in root}
     assert list(suites) == ["server", "text", "format", "tools", "state", "errors"]
     tools = suites["tools"]
-    assert (tools.get("tests"), tools.get("failures"), tools.get("errors")) == ("13", "2", "0")
+    assert (tools.get("tests"), tools.get("failures"), tools.get("errors")) == ("14", "2", "0")
     failed = {case.get("name"): case.find("failure") for case in tools if case.find("failure") is not None}
     assert set(failed) == set(WRONG)
     failure = failed["tool-auto"]
@@ -54,15 +54,15 @@ def test_junit_has_a_suite_for_each_group(recordings: tuple[Path, Path]) -> None
 
 def test_markdown_renders_a_table_and_each_problem(recordings: tuple[Path, Path]) -> None:
     rendered = MarkdownIt("gfm-like").render(printed(recordings, "md"))
-    assert rendered.count("<tr>") == 1 + 5 + 21  # the head, the groups, the scenarios
+    assert rendered.count("<tr>") == 1 + 5 + 22  # the head, the groups, the scenarios
     assert "<td>tool-auto</td>\n<td>● passed</td>\n<td>✖ violated</td>" in rendered
     assert re.findall("<h2>(.*)</h2>", rendered) == [f"{name}, server 2: violated" for name in WRONG]
 
 
 def test_the_badge_says_how_many_passed(recordings: tuple[Path, Path]) -> None:
     right, wrong = (ET.fromstring(printed((recording,), "badge")) for recording in recordings)
-    assert right.get("aria-label") == "Responses API: 21 of 21 passed"
-    assert wrong.get("aria-label") == "Responses API: 19 of 21 passed"
+    assert right.get("aria-label") == "Responses API: 22 of 22 passed"
+    assert wrong.get("aria-label") == "Responses API: 20 of 22 passed"
     name = "{http://www.w3.org/2000/svg}rect"
     assert right.findall(name)[1].get("fill") != wrong.findall(name)[1].get("fill")
 
@@ -96,13 +96,13 @@ def test_the_page_in_a_browser(recordings: tuple[Path, Path], tmp_path: Path) ->
     with Browser(tmp_path / "profile") as browser:
         browser.open(path)
         shown = "[...document.querySelectorAll('tr[data-outcomes]')].filter(r => r.offsetHeight).length"
-        assert browser.ask(shown) == 21
+        assert browser.ask(shown) == 22
         # Only the scenarios that are violated somewhere.
         browser.ask("document.querySelector('button[data-outcome=violated]').click()")
         assert browser.ask(shown) == 2
         assert browser.ask("document.getElementById('said').innerText") == "2 scenarios are shown: violated."
         browser.ask("document.querySelector('button[data-outcome=violated]').click()")
-        assert browser.ask(shown) == 21
+        assert browser.ask(shown) == 22
         # A cell opens what came, by the mouse and by the keyboard.
         browser.ask("document.querySelector('a[href=\"#c1-tool-auto\"]').click()")
         browser.until("document.getElementById('c1-tool-auto').open")

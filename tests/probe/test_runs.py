@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from tests.right_server import MODEL, RightServer
 from tests.upstream import eventually
 
 from responses_tap_viewer.streams import find_stream
+
+FORMATS = ("text", "json", "junit", "md", "html")
 
 
 def cell(report: dict[str, Any], name: str, target: int = 0) -> dict[str, Any]:
@@ -50,6 +53,25 @@ def test_each_cell_leads_to_its_streams_and_its_request(tmp_path: Path) -> None:
         shell = subprocess.run(["sh", "-c", found["curl"]], capture_output=True, text=True, check=True)
     assert '"response.completed"' in shell.stdout
     assert shell.stdout.count('"get_time"') > 1
+
+
+def test_what_is_not_recorded_stands_in_its_cell(tmp_path: Path) -> None:
+    with RightServer("cancels-anything") as server:
+        asked = ("--scenario", "cancel-not-background", "--scenario", "delete", "--scenario", "input-tokens")
+        _, report = probed(server, tmp_path, *asked)
+    (deleted,) = cell(report, "delete")["unrecorded"]
+    id_ = deleted["request"].removeprefix("DELETE /responses/")
+    assert (deleted["content"], deleted["status"]) == ("", 200)
+    assert json.loads(deleted["answer"]) == {"id": id_, "object": "response.deleted", "deleted": True}
+    (counted,) = cell(report, "input-tokens")["unrecorded"]
+    assert counted["request"] == "POST /responses/input_tokens"
+    assert json.loads(counted["content"])["input"] == "Hello"
+    again = {name: run("probe", "--from", tmp_path / "p.db", "--format", name).stdout for name in FORMATS}
+    assert json.loads(again["json"]) == report
+    assert all(
+        re.search(r'POST /responses/resp_\w+/cancel: 200 \{"id', again[name]) for name in ("text", "junit", "md")
+    )
+    assert re.search(r"(?s)The answer to DELETE /responses/resp_\w+: 200<.*response\.deleted", again["html"])
 
 
 def test_servers_stand_side_by_side_in_recordings_of_their_own(tmp_path: Path) -> None:

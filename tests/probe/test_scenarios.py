@@ -38,8 +38,8 @@ def test_a_scenario_refers_to_what_is_there(scenario: Scenario) -> None:
     steps = [step.name for step in scenario.ask]
     assert len(set(steps)) == len(steps)
     for number, step in enumerate(scenario.ask):
-        for name in re.findall(r"\$\{(?!new:)(\w+)", f"{step.path} {step.body} {step.raw}"):
-            assert name == "n" or name in steps[:number]
+        for name in re.findall(r"\$\{(?!new:|words:)(\w+)", f"{step.path} {step.body} {step.raw}"):
+            assert name == "n" or name in steps[:number] or (name == "mcp" and scenario.local)
         assert not (step.body and step.raw)
     for expectation in scenario.expect:
         assert fits(expectation.check, expectation.arguments) is None
@@ -86,7 +86,9 @@ def test_hosted_scenarios_run_by_name_and_may_be_unsupported(tmp_path: Path) -> 
     with RightServer() as server:
         status, report = probed(server, tmp_path, "--scenario", "hosted")
     cells: dict[str, Any] = outcomes(report)
-    assert (cells.pop("text"), set(cells.values()), status) == ("passed", {"unsupported"}, 0)
+    lacking = {"web-search", "file-search", "code-interpreter", "image-generation"}
+    assert (set(cells), status) == ({"text", "ws-one"} | {s.name for s in ALL if s.group == "hosted"}, 0)
+    assert cells == {name: "unsupported" if name in lacking else "passed" for name in cells}
 
 
 def test_skipped_scenarios_are_not_run(tmp_path: Path) -> None:

@@ -62,6 +62,17 @@ def default_recording() -> Path:
     return Path(os.environ.get("RESPONSES_TAP_DB") or DEFAULT_RECORDING)
 
 
+def last_id(path: Path) -> int:
+    """The id of the last stream of a recording, 0 where there is none yet."""
+    from responses_tap.store import open_recording
+
+    try:
+        with open_recording(path) as recording:
+            return max(recording.stream_ids(), default=0)
+    except RecordingError:
+        return 0
+
+
 def open_existing(path: Path) -> "Recording":
     """Open an existing recording; UnusableInput where there is none."""
     if not is_there(path):

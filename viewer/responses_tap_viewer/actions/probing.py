@@ -1,7 +1,7 @@
 """`probe`: asks servers what a correct one answers, records what comes, and judges it."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,17 +12,31 @@ from pydantic import BaseModel, ValidationError
 
 from responses_tap.errors import UnusableInput
 from responses_tap.mitm.proxy import CannotRecord, Proxy
+from responses_tap.privacy.body_masking import as_text
+from responses_tap.privacy.masking import Masker
 from responses_tap.recorder.messages import Notice
-from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
+from responses_tap.urls import is_loopback
 from responses_tap_viewer.actions.recording.environment import upstream_ca
-from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient
+from responses_tap_viewer.probe.answer import Answer
+from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient, ProbeRequest
 from responses_tap_viewer.probe.curl_line import curl_line
 from responses_tap_viewer.probe.discovery import discover
-from responses_tap_viewer.probe.matrix import Matrix, Result, Target, fill, streams_by_mark
+from responses_tap_viewer.probe.matrix import (
+    Matrix,
+    ProbedStream,
+    Result,
+    Target,
+    UnrecordedRequest,
+    fill,
+    streams_by_mark,
+)
 from responses_tap_viewer.probe.runner import Runner, ScenarioRun
 from responses_tap_viewer.probe.scenario import Scenario, load
-from responses_tap_viewer.streams import open_existing
+from responses_tap_viewer.streams import last_id, open_existing
+
+_SHOWN = 2000
+"""Characters of a body that no stream shows."""
 
 
 @dataclass(frozen=True)
@@ -102,24 +116,26 @@ def probe(
 def _probe_one(url: str, db: Path, plan: Plan, scenarios: Sequence[Scenario], on_end: OnEnd) -> tuple[Target, bool]:
     """Run the scenarios against one server: its part of the matrix, and whether the user broke it off."""
     base = _base(url)
-    after = _last_id(db)
+    after = last_id(db)
     with _recorder(base, db) as proxy:
         client = _client(proxy, base, plan)
         server = discover(client, base, plan.model)
-        runner = Runner(client, plan.model, repeat=plan.repeat, parallel=plan.parallel)
+        is_local = is_loopback(urlsplit(base).hostname or "")
+        runner = Runner(client, plan.model, is_local=is_local, repeat=plan.repeat, parallel=plan.parallel)
         runs = runner.run(scenarios, on_end)
-    results = [_result(run, base, plan) for run in runs]
+    recorded = streams_by_mark(db, after)
+    results = [_result(run, base, plan, recorded) for run in runs]
     kept = _Kept(url=base, model=plan.model, server=server, after=after, results=results)
     writer = Writer(db)
     writer.set_meta("probe", kept.model_dump_json())
     writer.commit()
     writer.close()
-    return _target(kept, db, scenarios), runner.is_interrupted
+    return _target(kept, scenarios, recorded), runner.is_interrupted
 
 
-def _target(kept: _Kept, db: Path, scenarios: Sequence[Scenario]) -> Target:
+def _target(kept: _Kept, scenarios: Sequence[Scenario], streams: Mapping[str, Sequence[ProbedStream]]) -> Target:
     target = Target(kept.url, kept.model, kept.server)
-    fill(target, scenarios, kept.results, streams_by_mark(db, kept.after))
+    fill(target, scenarios, kept.results, streams)
     return target
 
 
@@ -132,7 +148,8 @@ def from_recordings(paths: Sequence[Path]) -> Matrix:
         if strange := [result.scenario for result in one.results if result.scenario not in known]:
             raise UnusableInput(str(path), f"has the scenario {strange[0]}, which this version doesn't; probe again")
     run = {result.scenario for _, one in kept for result in one.results}
-    return Matrix([s for s in scenarios if s.name in run], [_target(one, path, scenarios) for path, one in kept])
+    targets = [_target(one, scenarios, streams_by_mark(path, one.after)) for path, one in kept]
+    return Matrix([s for s in scenarios if s.name in run], targets)
 
 
 def _kept(path: Path) -> _Kept:
@@ -174,7 +191,7 @@ def _recorder(base: str, db: Path) -> Proxy:
 def _environment_proxy(parts: SplitResult) -> str | None:
     """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for a server; never one for this machine itself."""
     host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(parts.scheme)
 
@@ -187,9 +204,9 @@ def _client(proxy: Proxy, base: str, plan: Plan) -> ProbeClient:
     return ProbeClient(base, plan.headers, listener.url, proxy.ca.decode(), patience)
 
 
-def _result(run: ScenarioRun, base: str, plan: Plan) -> Result:
+def _result(run: ScenarioRun, base: str, plan: Plan, recorded: Container[str]) -> Result:
     outcome, message = run.verdict
-    asked = next((attempt.asked for attempt in reversed(run.attempts) if attempt.asked), None)
+    sent = [pair for attempt in run.attempts for pair in attempt.sent]
     return Result(
         scenario=run.scenario.name,
         outcome=outcome,
@@ -198,7 +215,18 @@ def _result(run: ScenarioRun, base: str, plan: Plan) -> Result:
         marks=[mark for attempt in run.attempts for mark in attempt.marks],
         refused=sorted(mark for attempt in run.attempts for mark in attempt.refused),
         sockets=sorted(mark for attempt in run.attempts for mark in attempt.sockets),
-        curl="" if asked is None else curl_line(base, plan.shown_headers, asked),
+        curl=curl_line(base, plan.shown_headers, sent[-1][0]) if sent else "",
+        unrecorded=[_unrecorded(*pair, plan) for pair in sent if pair[0].mark not in recorded],
+    )
+
+
+def _unrecorded(request: ProbeRequest, answer: Answer, plan: Plan) -> UnrecordedRequest:
+    """A request and its answer, masked as a recording is."""
+    asked, came = (
+        _hidden(Masker().body(as_text(body)), plan)[:_SHOWN] for body in (request.content or b"", answer.body)
+    )
+    return UnrecordedRequest(
+        request=f"{request.method} {request.path}", content=asked, status=answer.status, answer=came or answer.trouble
     )
 
 
@@ -207,17 +235,6 @@ def _hidden(text: str, plan: Plan) -> str:
     for value in plan.headers.values():
         text = text.replace(value.removeprefix("Bearer "), "…") if value.strip() else text
     return text
-
-
-def _last_id(db: Path) -> int:
-    """The id of the last stream in a recording, 0 where there is none; UnusableInput where it isn't a recording."""
-    if not db.exists():
-        return 0
-    try:
-        with open_recording(db) as recording:
-            return max(recording.stream_ids(), default=0)
-    except RecordingError as error:
-        raise UnusableInput("", str(error)) from error
 
 
 def _ignore(notice: Notice) -> None:

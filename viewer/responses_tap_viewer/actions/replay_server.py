@@ -3,7 +3,6 @@
 h11 parses requests and frames responses (RFC 9112); this module sets the limits and decides whom to answer.
 """
 
-import ipaddress
 import json
 import socket
 import socketserver
@@ -19,7 +18,7 @@ from typing import Self
 
 import h11
 
-from responses_tap.urls import split
+from responses_tap.urls import is_loopback, split
 from responses_tap_viewer.actions.playback import Playback
 
 _POLL = 0.02
@@ -81,7 +80,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.playbacks = dict(playbacks)
         self.speed = speed
         self.stopped = threading.Event()
-        self.names = {"localhost", listen[0].lower()}
+        self.name = listen[0].lower()
         super().__init__(listen, _Connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -178,12 +177,7 @@ class _Connection(socketserver.BaseRequestHandler):
         name = split(f"//{authority}").netloc.lower()
         host = name.rpartition(":")[0] if name.rpartition(":")[2].isdecimal() else name
         host = host.removeprefix("[").removesuffix("]")
-        if host in self.server.names or host == self.request.getsockname()[0]:
-            return True
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(host) or host in (self.server.name, self.request.getsockname()[0])
 
     def _send(self, *events: h11.Event) -> None:
         self.request.settimeout(_SEND_SECONDS)

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -137,16 +138,17 @@ def usage(seen: Observed) -> str | None:
 
 
 @check
-def limited(seen: Observed, tokens: int) -> str | None:
-    """The output keeps to a limit, and one that was cut there says so."""
+def limited(seen: Observed, tokens: int, valid: bool = True) -> str | None:
+    """The output keeps to a limit, and one that was cut there says so; a limit that isn't `valid` may be ignored."""
     answer = seen.answer
     used = at(answer.response, "usage.output_tokens")
+    kind = str if valid else Unsupported
     if len(answer.deltas) > 2 * tokens:
-        return f"the limit of {tokens} tokens has no effect: {len(answer.deltas)} deltas came"
+        return kind(f"the limit of {tokens} tokens has no effect: {len(answer.deltas)} deltas came")
     if not isinstance(used, int) or used < tokens:
         return None  # shorter by itself
     if used > tokens:
-        return f"{used} tokens came, at most {tokens} were asked for"
+        return kind(f"{used} tokens came, at most {tokens} were asked for")
     status, reason = answer.response.get("status"), at(answer.response, "incomplete_details.reason")
     if (status, reason) != ("incomplete", "max_output_tokens"):
         return f"it stopped at the limit of {tokens} tokens, and says {status} ({reason})"
@@ -167,6 +169,16 @@ def json_text(seen: Observed, required: Sequence[str] = (), echoed: str = "") ->
         return "the text isn't JSON"
     lacking = [name for name in required if not isinstance(document, dict) or name not in document]
     return f"the JSON lacks {', '.join(lacking)}" if lacking else None
+
+
+@check
+def in_grammar(seen: Observed, pattern: str) -> str | None:
+    """The input of a call matches, where the response states the grammar that was asked for."""
+    if at(seen.answer.response, "tools.0.format.type") != "grammar":
+        return Unsupported("the response doesn't state the grammar that was asked for")
+    inputs = [str(item.get("input")) for item in seen.answer.items if item.get("type") == "custom_tool_call"]
+    other = next((text for text in inputs if not re.fullmatch(pattern, text)), None)
+    return None if other is None else f"the grammar has no effect: the input is {json.dumps(other)}"
 
 
 @check
@@ -283,6 +295,13 @@ def resumed(seen: Observed, after: int) -> str | None:
 def refused(seen: Observed) -> str | None:
     """The server refuses the request."""
     return None if seen.answer.refusal else "the request isn't refused"
+
+
+@check
+def kept_as_stated(seen: Observed, as_: str) -> str | None:
+    """A response is retrieved where it says that it is stored."""
+    is_stored = seen.all[as_][0].response.get("store") is True
+    return f"it says `store: true`, and then: {seen.answer.refusal}" if is_stored and seen.answer.refusal else None
 
 
 @check

@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -39,6 +39,10 @@ class Patience:
         if not self.is_fixed and not answer.failure:
             self.idle = max(10.0, 20 * max(answer.first_s, answer.gap_s))
             self.total = max(30.0, 10 * answer.took_s)
+
+    def within(self, seconds: float | None) -> "Patience":
+        """The same, or less."""
+        return self if seconds is None else replace(self, idle=min(self.idle, seconds), total=min(self.total, seconds))
 
     @property
     def again(self) -> "Patience":

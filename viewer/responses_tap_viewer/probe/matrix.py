@@ -1,7 +1,7 @@
 """The outcomes of all scenarios at all servers, with what the checker found in the streams of each."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,19 @@ type Cause = tuple[str, tuple[str, ...], tuple[str, ...]]
 """A rule's code, the kind of scope and the fields: what makes two findings the same one."""
 
 
+class UnrecordedRequest(BaseModel):
+    """A request of a kind that isn't recorded, such as to delete or cancel a response, with its answer."""
+
+    request: str
+    """Method and path."""
+    content: str
+    """The beginning of its body."""
+    status: int
+    """0: there was no answer."""
+    answer: str
+    """The beginning of the answer's body, or why there is none."""
+
+
 class Result(BaseModel):
     """The outcome of one scenario, without what the checker found: what a recording keeps of it."""
 
@@ -39,6 +52,7 @@ class Result(BaseModel):
     """The marks of WebSockets, which carry several requests: only some of them may have been refused."""
     curl: str
     """The last request over HTTP as a line of curl; empty where there was none."""
+    unrecorded: list[UnrecordedRequest] = []
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,7 @@ class Cell:
     """Errors and warnings, without those of the whole server and of the scenarios that this one builds on."""
     streams: Sequence[str]
     curl: str = ""
+    unrecorded: Sequence[UnrecordedRequest] = ()
     known: frozenset[str] = frozenset()
     """The problems that a baseline tolerates."""
 
@@ -123,8 +138,8 @@ def streams_by_mark(db: Path, after: int = 0) -> dict[str, list[ProbedStream]]:
     """The streams that the probe asked for, by what their requests are marked with; those with an id above `after`."""
     found = defaultdict(list)
     with open_recording(db) as recording:
-        for row in recording.streams():
-            whole = recording.stream(row.id) if row.id > after else None
+        for row in recording.streams(after_id=after):
+            whole = recording.stream(row.id)
             headers = whole.request_headers if whole is not None else ()
             mark = next((value for name, value in headers if name.lower() == MARKER), "")
             if mark:
@@ -147,9 +162,9 @@ def fill(
     bases = {scenario.name: scenario.after for scenario in scenarios}
     for name, result in outcomes.items():
         inherited = everywhere.keys() | {cause for base in _closure(name, bases) for cause in found.get(base, {})}
-        own = [finding for cause, finding in found[name].items() if cause not in inherited]
+        own = [finding for cause, finding in found[name].items() if not _is_known(cause, inherited)]
         places = [stream.place for mark in result.marks for stream in streams.get(mark, ())]
-        target.cells[name] = Cell(_judged(result, own), result.runs, own, places, result.curl)
+        target.cells[name] = Cell(_judged(result, own), result.runs, own, places, result.curl, result.unrecorded)
 
 
 def _judged(result: Result, own: Sequence[Finding]) -> Verdict:
@@ -186,6 +201,13 @@ def _closure(name: str, bases: Mapping[str, Sequence[str]]) -> set[str]:
             found.add(base)
             waiting += bases.get(base, ())
     return found
+
+
+def _is_known(cause: Cause, known: Collection[Cause]) -> bool:
+    """Whether a cause is known, or each of its fields: which ones are missing depends on what was asked for."""
+    fields = cause[-1]
+    alike = {field for one in known if one[:-1] == cause[:-1] for field in one[-1]}
+    return cause in known or (bool(fields) and alike.issuperset(fields))
 
 
 def _cause(finding: Finding) -> Cause:

@@ -76,6 +76,8 @@ def _missing(
     known: Mapping[str, object],
 ) -> Verdict | None:
     for answer in answers[expectation.of or scenario.ask[-1].name]:
+        if answer.refusal and scenario.refusal == "fine":
+            continue
         sentence = CHECKS[expectation.check](Observed(answer, answers, known), **expectation.arguments)
         if sentence is not None:
             left_out = isinstance(sentence, Unsupported)

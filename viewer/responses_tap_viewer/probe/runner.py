@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from responses_tap_viewer.probe.client import Patience, ProbeClient, ProbeReques
 from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict, verdict
 from responses_tap_viewer.probe.scenario import Scenario, ScenarioStep
 from responses_tap_viewer.probe.sockets import Sockets
+from responses_tap_viewer.probe.tool_server import ToolServer
 from responses_tap_viewer.probe.values import MissingValue, filled, path_of
 
 _BETWEEN_POLLS = 0.2
@@ -32,8 +34,8 @@ class Attempt:
     """The marks of those that were refused; of a socket, where one of its requests was."""
     sockets: set[str] = field(default_factory=set)
     """Those of the marks that are of a WebSocket."""
-    asked: ProbeRequest | None = None
-    """The last request over HTTP."""
+    sent: list[tuple[ProbeRequest, Answer]] = field(default_factory=list)
+    """The requests over HTTP, with their answers."""
     timed_out: bool = False
 
 
@@ -66,21 +68,22 @@ class _Chain:
     marks: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     over_sockets: set[str] = field(default_factory=set)
-    asked: ProbeRequest | None = None
+    sent: list[tuple[ProbeRequest, Answer]] = field(default_factory=list)
 
     def attempt(self, verdict: Verdict) -> Attempt:
         """The run, with its verdict."""
         all_ = [answer for answers in self.answers.values() for answer in answers]
         timed_out = any(answer.timed_out for answer in all_)
         marks = list(dict.fromkeys(self.marks))
-        return Attempt(verdict, marks, self.refused, self.over_sockets, self.asked, timed_out)
+        return Attempt(verdict, marks, self.refused, self.over_sockets, self.sent, timed_out)
 
 
 class Runner:
     """Asks one server everything."""
 
-    def __init__(self, client: ProbeClient, model: str, *, repeat: int = 1, parallel: int = 1) -> None:
+    def __init__(self, client: ProbeClient, model: str, *, is_local: bool, repeat: int = 1, parallel: int = 1) -> None:
         self._client = client
+        self._is_local = is_local
         self._model = model
         self._repeat = repeat
         self._parallel = parallel
@@ -129,7 +132,9 @@ class Runner:
         return run
 
     def _unfit_base(self, scenario: Scenario) -> Verdict | None:
-        """Why nothing can be said of a scenario: one that it builds on came to nothing."""
+        """Why nothing can be said of a scenario: the server is elsewhere, or one that it builds on came to nothing."""
+        if scenario.local and not self._is_local:
+            return Verdict(Outcome.SKIPPED, "needs a server on this machine, which reaches what the probe serves")
         for name in scenario.after:
             run = self._runs.get(name)
             if run is not None and run.verdict.outcome not in _FIT:
@@ -157,8 +162,10 @@ class Runner:
 
     def _once(self, scenario: Scenario, n: int, *, is_patient: bool = False) -> Attempt:
         mark = f"{scenario.name}/{n}"
-        with Sockets(self._client, mark) as sockets:
+        with Sockets(self._client, mark) as sockets, ToolServer() if scenario.local else nullcontext() as tools:
             chain = _Chain(mark, sockets)
+            if tools is not None:
+                chain.known["mcp"] = {"url": tools.url}
             try:
                 for step in scenario.ask:
                     self._step(step, chain, is_patient=is_patient)
@@ -172,28 +179,28 @@ class Runner:
         return chain.attempt(verdict(scenario, chain.answers, chain.known))
 
     def _step(self, step: ScenarioStep, chain: _Chain, *, is_patient: bool) -> None:
-        waits = self._client.patience.again if is_patient else self._client.patience
+        waits = (self._client.patience.again if is_patient else self._client.patience).within(step.within)
         if step.socket:
-            texts = [self._message(step, chain.known | {"n": k}) for k in range(step.repeat)]
+            messages = [self._message(step, chain.known | {"n": k}) for k in range(step.repeat)]
             marks = [chain.sockets.mark(step.socket)]
             chain.over_sockets.update(marks)
-            answers = chain.sockets.ask(step.socket, texts, step.leave_after, waits)
+            answers = chain.sockets.ask(step, messages, waits)
         else:
             requests = [self._request(step, chain, k) for k in range(step.repeat)]
             marks = [request.mark for request in requests]
-            chain.asked = requests[0]
             answers = self._ask(step, requests, waits)
+            chain.sent += zip(requests, answers, strict=True)
         chain.marks += marks
         chain.refused |= {mark for mark, answer in zip(marks, answers, strict=False) if answer.refusal}
         chain.answers[step.name] = answers
         chain.known[step.name] = _facts(answers[0])
 
-    def _message(self, step: ScenarioStep, known: dict[str, object]) -> str:
+    def _message(self, step: ScenarioStep, known: dict[str, object]) -> str | bytes:
         if step.raw is not None:
             return step.raw
         body: dict[str, Any] = filled(step.body or {}, known)
-        message = body if step.bare else {"type": "response.create", "model": self._model, **body}
-        return encoded(message).decode()
+        message = encoded(body if step.bare else {"type": "response.create", "model": self._model, **body})
+        return message if step.binary else message.decode()
 
     def _request(self, step: ScenarioStep, chain: _Chain, k: int) -> ProbeRequest:
         known = chain.known | {"n": k}

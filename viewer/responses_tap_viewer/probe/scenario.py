@@ -32,7 +32,11 @@ class _Data(BaseModel):
 
 
 class ScenarioStep(_Data):
-    """One request. In it, `${NAME.PATH}` stands for a value of an earlier answer, `${new:msg}` for a fresh id."""
+    """One request.
+
+    In it, `${NAME.PATH}` stands for a value of an earlier answer, `${new:msg}` for a fresh id, `${words:9}` for a text
+    of nine words, and `${mcp.url}` for a tool server that the probe runs for a `local` scenario.
+    """
 
     name: str = "answer"
     """What later steps and expectations call its answer."""
@@ -44,8 +48,18 @@ class ScenarioStep(_Data):
     """The body, or the message, as it is sent, instead of `body`."""
     socket: str = ""
     """Send it as a message over the WebSocket of this name, which the first such step opens."""
+    binary: bool = False
+    """Whether the message is sent in a binary frame."""
     leave_after: int | None = Field(None, ge=1)
     """After how many events the client leaves."""
+    follow_after: int | None = Field(None, ge=1)
+    """After how many events the next step is sent over the same socket; its answer has the rest of this one."""
+    ends: int = Field(1, ge=1)
+    """How many responses and errors a message leads to; the server may leave out those after the first."""
+    may_be_ignored: bool = False
+    """Whether the server may leave it unanswered, and may close the socket."""
+    within: float | None = Field(None, gt=0)
+    """Seconds that the answer may take at most, even if the server is slow in general."""
     bare: bool = False
     """Whether nothing is added to the body."""
     may_fail: bool = False
@@ -90,6 +104,8 @@ class Scenario(_Data):
     right as an answer (`fine`); `never`: the server is wrong."""
     instead_of: list[str] = []
     """Rules that the expectations stand for: their findings don't count here."""
+    local: bool = False
+    """Whether the server has to reach what the probe serves, so that it must be on the same machine."""
     ask: list[ScenarioStep]
     expect: list[Expectation] = []
 

@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient
+from responses_tap_viewer.probe.scenario import ScenarioStep
 
 _BETA = {"openai-beta": "responses_websockets=2026-02-06"}
 _ENDS = TERMINALS | {"error"}
@@ -39,28 +40,30 @@ class Sockets:
         """What the handshake of a socket is marked with."""
         return f"{self._mark}/{name}"
 
-    def ask(self, name: str, texts: Sequence[str], leave_after: int | None, waits: Patience) -> list[Answer]:
+    def ask(self, step: ScenarioStep, messages: Sequence[str | bytes], waits: Patience) -> list[Answer]:
         """The answers to messages that are sent at once; never raises, whatever the server does."""
         began = time.monotonic()
         got: list[bytes] = []
         trouble, timed_out = "", False
         try:
-            socket = self._socket(name, waits)
-            for text in texts:
-                socket.send(text)
-            self._receive(socket, got, leave_after, waits, responses=len(texts))
-            if leave_after is not None:
-                self._open.pop(name).close()
+            socket = self._socket(step.socket, waits)
+            for message in messages:
+                socket.send(message)
+            self._receive(socket, got, step, waits, responses=len(messages) * step.ends)
+            if step.leave_after is not None:
+                self._open.pop(step.socket).close()
         except InvalidStatus as error:
             return [Answer(error.response.status_code, body=error.response.body or b"", upgrade_refused=True)]
         except TimeoutError:
-            trouble, timed_out = "the answer over the WebSocket didn't end in time", True
+            has_ended = any(_type(message) in _ENDS for message in got)
+            if not step.may_be_ignored and not (step.ends > 1 and has_ended):
+                trouble, timed_out = "the answer over the WebSocket didn't end in time", True
         except ConnectionClosed as error:
-            trouble = f"the server closed the WebSocket: {error}"
+            trouble = "" if step.may_be_ignored else f"the server closed the WebSocket: {error}"
         except (InvalidHandshake, InvalidMessage, WebSocketException, OSError) as error:
             trouble = f"the WebSocket broke: {error}"
         took = time.monotonic() - began
-        parts = _by_response(got, len(texts))
+        parts = _by_response(got, len(messages))
         return [Answer(_SWITCHED, took_s=took, trouble=trouble, timed_out=timed_out, messages=part) for part in parts]
 
     def _socket(self, name: str, waits: Patience) -> ClientConnection:
@@ -82,14 +85,15 @@ class Sockets:
         return self._open[name]
 
     def _receive(
-        self, socket: ClientConnection, got: list[bytes], leave_after: int | None, waits: Patience, *, responses: int
+        self, socket: ClientConnection, got: list[bytes], step: ScenarioStep, waits: Patience, *, responses: int
     ) -> None:
-        """Take messages until that many responses have ended."""
+        """Take messages until that many responses have ended, or as many messages as the step wants."""
         end = time.monotonic() + waits.total
+        enough = step.leave_after or step.follow_after
         while responses:
             left = min(waits.idle, end - time.monotonic())
             got.append(socket.recv(timeout=max(left, 0), decode=False))
-            if leave_after is not None and len(got) >= leave_after:
+            if enough is not None and len(got) >= enough:
                 return
             responses -= _type(got[-1]) in _ENDS
 

@@ -1,4 +1,4 @@
-"""Values in requests that are known only when they are sent: those of earlier answers, and fresh ids."""
+"""Values in requests that a file can't state: those of earlier answers, fresh ids, and long texts."""
 
 import re
 import secrets
@@ -55,6 +55,8 @@ def _text(text: str, known: MutableMapping[str, object]) -> Any:  # noqa: ANN401
 
 
 def _value(reference: str, known: MutableMapping[str, object]) -> Any:  # noqa: ANN401 (JSON)
+    if reference.startswith("words:"):
+        return " ".join(["word"] * int(reference.removeprefix("words:")))
     if reference.startswith("new:"):
         kind, is_named, _ = reference.removeprefix("new:").partition("#")
         fresh = f"{kind}_{secrets.token_hex(12)}"

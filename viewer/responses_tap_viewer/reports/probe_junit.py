@@ -9,7 +9,7 @@ from responses_tap.escaping import xml
 from responses_tap_viewer.probe.matrix import Cell, Matrix, Target
 from responses_tap_viewer.probe.outcome import BAD, Outcome
 from responses_tap_viewer.probe.scenario import Scenario
-from responses_tap_viewer.reports.probe_report import finding_line
+from responses_tap_viewer.reports.probe_report import finding_line, unrecorded_line
 
 _SERVER = "server"
 
@@ -56,7 +56,8 @@ def _case(suite: ET.Element, scenario: Scenario, cell: Cell) -> None:
     elif cell.fails and outcome in BAD:
         kind = "error" if outcome is Outcome.FAILED else "failure"
         failure = ET.SubElement(case, kind, message=words, type=str(outcome))
-        lines = [*map(finding_line, cell.findings), *(f"responses-tap show {place}" for place in cell.streams)]
+        lines = [*map(finding_line, cell.findings), *map(unrecorded_line, cell.unrecorded)]
+        lines += (f"responses-tap show {place}" for place in cell.streams)
         failure.text = "\n".join(map(xml, [*lines, *filter(None, [cell.curl])]))
     elif message:
         ET.SubElement(case, "system-out").text = words

@@ -8,7 +8,7 @@ from responses_tap.escaping import code_block, code_span
 from responses_tap_viewer.probe.matrix import Cell, Matrix
 from responses_tap_viewer.probe.outcome import BAD
 from responses_tap_viewer.probe.scenario import Scenario
-from responses_tap_viewer.reports.probe_report import GLYPHS, finding_line, summary_line
+from responses_tap_viewer.reports.probe_report import GLYPHS, finding_line, summary_line, unrecorded_line
 
 
 def markdown(matrix: Matrix, errors: Sequence[UnusableInput]) -> str:
@@ -61,6 +61,7 @@ def _cell(scenario: Scenario, server: int, cell: Cell) -> Iterator[str]:
     yield ""
     yield f"- {code_span(cell.verdict.message)}"
     yield from (f"- {code_span(finding_line(finding))}" for finding in cell.findings)
+    yield from (f"- {code_span(unrecorded_line(request))}" for request in cell.unrecorded)
     if cell.streams:
         yield f"- recorded as {', '.join(map(code_span, cell.streams))}"
     if cell.curl:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from responses_tap.errors import RecordingError, UnusableInput
 from responses_tap.escaping import html
-from responses_tap_viewer.probe.matrix import Cell, Matrix, Target
+from responses_tap_viewer.probe.matrix import Cell, Matrix, Target, UnrecordedRequest
 from responses_tap_viewer.probe.outcome import BAD, Outcome
 from responses_tap_viewer.probe.scenario import Scenario
 from responses_tap_viewer.reports.html_page import Section, document
@@ -85,6 +85,8 @@ def _cell(scenario: Scenario, n: int, target: Target, cell: Cell, streams: int) 
         yield "</ul>"
     if cell.curl:
         yield f'<pre tabindex="0" aria-label="The request as a line of curl">{html(cell.curl)}</pre>'
+    for request in cell.unrecorded:
+        yield from _unrecorded(request)
     for k, place in enumerate(cell.streams[:_MOST_STREAMS]):
         yield from _stream(place, f"{_id(scenario, n)}-{k}", streams)
     if others := cell.streams[_MOST_STREAMS:]:
@@ -99,6 +101,14 @@ def _stream(place: str, id_: str, streams: int) -> Iterator[str]:
     except (UnusableInput, RecordingError) as error:
         yield f"<p>{html(error)}</p>"
     yield "</div></details>"
+
+
+def _unrecorded(request: UnrecordedRequest) -> Iterator[str]:
+    yield f"<details><summary>The answer to {html(request.request)}: {request.status}</summary>"
+    for title, text in (("The request", request.content), ("The answer", request.answer)):
+        if text:
+            yield f'<p>{title}:</p><pre tabindex="0">{html(text)}</pre>'
+    yield "</details>"
 
 
 def _known(cell: Cell) -> str:

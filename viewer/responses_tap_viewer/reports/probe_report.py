@@ -5,14 +5,16 @@ from itertools import groupby
 from typing import Any
 
 from responses_tap.errors import UnusableInput
-from responses_tap.escaping import dumps, printable
+from responses_tap.escaping import dumps, printable, shorten
 from responses_tap.formats.trace import finding_object
 from responses_tap.protocol.findings import Finding
-from responses_tap_viewer.probe.matrix import Cell, Matrix, Target
+from responses_tap_viewer.probe.matrix import Cell, Matrix, Target, UnrecordedRequest
 from responses_tap_viewer.probe.outcome import BAD, Outcome
 from responses_tap_viewer.probe.scenario import Scenario
 
 VERSION = 1
+_SHOWN = 300
+"""Characters of a line about a request that no stream shows."""
 GLYPHS = {
     Outcome.PASSED: "●",
     Outcome.VIOLATED: "✖",
@@ -64,6 +66,7 @@ def _cell_lines(scenario: Scenario, cell: Cell, where: str) -> Iterator[str]:
     for finding in cell.findings[1:]:
         yield f"      {finding_line(finding)}"
     if outcome in BAD:
+        yield from (f"      {unrecorded_line(request)}" for request in cell.unrecorded)
         if cell.streams:
             yield f"      responses-tap show '{printable(cell.streams[-1])}'"
         if cell.curl:
@@ -87,6 +90,11 @@ def scenario_lines(scenarios: Iterable[Scenario]) -> Iterator[str]:
 def finding_line(finding: Finding) -> str:
     """A finding in a line, as `check` has it."""
     return f"{finding.code} {finding.name}: {printable(finding.message)}"
+
+
+def unrecorded_line(request: UnrecordedRequest) -> str:
+    """A request that no stream shows, and the beginning of its answer, in a line."""
+    return printable(shorten(f"{request.request}: {request.status} {request.answer}", _SHOWN))
 
 
 def matrix_json(matrix: Matrix, errors: Sequence[UnusableInput], stale: int) -> str:
@@ -127,6 +135,7 @@ def _scenario(scenario: Scenario, matrix: Matrix) -> dict[str, Any]:
                 "findings": [_finding(finding, cell.known) for finding in cell.findings],
                 "streams": list(cell.streams),
                 "curl": cell.curl,
+                "unrecorded": [request.model_dump() for request in cell.unrecorded],
             }
             for n, _, cell in matrix.cells(scenario)
         ],

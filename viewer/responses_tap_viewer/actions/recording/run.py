@@ -33,11 +33,13 @@ from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS, OK
+from responses_tap.urls import is_loopback
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.actions.recording.nothing_recorded import Seen, advise
 from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (its name there)
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
+from responses_tap_viewer.streams import last_id
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 _MOST_NAMED = 5
@@ -52,7 +54,7 @@ class Narrator:
         self._pipe = pipe
         self._streams: dict[int, StreamFinished] = {}
         self._files = [db]
-        self._last_id = _last_id(db)
+        self._last_id = last_id(db)
         self._begun: set[int] = set()
         self._refused_tls = False
         self._errors: dict[int, str] = {}
@@ -134,15 +136,6 @@ def _end_line(notice: StreamFinished) -> str:
     found = f"{', '.join(counts)}, first {notice.first_code}" if counts else "no findings"
     end = "" if notice.state == "completed" else f", ended by {notice.ended_by} ({printable(notice.reason)})"
     return f"{glyph} stream {notice.stream}: {notice.state}{end}, {counted(notice.events, 'event')}: {found}"
-
-
-def _last_id(db: Path) -> int:
-    """The id of the last stream of a recording, or 0."""
-    try:
-        with open_recording(db) as recording:
-            return max(recording.stream_ids(), default=0)
-    except RecordingError:
-        return 0
 
 
 def _finished(row: StreamRow) -> StreamFinished:
@@ -239,11 +232,6 @@ def _tell_ready(proxy: Proxy, settings: Sequence[Mapping[str, str]]) -> None:
         if listener.configuration:
             say("\n" + indent(listener.configuration, "  "))
     say("\nCtrl-C ends.")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`."""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
