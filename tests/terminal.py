@@ -32,6 +32,7 @@ class Terminal:
     def shows(self, *texts: str) -> None:
         """Wait until all of these have been written."""
         deadline = time.monotonic() + SECONDS
+        self._read()
         while not all(text.encode() in self.written for text in texts):
             assert time.monotonic() < deadline, self.written.decode(errors="replace")
             self._read()

@@ -154,7 +154,7 @@ def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401
         return event
     dumped = event.model_dump(mode="json", exclude_unset=True)
     if not isinstance(dumped, Mapping):
-        raise TypeError(f"{type(event).__name__} is no event of a stream")
+        raise TypeError(f"{type(event).__name__} is not an event of a stream")
     response = dumped.get("response")
     if isinstance(response, dict) and isinstance(created_at := response.get("created_at"), float):
         response["created_at"] = int(created_at)  # the SDK always makes it a float

@@ -36,6 +36,16 @@ def test_in_the_list(folder: Path) -> None:
     assert "not streamed · whole.json" in whole
 
 
+def test_also_of_a_stream_that_completes_after_its_error_event(tmp_path: Path) -> None:
+    created = {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}}
+    error = {"type": "error", "code": "rate_limited", "message": "Slow down, please"}
+    completed = {"type": "response.completed", "response": {"id": "resp_1", "status": "completed"}}
+    (tmp_path / "error.sse").write_bytes(body(created, error, completed))
+    (line,) = run("list", str(tmp_path / "error.sse")).splitlines()[1:2]
+    assert " completed " in line
+    assert " · rate_limited Slow down, please · error.sse" in line
+
+
 def test_in_the_timeline_and_the_reports() -> None:
     assert f'response.failed  resp_1 failed "{MESSAGE}"' in run("show", str(FAILED))
     for format_ in ("md", "html"):

@@ -47,11 +47,11 @@ def export(*arguments: str) -> str:
 
 def test_the_bug_report_has_what_a_maintainer_needs(recording: Path) -> None:
     report = export(f"{recording}#2")
-    assert report.startswith("# NS201 item-not-opened: ")
+    assert report.startswith("# Missing `response.output_item.added` before `response.content_part.added` (NS201)\n")
     assert "`POST http://127.0.0.1" in report
     assert "state completed" in report
-    assert "### ✖ MD301 text-done-missing (error, event 8)" in report
-    assert "- **Missing:** `response.output_text.done`" in report
+    assert "### `response.output_text.done` is never sent (MD301)\n" in report
+    assert "✖ MD301 text-done-missing (error, event 8): " in report
     for code in ("NS201", "NS205", "MD301"):
         page = RULES[code].page()
         assert page.source in re.sub(r"\[([^\]]+)\]\(http[^)]+\)", r"\1", report)
@@ -159,7 +159,7 @@ def test_an_existing_file_is_kept_unless_it_is_to_be_overwritten(recording: Path
     first = out.read_text()
     result = CliRunner().invoke(main, ["export", f"{recording}#2", "-o", str(out)])
     assert result.exit_code == 2
-    assert "report.md is there already; --force writes over it" in result.stderr
+    assert "report.md already exists; use --force to overwrite" in result.stderr
     assert out.read_text() == first
     link = tmp_path / "link.md"
     link.symlink_to(out)

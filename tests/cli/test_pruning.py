@@ -74,7 +74,7 @@ def test_export_takes_a_filter_in_place_of_streams(recording: Path, monkeypatch:
     assert run("export", "--filter", "id:2").stdout == run("export", "2").stdout
     nothing = run("export", "--filter", "model:nobody")
     assert nothing.exit_code == 2
-    assert nothing.stderr == "responses-tap: no stream matches model:nobody; `responses-tap list` shows what there is\n"
+    assert nothing.stderr == "responses-tap: no stream matches model:nobody; `responses-tap list` lists the streams\n"
     assert "name streams, or choose them with --filter" in run("export").stderr
 
 
@@ -160,13 +160,13 @@ def test_prune_removes_what_is_older_and_keeps_the_newest(recording: Path) -> No
     assert ids(recording) == everything[2:-1]
     run("prune", recording, "--keep", "2")
     assert ids(recording) == everything[-3:-1]
-    assert run("prune", recording, "--keep", "2").stdout == f"{recording}: no stream is that old\n"
+    assert run("prune", recording, "--keep", "2").stdout == f"{recording}: no streams are that old\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "say which streams: --older AGE, --keep N, or both"),
+        ([], "specify --older AGE, --keep N, or both"),
         (["--older", "soon"], "'soon' is no length of time, like 7d, 12h or 30m"),
         (["--older", "7"], "'7' is no length of time"),
         (["--keep", "-1"], "--keep"),

@@ -72,7 +72,7 @@ def test_files_and_folders_are_opened_and_leave_nothing_behind(tmp_path: Path) -
         (["nope.sse"], "nope.sse does not exist"),
         (["noise.sse"], "noise.sse is binary; expected an event stream"),
         (["folder"], "folder holds no stream"),
-        (["-", "noise.sse"], "- stands for standard input"),
+        (["-", "noise.sse"], "- means standard input"),
     ],
 )
 def test_what_cannot_be_viewed_is_one_clear_line(

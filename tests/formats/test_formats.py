@@ -191,7 +191,7 @@ def test_a_har_names_what_it_could_not_read(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "entry 0: no event stream" in result.stderr
     assert "entry 1 has no response body" in result.stderr
-    assert "entry 2 has content that is no base64" in result.stderr
+    assert "entry 2 has content that is not base64" in result.stderr
     assert "entry 4 is damaged" in result.stderr
     report = json.loads(result.stdout)
     assert [finding["code"] for finding in report["streams"][0]["findings"]] == SEED_CODES

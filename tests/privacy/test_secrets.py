@@ -138,9 +138,9 @@ def test_a_secret_in_a_response_stays_and_is_flagged(db: Path) -> None:
     with open_recording(db) as recording:
         assert recording.body(1) == body
     (hint,) = [notice.message for notice in told if isinstance(notice, Hint)]
-    assert hint.startswith("stream 1 has what looks like a secret: API key in event ")
+    assert hint.startswith("stream 1 has a possible secret: API key in event ")
     shown = CliRunner().invoke(main, ["show", f"{db}#1"]).stdout
-    assert "⚑ what looks like a secret: API key in event " in shown
+    assert "⚑ possible secret: API key in event " in shown
     assert "⚑" not in CliRunner().invoke(main, ["show", str(RECORDINGS / "clean/text.sse")]).stdout
 
 

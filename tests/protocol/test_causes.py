@@ -155,7 +155,7 @@ def test_an_error_that_ends_a_stream_is_told_first_and_in_its_own_words(after: l
         ("SC810", Severity.WARNING),
         ("LC104", severity),
     ]
-    assert findings[1].text.endswith('at 6 is not followed by response.failed: "failed to persist"')
+    assert findings[1].text.endswith('(event 6) is not followed by response.failed: "failed to persist"')
     first = by_weight(findings)[0]
     assert first.code == ("SC810" if after else "LC104")
 
@@ -192,7 +192,7 @@ def test_lists_and_reports_show_what_ended_the_stream(tmp_path: Path) -> None:
     for path in (file, db):
         assert "LC104" in run("export", path, "--format", "md").stdout.partition("\n")[0]
         html = run("export", path, "--format", "html").stdout
-        assert 0 < html.index("LC104 error-without-failed") < html.index("SC810 response-field-missing")
+        assert 0 < html.index("(LC104)") < html.index("SC810 response-field-missing")
         junit = run("check", path, "--format", "junit", "--fail-on", "warning").stdout
         assert "LC104" in junit.partition("<failure")[2].partition(">")[0]
 
@@ -205,7 +205,7 @@ def test_a_negative_index_is_one_finding_however_many_events_have_it(field: str)
             event[field] = -1
     (finding,) = check(events).findings
     assert (finding.code, finding.fields) == ("ID508", (field,))
-    assert f"{field} is -1 at" in finding.message
+    assert f"{field} is -1, expected" in finding.message
     assert finding.count == sum(field in event for event in events)
 
 
@@ -243,7 +243,7 @@ def test_an_empty_value_is_quoted() -> None:
     events = sample("text")
     events[-1]["response"]["model"] = ""
     (finding,) = check(events).findings
-    assert finding.message == 'response.model changed from "sample-1" to "" at 12'
+    assert finding.message == 'response.model changed from "sample-1" to "" (event 12)'
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_a_part_more_than_was_streamed_is_told_of_the_item_that_has_it() -> None
             events[-1]["response"]["output"][0]["content"].append(more)
         (finding,) = check(events).findings
         assert (finding.code, finding.fields) == ("MD309", ("item.content[1]",))
-        assert "content[1] of 0 (4 characters) arrived without any delta" in finding.message
+        assert "content[1] of output[0] (4 characters) was sent without any deltas" in finding.message
 
 
 @pytest.mark.parametrize(

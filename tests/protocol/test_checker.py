@@ -57,7 +57,7 @@ def test_real_servers_are_told_what_they_do_wrong(name: str, expected: list[tupl
 def test_the_seed_names_both_positions_and_counts_instead_of_repeating() -> None:
     report = check((RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes())
     not_opened, misplaced, no_done = report.findings
-    assert "opened late at 5" in not_opened.message
+    assert "it is added late (event 5)" in not_opened.message
     assert (not_opened.count, not_opened.missing) == (3, "response.output_item.added")
     assert misplaced.scope == {"output_index": 0, "content_index": 1}
     assert no_done.missing == "response.output_text.done"
@@ -75,7 +75,7 @@ def test_a_reasoning_item_that_is_never_opened_is_one_finding_with_a_count() -> 
     report = check([{k: v for k, v in e.items() if k != "sequence_number"} for e in events])
     found = {f.code: f for f in report.findings if f.code != "SC803"}
     assert list(found) == ["NS201"]
-    assert "never opened nor closed" in found["NS201"].message
+    assert "it is never added or closed" in found["NS201"].message
     assert found["NS201"].count == 5
 
 

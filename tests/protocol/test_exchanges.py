@@ -175,7 +175,7 @@ def test_the_fields_of_a_finding_are_paths_in_the_document(tmp_path: Path) -> No
     done = run("check", file, "--format", "json")
     (found,) = json.loads(done.stdout)["streams"][0]["findings"]
     assert (found["code"], found["fields"], found["count"]) == ("SC812", ["output[0].content[0].annotations"], 1)
-    assert found["message"] == "output_text part 0 in response.output_item.done lacks annotations"
+    assert found["message"] == "output_text part output[0] in response.output_item.done lacks annotations"
     assert done.exit_code == 0  # a warning
     file.write_bytes(without(whole("tool-call"), "output", 0, "call_id"))
     done = run("check", file, "--format", "json")

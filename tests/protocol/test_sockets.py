@@ -127,7 +127,7 @@ def test_an_error_needs_status_and_code() -> None:
     good = b'{"type":"error","status":400,"error":{"code":"previous_response_not_found","message":"gone"}}'
     ((found,),) = (turn.findings for turn in turns([bad]))
     assert (found.code, found.severity) == ("WS003", Severity.NOTE)
-    assert found.text == 'the WebSocket error at 0 lacks status, error.code: "gone"'
+    assert found.text == 'the WebSocket error (event 0) lacks status, error.code: "gone"'
     assert codes([good]) == []
 
 

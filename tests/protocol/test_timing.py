@@ -67,7 +67,7 @@ def test_a_silence_is_told_once_with_the_limits_that_it_exceeds(before: int, sil
         [("TM002", before, 2)] if limits else []
     )
     assert [finding.text for finding in told] == (
-        [f"{silence} s without an event before {before}: {limits} would have cut the stream"] if limits else []
+        [f"{silence} s without an event before event {before}: {limits} would have closed the stream"] if limits else []
     )
 
 
@@ -78,7 +78,7 @@ def test_comments_keep_proxies_waiting_but_not_codex(pings: int, limits: list[st
         stream = b"\n\n".join([*frames[:place], *[b": ping"] * pings, *frames[place:]])
         times = [*[0] * place, *(n * 20 * SECOND for n in range(1, pings + 1)), pings * 20 * SECOND]
         told = [finding.text.partition(": ")[2] for finding in judged(stream, times)]
-        assert told == [f"{limit} would have cut the stream" for limit in limits]
+        assert told == [f"{limit} would have closed the stream" for limit in limits]
 
 
 def test_a_request_that_only_prepares_may_take_its_time() -> None:

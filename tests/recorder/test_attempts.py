@@ -114,7 +114,7 @@ def test_a_background_response_is_joined_to_its_first_part(db: Path) -> None:
     assert (first.state, first.ended_by, first.first_code, first.response_id) == ("truncated", "client", None, "resp_1")
     assert (second.method, second.state, second.event_count, second.first_code) == ("GET", "completed", 6, None)
     assert (first.continues, second.continues) == (None, first.id)
-    assert "goes on with stream 1" in cli("show", f"{db}#2")
+    assert "continues stream 1" in cli("show", f"{db}#2")
     assert "0 changed" in cli("recheck", str(db))
 
 

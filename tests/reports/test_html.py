@@ -11,11 +11,13 @@ import pytest
 from tests.browser import CHROMIUM, Browser
 from tests.conftest import BROKEN, CLEAN, RECORDINGS
 
+from responses_tap.escaping import shorten
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.exporting import export
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.reports import html_page
 from responses_tap_viewer.reports.export_formats import FORMATS
+from responses_tap_viewer.reports.facts import headline
 from responses_tap_viewer.streams import find_stream
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -91,8 +93,10 @@ def test_every_sample_has_a_well_formed_page() -> None:
 def test_the_page_says_what_the_stream_is_and_what_is_wrong(recording: Path) -> None:
     whole = Page(page(find_stream(f"{recording}#2")))
     for words in (
-        "NS201 item-not-opened: ", "HTTP 200; 13 events, state completed", "error MD301 text-done-missing",
+        "Missing response.output_item.added before response.content_part.added (NS201)", "3 errors",
+        "HTTP 200; 13 events, state completed", "error response.output_text.done is never sent (MD301)",
         "response.output_text.done  [0.0] (missing)", "emit output_text.done, with the full text", "[0.1] × 2",
+        "event 8, output[0].content[0]", "How to reproduce", "uvx responses-tap check stream.sse",
         '"type": "response.reasoning_text.delta"'.replace('": "', '":"'), '"sequence_number": 12', "Show me a stream.",
     ):  # fmt: skip
         assert words in whole.text, words
@@ -101,6 +105,38 @@ def test_the_page_says_what_the_stream_is_and_what_is_wrong(recording: Path) -> 
     assert any(link.startswith("https://www.openresponses.org/specification#:~:text=") for link in whole.values("href"))
     assert "demo.db#2" in whole.text
     assert str(recording) not in whole.text
+
+
+def test_the_report_begins_with_what_where_and_fix_and_ends_with_the_environment(recording: Path) -> None:
+    words = Page(page(find_stream(f"{recording}#2"))).text
+    order = ["What", "Where", "Fix", "Timeline", "Findings (3)", "How to reproduce", "Environment", "Checked by"]
+    places = [words.index(word, words.index("Skip to the report") + 120) for word in order]
+    assert places == sorted(places)
+    report = export([find_stream(f"{recording}#2")], FORMATS["md"]).decode()
+    headings = [line for line in report.split("\n") if line.startswith(("# ", "## ", "- **"))]
+    assert headings[0] == "# Missing `response.output_item.added` before `response.content_part.added` (NS201)"
+    assert [line.split(":")[0] for line in headings[1:5]] == ["- **What", "- **Where", "- **Fix", "- **Findings"]
+    assert [line for line in headings if line.startswith("## ")] == [
+        "## Timeline", "## Findings (3)", "## How to reproduce", "## Environment",
+    ]  # fmt: skip
+
+
+def test_titles_say_what_happened_in_this_stream(tmp_path: Path) -> None:
+    for sample, title in (
+        ("broken/MD301-text-done-missing", "response.output_text.done is never sent (MD301)"),
+        ("broken/LC103-terminal-missing", "response.completed is never sent (LC103)"),
+        ("broken/AG601-text-done-differs", None),
+        ("clean/failed", "The stream reports an error: server_error The server had an error."),
+        ("clean/text", "A Responses stream without violations"),
+    ):
+        stream = find_stream(str(RECORDINGS / f"{sample}.sse"))
+        assert headline(stream) == (title or f"{shorten(stream.findings[0].text, 120)} (AG601)")
+
+
+def test_item_rows_have_their_colours_and_guides() -> None:
+    content = page(find_stream(str(RECORDINGS / "clean/parallel-tool-calls.sse")))
+    assert set(re.findall(r'class="what (item\d)"', content)) == {"item0", "item1"}
+    assert "--depth:2" in content
 
 
 def test_a_file_without_times_has_no_axis() -> None:
@@ -127,7 +163,7 @@ def test_what_a_server_sent_cannot_act_on_the_page(recording: Path, tmp_path: Pa
 def test_a_page_of_a_huge_stream_leaves_json_out_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(html_page, "_MOST_JSON", 3000)
     content = page(find_stream(str(CLEAN[0])))
-    assert "Left out: the page would be too large." in content
+    assert "Omitted: the page would be too large." in content
     assert '"sequence_number": 0' in Page(content).text
 
 
@@ -141,7 +177,7 @@ def test_every_colour_can_be_read_in_light_and_dark() -> None:
     schemes = [dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in re.findall(r":root \{[^}]*\}", STYLE)]
     assert len(schemes) == 2
     for scheme in schemes:
-        for name in ("text", "dim", "link", "error", "warning", "note"):
+        for name in ("text", "dim", "link", "error", "warning", "note", *(f"item{n}" for n in range(6))):
             for back in ("back", "soft"):
                 light, dark = sorted((luminance(scheme[name]), luminance(scheme[back])), reverse=True)
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, back, scheme[name])
@@ -161,7 +197,7 @@ def test_a_browser_shows_it_in_both_schemes_and_the_keyboard_is_enough(recording
             assert browser.ask("document.activeElement.closest('li').id") == expected
         browser.press("N")
         assert browser.ask("document.activeElement.closest('li').id") == "s1-e8"
-        assert "Place 2 of 2" in browser.ask("document.getElementById('said').textContent")
+        assert "2 of 2: " in browser.ask("document.getElementById('said').textContent")
         browser.press("Enter", 13)
         assert browser.ask("document.querySelector('#s1-e8 details').open") is True
         shown = "[...document.querySelectorAll('ol.rows > li')].filter((row) => row.checkVisibility()).length"
@@ -171,23 +207,29 @@ def test_a_browser_shows_it_in_both_schemes_and_the_keyboard_is_enough(recording
         browser.press("f")
         browser.press("o")
         assert browser.ask("document.querySelectorAll('details:not([open])').length") == 0
+        for place, copied in (("s1-fix", "send response.output_item.added"), ("s1-curl", "curl -gsSN")):
+            browser.ask("window.copied = ''; navigator.clipboard.writeText = async (text) => { window.copied = text }")
+            browser.ask(f"document.querySelector('[data-copy={place}]').click()")
+            browser.until(f"window.copied.includes({copied!r})")
         back = "getComputedStyle(document.body).backgroundColor"
         colours = []
         for scheme in ("light", "dark"):
             browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
             colours.append(browser.ask(back))
         assert colours == ["rgb(255, 255, 255)", "rgb(14, 17, 22)"]
-        for width in (360, 1280):
+        for width in (360, 1280, 2200):
             browser.call(
                 "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
             )
             assert browser.ask("document.documentElement.scrollWidth") <= width
+            columns = browser.ask("getComputedStyle(document.querySelector('.columns')).gridTemplateColumns")
+            assert (len(columns.split()) == 2) == (width > 2000)
         nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
         roles = Counter(node["role"]["value"] for node in nodes if not node["ignored"])
         assert roles["main"] == 1
         assert roles["toolbar"] == 1
         assert roles["DisclosureTriangle"] >= 13
         names = [node["name"]["value"] for node in nodes if node.get("name") and not node["ignored"]]
-        assert any("error MD301 text-done-missing" in name for name in names)
+        assert any("is never sent (MD301)" in name for name in names)
         assert browser.troubles == []
         assert set(browser.asked) <= {file.as_uri(), "about:blank"}

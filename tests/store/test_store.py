@@ -280,7 +280,7 @@ def test_what_is_not_a_recording_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE theirs (a)")
     assert "does not exist" in message(lambda: open_recording(missing))
     assert "is a folder" in message(lambda: open_recording(tmp_path))
-    assert "is no recording (empty)" in message(lambda: open_recording(empty))
+    assert "is not a responses-tap recording (empty)" in message(lambda: open_recording(empty))
     for path in (notes, foreign):
         before = path.read_bytes()
         assert f"{path} is no recording" in message(lambda path=path: open_recording(path))

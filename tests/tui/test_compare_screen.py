@@ -43,16 +43,16 @@ async def test_n_goes_through_every_difference_and_back(four: Recorder) -> None:
         walked = [pairs.cursor]
         while True:
             await screen.press("n")
-            if pairs.cursor == walked[-1]:
+            if pairs.cursor == walked[0]:
                 break
             walked.append(pairs.cursor)
-        await screen.shows("No difference further down")
+        await screen.shows("Wrapped to the first difference")
         assert walked == shown.compared.stops
         told = {id(difference) for row in walked for difference in shown.compared.about(row)}
         assert told == {id(difference) for difference in shown.compared.differences}
-        await screen.press(*["N"] * len(walked))
-        await screen.shows("No difference further up")
-        assert pairs.cursor == walked[0]
+        await screen.press("N")
+        await screen.shows("Wrapped to the last difference")
+        assert pairs.cursor == walked[-1]
 
 
 async def test_the_fields_that_differ_are_marked_and_what_may_differ_is_not(recorder: Recorder) -> None:
@@ -72,16 +72,16 @@ async def test_a_stream_is_alike_itself_recorded_twice(four: Recorder) -> None:
     again = four.add(GOOD)
     async with browsing(four) as screen:
         shown = await compare(screen, 1, again)
-        await screen.shows("no difference", "= alike in both")
+        await screen.shows("no difference", "= same in both")
         assert shown.compared.stops == []
 
 
 async def test_sides_swap_tab_turns_and_escape_goes_back(four: Recorder) -> None:
     async with browsing(four) as screen:
         await compare(screen, 1, 2)
-        await screen.shows("A 1 gpt-5.1, held to be right · B 2 ollama")
+        await screen.shows("A 1 gpt-5.1, reference · B 2 ollama")
         await screen.press("s")
-        await screen.shows("A 2 ollama/gpt-oss:20b, held to be right · B 1 gpt-5.1")
+        await screen.shows("A 2 ollama/gpt-oss:20b, reference · B 1 gpt-5.1")
         await screen.press("tab")
         assert screen.focus == "pair-json"
         await screen.press("shift+tab")
@@ -103,7 +103,7 @@ async def test_y_copies_the_differences(four: Recorder) -> None:
 async def test_nothing_to_compare_is_told(four: Recorder) -> None:
     async with browsing(four) as screen:
         await screen.press("equals_sign")
-        await screen.shows("Mark the stream that is right with m")
+        await screen.shows("Mark the reference stream with m")
         await screen.press("m", "up")
         await screen.shows("◆ 4 marked")
         await screen.is_at(3)

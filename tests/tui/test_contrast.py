@@ -62,11 +62,11 @@ async def test_all_that_is_written_can_be_read(four: Recorder, theme: str) -> No
         await look(screen, *["escape"] * 3, "slash")
         await screen.until(lambda: isinstance(screen.app.focused, Input))
         await look(screen, *"state:", shows="expected a value")
-        await look(screen, "escape", "home", "m", "down", "equals_sign", shows="held to be right")
+        await look(screen, "escape", "home", "m", "down", "equals_sign", shows="reference")
         await look(screen, "tab")
         await look(screen, "escape", "x", shows="structure")
         await look(screen, "shift+tab")
-        await look(screen, "escape", "home", "equals_sign", shows="Mark the stream that is right")
+        await look(screen, "escape", "home", "equals_sign", shows="Mark the reference stream")
     assert not faint, "\n".join(f"{text}: {when}" for text, when in faint.items())
 
 

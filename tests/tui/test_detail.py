@@ -36,15 +36,15 @@ async def test_the_text_of_an_item_stands_beside_what_its_done_events_say(record
         await turn_to(screen, "text")
         await screen.until(lambda: "Hello! The answer is 42." in detail(screen))
         assert "reasoning_text 1  20 characters in 5 deltas" in detail(screen)
-        assert "● response.reasoning_text.done says the same" in detail(screen)
-        assert "· no response.output_text.done has come" in detail(screen)
+        assert "● matches response.reasoning_text.done" in detail(screen)
+        assert "· no response.output_text.done received" in detail(screen)
 
 
 async def test_a_text_that_its_done_event_has_otherwise_is_shown_twice(recorder: Recorder) -> None:
     recorder.add((RECORDINGS / "broken" / "AG601-text-done-differs.sse").read_bytes())
     async with browsing(recorder) as screen:
         await turn_to(screen, "text")
-        await screen.until(lambda: "≠ response.output_text.done says otherwise, 10 characters" in detail(screen))
+        await screen.until(lambda: "≠ response.output_text.done differs, 10 characters" in detail(screen))
         assert "13 characters in 5 deltas" in detail(screen)
 
 
@@ -86,9 +86,9 @@ async def test_the_figures_of_a_stream(recorder: Recorder) -> None:
     recorder.add(GOOD, output_tokens=10, input_tokens=3, last_byte_ns=420_000_000)
     async with browsing(recorder) as screen:
         await turn_to(screen, "stats")
-        await screen.shows("13 in 13 chunks, 1.0 a chunk", "median 20 ms, 95 of 100 up to 20 ms")
+        await screen.shows("13 in 13 chunks, 1.0 per chunk", "p50 20 ms, p95 20 ms")
         await screen.shows(
-            "20 ms until chunk 1 at 0.200 s", "20 ms–50 ms ████████████████████████ 12", "Bytes in a chunk"
+            "20 ms until chunk 1 at 0.200 s", "20 ms–50 ms ████████████████████████ 12", "Bytes per chunk"
         )
         await screen.shows("3 in, 10 out", "first byte 0.180 s, last byte 0.420 s, closed 0.440 s")
 
@@ -97,7 +97,7 @@ async def test_a_stream_of_one_chunk_has_no_gaps(recorder: Recorder) -> None:
     recorder.add(b": only\n\n")
     async with browsing(recorder) as screen:
         await turn_to(screen, "stats")
-        await screen.shows("there is no gap to measure")
+        await screen.shows("there are no gaps to measure")
 
 
 @pytest.mark.parametrize("sample", BROKEN, ids=lambda sample: sample.stem)

@@ -41,11 +41,15 @@ async def test_enter_writes_the_bug_report_and_says_where(
     monkeypatch.chdir(tmp_path)
     async with browsing(four) as screen:
         await dialog(screen)
-        await screen.until(lambda: preview(screen).startswith("# LC103 terminal-missing"))
+        await screen.until(lambda: preview(screen).startswith("# `response.completed` is never sent (LC103)"))
         await screen.press("enter")
         await screen.until(lambda: screen.app.screen is screen.browser)
-        await screen.shows("Written to")
-        assert (tmp_path / "responses-tap-stream-4.md").read_text().startswith("# LC103 terminal-missing")
+        await screen.shows("Saved to")
+        assert (
+            (tmp_path / "responses-tap-stream-4.md")
+            .read_text()
+            .startswith("# `response.completed` is never sent (LC103)")
+        )
         await dialog(screen)
         assert name(screen) == "responses-tap-stream-4-2.md"
         await screen.press("escape")
@@ -107,7 +111,7 @@ async def test_a_file_that_is_there_or_cannot_be_written_is_told(
         await dialog(screen)
         screen.app.screen.query_one(Input).value = "tap.db"
         await screen.press("enter")
-        await screen.shows("is there already; choose")
+        await screen.shows("already exists; choose")
         screen.app.screen.query_one(Input).value = "no/such/[folder]"
         await screen.press("enter")
         await screen.shows("cannot be written")
@@ -124,7 +128,7 @@ async def test_the_dialog_fits_every_width(
     monkeypatch.chdir(tmp_path)
     async with browsing(four, size) as screen:
         await dialog(screen)
-        await screen.shows(*(amount.name for amount in AMOUNTS), "responses-tap-stream-4.md", "Enter writes")
+        await screen.shows(*(amount.name for amount in AMOUNTS), "responses-tap-stream-4.md", "Enter save")
         await screen.until(lambda: preview(screen))
         if size == NARROW:  # where nothing of what is below it is to be seen
             await screen.is_golden("narrow-export")
@@ -151,7 +155,7 @@ async def test_the_dialog_says_plainly_what_leaves_and_offers_ways(
         await screen.pilot.pause()
         assert isinstance(screen.app.screen, ExportScreen)
         await screen.press("shift+tab", "down", "down")
-        await screen.until(lambda: verdict(screen).endswith(f" bytes leave: {words}"))
+        await screen.until(lambda: verdict(screen).endswith(f" bytes: {words}"))
         label = screen.app.screen.query_one("#verdict", Label)
         assert label.styles.color == screen.app.screen.query_one("#dialog").styles.color
         await screen.press("down")

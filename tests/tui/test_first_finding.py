@@ -22,7 +22,7 @@ async def test_it_opens_at_the_first_finding(four: Recorder, size: tuple[int, in
 
 async def test_the_page_of_the_first_finding_is_shown(four: Recorder) -> None:
     async with opened(four.writer.path) as screen:
-        await screen.shows("✖ NS201 item-not-opened  error", "response.output_item.added should stand here")
+        await screen.shows("✖ NS201 item-not-opened  error", "response.output_item.added is expected here")
 
 
 async def test_a_note_is_not_what_it_opens_at_where_there_is_an_error(recorder: Recorder) -> None:

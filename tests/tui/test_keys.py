@@ -32,10 +32,10 @@ async def test_n_walks_the_findings_through_all_streams_and_round_the_end(four: 
             await screen.until(lambda finding=finding: screen.row == f"finding {finding}")
         assert screen.selected == 4
         await screen.press("n")
-        await screen.shows("Round to the first finding")
+        await screen.shows("Wrapped to the first finding")
         await screen.until(lambda: screen.row == "finding NS201")
         await screen.press("N")
-        await screen.shows("Round to the last finding")
+        await screen.shows("Wrapped to the last finding")
         await screen.until(lambda: screen.row == "finding LC103")
         for finding in ("TR907", "MD301", "NS205", "NS201"):
             await screen.press("N")
@@ -96,15 +96,13 @@ async def test_t_turns_the_times(four: Recorder) -> None:
 async def test_the_tabs_show_request_answer_and_bytes(four: Recorder) -> None:
     async with browsing(four) as screen:
         await screen.press("3")
-        await screen.shows(
-            "▐3 request▌",
-            "POST http://localhost:8321/v1/responses",
-            "Authorization: Bearer ‹masked 3f9a12›",
-            '"Say hello"',
-        )
+        await screen.shows("▐3 request▌", "POST http://localhost:8321/v1/responses", '"Say hello"', "▸ 2 headers")
+        assert "Authorization" not in screen.text
+        await screen.press("h")
+        await screen.shows("▾ 2 headers", "Authorization: Bearer ‹masked 3f9a12›", '"Say hello"')
         await screen.press("up", "4")
         await screen.is_at(3)
-        await screen.shows("▐4 answer▌", "http-error", "Incorrect API key provided")
+        await screen.shows("▐4 response▌", "http-error", "Incorrect API key provided")
         await screen.press("down", "5")
         await screen.is_at(4)
         await screen.shows("▐5 raw▌", "frame 0", "event: response.created␊")
@@ -116,7 +114,7 @@ async def test_help_lists_every_key(four: Recorder) -> None:
     async with browsing(four) as screen:
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.app.screen, HelpScreen))
-        await screen.shows("Next finding", "Write the stream to a file", "Unfold", "First line", "pgdn")
+        await screen.shows("Next finding", "Write the stream to a file", "Expand/collapse deltas", "First line", "pgdn")
         await screen.press("escape")
         await screen.until(lambda: screen.app.screen is screen.browser)
 

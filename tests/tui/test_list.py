@@ -29,8 +29,8 @@ async def test_s_sorts_by_each_column_and_the_cursor_stays_on_its_stream(four: R
         for column, ids in (
             ("model", [1, 3, 4, 2]),
             ("http", [3, 1, 2, 4]),
-            ("first s", [1, 2, 4, 3]),
-            ("took s", [1, 2, 4, 3]),
+            ("TTFB s", [1, 2, 4, 3]),
+            ("duration", [1, 2, 4, 3]),
             ("tokens", [1, 2, 3, 4]),
             ("verdict", [2, 3, 4, 1]),
             ("first finding", [4, 2, 3, 1]),
@@ -51,7 +51,7 @@ async def test_a_click_on_a_columns_name_sorts_by_it_and_another_turns_it_round(
         for ids in ([2, 3, 4, 1], [1, 3, 4, 2]):
             await screen.pilot.click("#streams-head", offset=(head.index("verdict") + 2, 0))
             await screen.until(lambda ids=ids: listed(screen) == ids)
-        await screen.pilot.click("#streams-head", offset=(head.index("arrivals") + 2, 0))
+        await screen.pilot.click("#streams-head", offset=(head.index("activity") + 2, 0))
         await screen.pilot.pause()
         assert screen.streams.catalogue.order.column == "verdict"
 
@@ -100,7 +100,7 @@ async def test_groups_are_told_apart_where_the_list_does_not_scroll(recorder: Re
     async with browsing(recorder) as screen:
         await screen.until(lambda: screen.streams.lines.visible_range == range(3))
         await screen.press("b")
-        await screen.shows("the usual: created", "− output_text.done")
+        await screen.shows("most common: created", "− output_text.done")
 
 
 async def test_groups_unfold_and_a_new_stream_joins_its_own(recorder: Recorder) -> None:
@@ -134,7 +134,7 @@ async def test_a_group_tells_how_many_of_its_streams_fail_and_shows_one_of_them(
     async with browsing(recorder) as screen:
         await screen.press("b")
         await screen.until(lambda: listed(screen) == [(1, 2, 3, 4, 5)])
-        await screen.shows("5 × 100.0%", f"✖ {len(faults)} faulty: ✖ AG601", "and 1 more")
+        await screen.shows("5 × 100.0%", f"✖ {len(faults)} with findings: ✖ AG601", "and 1 more")
         await screen.is_at(4)
 
 

@@ -44,7 +44,7 @@ async def test_a_recorder_that_goes_on_in_another_file_is_followed(four: Recorde
         for number in (2, 3):
             four.begin_next(first.with_stem(f"{first.stem}-{number}"))
         stream = four.add(SEED)
-        await screen.shows(f"{first.stem}-3.db  1 stream", f"The recorder goes on in {first.stem}-3.db")
+        await screen.shows(f"{first.stem}-3.db  1 stream", f"The recorder continues in {first.stem}-3.db")
         await screen.is_at(stream)
         four.begin_next(first.with_stem(f"{first.stem}-4"))
         await screen.press("t")
@@ -54,7 +54,7 @@ async def test_a_recorder_that_goes_on_in_another_file_is_followed(four: Recorde
         await screen.press("x")
         await screen.shows(f"Export stream {stream}", "bytes")
     async with opened(first) as screen:
-        await screen.shows(f"{first.name}  5 streams", f"This recording goes on in {first.stem}-2.db")
+        await screen.shows(f"{first.name}  5 streams", f"This recording continues in {first.stem}-2.db")
 
 
 async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder) -> None:
@@ -67,7 +67,7 @@ async def test_an_open_stream_grows_under_a_cursor_that_stays(recorder: Recorder
         await screen.press("enter", "down")
         n = recorder.feed(stream, GOOD[middle:], n)
         recorder.writer.commit()
-        await screen.shows("response.completed", "0.180    0.420     13 ")
+        await screen.shows("╰ completed", "0.180    0.420     13 ")
         assert screen.row == "event response.in_progress"
         recorder.finish(stream, n)
         recorder.writer.commit()
@@ -164,7 +164,11 @@ async def test_who_has_no_streams_is_offered_the_demo_and_who_has_some_is_not(re
 
 @pytest.mark.parametrize(
     ("content", "trouble"),
-    [(None, "does not exist"), (b"", "is no recording (empty)"), (b"event: x\n\n" * 200, "is no recording")],
+    [
+        (None, "does not exist"),
+        (b"", "is not a responses-tap recording (empty)"),
+        (b"event: x\n\n" * 200, "is no recording"),
+    ],
     ids=["missing", "empty", "foreign"],
 )
 async def test_what_is_no_recording_is_told(tmp_path: Path, content: bytes | None, trouble: str) -> None:
@@ -220,7 +224,7 @@ async def test_a_recording_that_vanishes_is_told_and_comes_back(four: Recorder, 
     async with browsing(four) as screen:
         for suffix in ("", "-wal", "-shm"):
             (tmp_path / f"tap.db{suffix}").rename(tmp_path / f"away.db{suffix}")
-        await screen.shows("has gone")
+        await screen.shows("was deleted or moved")
         await screen.press("home")
         await screen.is_at(1)
         other = Recorder(tmp_path / "other.db")
@@ -228,7 +232,7 @@ async def test_a_recording_that_vanishes_is_told_and_comes_back(four: Recorder, 
         other.writer.close()
         (tmp_path / "other.db").rename(four.writer.path)
         await screen.shows("1 stream ", "another", "NS201")
-        assert "has gone" not in screen.text
+        assert "was deleted or moved" not in screen.text
 
 
 async def test_ten_thousand_streams_are_read_page_by_page(recorder: Recorder) -> None:

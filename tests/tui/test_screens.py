@@ -35,7 +35,7 @@ async def test_a_finding_is_explained_by_its_rules_page(four: Recorder) -> None:
     async with browsing(four) as screen:
         await screen.press("N", "N", "N", "N")
         await screen.until(lambda: screen.row == "finding NS201")
-        await screen.shows("✖ NS201 item-not-opened  error", "response.output_item.added should stand here")
+        await screen.shows("✖ NS201 item-not-opened  error", "response.output_item.added is expected here")
         first_words = [" ".join(text.split()[:3]) for text in (page.what, page.fix, page.impact)]
         await screen.shows(*first_words)
         await screen.press("up", "up")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.conftest import GOOD, NARROW, SEED, Recorder, Screen, browsing
+from textual import events
 from textual.widgets import Input
 
 from responses_tap_viewer.tui.spans import wrap
@@ -141,3 +142,17 @@ async def test_the_rules_are_looked_through_by_words(four: Recorder) -> None:
         await screen.until(lambda: screen.focus == "rule-page")
         await screen.press("escape")
         await screen.until(lambda: screen.app.screen is screen.browser)
+
+
+async def test_keys_typed_in_one_burst_reach_the_prompt_that_the_first_one_opens(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await screen.press("home")
+        await screen.is_at(1)
+        for key in (":", "1", "2", "enter"):
+            screen.app.post_message(events.Key({":": "colon"}.get(key, key), key if len(key) == 1 else None))
+        await screen.until(lambda: screen.row == "event response.completed" and screen.focus == "timeline")
+        assert "▐1 event▌" in screen.text
+        await screen.press("escape")
+        for key in "/model:olla*":
+            screen.app.post_message(events.Key({"/": "slash", ":": "colon", "*": "asterisk"}.get(key, key), key))
+        await screen.is_at(2)

@@ -30,7 +30,7 @@ async def test_Y_copies_the_bug_report(four: Recorder) -> None:  # noqa: N802
     async with browsing(four) as screen:
         await screen.press("Y")
         await screen.shows("Copied the bug report of stream 4")
-        assert screen.app.clipboard.startswith("# LC103 terminal-missing")
+        assert screen.app.clipboard.startswith("# `response.completed` is never sent (LC103)")
 
 
 async def test_what_cannot_be_copied_is_told(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,8 +98,8 @@ async def test_an_action_is_found_in_the_palette_and_done(four: Recorder) -> Non
     async with browsing(four) as screen:
         await screen.press("ctrl+p")
         await screen.until(lambda: isinstance(screen.app.focused, CommandInput))
-        await screen.press(*"unfold")
-        await screen.shows("Unfold the runs of deltas")
+        await screen.press(*"deltas")
+        await screen.shows("Expand/collapse deltas")
         await screen.press("enter")
         await screen.shows("· unfolded")
 
@@ -116,7 +116,7 @@ async def test_help_tells_every_key_filter_field_and_sign(four: Recorder) -> Non
             *told,
             *(field.meaning for field in FIELDS.values()),
             "set-clipboard",
-            "marked, to compare",
+            "marked; = compares",
         ):
             assert any(explanation in text for text in texts), explanation
 

@@ -127,7 +127,7 @@ def readable(path: Path) -> None:
     if path.is_dir():
         raise UnusableInput(str(path), "is a folder; name a file in it")
     if not path.is_file():
-        raise UnusableInput(str(path), "is no regular file")
+        raise UnusableInput(str(path), "is not a regular file")
     if not os.access(path, os.R_OK):
         raise UnusableInput(str(path), "cannot be read; check its permissions")
 
@@ -207,7 +207,7 @@ def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[Judged
                 if whole is not None:  # else it was removed in the meantime
                     found.append(recorded_stream(recording, whole))
     if not found:
-        raise UnusableInput("", f"no stream matches {wanted}; `responses-tap list` shows what there is")
+        raise UnusableInput("", f"no stream matches {wanted}; `responses-tap list` lists the streams")
     return found
 
 

@@ -145,7 +145,7 @@ def _exchange(interaction: _Interaction) -> Exchange | Skipped:
             line,
         )
     except binascii.Error as error:
-        return Skipped(place, f"has a body that is no base64 ({error})", fault=True)
+        return Skipped(place, f"has a body that is not base64 ({error})", fault=True)
     except _FAULTS as error:
         return Skipped(place, f"is damaged ({type(error).__name__}: {' '.join(str(error).split())})", fault=True)
 

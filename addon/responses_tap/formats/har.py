@@ -75,7 +75,7 @@ def _exchange(entry: dict[str, Any], place: str) -> Exchange | Skipped:
     try:
         return found._replace(body=_body(content))
     except binascii.Error as error:
-        return Skipped(place, f"has content that is no base64 ({error})", fault=True)
+        return Skipped(place, f"has content that is not base64 ({error})", fault=True)
 
 
 def _own(entry: dict[str, Any], place: str) -> Stream:

@@ -30,7 +30,7 @@ def read_array(document: list[Any]) -> Stream:
     """The stream of these events; UnrecognizedFormat where they aren't events."""
     for n, value in enumerate(document):
         if not isinstance(value, dict):
-            raise UnrecognizedFormat(f"is a JSON array whose element {n} is no object; expected events")
+            raise UnrecognizedFormat(f"is a JSON array whose element {n} is not an object; expected events")
     data = [json.dumps(value).encode() for value in document]
     _refuse_other_lines(data[:_LOOK_AT])
     return Stream((TimedFrame(framed(entry, parse(entry)), line=1) for entry in data), framed=False)

@@ -257,14 +257,14 @@ def _size(text: str) -> int:
     except ValueError:
         size = -1
     if text and size < _LEAST_SIZE:
-        raise OptionsError(f"{text!r} is no size of a recording; give one like 100m or 2g, at least 1m")  # type: ignore[no-untyped-call]
+        raise OptionsError(f"invalid size {text!r}: expected 100m or 2g, at least 1m")  # type: ignore[no-untyped-call]
     return size
 
 
 def _check(profile: str, only: str) -> None:
     """Raise OptionsError unless the profile and the filter are valid."""
     if profile not in PROFILES:
-        raise OptionsError(f"{profile!r} is no profile; there are {', '.join(sorted(PROFILES))}")  # type: ignore[no-untyped-call]
+        raise OptionsError(f"unknown profile {profile!r}; expected one of {', '.join(sorted(PROFILES))}")  # type: ignore[no-untyped-call]
     try:
         wanted = parse(only)
     except FilterError as error:

@@ -260,7 +260,7 @@ def _can_wait(mode: str) -> bool:
 
 def _origin_and_prefix(upstream: str) -> tuple[str, str]:
     named = "" if "@" in upstream else f" {upstream!r}"  # what precedes an @ may be a password
-    refused = CannotRecord(f"the upstream{named} is no http(s) URL; give one like https://HOST/v1")
+    refused = CannotRecord(f"the upstream{named} is not an http(s) URL; expected https://HOST/v1")
     try:
         parts = urlsplit(upstream)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

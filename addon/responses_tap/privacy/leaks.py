@@ -41,7 +41,7 @@ class SecretFound(UnusableInput):
         more = f", and in {', '.join(others[:_NAMED])}{' and more' * (len(others) > _NAMED)}" if others else ""
         super().__init__(
             stream.name,
-            f"has what looks like a secret ({first.kind}) in {first.place}{more}; --mask-secrets masks it",
+            f"has a possible secret ({first.kind}) in {first.place}{more}; --mask-secrets masks it",
         )
 
 
@@ -65,7 +65,7 @@ def leak_line(stream: JudgedStream) -> Iterator[str]:
     if leaks:
         more = f" and {len(leaks) - _NAMED} more" if len(leaks) > _NAMED else ""
         places = printable(", ".join(leaks[:_NAMED]))
-        yield f"⚑ what looks like a secret: {places}{more}; --mask-secrets masks it in exports"
+        yield f"⚑ possible secret: {places}{more}; --mask-secrets masks it in exports"
 
 
 def secrets_in(stream: JudgedStream) -> set[str]:

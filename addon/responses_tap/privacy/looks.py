@@ -162,4 +162,4 @@ def _compiled(lines: str) -> tuple[_Look, ...]:
     try:
         return tuple(_Look("own pattern", ("",), re.compile(line)) for line in lines.splitlines() if line.strip())
     except re.error as error:
-        raise RecordingError(f"{OWN_PATTERNS}: {error.pattern!r} is no regular expression ({error})") from error
+        raise RecordingError(f"{OWN_PATTERNS}: invalid regular expression {error.pattern!r} ({error})") from error

@@ -119,7 +119,7 @@ class FieldChecks:
         elif problem.absent:
             return
         elif problem.field in _INDICES and isinstance(index := event.data.get(problem.field), int) and index < 0:
-            item = "" if event.output_index is None else f" (item {event.output_index})"
+            item = "" if event.output_index is None else f", output[{event.output_index}]"
             facts: dict[str, Any] = {"key": problem.field, "index": index, "expected": "0 or more", "item": item}
             self._count(PART.gap, event, family=problem.field, **facts)
         else:

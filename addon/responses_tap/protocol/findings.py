@@ -1,6 +1,6 @@
 """What the checker reports: a finding names a rule, a place and the events that show it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -57,12 +57,10 @@ class Finding:
     @property
     def message(self) -> str:
         """The whole message."""
-        more = self.count - 1
-        if not more:
+        if self.count == 1:
             return self.statement
-        events = "event" if more == 1 else "events"
-        last = f", last at {self.evidence[-1]}" if self.evidence else ""
-        return f"{self.statement}; {more} more such {events}{last}"
+        range_ = f" ({self.position}–{self.evidence[-1]})" if self.evidence and self.position is not None else ""
+        return f"{self.statement}; {self.count} events affected{range_}"
 
     def add(self, position: int) -> None:
         """Count one more event with the same defect."""
@@ -89,6 +87,25 @@ class Finding:
             "fields": list(self.fields),
             "message": self.message,
         }
+
+
+def at_event(position: int | None, message: str) -> str:
+    """` at event 9`, for the head of a finding; empty where its message names the event, or there is none."""
+    event = f"event {position}"
+    return "" if position is None or event in message else f" at {event}"
+
+
+_LISTS = {"output_index": "output", "summary_index": "summary", "content_index": "content", "command_index": "commands"}
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def path_of(scope: Mapping[str, int]) -> str:
+    """A scope as a path in the response: `output[0].content[1]`; empty where there is none."""
+    return ".".join(f"{list_}[{scope[name]}]" for name, list_ in _LISTS.items() if name in scope)
 
 
 def order(finding: Finding) -> tuple[int, float, str]:

@@ -124,7 +124,7 @@ class Items:
         if id_:
             self._response.by_id.setdefault(id_, item)
         if known := item.unopened_finding or item.findings.get("NS203"):
-            known.add_note(f"opened late at {event.position}")
+            known.add_note(f"it is added late (event {event.position})")
             item.unopened_finding = None
         for part in item.inside(PART):
             content = CONTENTS.get(part.type or "")
@@ -144,7 +144,7 @@ class Items:
         item.opened = event.position
         if known.unopened_finding is not None:
             # That the other one was never opened has been reported: the index was free.
-            known.unopened_finding.add_note(f"{_name(item)} took output_index {key} at {event.position}")
+            known.unopened_finding.add_note(f"{_name(item)} took output_index {key} (event {event.position})")
         else:
             item.findings["ID505"] = self._report(
                 "ID505", event.position, item.place, key=key, a=_name(known), b=_name(item)

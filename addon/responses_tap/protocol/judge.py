@@ -8,7 +8,7 @@ from responses_tap.protocol.arrivals import Arrivals
 from responses_tap.protocol.characters import Characters
 from responses_tap.protocol.events import Event, string, today
 from responses_tap.protocol.fields import FieldChecks
-from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.findings import Finding, Severity, path_of
 from responses_tap.protocol.grammar import ROWS, Role
 from responses_tap.protocol.profiles import Profile
 from responses_tap.protocol.response_states import ResponseStates
@@ -44,8 +44,8 @@ class Ledger:
         rule = RULES[code]
         place = scope or {}
         words: dict[str, Any] = {"position": position, "missing": missing, **place}
-        words["where"] = ".".join(str(n) for n in place.values())
-        words["item"] = f" (item {place['output_index']})" if "output_index" in place else ""
+        words["where"] = path_of(place)
+        words["item"] = f", output[{place['output_index']}]" if "output_index" in place else ""
         words |= {name: _worded(fact) for name, fact in facts.items()}
         words |= {name: '""' for name in ("before", "after") if words.get(name) == ""}
         text = rule.message.format_map(words)

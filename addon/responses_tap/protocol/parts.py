@@ -35,7 +35,7 @@ class Parts:
             return part
         part.opened, part.type = event.position, part.type or type_
         if part.unopened_finding is not None:
-            part.unopened_finding.add_note(f"opened late at {event.position}")
+            part.unopened_finding.add_note(f"it is added late (event {event.position})")
             part.unopened_finding = None
         if content is not None and item.type is not None and item.type not in content.items and not item.is_foreign:
             if not item.misplaced and not part.misplaced:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from responses_tap.protocol.events import Event, error_words, quoted, string
-from responses_tap.protocol.findings import Finding, Reporter, Severity
+from responses_tap.protocol.findings import Finding, Reporter, Severity, counted
 from responses_tap.protocol.grammar import RESPONSE, STATUS, Role, Row
 from responses_tap.protocol.scopes import ResponseScope
 
@@ -71,7 +71,7 @@ class ResponseStates:
             severity = Severity.NOTE if is_heard else None
             self._report("LC104", response.error, severity=severity, words=self._error_words)
         else:
-            self._report("LC103", None, missing="response.completed", events=response.events)
+            self._report("LC103", None, missing="response.completed", events=counted(response.events, "event"))
 
     def _begin(self, event: Event, row: Row | None) -> None:
         self._begun = True

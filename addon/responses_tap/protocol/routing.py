@@ -79,7 +79,7 @@ class Router:
         # An output_index that collides or leaves a gap has been reported: that it changes is part of that defect.
         known = next((f for code in ("ID505", ITEM.gap, "ID506") if (f := item.findings.get(code))), None)
         if known:
-            known.add_note(f"it has output_index {key} at {position}")
+            known.add_note(f"it has output_index {key} (event {position})")
             if known.code != "ID506" and key not in self._response.items:
                 item.key = key
                 self._response.items[key] = item

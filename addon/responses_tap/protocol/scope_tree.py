@@ -8,7 +8,7 @@ find a scope and are counted rather than reported one by one.
 from collections.abc import Callable
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Reporter
+from responses_tap.protocol.findings import Reporter, counted
 from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, PART, SUMMARY, VALUE, Kind, Role, Row
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.parts import Parts
@@ -58,7 +58,14 @@ class ScopeTree:
             for item in unclosed:
                 self._report(ITEM.not_closed, position, item.place, missing=ITEM.closer, have=item.type or "item")
         elif state == "incomplete" and unclosed:
-            self._report("LC109", position, unclosed[0].place, open=len(unclosed))
+            self._report(
+                "LC109",
+                position,
+                unclosed[0].place,
+                open=counted(len(unclosed), "item") + (" is" if len(unclosed) == 1 else " are") + " still open",
+            )
         for item in self._response.every_item:
             if item.unopened_finding is not None:
-                item.unopened_finding.add_note("never opened" if item.closed is not None else "never opened nor closed")
+                item.unopened_finding.add_note(
+                    "it is never added" if item.closed is not None else "it is never added or closed"
+                )

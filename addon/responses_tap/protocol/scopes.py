@@ -9,7 +9,7 @@ reported again.
 from dataclasses import dataclass, field
 from typing import Any
 
-from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.findings import Finding, path_of
 from responses_tap.protocol.grammar import ITEM, Kind
 from responses_tap.protocol.objects import KNOWN_ITEMS
 from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts
@@ -86,8 +86,8 @@ class Scope:
 
     @property
     def label(self) -> str:
-        """Where it is, in a message: `0`, `0.1`."""
-        return ".".join(str(n) for n in self.place.values())
+        """Where it is, in a message: `output[0]`, `output[0].content[1]`."""
+        return path_of(self.place)
 
     def inside(self, kind: Kind) -> "list[Scope]":
         """Its children of one kind, in order of their opening."""

@@ -38,7 +38,7 @@ def accept(scope: Scope, value: str) -> dict[str, Any] | None:
     latest = known[-1]
     known.append(value)
     where = common_length(latest, value)
-    return {"difference": f"from character {where} on; {len(latest)} against {len(value)} characters"}
+    return {"difference": f"{len(latest)} characters before, {len(value)} here, first difference at character {where}"}
 
 
 def _whole(text: str) -> str:

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Literal, NamedTuple, cast, get_args
 
 from responses_tap.protocol.events import json_object
+from responses_tap.protocol.findings import at_event
 from responses_tap.stream.file_values import timestamp
 from responses_tap.stream.storable import pairs, short_text, small_int, whole_text
 
@@ -259,7 +260,7 @@ class FindingMade:
     message: str
 
     def __str__(self) -> str:
-        at = "" if self.position is None else f" at {self.position}"
+        at = at_event(self.position, self.message)
         return f"{self.code} {self.name} in stream {self.stream}{at}: {self.message}"
 
 

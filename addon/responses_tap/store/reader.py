@@ -301,14 +301,18 @@ class Recording:
     def errors(self, rows: Iterable[tuple[int, str]]) -> dict[int, str]:
         """What streams say went wrong, by id: their last error event or failed response, else the HTTP error.
 
-        `rows` are ids with states: only those of streams that didn't complete are looked at.
+        `rows` are ids with states. Of streams that completed all the same, only the last events are looked at: a list
+        of thousands of streams must be quick.
         """
+        rows = list(rows)
         wanted = json.dumps([id_ for id_, state in rows if state not in _FINE])
+        fine = json.dumps([id_ for id_, state in rows if state in _FINE])
         among = "stream IN (SELECT value FROM json_each(?))"
         http = f"SELECT stream, message FROM findings WHERE {among} AND code = 'TR907'"  # noqa: S608 (ours)
         told = f"SELECT stream, raw FROM events WHERE {among} AND type IN ({_ERROR_TYPES}) ORDER BY stream, n"  # noqa: S608
         found: dict[int, str] = dict(self._sifted(_MESSAGE, self._rows(http, wanted), 0))
-        for stream_id, raw in self._sifted(_TOLD, self._rows(told, wanted), 0):
+        errors = (*self._sifted(_TOLD, self._rows(told, wanted), 0), *self._sifted(_TOLD, self._rows(_LATE, fine), 0))
+        for stream_id, raw in errors:
             found[stream_id] = error_of(read(Frame.whole(raw).data or raw).data) or found.get(stream_id, "")
         return {id_: error for id_, error in found.items() if error}
 
@@ -441,6 +445,12 @@ def _select(names: Iterable[str], without: Collection[str] = ()) -> str:
 _FINE = ("open", "queued", "in_progress", "completed")
 """States in which nothing has gone wrong."""
 _ERROR_TYPES = "'error', 'response.failed', 'response.incomplete'"
+_LATE_EVENTS = 8
+_LATE = f"""
+    SELECT e.stream, e.raw FROM json_each(?) wanted JOIN events e ON e.stream = wanted.value
+      AND e.n > (SELECT max(n) FROM events WHERE stream = wanted.value) - {_LATE_EVENTS}
+    WHERE e.type IN ({_ERROR_TYPES}) ORDER BY e.stream, e.n
+"""  # noqa: S608 (ours)
 _EVENT_COLUMNS = ", ".join(EventRow._fields)
 _SKETCH = f"""
     SELECT n, position, at_ns, chunk, response, type, output_index, content_index, summary_index,

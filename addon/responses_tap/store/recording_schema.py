@@ -20,7 +20,7 @@ from responses_tap.stream.columns import COLUMNS
 def check_schema(db: Database, path: Path) -> None:
     """Raise RecordingError unless `db`, opened from `path`, is a recording that this version can read."""
     if is_empty(db, path):
-        raise RecordingError(f"{path} is no recording (empty); {ADVICE}")
+        raise RecordingError(f"{path} is not a responses-tap recording (empty); {ADVICE}")
     known = [migration.name for migration in migrations._migrations]  # noqa: SLF001
     try:
         _require_tables(db, path, {migrations.migrations_table: {"migration_set", "name"}})
@@ -98,9 +98,11 @@ def _require_tables(db: Database, path: Path, expected: Mapping[str, set[str]]) 
     for table, columns in expected.items():
         if not db.execute(stored, (table,)).fetchone():
             what = "an SQLite file with other tables" if table == migrations.migrations_table else f"no table {table}"
-            raise RecordingError(f"{path} is no recording ({what}); {ADVICE}")
+            raise RecordingError(f"{path} is not a responses-tap recording ({what}); {ADVICE}")
         if lacking := sorted(columns - _columns(db, table)):
-            raise RecordingError(f"{path} is no recording (its table {table} has no column {lacking[0]}); {ADVICE}")
+            raise RecordingError(
+                f"{path} is not a responses-tap recording (its table {table} has no column {lacking[0]}); {ADVICE}"
+            )
 
 
 def damaged(path: Path, error: sqlite3.DatabaseError) -> RecordingError:
@@ -121,6 +123,6 @@ def is_empty(db: Database, path: Path) -> bool:
             raise RecordingError(f"{path} cannot be read now ({reason}): another program keeps it to itself") from error
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             raise damaged(path, error) from error
-        raise RecordingError(f"{path} is no recording ({reason}); {ADVICE}") from error
+        raise RecordingError(f"{path} is not a responses-tap recording ({reason}); {ADVICE}") from error
     except UnicodeDecodeError as error:  # SQLite's own message, which quotes what is damaged
         raise RecordingError(f"{path} is damaged (its schema cannot be read); {ADVICE}") from error

@@ -91,7 +91,7 @@ class StreamRow:
         """How it is related to other streams, in words."""
         links = (
             ("over WebSocket", self.socket),
-            ("goes on with stream", self.continues),
+            ("continues stream", self.continues),
             ("another attempt of stream", self.retry_of),
         )
         return [f"{words} {other}" for words, other in links if other is not None]

@@ -25,7 +25,7 @@ GLYPHS = {Severity.ERROR: "✖", Severity.WARNING: "▲", Severity.NOTE: "·"}
 """Each severity is recognisable without colour, too."""
 MISSING = "✖"
 OK = "●"
-CUT = "⏚"
+CUT = "¦"
 
 FOLDABLE = frozenset(type_ for type_, row in ROWS.items() if row.role is Role.DELTA and row.kind is not COMMAND)
 """The types whose `Delta` can be built without their frame: no column has a command's index."""

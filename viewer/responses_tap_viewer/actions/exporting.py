@@ -123,12 +123,12 @@ def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:
             _pour(1, content)
         elif found is None or stat.S_ISREG(found.st_mode):
             if found is not None and not over:
-                raise UnusableInput(str(path), "is there already; --force writes over it")
+                raise UnusableInput(str(path), "already exists; use --force to overwrite")
             _put(path.resolve(), content)
         elif stat.S_ISFIFO(found.st_mode) or stat.S_ISCHR(found.st_mode):
             _pour(os.open(path, os.O_WRONLY | os.O_NOCTTY), content)
         else:
-            raise UnusableInput(str(path), "is no file that can be written to; name another with -o")
+            raise UnusableInput(str(path), "is not a writable file; name another with -o")
     except OSError as error:
         raise UnusableInput(str(path), f"cannot be written ({error.strerror})") from error
 

@@ -52,7 +52,7 @@ def put_together(db: Path, paths: Sequence[str]) -> bool:
     from responses_tap_viewer.importing import import_paths
 
     problems = [result for result in import_paths(paths, db) if isinstance(result, UnusableInput)]
-    *others, last = problems or [UnusableInput("", "there is no stream to look at")]
+    *others, last = problems or [UnusableInput("", "there are no streams")]
     for problem in others if not db.exists() else problems:
         complain(str(problem).removeprefix(f"{db.parent}/"))
     if not db.exists():

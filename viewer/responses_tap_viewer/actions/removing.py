@@ -20,7 +20,7 @@ def seconds(age: str) -> float:
     """The seconds in a duration like 7d, 12h or 30m; ValueError for anything else."""
     found = re.fullmatch(rf"([0-9]+)([{''.join(_UNITS)}])", age.strip())
     if found is None:
-        raise ValueError(f"{age!r} is no length of time, like 7d, 12h or 30m")
+        raise ValueError(f"invalid duration {age!r} (use 7d, 12h, 30m)")
     return int(found[1]) * _UNITS[found[2]]
 
 
@@ -47,19 +47,19 @@ def remove_old(path: Path, older: float | None, keep: int, *, dry_run: bool) -> 
     rows = rows[: max(0, len(rows) - keep)]
     ids = [row.id for row in rows if older is None or _is_older(row, older)]
     if not ids:
-        yield f"{path}: no stream is that old"
+        yield f"{path}: no streams are that old"
     elif dry_run:
         yield f"{path}: {counted(len(ids), 'stream')} would be removed ({_listed(ids)})"
     else:
         yield _remove(path, ids)
     if left_out:
-        raise UnusableInput("", f"{left_out}; `rm` takes it out")
+        raise UnusableInput("", f"{left_out}; `rm` deletes it")
 
 
 def _parse(name: str) -> tuple[Path, int]:
     path, hash_, number = name.rpartition("#")
     if not number.isdecimal() or (hash_ and not path):
-        raise UnusableInput(name, "names no stream of a recording; give its id, or FILE.db#ID")
+        raise UnusableInput(name, "is not a stream of a recording; give its id, or FILE.db#ID")
     return Path(path) if hash_ else default_recording(), int(number)
 
 
@@ -79,7 +79,7 @@ def _remove(path: Path, ids: list[int]) -> str:
     finally:
         writer.close()
     freed = max(0, before - _size(path))
-    return f"{path}: {counted(len(ids), 'stream')} removed ({_listed(ids)}), {_readable(freed)} given back"
+    return f"{path}: {counted(len(ids), 'stream')} removed ({_listed(ids)}), {_readable(freed)} reclaimed"
 
 
 def _size(path: Path) -> int:

@@ -30,32 +30,34 @@ _FOUND = 1
     type=click.Choice([*PROFILES, AUTO]),
     default=DEFAULT_PROFILE,
     show_default=True,
-    help="Whose rules: they change severities; auto chooses by host and response.",
+    help="Severity profile; auto selects one by host and response.",
 )
 @click.option(
     "--select",
     multiple=True,
     metavar="CODES",
     shell_complete=completion.codes,
-    help="Only rules whose codes begin so (NS,MD3).",
+    help="Run only rules whose code starts with one of these prefixes (NS,MD3).",
 )
 @click.option(
     "--ignore",
     multiple=True,
     metavar="CODES",
     shell_complete=completion.codes,
-    help="Not the rules whose codes begin so.",
+    help="Skip rules whose code starts with one of these prefixes.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice([*_SEVERITIES, "never"]),
     default="error",
     show_default=True,
-    help="Exit with status 1 from this severity on.",
+    help="Exit with status 1 at this severity or above.",
 )
-@click.option("--resume", is_flag=True, help="The streams are the rest of background responses (starting_after).")
-@click.option("--join", is_flag=True, help="A recorded response that was taken up again (starting_after) is one.")
-@click.option("--baseline", metavar="F", type=click.Path(), help="Tolerate the findings in F; stale ones fail.")
+@click.option("--resume", is_flag=True, help="Treat the input as resumed background responses (starting_after).")
+@click.option(
+    "--join", is_flag=True, help="Join a response and its resumed continuation (starting_after) into one stream."
+)
+@click.option("--baseline", metavar="F", type=click.Path(), help="Tolerate the findings in F; stale entries fail.")
 @click.option("--update-baseline", is_flag=True, help="Write what is found to the baseline instead of failing.")
 @click.option("--statistics", is_flag=True, help="Count the findings by rule.")
 @click.option("--excerpt", is_flag=True, help="Files may begin and end in the middle of a stream.")

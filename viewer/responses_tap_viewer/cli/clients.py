@@ -9,7 +9,7 @@ from responses_tap_viewer.printing import print_lines
 @click.command()
 @click.argument("name", required=False, shell_complete=completion.clients)
 def clients(name: str | None) -> None:
-    """List the known clients, or print how to point one at the recorder.
+    """List the known clients, or show how to point one at the recorder.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ import click
 @click.command()
 @click.option("--no-ui", is_flag=True, help="Print what was recorded instead of opening the terminal UI.")
 def demo(no_ui: bool) -> None:
-    """Play sample streams through the real proxy and look at them.
+    """Play sample streams through the real proxy and open them in the terminal UI.
 
     \b
     Examples:

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("names", metavar="A B", nargs=-1, shell_complete=completion.streams)
-@click.option("--ground-truth", is_flag=True, help="A is right: say what B, a server being mended, does otherwise.")
+@click.option("--ground-truth", is_flag=True, help="Treat A as the reference and report how B deviates.")
 @click.option("--side-by-side", is_flag=True, help="Two columns, as wide as the terminal (or COLUMNS).")
 @click.option(
     "--taps",
     "--gateway",
     "gateway",
     is_flag=True,
-    help="A and B are recordings before and behind a gateway: say what it did.",
+    help="A was recorded upstream and B downstream of a gateway; report what the gateway changed.",
 )
-@click.option("--by-shape", is_flag=True, help="Group the streams of one recording by their sequence of events.")
+@click.option("--by-shape", is_flag=True, help="Group the streams of one recording by event sequence.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
 def diff(
@@ -36,7 +36,7 @@ def diff(
     by_shape: bool,
     format_: str,
 ) -> None:
-    """Say in what two streams differ, whatever their ids, times, texts and token splits.
+    """Compare two streams, ignoring IDs, timestamps, text and delta boundaries.
 
     A and B are ids in the default recording, FILE.db#ID, files with one stream, or FILE#INDEX. Items are matched
     by type and order. < and > mark what only A or B has, ~ what stands elsewhere, ≠ events with other fields or
@@ -72,7 +72,7 @@ def diff(
     if by_shape and len(names) <= 1:
         ctx.exit(_by_shape(names[0] if names else None, format_))
     if len(names) != 2:  # noqa: PLR2004 - A and B
-        raise click.UsageError("name two: A and B" if not by_shape else "--by-shape takes one recording")
+        raise click.UsageError("diff needs two streams, A and B" if not by_shape else "--by-shape takes one recording")
     if gateway:
         ctx.exit(_gateway(names[0], names[1], format_))
     ctx.exit(_streams(names[0], names[1], format_, ground_truth=ground_truth, side_by_side=side_by_side))

@@ -21,7 +21,7 @@ _PARQUET = "parquet"
 
 @click.command()
 @click.argument("streams", metavar="STREAM…", nargs=-1, shell_complete=completion.streams)
-@filter_option("These streams of each recording named.")
+@filter_option("Export the matching streams of each recording.")
 @click.option(
     "--format",
     "format_",
@@ -38,7 +38,7 @@ _PARQUET = "parquet"
     help=f"The file to write, or the folder or URL (s3://…) of a {_PARQUET} dataset.  [default: standard output]",
 )
 @click.option("--with-events", is_flag=True, help=f"Have events, headers and bodies in a {_PARQUET} dataset, too.")
-@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--redact-text",
     is_flag=True,
@@ -50,10 +50,8 @@ _PARQUET = "parquet"
     is_flag=True,
     help="Keep nothing but types, statuses, places in the stream, sizes and times: no text, name, number or header.",
 )
-@click.option("--mask-secrets", is_flag=True, help="Put stars where something looks like a secret.")
-@click.option(
-    "--allow-text", is_flag=True, help="Let texts leave as they are, with what looks like personal data in them."
-)
+@click.option("--mask-secrets", is_flag=True, help="Replace likely secrets with stars.")
+@click.option("--allow-text", is_flag=True, help="Export text as it is, including likely personal data.")
 @click.pass_context
 def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     ctx: click.Context,
@@ -68,7 +66,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     mask_secrets: bool,
     allow_text: bool,
 ) -> None:
-    """Export streams: for a bug report, for another program, to see them again.
+    """Export streams as a bug report, a page, a test, or for other programs.
 
     With --filter, STREAM is a recording, and the default one where none is named. Redacted or not, a stream shows the
     same findings. Nothing leaves in which something looks like a secret, unless it is masked, or like personal data

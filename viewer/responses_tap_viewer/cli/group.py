@@ -101,7 +101,7 @@ def _print_no_more() -> None:
 @click.version_option(package_name="responses-tap")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Record streams of the OpenAI Responses API, check them against the protocol, and look at them.
+    """Record, validate and debug OpenAI Responses API streams.
 
     \b
     Examples:
@@ -109,7 +109,7 @@ def main(ctx: click.Context) -> None:
       responses-tap record -- python my_client.py     # record a live client
       responses-tap view                              # browse what was recorded
       responses-tap check stream.sse                  # check a saved body
-      responses-tap stream.sse                        # browse it; in a pipe, check it
+      responses-tap stream.sse                        # open it; in a pipe, check it
 
     \b
     Completion of commands, streams and rule codes, in the shell's start-up file:

@@ -19,7 +19,7 @@ from responses_tap_viewer.printing import complain, print_lines
 )
 @click.pass_context
 def import_(ctx: click.Context, paths: tuple[str, ...], db: Path | None) -> None:
-    """Put the streams of files into a recording, secrets masked.
+    """Import streams from files into a recording, with secrets masked.
 
     PATH is a saved body, what `curl -i` or `-v` printed, JSON lines or an array of events (the AI SDK's chunk files),
     a HAR, a flow file of mitmproxy, a VCR cassette (YAML or JSON), a JSON trace of `export`, any of these gzipped, a

@@ -9,11 +9,11 @@ from responses_tap_viewer.printing import print_document, print_lines
 
 @click.command("list")
 @click.argument("paths", metavar="[DB or PATH]…", nargs=-1)
-@filter_option("Only these: model:gpt* errors>0 code:MD*")
+@filter_option("Only matching streams: model:gpt* errors>0 code:MD*")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
 def list_(ctx: click.Context, paths: tuple[str, ...], wanted: Filter | None, format_: str) -> None:
-    """List the streams of a recording, or those in files and folders.
+    """List the streams in a recording, or in files and folders.
 
     \b
     Examples:

@@ -41,5 +41,7 @@ def address(listen: str) -> tuple[str, int]:
     """Host and port of a --listen; BadParameter for anything else."""
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port
-        raise click.BadParameter(f"{listen!r} is no HOST:PORT, like 127.0.0.1:8090", param_hint="--listen")
+        raise click.BadParameter(
+            f"invalid address {listen!r}: expected HOST:PORT or PORT, e.g. 127.0.0.1:8090", param_hint="--listen"
+        )
     return host.strip("[]") or "127.0.0.1", int(port)

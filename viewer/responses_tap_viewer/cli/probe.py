@@ -28,12 +28,12 @@ _INTERRUPTED = 130
 
 @click.command()
 @click.argument("urls", metavar="URL…", nargs=-1)
-@click.option("--model", help="The model to ask, as the server calls it.")
+@click.option("--model", help="The server's name of the model.")
 @click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Only these scenarios or groups.")
-@click.option("--skip", "skipped", multiple=True, metavar="NAME", help="Not these scenarios or groups.")
-@click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Run each this often.")
+@click.option("--skip", "skipped", multiple=True, metavar="NAME", help="Skip these scenarios or groups.")
+@click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Run each scenario N times.")
 @click.option(
-    "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="How many scenarios run at once."
+    "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Run N scenarios concurrently."
 )
 @click.option(
     "--timeout",
@@ -43,11 +43,18 @@ _INTERRUPTED = 130
 )
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="Send this header with each request.")
 @click.option("--api-key-env", metavar="VAR", help="The variable with the API key; by default OPENAI_API_KEY.")
-@click.option("--baseline", metavar="F", type=click.Path(path_type=Path), help="Tolerate what is in F; stale fails.")
+@click.option(
+    "--baseline", metavar="F", type=click.Path(path_type=Path), help="Tolerate the problems in F; stale entries fail."
+)
 @click.option("--update-baseline", is_flag=True, help="Write what is found to the baseline instead of failing.")
 @click.option("--db", type=click.Path(path_type=Path), default=Path("probe.db"), show_default=True, help="Record here.")
-@click.option("--list", "is_listed", is_flag=True, help="List the scenarios, and ask nothing.")
-@click.option("--from", "is_earlier", is_flag=True, help="URL… are recordings of earlier runs; ask nothing.")
+@click.option("--list", "is_listed", is_flag=True, help="List the scenarios without sending requests.")
+@click.option(
+    "--from",
+    "is_earlier",
+    is_flag=True,
+    help="Report on recordings of earlier runs, given as URL…, without sending requests.",
+)
 @click.option("--format", "format_", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.pass_context
 def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -68,7 +75,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
     is_earlier: bool,
     format_: str,
 ) -> None:
-    """Ask a server what a correct one answers, and say where it differs.
+    """Run test scenarios against a server and report what it gets wrong.
 
     URL is an API's base URL; several stand side by side, and the second is recorded in probe-2.db. Every answer is
     recorded, so that it can be shown, compared and exported. Exit status: 0 fine, 1 if something is violated,

@@ -10,11 +10,11 @@ from responses_tap_viewer.printing import print_lines
 
 @click.command()
 @click.argument("db", type=DB, required=False)
-@click.option("--older", callback=read_age, metavar="AGE", help="Only streams that began longer ago: 7d, 12h, 30m.")
-@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Leave the newest N streams in any case.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be taken out.")
+@click.option("--older", callback=read_age, metavar="AGE", help="Delete streams older than AGE: 7d, 12h, 30m.")
+@click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Always keep the newest N streams.")
+@click.option("--dry-run", is_flag=True, help="Only report what would be deleted.")
 def prune(db: Path | None, older: float | None, keep: int | None, dry_run: bool) -> None:
-    """Take old streams out of a recording, and give the space back.
+    """Delete old streams and reclaim disk space.
 
     With both --older and --keep a stream goes only where both let it. Not while a recorder writes the file.
 
@@ -27,5 +27,5 @@ def prune(db: Path | None, older: float | None, keep: int | None, dry_run: bool)
     from responses_tap_viewer.streams import default_recording
 
     if older is None and keep is None:
-        raise click.UsageError("say which streams: --older AGE, --keep N, or both")
+        raise click.UsageError("specify --older AGE, --keep N, or both")
     print_lines(remove_old(db or default_recording(), older, keep or 0, dry_run=dry_run))

@@ -13,12 +13,12 @@ from responses_tap_viewer.printing import complain, print_lines
 
 @click.command()
 @click.argument("db", type=DB, required=False)
-@click.option("--profile", type=click.Choice(list(PROFILES)), help="Whose rules.  [default: as recorded]")
+@click.option("--profile", type=click.Choice(list(PROFILES)), help="Severity profile.  [default: as recorded]")
 @click.pass_context
 def recheck(ctx: click.Context, db: Path | None, profile: str | None) -> None:
-    """Renew the findings of a recording by today's rules.
+    """Re-run the current rules on a recording.
 
-    What was recorded is not touched: only findings and verdicts are replaced.
+    The recorded streams are not changed; only findings and verdicts are replaced.
 
     \b
     Examples:

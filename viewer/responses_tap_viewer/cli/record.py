@@ -48,12 +48,20 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
     envvar="RESPONSES_TAP_DB",
     help="The recording.  [default: $RESPONSES_TAP_DB, else recordings/responses.db]",
 )
-@click.option("--ui", is_flag=True, help="Show it in the terminal UI; what COMMAND prints comes afterwards.")
+@click.option("--ui", is_flag=True, help="Open the terminal UI; COMMAND's output is shown when the UI closes.")
 @click.option(
-    "--only", "tap_only", metavar="EXPR", default="", help="Keep only these streams: model:gpt* errors>0 (as in list)."
+    "--only",
+    "tap_only",
+    metavar="EXPR",
+    default="",
+    help="Keep only matching streams: model:gpt* errors>0 (as in list).",
 )
 @click.option(
-    "--max-size", "tap_max_size", metavar="SIZE", default="", help="Go on in FILE-2.db, … at this size: 500m, 2g."
+    "--max-size",
+    "tap_max_size",
+    metavar="SIZE",
+    default="",
+    help="Rotate to FILE-2.db, … when FILE reaches SIZE: 500m, 2g.",
 )
 @click.option(
     "--keep",
@@ -61,7 +69,7 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
     metavar="NAME",
     multiple=True,
     callback=_joined,
-    help="Do not mask this request header or query parameter.",
+    help="Don't mask this request header or query parameter.",
 )
 @click.option("--notices", type=int, default=-1, hidden=True)
 @click.option("--until-eof", is_flag=True, hidden=True, expose_value=False, callback=_end_with_input)
@@ -78,7 +86,7 @@ def record(
     command: tuple[str, ...],
     **settings: str,
 ) -> None:
-    """Record what a client and the API say to each other.
+    """Record traffic between a client and the API.
 
     With a COMMAND: run it with OPENAI_BASE_URL set to the recorder (with a proxy mode: with the variables for proxy
     and CA, of the first mode if there are several), and pass its exit status on. Without: print the lines to set in

@@ -15,17 +15,17 @@ from responses_tap_viewer.printing import print_lines
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="2 plays twice as fast, 0 without waiting.",
+    help="Playback speed: 2 is twice as fast, 0 has no delays.",
 )
 @click.option(
     "--chunks",
     type=click.Choice(["exact", "event", "byte"]),
     default="exact",
     show_default=True,
-    help="In which pieces: as they arrived, an event each, a byte each.",
+    help="Chunking: as recorded, one event per chunk, or one byte per chunk.",
 )
 def replay(stream: str, listen: str, speed: float, chunks: str) -> None:
-    """Serve a recorded stream again, to any client, until Ctrl-C.
+    """Serve a recorded stream to any client until Ctrl-C.
 
     \b
     Examples:

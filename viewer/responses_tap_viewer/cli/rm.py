@@ -9,9 +9,9 @@ from responses_tap_viewer.printing import print_lines
 @click.command()
 @click.argument("streams", metavar="STREAM…", nargs=-1, required=True, shell_complete=completion.streams)
 def rm(streams: tuple[str, ...]) -> None:
-    """Take streams out of their recording, with their findings, and give the space back.
+    """Delete streams and reclaim disk space.
 
-    STREAM is an id in the default recording, or FILE.db#ID. Not while a recorder writes the file.
+    STREAM is an id in the default recording, or FILE.db#ID. The file must not be in use by a recorder.
 
     \b
     Examples:

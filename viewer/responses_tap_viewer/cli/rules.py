@@ -8,9 +8,9 @@ from responses_tap_viewer.printing import print_lines
 
 @click.command()
 @click.argument("code", required=False, shell_complete=completion.rules)
-@click.option("--search", metavar="WORDS", help="Rules by words of their pages, clients' error texts or issues.")
+@click.option("--search", metavar="WORDS", help="Search rules by text, client error message or issue.")
 def rules(code: str | None, search: str | None) -> None:
-    """List the rules, or print the page of one.
+    """List the rules, or show one.
 
     \b
     Examples:
@@ -32,6 +32,6 @@ def rules(code: str | None, search: str | None) -> None:
     elif code is None:
         print_lines(text.rule_list())
     elif (rule := RULES.get(code.upper())) is None:
-        raise click.UsageError(f"there is no rule {code}; `responses-tap rules` lists them")
+        raise click.UsageError(f"unknown rule {code}; `responses-tap rules` lists all rules")
     else:
         print_lines(text.rule_page(rule))

@@ -8,10 +8,10 @@ from responses_tap_viewer.printing import complain, print_document, print_lines
 
 @click.command()
 @click.argument("stream", shell_complete=completion.streams)
-@click.option("--full", is_flag=True, help="Show each delta and whole texts.")
+@click.option("--full", is_flag=True, help="Show every delta and the full text.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show(stream: str, full: bool, format_: str) -> None:
-    """Print the timeline of one stream, with each finding at its event.
+    """Show the timeline of a stream, with each finding at its event.
 
     STREAM is an id in the default recording, FILE.db#ID, a file with one stream, FILE#INDEX, or - for standard input.
 

@@ -10,7 +10,7 @@ _DIFFERS = 1
 @click.command()
 @click.pass_context
 def vocabulary(ctx: click.Context) -> None:
-    """Compare event types, item types and required fields with the openai package that is installed.
+    """Compare event types, item types and required fields with the installed openai package.
 
     Exit status: 0 no difference, 1 differences, a line each, 2 no such package.
 

@@ -4,24 +4,33 @@ Its design is in page/: the frame (page.html), the style and a few lines of scri
 """
 
 import json
+import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
+from responses_tap.errors import UnusableInput
 from responses_tap.escaping import html
-from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import RULES, fix
 from responses_tap.stream.model import Entry, JudgedStream
-from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow, label, timeline
+from responses_tap.stream.timeline import MISSING, TimelineRow, label, timeline
 from responses_tap_viewer.reports.axis import axis
-from responses_tap_viewer.reports.facts import facts, headline
+from responses_tap_viewer.reports.curl_script import command
+from responses_tap_viewer.reports.event_lists import event_list
+from responses_tap_viewer.reports.facts import Titles, Words, facts, headline, weighty, where
 from responses_tap_viewer.reports.links import linked
+from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
 
 _PAGE = Path(__file__).with_name("page")
+_CODE = re.compile(r"`([^`]+)`|\b(response(?:\.[a-z_]+)+)\b")
+_ITEM = re.compile(r"\[(\d{1,6})")
+_ITEM_COLORS = 6
 _MOST_JSON = 8_000_000
 """Characters of events on a page: more make browsers slow."""
 
@@ -78,21 +87,49 @@ class Section:
         self._entries = {entry.n: entry for entry in stream.entries}
         self._findings = sorted(stream.findings, key=lambda finding: finding.severity.rank)
         self._numbers = {id(finding): n for n, finding in enumerate(self._findings, 1)}
+        self._titles = Titles(stream)
         self._span = max((entry.at_ns or 0 for entry in stream.entries), default=0)
 
     def lines(self) -> Iterator[str]:
         """The section as HTML."""
         yield f'<section aria-labelledby="{self.id}">'
         yield f'<h2 id="{self.id}">{html(self.stream.name)}</h2>'
-        yield from _list(facts(self.stream))
+        yield from self._summary()
         if self._span:
             yield from axis(self.stream.entries, self.stream.findings, self._span)
-        yield f"<h3>Findings ({len(self._findings)})</h3>"
-        yield from self._finding_list()
+        yield '<div class="columns"><div>'
         yield f'<h3 id="{self.id}-timeline">Timeline</h3>'
         yield from self._timeline()
+        yield f"</div><div><h3>Findings ({len(self._findings)})</h3>"
+        yield from self._finding_list()
+        yield "</div></div>"
+        yield from self._reproduce()
         yield from self._messages()
+        yield "<h3>Environment</h3>"
+        yield from _list(facts(self.stream))
         yield "</section>"
+
+    def _summary(self) -> Iterator[str]:
+        """What, where and how to fix it, of the first finding, and how many there are."""
+        findings = weighty(self.stream)
+        if not findings:
+            yield "<p>No findings.</p>"
+            return
+        first = findings[0]
+        counts = Counter(finding.severity for finding in findings)
+        numbers = [counted(counts[severity], severity) for severity in Severity if counts[severity]]
+        yield '<dl class="summary">'
+        yield f"<dt>What</dt><dd>{_pill(first)} {_coded(first.message)}</dd>"
+        yield f"<dt>Where</dt><dd>{self._place(first)}</dd>"
+        if fix_ := fix(first.code, Severity.ERROR, first):
+            yield f'<dt>Fix</dt><dd><span id="{self.id}-fix">{_coded(fix_)}</span> {_copy(f"{self.id}-fix")}</dd>'
+        yield f"<dt>Findings</dt><dd>{html(', '.join(numbers))}</dd></dl>"
+
+    def _place(self, finding: Finding) -> str:
+        words = html(where(finding))
+        if finding.position is None:
+            return words
+        return f'<a href="#{self._row_id(finding.response, finding.position)}">{words}</a>'
 
     def _finding_list(self) -> Iterator[str]:
         if not self._findings:
@@ -100,23 +137,37 @@ class Section:
             return
         yield '<ol class="findings">'
         for finding in self._findings:
-            at = ""
-            if finding.position is not None:
-                row = self._row_id(finding.response, finding.position)
-                at = f' <a href="#{row}">at event {html(finding.position)}</a>'
-            yield f'<li class="{html(finding.severity)}" id="{self.id}-f{self._numbers[id(finding)]}">'
-            yield f"<h4>{_mark(finding)} {html(finding.severity)} {html(f'{finding.code} {finding.name}')}{at}</h4>"
-            yield f"<p>{html(finding.message)}</p>"
-            yield from _list(_page_of(finding), link=True)
-            yield "</li>"
+            id_ = f"{self.id}-f{self._numbers[id(finding)]}"
+            yield f'<li class="{html(finding.severity)}" id="{id_}">'
+            yield f"<h4>{_pill(finding)} {_title(self._titles.finding(finding))}</h4>"
+            yield f"<p>{html(f'{finding.code} {finding.name}')}: {_coded(finding.message)}</p>"
+            yield f"<dl><dt>Where</dt><dd>{self._place(finding)}</dd>"
+            yield from _page_of(finding, id_)
+            yield "</dl></li>"
         yield "</ol>"
+
+    def _reproduce(self) -> Iterator[str]:
+        yield "<h3>How to reproduce</h3>"
+        check = "uvx responses-tap check stream.sse"
+        try:
+            request = resend_request(self.stream)
+        except UnusableInput:
+            yield "<p>Check the attached stream:</p>"
+            lines = check
+        else:
+            secrets = ", ".join(f"<code>{html(name)}</code>" for name in dict.fromkeys(request.variables.values()))
+            masked = f"; the secrets that are masked here come from {secrets}" if secrets else ""
+            yield f"<p>Send the request again and check the response{masked}:</p>"
+            lines = "\n".join(command(request)) + f" > stream.sse\n{check}"
+        id_ = f"{self.id}-curl"
+        yield f'<pre tabindex="0" id="{id_}" aria-label="Commands">{_escaped(lines)}</pre>{_copy(id_)}'
 
     def _timeline(self) -> Iterator[str]:
         if not self.stream.entries:
-            yield "<p>The answer was no event stream.</p>"
+            yield "<p>The response is not an event stream.</p>"
             return
-        columns = "Event number, time since the request, time since the row before, place on the time axis, event."
-        yield f"<p>{columns} Each row opens to show its JSON; runs of deltas are folded (× N).</p>"
+        columns = "Event number, time since the request, time since the previous row, position on the time axis, event."
+        yield f"<p>{columns} Each row expands to its JSON; runs of deltas are collapsed (× N).</p>"
         yield f'<ol class="rows" aria-labelledby="{self.id}-timeline">'
         before = 0
         for row, found in _grouped(timeline(self.stream.entries, self.stream.findings)):
@@ -141,8 +192,8 @@ class Section:
             for finding in found:
                 name = html(f"{finding.code} {finding.name}")
                 link = f'<a href="#{self.id}-f{self._numbers[id(finding)]}">{name}</a>'
-                words = f"{html(finding.severity)} {link}: {html(finding.message)}"
-                yield f'<li class="{html(finding.severity)}">{_mark(finding)} {words}</li>'
+                words = f"{_pill(finding)} {link}: {_coded(finding.message)}"
+                yield f'<li class="{html(finding.severity)}">{words}</li>'
             yield "</ul>"
         yield "</li>"
 
@@ -154,7 +205,8 @@ class Section:
         return (
             f'<span class="number">{html(position)}</span><span class="time">{time}</span>'
             f'<span class="time since">{since}</span>{self._track(row)}'
-            f'<span class="what" style="--depth:{row.depth}">{mark}{html(label(row))}</span>'
+            f'<span class="what{_item_class(row)}" style="--depth:{row.depth}">{mark}{html(row.type)}'
+            f'<span class="subject">{html(label(row).removeprefix(row.type))}</span></span>'
         )
 
     def _track(self, row: TimelineRow) -> str:
@@ -169,10 +221,10 @@ class Section:
         first = row.n or 0
         entries = [self._entries[n] for n in range(first, first + row.count) if n in self._entries]
         if sum(len(entry.frame.raw) for entry in entries) > self._left:
-            return "Left out: the page would be too large. --format json has it."
+            return "Omitted: the page would be too large. Use --format json."
         shown = _pretty(entries[0]) if len(entries) == 1 else "\n".join(map(self._line, entries))
         self._left -= len(shown)
-        return "\n".join(map(html, shown.split("\n")))
+        return _escaped(shown)
 
     def _line(self, entry: Entry) -> str:
         time = "" if entry.at_ns is None or not self._span else f"  {entry.at_ns / 1e9:.3f} s"
@@ -184,13 +236,12 @@ class Section:
             return
         for title, headers, body in (
             ("Request (secrets masked)", row.request_headers, row.request_body),
-            ("Response head", row.response_headers, (row.response_body or b"").decode(errors="replace")),
+            ("Response headers", row.response_headers, (row.response_body or b"").decode(errors="replace")),
         ):
             yield f"<details><summary>{title}</summary>"
             yield from _list(headers)
             if body:
-                text = "\n".join(map(html, _indented(body)[:_MOST_JSON].split("\n")))
-                yield f'<pre tabindex="0" aria-label="Body">{text}</pre>'
+                yield f'<pre tabindex="0" aria-label="Body">{_escaped(_indented(body)[:_MOST_JSON])}</pre>'
             yield "</details>"
 
     def _row_id(self, response: int, position: int | None) -> str:
@@ -216,30 +267,53 @@ def _grouped(rows: Iterable[TimelineRow]) -> Iterator[tuple[TimelineRow | None, 
         yield row, found
 
 
-def _page_of(finding: Finding) -> Iterator[tuple[str, str]]:
-    if finding.missing:
-        yield "Missing", finding.missing
-    if finding.code in RULES:
-        page = RULES[finding.code].page(finding)
-        yield "Specification", page.source
-        yield "Which clients break", page.impact
-        yield "How to fix it", page.fix
-        yield "Right", page.good
+def _page_of(finding: Finding, id_: str) -> Iterator[str]:
+    if finding.code not in RULES:
+        return
+    page = RULES[finding.code].page(finding)
+    yield f'<dt>How to fix</dt><dd><span id="{id_}-fix">{_coded(page.fix)}</span> {_copy(f"{id_}-fix")}</dd>'
+    yield f"<dt>Affected clients</dt><dd>{_linked(page.impact)}</dd>"
+    yield f"<dt>Expected</dt><dd><pre>{_escaped(chr(10).join(event_list(page.good)))}</pre></dd>"
+    yield f"<dt>Specification</dt><dd>{_linked(page.source)}</dd>"
 
 
-def _list(pairs: Iterable[tuple[str, str]], *, link: bool = False) -> Iterator[str]:
+def _list(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield "<dl>"
-    for name, text in pairs:
-        yield f"<dt>{html(name)}</dt><dd>{_linked(text) if link else html(text)}</dd>"
+    yield from (f"<dt>{html(name)}</dt><dd>{html(text)}</dd>" for name, text in pairs)
     yield "</dl>"
 
 
 def _linked(text: str) -> str:
-    return "".join(f'<a href="{html(url)}">{html(words)}</a>' if url else html(words) for words, url in linked(text))
+    return "".join(f'<a href="{html(url)}">{html(words)}</a>' if url else _coded(words) for words, url in linked(text))
 
 
-def _mark(finding: Finding) -> str:
-    return f'<span class="mark" aria-hidden="true">{GLYPHS[finding.severity]}</span>'
+def _coded(text: str) -> str:
+    """A text whose event names, and what stands between back-ticks, are code."""
+    return _CODE.sub(lambda match: f"<code>{match[1] or match[2]}</code>", html(text))
+
+
+def _title(title: Iterable[Words]) -> str:
+    return "".join(_coded(words.text) if words.is_foreign else html(words.text) for words in title)
+
+
+def _escaped(text: str) -> str:
+    """A text of several lines."""
+    return "\n".join(map(html, text.split("\n")))
+
+
+def _copy(id_: str) -> str:
+    """A button that copies the text of an element; the script shows it."""
+    return f'<button type="button" class="copy" data-copy="{id_}" hidden>Copy</button>'
+
+
+def _pill(finding: Finding) -> str:
+    return f'<span class="pill {html(finding.severity)}">{html(finding.severity)}</span>'
+
+
+def _item_class(row: TimelineRow) -> str:
+    """The colour of a row: that of its item."""
+    item = _ITEM.match(row.subject)
+    return f" item{int(item[1]) % _ITEM_COLORS}" if item else ""
 
 
 def _pretty(entry: Entry) -> str:

@@ -1,20 +1,22 @@
-"""A bug report that a maintainer can act on: what was sent and received, what is wrong with it by which sentence of the
-specification, how to fix it and how to reproduce it. It fits a GitHub issue.
+"""A bug report that a maintainer can act on: what is wrong, where, by which sentence of the specification, how to fix
+it and how to reproduce it; the environment comes last. It fits a GitHub issue.
 
 Content from outside is in code spans and fenced blocks, where no markup is active.
 """  # noqa: D205
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import code_block, code_span, printable
-from responses_tap.protocol.findings import Finding
-from responses_tap.protocol.rules import RULES
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules import RULES, fix
 from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import GLYPHS, TimelineRow, render, timeline
 from responses_tap_viewer.reports.curl_script import command
-from responses_tap_viewer.reports.facts import facts, headline, rule_name, weighty
+from responses_tap_viewer.reports.event_lists import event_list
+from responses_tap_viewer.reports.facts import Titles, Words, facts, rule_name, weighty, where
 from responses_tap_viewer.reports.links import linked
 from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
@@ -40,18 +42,36 @@ def bug_report(streams: Sequence[JudgedStream]) -> str:
 
 def _report(stream: JudgedStream, most: int) -> str:
     """The report on one stream, of at most `most` characters; the timeline gets what the rest leaves."""
-    opening = _joined([f"# {_headline(stream)}", "", *_environment(stream), *_findings(stream, most * 2 // 5)])
-    closing = _joined([*_messages(stream.row, most // 8), *_reproduce(stream, most // 8)])
-    return opening + _joined(_timeline(stream, most - len(opening) - len(closing) - 200)) + closing
+    titles = Titles(stream)
+    opening = _joined([f"# {_marked(titles.stream())}", "", *_summary(stream)])
+    findings = _joined(_findings(stream, titles, most * 2 // 5))
+    closing = _joined([*_messages(stream.row, most // 8), *_reproduce(stream, most // 8), "", *_environment(stream)])
+    left = most - len(opening) - len(findings) - len(closing) - 200
+    return opening + _joined(_timeline(stream, left)) + findings + closing.rstrip("\n") + "\n"
 
 
 def _joined(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _headline(stream: JudgedStream) -> str:
-    is_ours = all(finding.code in RULES for finding in weighty(stream)[:1])
-    return headline(stream) if is_ours else code_span(headline(stream))
+def _marked(title: Iterable[Words]) -> str:
+    return "".join(code_span(words.text) if words.is_foreign else words.text for words in title)
+
+
+def _summary(stream: JudgedStream) -> Iterator[str]:
+    """What, where and how to fix it, of the first finding, and how many there are."""
+    findings = weighty(stream)
+    if not findings:
+        return
+    first = findings[0]
+    yield f"- **What:** {code_span(first.message)}"
+    yield f"- **Where:** {code_span(where(first))}"
+    if advised := fix(first.code, Severity.ERROR, first):
+        yield f"- **Fix:** {advised}"
+    counts = Counter(finding.severity for finding in findings)
+    numbers = [counted(counts[severity], severity) for severity in Severity if counts[severity]]
+    yield f"- **Findings:** {', '.join(numbers)}"
+    yield ""
 
 
 def _environment(stream: JudgedStream) -> Iterator[str]:
@@ -61,7 +81,7 @@ def _environment(stream: JudgedStream) -> Iterator[str]:
     yield ""
 
 
-def _findings(stream: JudgedStream, most: int) -> Iterator[str]:
+def _findings(stream: JudgedStream, titles: Titles, most: int) -> Iterator[str]:
     findings = weighty(stream)
     yield f"## Findings ({len(findings)})"
     yield ""
@@ -69,7 +89,7 @@ def _findings(stream: JudgedStream, most: int) -> Iterator[str]:
         yield "None."
         yield ""
         return
-    texts = [_joined(_finding(finding)) for finding in findings]
+    texts = [_joined(_finding(finding, titles)) for finding in findings]
     fitting, left = 0, most
     while fitting < len(texts) and len(texts[fitting]) <= left:
         left -= len(texts[fitting])
@@ -92,27 +112,29 @@ def _head(finding: Finding) -> str:
     return f"{GLYPHS[finding.severity]} {name} ({finding.severity}{at})"
 
 
-def _finding(finding: Finding) -> Iterator[str]:
-    yield f"### {_head(finding)}"
+def _finding(finding: Finding, titles: Titles) -> Iterator[str]:
+    yield f"### {_marked(titles.finding(finding))}"
     yield ""
-    yield code_span(finding.message)
+    yield f"{_head(finding)}: {code_span(finding.message)}"
     yield ""
-    if finding.missing:
-        yield f"- **Missing:** {code_span(finding.missing)}"
+    yield f"- **Where:** {code_span(where(finding))}"
     if finding.code in RULES:
         page = RULES[finding.code].page(finding)
+        yield f"- **How to fix:** {page.fix}"
+        yield f"- **Affected clients:** {_linked(page.impact)}"
         yield f"- **Specification:** {_linked(page.source)}"
-        yield f"- **Which clients break:** {_linked(page.impact)}"
-        yield f"- **How to fix it:** {page.fix}"
-        yield f"- **Right:** {code_span(page.good)}"
-    yield ""
+        yield "- **Expected:**"
+        yield ""
+        yield code_block("text", "\n".join(event_list(page.good)))
+    else:
+        yield ""
 
 
 def _timeline(stream: JudgedStream, most: int) -> Iterator[str]:
     lines = _fitting(timeline(stream.entries, stream.findings), most)
     yield "## Timeline"
     yield ""
-    yield "Event number, seconds since the request, event; runs of deltas are folded (× N)."
+    yield "Event number, seconds since the request, event; runs of deltas are collapsed (× N)."
     yield ""
     block = [code_block("text", "\n".join(lines))]
     yield from _folded(counted(len(lines), "line"), block) if len(lines) > _LONG else block
@@ -156,7 +178,7 @@ def _messages(row: StreamRow | None, most: int) -> Iterator[str]:
         yield from _folded("Request (secrets masked)", block)
     if row.response_headers:
         head = _header_lines(row.response_headers)
-        yield from _folded("Head of the answer", [code_block("http", _cut("\n".join(head), most // 2))])
+        yield from _folded("Response headers", [code_block("http", _cut("\n".join(head), most // 2))])
 
 
 def _header_lines(headers: Headers) -> list[str]:
@@ -176,7 +198,7 @@ def _reproduce(stream: JudgedStream, most: int) -> Iterator[str]:
         yield code_block("sh", check)
         return
     body_file = "request.json" if len(request.body or "") > most else ""
-    sent = f"Send the request again{f', with its body in `{body_file}`,' if body_file else ''} and check the answer"
+    sent = f"Send the request again{f', with its body in `{body_file}`,' if body_file else ''} and check the response"
     secrets = ", ".join(f"`{name}`" for name in dict.fromkeys(request.variables.values()))
     yield f"{sent}; the secrets that are masked here come from {secrets}:" if secrets else f"{sent}:"
     yield ""

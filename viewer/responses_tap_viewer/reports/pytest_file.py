@@ -59,7 +59,7 @@ def _test(n: int, stream: JudgedStream, request: ResendRequest) -> Iterator[str]
     row = stream.row
     profile = (row.profile if row is not None else None) or DEFAULT_PROFILE
     yield f"def test_{n}_{re.sub('[^a-z0-9]+', '_', name.lower())}(responses_tap):"
-    found = ", ".join(f"{f.code} {f.name}" + ("" if f.position is None else f" at {f.position}") for f in serious)
+    found = ", ".join(f"{f.code} {f.name}" + ("" if f.position is None else f" at event {f.position}") for f in serious)
     yield f"    {python_literal(printable(f'{stream.name}: {found or "no violations"}.'))}"
     if request.body is not None:
         yield from _body(request, request.body)

@@ -44,8 +44,8 @@ def _rule(rule: type[Rule]) -> dict[str, Any]:
     page = rule.page()
     words = [
         page.what,
-        f"Which clients break: {page.impact}",
-        f"How to fix it: {page.fix}",
+        f"Affected clients: {page.impact}",
+        f"How to fix: {page.fix}",
         f"Source: {page.source}",
     ]
     return {

@@ -9,11 +9,13 @@ import click
 
 from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
-from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.findings import Finding, Severity, at_event
+from responses_tap.protocol.findings import counted as counted  # noqa: PLC0414 - every report counts
 from responses_tap.protocol.rules import GROUPS, RULES, Rule, advice
 from responses_tap.stream.columns import StreamRow, is_unstreamed
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import CUT, GLYPHS, OK, TimelineRow, render
+from responses_tap_viewer.reports.event_lists import event_list
 
 if TYPE_CHECKING:  # what reads files of any format, which a recording's lists have no need of
     from responses_tap_viewer.checking.paths import Checked
@@ -47,7 +49,7 @@ def checked_lines(checked: "Checked") -> Iterator[str]:
 
 def finding_line(finding: Finding) -> str:
     """A finding in one line."""
-    at = "" if finding.position is None else f" at {finding.position}"
+    at = at_event(finding.position, finding.message)
     head = _colored(f"{GLYPHS[finding.severity]} {finding.code} {finding.name}", finding.severity)
     return f"{head}{at}: {printable(finding.message)}"
 
@@ -68,11 +70,6 @@ def statistics(results: Sequence["Checked"]) -> Iterator[str]:
     streams = Counter(code for checked in results for code in {finding.code for finding in checked.counted})
     for code, number in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
         yield f"{number:>6}  {code} {RULES[code].name}  in {counted(streams[code], 'stream')}"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def list_lines(rows: Iterable[StreamRow], errors: Mapping[int, str] = _NO_ERRORS) -> Iterator[str]:
@@ -163,18 +160,22 @@ def rule_page(rule: type[Rule]) -> Iterator[str]:
     yield f"{rule.code} {rule.name} ({rule.severity})"
     yield ""
     yield from textwrap.wrap(page.what, _WIDTH, break_on_hyphens=False)
-    for title, text in (
-        ("Which clients break", page.impact),
-        ("Bad", page.bad),
-        ("Good", page.good),
-        ("When it is fine", page.fine),
-        ("How to fix it", page.fix),
-        ("Source", page.source),
+    for title, lines in (
+        ("Affected clients", [page.impact]),
+        ("How to fix", [page.fix]),
+        ("Wrong", event_list(page.bad)),
+        ("Expected", event_list(page.good)),
+        ("When this is OK", [page.fine]),
+        ("Source", [page.source]),
     ):
-        if text:
+        if any(lines):
             yield ""
             yield f"{title}:"
-            yield from textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+            for line in lines:
+                indent = "  " + " " * (len(line) - len(line.lstrip()))
+                yield from textwrap.wrap(
+                    line.lstrip(), _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+                )
 
 
 def _verdict_glyph(checked: "Checked") -> str:

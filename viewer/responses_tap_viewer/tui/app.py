@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from responses_tap_viewer.tui.escape import hasten_escape
 from responses_tap_viewer.tui.legible import legible
 from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
+from responses_tap_viewer.tui.screens.deletions import Deletions
 from responses_tap_viewer.tui.screens.help import HelpScreen
 from responses_tap_viewer.tui.screens.main_screen import MainScreen
 
@@ -38,15 +42,35 @@ class TapApp(App[str]):
         self._path = path
         self._title = title or path.name
         self._recorder = recorder
+        self.deletions = Deletions()
+        """What the user has deleted; to be carried out when the application has ended."""
+        self._typed_at: WeakKeyDictionary[events.Key, DOMNode | None] = WeakKeyDictionary()
+        """What had the focus when a key was typed that has not been handled yet."""
 
     def get_default_screen(self) -> Screen[Any]:
         """The browser."""
-        return MainScreen(self._path, self._title, self._recorder)
+        return MainScreen(self._path, self._title, self._recorder, self.deletions)
 
     def on_mount(self) -> None:
         """Exit properly, with the terminal restored, on signals too."""
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Pass a key on to what has the focus now, if another key of the same burst has moved the focus meanwhile.
+
+        Textual sends each key to what has the focus when it is typed, and runs its action only when the key has
+        travelled up from there: of `:12` in one piece, the digits would miss the prompt that the colon opens.
+        """
+        if not isinstance(event, events.Key):
+            await super().on_event(event)
+        elif not event.is_forwarded:
+            self._typed_at[event] = self.focused
+            await super().on_event(event)
+        elif self._typed_at.pop(event, self.focused) is self.focused:
+            await super().on_event(event)
+        else:
+            self.post_message(events.Key(event.key, event.character))
 
     def get_css_variables(self) -> dict[str, str]:
         """The theme's colours, each as legible as it must be."""

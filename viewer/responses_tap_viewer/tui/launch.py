@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from responses_tap.errors import UnusableInput
 from responses_tap_viewer.actions.gathering import is_database, put_together
 from responses_tap_viewer.actions.recording.piping import NAME, read_start, record_pipe
+from responses_tap_viewer.printing import complain
 from responses_tap_viewer.streams import STDIN, default_recording
 
 if TYPE_CHECKING:
@@ -41,21 +42,25 @@ def browse(db: Path, *, title: str = "", recorder: "RecorderStatus | None" = Non
     from responses_tap_viewer.tui.screens.main_screen import DEMO
 
     need_terminal()
-    if TapApp(db, title=title, recorder=recorder).run() == DEMO:
+    app = TapApp(db, title=title, recorder=recorder)
+    result = app.run()
+    for words in () if title else app.deletions.carry_out():  # a recording of files is gone afterwards
+        complain(words)
+    if result == DEMO:
         demo(browse)
 
 
 def need_terminal() -> None:
     """Raise UnusableInput where there is no terminal to draw in."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UnusableInput("", "the terminal UI needs a terminal; `list` and `show` print what there is")
+        raise UnusableInput("", "the terminal UI needs a terminal; use `list` and `show` instead")
 
 
 def _fill(db: Path, paths: Sequence[str]) -> None:
     """Put what the paths hold into a new recording; complains about what cannot be used, and raises if nothing can."""
     if STDIN in paths:
         if len(paths) > 1:
-            raise UnusableInput(STDIN, "stands for standard input and cannot stand beside other paths")
+            raise UnusableInput(STDIN, "means standard input and cannot be combined with other paths")
         piped = _piped(db)
         paths = [] if piped is None else [piped]
     if paths:
@@ -70,7 +75,7 @@ def _piped(db: Path) -> str | None:
     try:
         keyboard = os.open("/dev/tty", os.O_RDWR)
     except OSError as error:
-        raise UnusableInput("", "there is no terminal to look at it in; `check -` prints what is found") from error
+        raise UnusableInput("", "no terminal is available; use `check -` instead") from error
     os.dup2(keyboard, 0)
     os.close(keyboard)
     start, is_stream = read_start(pipe)

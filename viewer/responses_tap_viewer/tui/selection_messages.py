@@ -18,6 +18,15 @@ class StreamSelected(Message):
         return isinstance(message, StreamSelected)
 
 
+class NoteWritten(Message):
+    """The user has written a note on a stream; empty where it is to be removed."""
+
+    def __init__(self, stream_id: int, note: str) -> None:
+        super().__init__()
+        self.stream_id = stream_id
+        self.note = note
+
+
 class RowSelected(Message):
     """The cursor of the timeline is on this row, or that row has grown."""
 

@@ -38,6 +38,8 @@ class Summary(NamedTuple):
     errors: int
     warnings: int
     first_code: str | None
+    mark: str | None
+    note: str | None
     error: str
     """What it says went wrong, empty where it says nothing."""
     asked: object

@@ -48,6 +48,10 @@ class WatchedRecording:
         """Look whether the file has changed, and open it where it must be."""
         return await self._run(self._check)
 
+    def recheck(self) -> None:
+        """Have the next check report that the recording was written."""
+        self._version = -1
+
     async def read[T](self, query: Callable[[Recording], T]) -> T | None:
         """What `query` returns; None where the recording cannot be read, and `trouble` says why."""
         return await self._run(lambda: self._read(query))
@@ -91,7 +95,7 @@ class WatchedRecording:
         """Open the file again; what was open before stays readable until that succeeds."""
         before = self.trouble
         if identity is None and self._recording is not None:
-            self.trouble = f"{self.path} has gone; this goes on when it is back"
+            self.trouble = f"{self.path} was deleted or moved; the view resumes when it is back"
         else:
             try:
                 recording = open_recording(self.path, _PATIENCE_SECONDS)

@@ -3,7 +3,7 @@
 import json
 
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.findings import Severity, counted
 from responses_tap.protocol.grammar import PART, TERMINALS
 from responses_tap.protocol.rules.rule import AbsenceRule, Rule, StructureRule
 from responses_tap.protocol.scopes import Scope
@@ -22,7 +22,7 @@ class TextDoneDiffers(AbsenceRule, code="AG601", severity=Severity.ERROR):
     Fix: add up exactly what was sent as deltas, and send that in the done event.
     """
 
-    message = "{type} at {position} of {where} differs from its deltas ({difference})"
+    message = "text in {type} (event {position}, {where}) does not match its deltas: {difference}"
     by = "parts"
 
 
@@ -38,7 +38,7 @@ class PartDoneDiffers(AbsenceRule, code="AG602", severity=Severity.ERROR):
     Fix: put the same text into the done event and into the closed part.
     """
 
-    message = "{type} at {position} of {where} differs from the text before it ({difference})"
+    message = "{type} (event {position}, {where}) does not match the text before it: {difference}"
     by = "parts"
 
 
@@ -54,7 +54,9 @@ class ItemContentDiffers(AbsenceRule, code="AG603", severity=Severity.ERROR):
     Fix: build the item from its closed parts and finished values.
     """
 
-    message = "output_item.done of item {output_index}: {path} differs from what was streamed ({difference})"
+    message = (
+        "{path} in response.output_item.done (output[{output_index}]) does not match what was streamed: {difference}"
+    )
     by = "stated_values"
 
 
@@ -72,7 +74,7 @@ class ArgumentsDiffer(AbsenceRule, code="AG604", severity=Severity.ERROR):
     Fix: send the deltas joined, character by character, in the done event: neither empty nor reserialised.
     """
 
-    message = "{type} at {position} of item {where} differs from its deltas ({difference})"
+    message = "value in {type} (event {position}, {where}) does not match its deltas: {difference}"
     by = "parts"
 
 
@@ -89,7 +91,7 @@ class TerminalItemDiffers(StructureRule, code="AG605", severity=Severity.ERROR):
     Fix: put the same item objects into output_item.done and into response.output.
     """
 
-    message = "response.output[{index}].{field} differs from output_item.done"
+    message = "response.output[{index}].{field} in the terminal event does not match response.output_item.done"
     fields = ("response.output[{index}].{field}",)
     on = ("response.completed", "response.incomplete")
 
@@ -116,7 +118,7 @@ class TerminalOutputEmpty(StructureRule, code="AG606", severity=Severity.ERROR):
     Fix: put all items of the stream into response.output of the terminal event.
     """
 
-    message = "{type} has no output although {items} item(s) were streamed"
+    message = "{type} has no output although {items} streamed"
     fields = ("response.output",)
     on = ("response.completed", "response.incomplete")
 
@@ -124,7 +126,11 @@ class TerminalOutputEmpty(StructureRule, code="AG606", severity=Severity.ERROR):
         """A terminal event: has it the items that were streamed?"""
         items = [item for item in self._response.every_item if not item.implicit]
         if items and not event.object("response").get("output"):
-            self.found(event.position, type=event.type, items=len(items))
+            self.found(
+                event.position,
+                type=event.type,
+                items=counted(len(items), "item") + (" was" if len(items) == 1 else " were"),
+            )
 
 
 class TerminalOutputOrder(StructureRule, code="AG607", severity=Severity.ERROR):
@@ -139,7 +145,7 @@ class TerminalOutputOrder(StructureRule, code="AG607", severity=Severity.ERROR):
     Fix: order response.output by output_index, and leave nothing out.
     """
 
-    message = "{detail} in the output of {type} at {position}"
+    message = "{detail} in the output of {type} (event {position})"
     fields = ("response.output",)
     on = ("response.completed", "response.incomplete")
 
@@ -150,7 +156,7 @@ class TerminalOutputOrder(StructureRule, code="AG607", severity=Severity.ERROR):
             return  # reported by AG606 or MD311
         keys = [item.key for item in listed if isinstance(item.key, int)]
         if keys != sorted(keys):
-            self.found(event.position, type=event.type, detail=f"the items stand in the order {keys}")
+            self.found(event.position, type=event.type, detail=f"the items are ordered {keys}")
         known = {id(item) for item in listed}
         for item in self._response.every_item:
             if item.closed is not None and not item.implicit and id(item) not in known:
@@ -169,7 +175,7 @@ class ArgumentsNotJson(StructureRule, code="AG608", severity=Severity.WARNING):
     Fix: finish the JSON, send `{}` where there are no arguments, or mark the item incomplete.
     """
 
-    message = "the arguments of {have} {output_index} are not a JSON object{hint}"
+    message = "the arguments of the {have} at output[{output_index}] are not a JSON object{hint}"
     fields = ("item.arguments",)
     on = ("response.output_item.done",)
 
@@ -240,7 +246,10 @@ class ItemFieldChanged(StructureRule, code="AG610", severity=Severity.ERROR):
     Fix: decide on {type, name and role} before sending output_item.added, and keep to it.
     """
 
-    message = "item {output_index}: {field} is {after} in output_item.done, {before} in output_item.added"
+    message = (
+        "{field} of output[{output_index}] is {before} in response.output_item.added and {after} in "
+        "response.output_item.done"
+    )
     fields = ("item.{field}",)
     on = ("response.output_item.done",)
 
@@ -265,7 +274,7 @@ class UsageInconsistent(StructureRule, code="AG611", severity=Severity.NOTE):
     Fix: send the sum as `total_tokens`.
     """
 
-    message = "usage: total_tokens {total} is not {input} + {output}"
+    message = "usage.total_tokens is {total}, not {input} + {output}"
     fields = ("response.usage.total_tokens",)
     on = TERMINALS
 
@@ -302,7 +311,7 @@ class ReplacementCharacters(Rule, code="AG612", severity=Severity.WARNING):
     Fix: decode UTF-8 incrementally, so that a character may be in two chunks.
     """
 
-    message = "there are replacement characters, the first at {position}: something on the way decodes UTF-8 in pieces"
+    message = "the text has replacement characters, first in event {position}: UTF-8 is decoded in pieces along the way"
     fields = ("delta",)
     by = "characters"
 
@@ -318,6 +327,6 @@ class SplitCharacter(Rule, code="AG613", severity=Severity.WARNING):
     Fix: cut deltas between characters.
     """
 
-    message = "the delta at {position} ends within a character"
+    message = "the delta in event {position} ends within a character"
     fields = ("delta",)
     by = "characters"

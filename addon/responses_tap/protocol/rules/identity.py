@@ -24,7 +24,7 @@ class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
     Fix: use one response id in all events of a response.
     """
 
-    message = "response.id is {after} at {position}, was {before}"
+    message = "response.id changed from {before} to {after} (event {position})"
     fields = ("response.id",)
     on = LIFECYCLE
 
@@ -49,7 +49,10 @@ class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
     Fix: generate the id once, when the item is added, and keep it.
     """
 
-    message = "item {output_index}: id {after} in output_item.done, {before} in output_item.added"
+    message = (
+        "the id of output[{output_index}] is {before} in response.output_item.added and {after} in "
+        "response.output_item.done"
+    )
     fields = ("item.id",)
     on = ("response.output_item.done",)
 
@@ -75,7 +78,7 @@ class ItemIdMismatch(Rule, code="ID503", severity=Severity.ERROR):
     Fix: put the id that output_item.added announced into item_id of every event of the item.
     """
 
-    message = "events of item {output_index} carry item_id {other} instead of {id}"
+    message = "events of output[{output_index}] have item_id {other} instead of {id}"
     fields = ("item_id",)
     by = "routing"
 
@@ -95,7 +98,7 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
     Fix: put the item that output_item.done carried into response.output, instead of rebuilding it.
     """
 
-    message = "response.output[{index}].id {after} differs from output_item.done ({before})"
+    message = "response.output[{index}].id is {after} in the terminal event and {before} in response.output_item.done"
     fields = ("response.output[{index}].id",)
     on = ("response.completed", "response.incomplete")
 
@@ -124,7 +127,7 @@ class OutputIndexCollision(Rule, code="ID505", severity=Severity.ERROR):
     Fix: count output_index over all items of the response, whatever their type.
     """
 
-    message = "output_index {key} is used by {a} and by {b} (at {position})"
+    message = "output_index {key} is used by both {a} and {b} (event {position})"
     fields = ("output_index",)
     by = "items"
 
@@ -140,7 +143,7 @@ class OutputIndexMoved(Rule, code="ID506", severity=Severity.ERROR):
     Fix: keep the output_index that the item was added with.
     """
 
-    message = "item {id} is output_index {before} in added and {after} at {position}"
+    message = "item {id} is added as output[{before}] and used as output[{after}] (event {position})"
     fields = ("output_index",)
     by = "routing"
 
@@ -158,7 +161,7 @@ class OutputIndexGap(Rule, code="ID507", severity=Severity.WARNING):
     Fix: number the items of a response 0, 1, 2, … in the order in which they are added.
     """
 
-    message = "the item added at {position} has output_index {key}, expected {expected}"
+    message = "the item added in event {position} has output_index {key}, expected {expected}"
     fields = ("output_index",)
     by = "items"
 
@@ -176,7 +179,7 @@ class PartIndexGap(Rule, code="ID508", severity=Severity.ERROR):
         on.
     """
 
-    message = "{key} is {index} at {position}, expected {expected}{item}"
+    message = "{key} is {index}, expected {expected} (event {position}{item})"
     fields = ("{key}",)
     by = "parts"
 
@@ -191,7 +194,7 @@ class ItemIdDuplicate(Rule, code="ID509", severity=Severity.ERROR):
     Fix: mint a new id for each item.
     """
 
-    message = "items {other} and {output_index} share the id {id}"
+    message = "{other} and output[{output_index}] have the same id {id}"
     fields = ("item.id",)
     on = ("response.output_item.added",)
 
@@ -217,7 +220,7 @@ class SequenceNotIncreasing(Rule, code="ID510", severity=Severity.WARNING):
     Fix: number the events with one counter for the whole stream.
     """
 
-    message = "sequence_number {after} at {position} follows {before}"
+    message = "sequence_number {after} follows {before} (event {position})"
     fields = ("sequence_number",)
     by = "sequence"
 
@@ -235,7 +238,7 @@ class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
     Fix: renumber the events after filtering them.
     """
 
-    message = "sequence_number jumps from {before} to {after} at {position}"
+    message = "sequence_number jumps from {before} to {after} (event {position})"
     fields = ("sequence_number",)
     by = "sequence"
     loss = Loss.NUMBER
@@ -269,7 +272,7 @@ class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
     Fix: send call_id with every call, in output_item.added already.
     """
 
-    message = "{have} item {output_index} has no call_id"
+    message = "the {have} at output[{output_index}] has no call_id"
     fields = ("item.call_id",)
     on = ("response.output_item.added", "response.output_item.done")
 
@@ -298,7 +301,7 @@ class CallIdChanged(Rule, code="ID514", severity=Severity.ERROR):
     Fix: generate the call_id once, when the call is added, and keep it.
     """
 
-    message = "call_id of item {output_index} changed from {before} to {after}"
+    message = "the call_id of output[{output_index}] changed from {before} to {after}"
     fields = ("item.call_id",)
     on = ("response.output_item.done",)
 
@@ -321,7 +324,7 @@ class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
     Fix: mint a new call_id for each call.
     """
 
-    message = "items {other} and {output_index} share the call_id {call_id}"
+    message = "{other} and output[{output_index}] have the same call_id {call_id}"
     fields = ("item.call_id",)
     on = ("response.output_item.added",)
 
@@ -349,7 +352,7 @@ class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
     Fix: repeat {model and created_at} unchanged.
     """
 
-    message = "response.{field} changed from {old} to {new} at {position}"
+    message = "response.{field} changed from {old} to {new} (event {position})"
     fields = ("response.{field}",)
     on = LIFECYCLE
 
@@ -373,7 +376,7 @@ class IdEmpty(Rule, code="ID517", severity=Severity.WARNING):
     Fix: mint an id, or leave the field out where it is optional.
     """
 
-    message = "{field} of {what} is an empty string at {position}"
+    message = "{field} of {what} is an empty string (event {position})"
     on = ("response.created", "response.output_item.added", "response.output_item.done")
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -397,7 +400,7 @@ class CallIdTooLong(Rule, code="ID518", severity=Severity.WARNING):
     Fix: mint shorter ids.
     """
 
-    message = "call_id of item {output_index} has {n} characters, at most 64 are taken back"
+    message = "the call_id of output[{output_index}] has {n} characters; clients can send back at most 64"
     fields = ("item.call_id",)
     on = ("response.output_item.added", "response.output_item.done")
     _most = 64

@@ -38,7 +38,7 @@ class CreatedRepeated(StructureRule, code="LC102", severity=Severity.WARNING):
     Fix: emit response.created once for each response.
     """
 
-    message = "second response.created at {position} while {id} is still running"
+    message = "second response.created (event {position}) while {id} is in progress"
     by = "response_states"
 
 
@@ -59,7 +59,7 @@ class TerminalMissing(StructureRule, code="LC103", severity=Severity.ERROR):
     Fix: end every stream with a terminal event; when something fails, with response.failed.
     """
 
-    message = "the stream ended after {events} events without completed, incomplete or failed"
+    message = "the stream ended after {events} without response.completed, response.incomplete or response.failed"
     by = "response_states"
     ends = True
 
@@ -77,7 +77,7 @@ class ErrorWithoutFailed(StructureRule, code="LC104", severity=Severity.WARNING)
     Fix: send response.failed with the same error after the error event.
     """
 
-    message = "the error event at {position} is not followed by response.failed{words}"
+    message = "the error event (event {position}) is not followed by response.failed{words}"
     by = "response_states"
     ends = True
 
@@ -93,7 +93,7 @@ class TerminalRepeated(StructureRule, code="LC105", severity=Severity.WARNING):
     Fix: send exactly one of response.completed, response.incomplete and response.failed.
     """
 
-    message = "second terminal event {type} at {position}"
+    message = "second terminal event {type} (event {position})"
     by = "response_states"
 
 
@@ -112,7 +112,7 @@ class EventAfterTerminal(StructureRule, code="LC106", severity=Severity.ERROR):
     Fix: send nothing after the terminal event except `[DONE]` and comments.
     """
 
-    message = "{type} at {position} comes after {terminal}"
+    message = "{type} (event {position}) follows {terminal}"
     by = "response_states"
 
 
@@ -127,7 +127,7 @@ class LifecycleOrder(StructureRule, code="LC107", severity=Severity.WARNING):
     Fix: send response.queued, if at all, and then response.in_progress right after response.created.
     """
 
-    message = "{type} at {position} comes after {later}"
+    message = "{type} (event {position}) follows {later}"
     by = "response_states"
 
 
@@ -170,7 +170,7 @@ class OpenAtIncomplete(StructureRule, code="LC109", severity=Severity.NOTE):
     Fix: close the text, the part and the item (with status incomplete) before response.incomplete, as OpenAI does.
     """
 
-    message = "{open} item(s) still open when the response ended incomplete"
+    message = "{open} when the response ended incomplete"
     by = "scope_tree"
 
 
@@ -187,6 +187,6 @@ class NoEvents(StructureRule, code="LC110", severity=Severity.ERROR):
         error, or an error event and response.failed.
     """
 
-    message = "the body has no event of the Responses API: it is {what}"
+    message = "the body has no Responses API event: it is {what}"
     by = "bodies"
     ends = True

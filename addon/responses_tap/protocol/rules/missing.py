@@ -23,7 +23,7 @@ class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
     Fix: emit output_text.done, with the full text and logprobs, before content_part.done.
     """
 
-    message = "output_text part {where} closed at {position} without response.output_text.done"
+    message = "output_text part {where} closed (event {position}) without response.output_text.done"
     by = "parts"
 
 
@@ -40,7 +40,7 @@ class ReasoningTextDoneMissing(AbsenceRule, code="MD302", severity=Severity.WARN
     Fix: emit reasoning_text.done, with the full text, before content_part.done.
     """
 
-    message = "reasoning_text part {where} closed at {position} without response.reasoning_text.done"
+    message = "reasoning_text part {where} closed (event {position}) without response.reasoning_text.done"
     by = "parts"
 
 
@@ -57,7 +57,7 @@ class RefusalDoneMissing(AbsenceRule, code="MD303", severity=Severity.ERROR):
     Fix: emit refusal.done, with the full refusal, before content_part.done.
     """
 
-    message = "refusal part {where} closed at {position} without response.refusal.done"
+    message = "refusal part {where} closed (event {position}) without response.refusal.done"
     by = "parts"
 
 
@@ -73,7 +73,7 @@ class SummaryTextDoneMissing(AbsenceRule, code="MD304", severity=Severity.WARNIN
     Fix: emit reasoning_summary_text.done, with the full text, before reasoning_summary_part.done.
     """
 
-    message = "summary part {where} closed at {position} without response.reasoning_summary_text.done"
+    message = "summary part {where} closed (event {position}) without response.reasoning_summary_text.done"
     by = "parts"
 
 
@@ -90,7 +90,7 @@ class PartNotClosed(AbsenceRule, code="MD305", severity=Severity.ERROR):
         before output_item.done.
     """
 
-    message = "{kind} {where} is still open when its item is closed at {position}"
+    message = "{kind} {where} is still open when its item is closed (event {position})"
     by = "items"
 
 
@@ -108,7 +108,7 @@ class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
     Fix: emit output_item.done with the finished item before the terminal event.
     """
 
-    message = "output_index {output_index} ({have}) has no response.output_item.done before response.completed"
+    message = "the {have} at output[{output_index}] has no response.output_item.done before response.completed"
     by = "scope_tree"
 
 
@@ -129,7 +129,7 @@ class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
         code_interpreter_call_code.done)} before output_item.done.
     """
 
-    message = "{have} {output_index} closed at {position} without {missing}"
+    message = "the {have} at output[{output_index}] closed (event {position}) without {missing}"
     by = "items"
 
 
@@ -145,7 +145,7 @@ class ProgressUnfinished(AbsenceRule, code="MD308", severity=Severity.NOTE):
     Fix: send the `.completed` (or `.failed`) event before output_item.done.
     """
 
-    message = "{have} {output_index} closed at {position} without {missing}"
+    message = "the {have} at output[{output_index}] closed (event {position}) without {missing}"
     on = ("response.output_item.done",)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -171,7 +171,7 @@ class DeltasMissing(AbsenceRule, code="MD309", severity=Severity.WARNING):
     Fix: send the text in at least one delta before its done event.
     """
 
-    message = "the {what} of {where} ({chars} characters) arrived without any delta"
+    message = "the {what} of {where} ({chars} characters) was sent without any deltas"
     by = "parts"
 
 
@@ -186,7 +186,7 @@ class AnnotationsNotStreamed(AbsenceRule, code="MD310", severity=Severity.WARNIN
     Fix: send response.output_text.annotation.added for each annotation, before output_text.done.
     """
 
-    message = "the final part {where} has {final} annotation(s), {streamed} were streamed"
+    message = "annotations of {where}: {final} in the closed part, {streamed} streamed"
     fields = ("part.annotations",)
     on = ("response.content_part.done",)
 
@@ -211,7 +211,7 @@ class ItemNeverStreamed(AbsenceRule, code="MD311", severity=Severity.ERROR):
     Fix: emit output_item.added and output_item.done for every item of response.output.
     """
 
-    message = "response.output[{index}] ({have}) was never announced in the stream"
+    message = "response.output[{index}] ({have}) was never streamed"
     fields = ("response.output[{index}]",)
     on = ("response.completed", "response.incomplete")
 

@@ -23,7 +23,7 @@ class ItemNotOpened(AbsenceRule, code="NS201", severity=Severity.ERROR):
         item.
     """
 
-    message = "{type} at {position} uses output_index {output_index} before its response.output_item.added"
+    message = "{type} (event {position}) uses output[{output_index}] before its response.output_item.added"
     fields = ("output_index",)
     by = "routing"
 
@@ -43,7 +43,7 @@ class PartNotOpened(AbsenceRule, code="NS202", severity=Severity.ERROR):
         response.shell_call_command.added) before the first delta.
     """
 
-    message = "{type} at {position} uses {kind} {where} before its {open}"
+    message = "{type} (event {position}) uses {kind} {where} before its {open}"
     fields = ("{key}",)
     by = "parts"
 
@@ -62,7 +62,7 @@ class ItemDoneWithoutAdded(AbsenceRule, code="NS203", severity=Severity.ERROR):
         once.
     """
 
-    message = "response.output_item.done at {position} closes output_index {output_index}, which was never opened"
+    message = "response.output_item.done (event {position}) closes output[{output_index}], which was never added"
     fields = ("output_index",)
     by = "items"
 
@@ -80,7 +80,7 @@ class WrongItemType(StructureRule, code="NS204", severity=Severity.ERROR):
     Fix: give each item its own output_index, and send only the events of its type under it.
     """
 
-    message = "{type} at {position} belongs in a {want} item, but output_index {output_index} is a {have}"
+    message = "{type} (event {position}) is expected in a {want} item, but output[{output_index}] is a {have}"
     fields = ("output_index",)
     by = "items"
 
@@ -98,7 +98,7 @@ class PartTypeNotAllowed(StructureRule, code="NS205", severity=Severity.ERROR):
     Fix: stream reasoning_text in a reasoning item of its own, and only output_text and refusal in the message.
     """
 
-    message = "{part} part at {position} is inside a {have} item; it belongs in a {want} item"
+    message = "{part} part (event {position}) is inside a {have} item; it is expected in a {want} item"
     by = "items"
 
 
@@ -114,7 +114,7 @@ class PartKindMismatch(StructureRule, code="NS206", severity=Severity.ERROR):
     Fix: announce the part with the type that its deltas have, and open a new part for another type.
     """
 
-    message = "{type} at {position} writes into a {have} part"
+    message = "{type} (event {position}) targets a {have} part"
     by = "parts"
 
 
@@ -131,7 +131,7 @@ class ItemOpenedTwice(StructureRule, code="NS207", severity=Severity.ERROR):
     Fix: send response.output_item.added once for each item.
     """
 
-    message = "response.output_item.added repeated at {position} for output_index {output_index}"
+    message = "response.output_item.added is repeated for output[{output_index}] (event {position})"
     fields = ("output_index",)
     by = "items"
 
@@ -147,7 +147,7 @@ class PartOpenedTwice(StructureRule, code="NS208", severity=Severity.ERROR):
     Fix: send the opening event once for each part.
     """
 
-    message = "{open} repeated at {position} for {where}"
+    message = "{open} is repeated for {where} (event {position})"
     fields = ("{key}",)
     by = "parts"
 
@@ -163,7 +163,7 @@ class PartPrefilled(StructureRule, code="NS209", severity=Severity.WARNING):
     Fix: send `content: []` in response.output_item.added, and the content by its own events.
     """
 
-    message = "item {output_index} was added with content that the event at {position} announces again"
+    message = "output[{output_index}] was added with content that event {position} sends again"
     fields = ("part",)
     on = ("response.content_part.added",)
 
@@ -189,6 +189,6 @@ class ItemClosedTwice(StructureRule, code="NS210", severity=Severity.ERROR):
     Fix: send response.output_item.done once for each item.
     """
 
-    message = "response.output_item.done repeated at {position} for output_index {output_index}"
+    message = "response.output_item.done is repeated for output[{output_index}] (event {position})"
     fields = ("output_index",)
     by = "items"

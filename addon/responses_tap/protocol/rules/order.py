@@ -18,7 +18,7 @@ class DeltaAfterDone(StructureRule, code="OR401", severity=Severity.ERROR):
     Fix: send all deltas first, and then the done event once.
     """
 
-    message = "{type} at {position} comes after the text or value of {where} was done"
+    message = "{type} (event {position}) follows the done event of {where}"
     by = "parts"
 
 
@@ -35,7 +35,7 @@ class EventAfterItemDone(StructureRule, code="OR402", severity=Severity.ERROR):
     Fix: send response.output_item.done after all other events of the item.
     """
 
-    message = "{type} at {position} comes after output_item.done of output_index {output_index}"
+    message = "{type} (event {position}) follows response.output_item.done of output[{output_index}]"
     by = "items"
 
 
@@ -49,7 +49,7 @@ class DoneAfterClose(StructureRule, code="OR403", severity=Severity.WARNING):
     Fix: send output_text.done, content_part.done and output_item.done in this order.
     """
 
-    message = "{type} at {position} comes after {close} of {where}"
+    message = "{type} (event {position}) follows {close} of {where}"
     by = "parts"
 
 
@@ -67,7 +67,7 @@ class ProgressOrder(StructureRule, code="OR404", severity=Severity.WARNING):
     Fix: send the progress events of an item in the documented order.
     """
 
-    message = "{type} at {position} comes after a later stage of output_index {output_index}"
+    message = "{type} (event {position}) follows a later progress event of output[{output_index}]"
     by = "items"
 
 
@@ -83,7 +83,7 @@ class PartsOverlap(StructureRule, code="OR405", severity=Severity.WARNING):
     Fix: close one part before opening the next of the same item.
     """
 
-    message = "part {where} opened at {position} while part {other} is open"
+    message = "part {where} is opened (event {position}) while part {other} is open"
     fields = ("{key}",)
     by = "parts"
 
@@ -98,7 +98,7 @@ class ItemAfterIncomplete(StructureRule, code="OR406", severity=Severity.NOTE):
     Fix: end the response with response.incomplete.
     """
 
-    message = "item {output_index} starts at {position} after item {other} ended incomplete"
+    message = "output[{output_index}] starts (event {position}) after {other} ended incomplete"
     on = ("response.output_item.added",)
 
     def check(self, event: Event, scope: Scope | None) -> None:

@@ -37,7 +37,7 @@ class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
     Fix: call a `function` tool by a function_call item, a `custom` tool by a custom_tool_call item.
     """
 
-    message = "{name} is declared as a {want} tool and called by a {have}"
+    message = "{name} is declared as a {want} tool but called by a {have}"
     fields = ("item.type",)
     on = ("response.output_item.added",)
 
@@ -62,7 +62,7 @@ class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
     Fix: call only tools of the request, by the names it has for them.
     """
 
-    message = "a call names the tool {name}, which is not among the {n} declared"
+    message = "a call names the tool {name}, which is not among the declared tools ({n})"
     fields = ("item.name",)
     on = ("response.output_item.added",)
 
@@ -86,7 +86,7 @@ class ToolChoiceIgnored(Rule, code="RQ003", severity=Severity.NOTE):
     Fix: constrain decoding by `tool_choice`, or say in the documentation that it is ignored.
     """
 
-    message = "tool_choice is {choice}, and the response has {what}"
+    message = "tool_choice is {choice}, but the response has {what}"
     fields = ("response.tool_choice",)
     on = ("response.completed",)
 
@@ -113,7 +113,7 @@ class ToolCallAsText(Rule, code="RQ004", severity=Severity.NOTE):
     Fix: give the server the tool parser of this model.
     """
 
-    message = "the text at {position} has {markup}: the server's tool parser did not match"
+    message = "the text (event {position}) has {markup}: the server's tool parser did not match"
     fields = ("text",)
     on = ("response.output_text.done",)
 
@@ -135,7 +135,7 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
     Fix: constrain decoding to JSON, or to the schema.
     """
 
-    message = "text.format is {format}, and the text of item {output_index} is not JSON"
+    message = "text.format is {format}, but the text of output[{output_index}] is not JSON"
     fields = ("response.text.format",)
     on = ("response.completed",)
 
@@ -166,7 +166,7 @@ class LimitExceeded(Rule, code="RQ006", severity=Severity.NOTE):
     Fix: stop at the limit, and end with response.incomplete.
     """
 
-    message = "{name} is {limit}, and the response has {have}"
+    message = "{name} is {limit}, but the response has {have}"
     fields = ("response.{name}",)
     on = ("response.completed", "response.incomplete")
 
@@ -195,7 +195,7 @@ class PreviousResponseDiffers(Rule, code="RQ007", severity=Severity.WARNING):
     Fix: continue that response and repeat its id, or refuse the request.
     """
 
-    message = "the request continues {want}, and the response says {have}"
+    message = "the request continues {want}, but the response says {have}"
     fields = ("response.previous_response_id",)
     on = TERMINALS
 

@@ -63,7 +63,7 @@ class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
     Fix: number every event with sequence_number, from 0 on.
     """
 
-    message = "events have no sequence_number, the first at {position}"
+    message = "events have no sequence_number, first in event {position}"
     fields = ("sequence_number",)
     by = "sequence"
 
@@ -97,7 +97,7 @@ class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
     Fix: send the item object in both events.
     """
 
-    message = "{type} at {position} has no usable item"
+    message = "{type} (event {position}) has no usable item"
     fields = ("item",)
     by = "fields"
 
@@ -115,7 +115,7 @@ class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
     Fix: use the name that the message gives.
     """
 
-    message = "{type} is an old or wrong name for {today}"
+    message = "{type} is an outdated or wrong name for {today}"
     fields = ("type",)
     by = "fields"
 
@@ -173,7 +173,7 @@ class StrayErrorMember(Rule, code="SC809", severity=Severity.ERROR):
     Fix: put the error into response.error.
     """
 
-    message = "{type} at {position} has a top-level error member"
+    message = "{type} (event {position}) has a top-level error member"
     fields = ("error",)
     by = "fields"
 
@@ -238,7 +238,7 @@ class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
         nothing yet.
     """
 
-    message = "{have} item {output_index} in {type} lacks {lacking}"
+    message = "the {have} at output[{output_index}] in {type} lacks {lacking}"
     on = ("response.output_item.added", "response.output_item.done", *TERMINALS)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -327,7 +327,7 @@ class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
     Fix: send code and message, flat or in `error`.
     """
 
-    message = "the error event at {position} has neither message nor error.message"
+    message = "the error event (event {position}) has neither message nor error.message"
     fields = ("message", "error.message")
     on = ("error",)
 
@@ -360,7 +360,7 @@ class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
 
     Impact: Clients of the Responses API find no event that they know: an empty answer, or an error.
     Bad: {"object":"chat.completion.chunk","choices":[…]}
-    Good: response.created, …
+    Good: created, …
     Fine: a stream that was meant for a client of that API.
     Source: Chat Completions, Anthropic Messages, Gemini, Assistants, Managed Agents and AG-UI, as documented.
     Fix: translate the upstream's events into those of the Responses API, or ask at the address of that API.

@@ -30,7 +30,7 @@ class ResponseStatusMismatch(Rule, code="ST701", severity=Severity.ERROR):
     Fix: set response.status to what the event says, or send the event that fits the status.
     """
 
-    message = "{type} at {position} carries status {have}, expected {want}"
+    message = "{type} (event {position}) has status {have}, expected {want}"
     fields = ("response.status",)
     by = "response_states"
 
@@ -58,7 +58,9 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
             return  # ST701 tells it
         for item in self._response.every_item:
             if item.type in _GENERATED and item.final and item.final.get("status") == "incomplete":
-                self.found(event.position, item.place, fields=["response.status"], why=f"item {item.key} is incomplete")
+                self.found(
+                    event.position, item.place, fields=["response.status"], why=f"output[{item.key}] is incomplete"
+                )
                 return
         limit = event.object("response").get("max_output_tokens") or self._response.request.max_output_tokens
         used = (self._response.usage or {}).get("output_tokens")
@@ -151,7 +153,7 @@ class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
     Fix: set the item's status to completed or incomplete in output_item.done.
     """
 
-    message = "output_item.done of item {output_index} has status {status}"
+    message = "output[{output_index}] has status {status} in response.output_item.done"
     fields = ("item.status",)
     on = ("response.output_item.done",)
     _final = frozenset({"completed", "incomplete", "failed"})
@@ -180,7 +182,7 @@ class ItemStatusUnexpected(Rule, code="ST707", severity=Severity.NOTE):
     Fix: add an item `in_progress`, and complete it in output_item.done.
     """
 
-    message = "output_item.added {output_index} has status {status}"
+    message = "output[{output_index}] has status {status} in response.output_item.added"
     fields = ("item.status",)
     on = ("response.output_item.added",)
 
@@ -202,7 +204,7 @@ class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
     Fix: use a status of the enum.
     """
 
-    message = "status {status} in {type} is not one of {allowed} for {have}"
+    message = "status {status} in {type} is not valid for {have}; expected one of {allowed}"
     on = ("response.output_item.added", "response.output_item.done", *TERMINALS)
 
     def check(self, event: Event, scope: Scope | None) -> None:
@@ -323,7 +325,7 @@ class CompletedItemInIncomplete(Rule, code="ST711", severity=Severity.NOTE):
     Fix: mark the item that was cut `incomplete`.
     """
 
-    message = "the response was cut by max_output_tokens, and its last item {output_index} is completed"
+    message = "the response was truncated by max_output_tokens, but its last item output[{output_index}] is completed"
     fields = ("response.incomplete_details",)
     on = ("response.incomplete",)
 

@@ -8,8 +8,8 @@ class StreamBuffered(Rule, code="TM001", severity=Severity.WARNING):
     """A stream with many deltas arrived all at once, after a long wait: something holds it back.
 
     Impact: The user sees nothing until the answer is whole; no tested client fails.
-    Bad: 4.0 s nothing, then created, in_progress, item+0, part+0.0, text~ × 60, …, completed within 9 ms
-    Good: created, in_progress at once; text~ by text~ while the model writes
+    Bad: 4.0 s of silence, created, in_progress, item+0, part+0.0, text~ × 60, …, completed (all within 9 ms)
+    Good: created, in_progress (at once), text~ (while the model writes), text~, …
     Fine: a cached answer, or a server that replays one without its times.
     Source: Open Responses specification, section "Streaming": events are sent as they are made.
     Fix: flush after each event, and switch buffering off in every proxy on the way (nginx: `proxy_buffering off`).
@@ -25,12 +25,12 @@ class LongSilence(Rule, code="TM002", severity=Severity.WARNING):
     Impact: An AWS ALB cuts the connection after 60 s, Cloudflare after 100, Envoy after 240, if nothing else comes.
         From source review (not tested): Codex ends the stream with "idle timeout waiting for SSE" after 300 s,
         comments or not.
-    Bad: text~, 320 s nothing, text~
+    Bad: text~, 320 s of silence, text~
     Good: text~, {"type":"keepalive","sequence_number":n} every 15 s, text~
     Source: openai/codex, codex-rs, stream_idle_timeout_ms (openai/codex#31539); the documented defaults of AWS ALB,
         Cloudflare and Envoy.
     Fix: send an event that carries data every 15 seconds, such as `keepalive`: Codex discards comments.
     """
 
-    message = "{seconds} s without an event before {position}: {limits} would have cut the stream"
+    message = "{seconds} s without an event before event {position}: {limits} would have closed the stream"
     by = "arrivals"

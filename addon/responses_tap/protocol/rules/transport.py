@@ -16,7 +16,7 @@ class EventNameMismatch(Rule, code="TR901", severity=Severity.ERROR):
     Fix: write the event's type into the event: line.
     """
 
-    message = "SSE event {event} at {position} carries type {type}"
+    message = "SSE event {event} (event {position}) has type {type}"
     fields = ("type",)
     by = "frames"
 
@@ -34,7 +34,7 @@ class EventNameMissing(Rule, code="TR902", severity=Severity.NOTE):
     Fix: send an event: line with the event's type before each data: line.
     """
 
-    message = "events have no event: line, the first at {position}"
+    message = "events have no event: line, first in event {position}"
     by = "frames"
 
 
@@ -50,7 +50,7 @@ class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
     Fix: write one complete JSON object into each frame.
     """
 
-    message = "data at {position} is not JSON: {detail}"
+    message = "data of event {position} is not JSON: {detail}"
     by = "frames"
     ends = True
 
@@ -67,7 +67,7 @@ class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
     Fix: send one JSON object with a `type` in each frame, and use a comment line to keep the connection alive.
     """
 
-    message = "data at {position} is {detail}, expected an object with a type"
+    message = "data of event {position} is {detail}, expected an object with a type"
     by = "frames"
     ends = True
 
@@ -82,7 +82,7 @@ class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
     Fix: split texts between characters, not between bytes, and encode each event as a whole.
     """
 
-    message = "{detail} of the data at {position} is not UTF-8"
+    message = "{detail} of the data of event {position} is not UTF-8"
     by = "frames"
     ends = True
 
@@ -164,7 +164,7 @@ class DataAfterDoneMarker(Rule, code="TR910", severity=Severity.WARNING):
     Fix: end the body after `[DONE]`.
     """
 
-    message = "event at {position} comes after [DONE]"
+    message = "event {position} follows [DONE]"
     by = "frames"
 
 
@@ -181,7 +181,7 @@ class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
     Fix: finish every event, also the last, with a blank line (two line feeds).
     """
 
-    message = "the event at {position} is not followed by an empty line"
+    message = "event {position} is not followed by a blank line"
     by = "frames"
 
 
@@ -210,7 +210,7 @@ class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
     Fix: send a comment line instead.
     """
 
-    message = "keepalive {type} at {position} is a response event without its response"
+    message = "keepalive {type} (event {position}) is a response event without its response"
     fields = ("response",)
     by = "fields"
 
@@ -243,7 +243,7 @@ class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
     Fix: begin to send when it is certain which server's response it is, or go on under the first one's id.
     """
 
-    message = "one answer carries {n} responses ({ids})"
+    message = "one response body has {n} responses ({ids})"
     by = "checker"
 
 
@@ -257,7 +257,7 @@ class NotStreamed(Rule, code="TR916", severity=Severity.ERROR):
     Fix: answer `"stream": true` with Content-Type text/event-stream and events.
     """
 
-    message = "the request asked for a stream, and the answer is one response in JSON ({status})"
+    message = "the request asked for a stream, but the response is one JSON object ({status})"
     by = "bodies"
     ends = True
 
@@ -274,7 +274,7 @@ class StreamedUnasked(Rule, code="TR918", severity=Severity.ERROR):
     Fix: stream only where the request has `"stream": true`.
     """
 
-    message = "the request did not ask for a stream, and the answer is one"
+    message = "the request did not ask for a stream, but the response is one"
     by = "checker"
     ends = True
 

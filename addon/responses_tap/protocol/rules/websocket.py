@@ -17,7 +17,7 @@ class ResponsesMultiplexed(Rule, code="WS001", severity=Severity.ERROR):
     Fix: finish a response before the next begins, or give each a `stream_id`.
     """
 
-    message = "response {after} begins while {before} is running on the same lane of the socket"
+    message = "response {after} begins while {before} is in progress on the same stream of the WebSocket"
     by = "websocket_checker"
 
 
@@ -31,7 +31,7 @@ class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
     Fix: drop what is left of a response when it has ended.
     """
 
-    message = "{type} at {position} belongs to response {finished}, which has ended"
+    message = "{type} (event {position}) belongs to response {finished}, which has ended"
     by = "websocket_checker"
 
 
@@ -47,7 +47,7 @@ class ErrorEnvelope(Rule, code="WS003", severity=Severity.NOTE):
     Fix: send the HTTP-like `status` and a nested `error` with its `code`.
     """
 
-    message = "the WebSocket error at {position} lacks {lacking}{words}"
+    message = "the WebSocket error (event {position}) lacks {lacking}{words}"
     by = "websocket_checker"
 
 
@@ -61,7 +61,7 @@ class StreamIdMissing(Rule, code="WS004", severity=Severity.WARNING):
     Fix: repeat the lane's `stream_id` in each event.
     """
 
-    message = "{type} at {position} has no stream_id, though its response has one"
+    message = "{type} (event {position}) has no stream_id, though its response has one"
     fields = ("stream_id",)
     by = "websocket_checker"
 
@@ -76,5 +76,5 @@ class Framing(Rule, code="WS005", severity=Severity.ERROR):
     Fix: send each event as one text message of JSON, without the framing of server-sent events.
     """
 
-    message = "a message of the socket is no event: {have}"
+    message = "a WebSocket message is not an event: {have}"
     by = "websocket_checker"

@@ -45,7 +45,7 @@ class RecordingFiles:
             self.current = self._begun(path, marks)
         except (RecordingError, sqlite3.Error) as error:
             self._max_size = 0
-            yield Trouble(f"no other file can be begun ({error}); the recording goes on in {former.path}")
+            yield Trouble(f"no other file can be begun ({error}); the recording continues in {former.path}")
         else:
             former.set_meta("next", path.name)
             self._earlier.append(former)

@@ -138,7 +138,7 @@ class SocketRecorder:
 
     def go_on_in(self, writer: Writer) -> None:
         """Begin further streams in another file; those that there are stay where they began."""
-        self.writer.set_socket(self.id, {"ended_by": "recorder", "end_reason": f"goes on in {writer.path.name}"})
+        self.writer.set_socket(self.id, {"ended_by": "recorder", "end_reason": f"continues in {writer.path.name}"})
         writer.take_over_socket(self.id, self._shared | {"started_at": self._started_at})
         self.writer = writer
 

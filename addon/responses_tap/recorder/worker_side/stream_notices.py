@@ -36,7 +36,7 @@ class StreamNotices:
         if events.secret != self._secret:
             self._secret = events.secret
             advice = "exports will refuse or mask it"
-            self.add(Hint(f"stream {self._stream} has what looks like a secret: {self._secret}; {advice}"))
+            self.add(Hint(f"stream {self._stream} has a possible secret: {self._secret}; {advice}"))
 
     def finished(self, state: str, ended_by: EndedBy, reason: str, events: int, findings: list[Finding]) -> None:
         """Tell how it ended."""

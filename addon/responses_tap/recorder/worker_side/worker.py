@@ -204,7 +204,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 (what has been collected is kept, whatever it was)
             self._due = time.monotonic() + _RETRY_SECONDS
             if self._fault is None:
-                self._out.send(Trouble(f"cannot write {path} ({error}): the traffic goes on, {_KEPT}"))
+                self._out.send(Trouble(f"cannot write {path} ({error}): traffic still passes, {_KEPT}"))
             self._fault = path, str(error)
             return False
         if self._fault is not None:

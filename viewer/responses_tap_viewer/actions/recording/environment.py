@@ -49,7 +49,7 @@ def upstream_ca() -> str | None:
     """The file of trusted certificates for upstreams that SSL_CERT_FILE names; None if unset."""
     file = os.environ.get("SSL_CERT_FILE") or None
     if file is not None and not Path(file).is_file():
-        raise UnusableInput(file, "is named by SSL_CERT_FILE, but is no file")
+        raise UnusableInput(file, "is set as SSL_CERT_FILE but is not a file")
     return file
 
 

@@ -17,7 +17,7 @@ from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable, shorten
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.privacy.masking import Masker
-from responses_tap.protocol.findings import Severity
+from responses_tap.protocol.findings import Severity, at_event
 from responses_tap.protocol.rules import advice
 from responses_tap.recorder.messages import (
     EndedBy,
@@ -65,7 +65,7 @@ class Narrator:
         match notice:
             case FindingMade() if notice.severity != Severity.NOTE:
                 severity = Severity(notice.severity)
-                at = "" if notice.position is None else f" at {notice.position}"
+                at = at_event(notice.position, notice.message)
                 head = click.style(f"{GLYPHS[severity]} {notice.code} {notice.name}", fg=COLORS[severity])
                 say(f"{head} in stream {notice.stream}{at}: {printable(notice.message)}")
                 if fix := advice(notice.code, severity):
@@ -77,7 +77,7 @@ class Narrator:
                 say(_end_line(notice))
             case FileBegun():
                 self._files.append(Path(notice.path))
-                say(f"Recording goes on in {printable(notice.path)}")
+                say(f"Recording continues in {printable(notice.path)}")
             case Trouble():
                 say(self._warned(printable(notice.message), "red"))
             case Hint():

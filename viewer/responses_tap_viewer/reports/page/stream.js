@@ -1,5 +1,5 @@
 "use strict";
-// The page is whole without this: it only opens, filters and jumps.
+// The page works without this: it only expands, filters, jumps and copies.
 const tools = document.getElementById("tools");
 const said = document.getElementById("said");
 const only = document.getElementById("only");
@@ -23,19 +23,30 @@ function go(step) {
   if (target === row) row.tabIndex = -1;
   target.focus({ preventScroll: true });
   row.scrollIntoView({ block: "center" });
-  say(`Place ${here + 1} of ${rows.length} with findings: ${row.querySelector("ul.said")?.innerText ?? row.innerText}`);
+  say(`${here + 1} of ${rows.length}: ${row.querySelector("ul.said")?.innerText ?? row.innerText}`);
 }
 
 function setAll(open) {
   for (const details of document.querySelectorAll("main details")) details.open = open;
-  say(open ? "Everything is open." : "Everything is closed.");
+  say(open ? "All rows expanded." : "All rows collapsed.");
+}
+
+async function copy(event) {
+  const { copy: id } = event.currentTarget.dataset;
+  try {
+    await navigator.clipboard.writeText(document.getElementById(id).innerText);
+    say("Copied.");
+  } catch {
+    getSelection().selectAllChildren(document.getElementById(id));
+    say("Press Ctrl+C to copy the selected text.");
+  }
 }
 
 function filter() {
   const on = only.getAttribute("aria-pressed") !== "true";
   only.setAttribute("aria-pressed", String(on));
   for (const list of document.querySelectorAll("ol.rows")) list.classList.toggle("only", on);
-  say(on ? `Only the ${rows.length} rows with findings are shown.` : "All rows are shown.");
+  say(on ? `Showing only the ${rows.length} rows with findings.` : "Showing all rows.");
 }
 
 const actions = {
@@ -52,4 +63,8 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   actions[event.key][1]();
 });
+for (const button of document.querySelectorAll("button.copy")) {
+  button.addEventListener("click", copy);
+  button.hidden = false;
+}
 tools.hidden = false;

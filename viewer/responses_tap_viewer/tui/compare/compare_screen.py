@@ -19,7 +19,7 @@ from responses_tap_viewer.tui.widgets.pane import Pane
 
 
 class CompareScreen(Screen[None]):
-    """The events of A (held to be right) and B, aligned; below them what is different, and the two events."""
+    """The events of A (the reference) and B, aligned; below them what is different, and the two events."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "find(1)", "Difference", tooltip="Next difference"),
@@ -58,7 +58,7 @@ class CompareScreen(Screen[None]):
         compared = self.compared
         first = compared.stops[0] if compared.stops else 0
         self._pairs.lines.open(PairLines(compared), first)
-        self._pairs.entitle(f"A {compared.a.name}, held to be right", f"B {compared.b.name}", self._counted())
+        self._pairs.entitle(f"A {compared.a.name}, reference", f"B {compared.b.name}", self._counted())
         self._show_row()
 
     def _counted(self) -> str:
@@ -75,7 +75,7 @@ class CompareScreen(Screen[None]):
         row = self._pairs.lines.cursor
         about = self.compared.about(row)
         words = [in_words(difference, right="A") for difference in about]
-        self._words.update("\n".join(words) or "= alike in both")
+        self._words.update("\n".join(words) or "= same in both")
         self._events.entitle(self._place(row))
         self._events.lines.open(await asyncio.to_thread(JsonPairLines, self.compared, row))
 
@@ -87,15 +87,18 @@ class CompareScreen(Screen[None]):
 
     def action_find(self, step: int) -> None:
         """To the next difference."""
-        stop = self.compared.next_stop(self._pairs.lines.cursor, step)
+        cursor = self._pairs.lines.cursor
+        stop = self.compared.next_stop(cursor, step)
         if stop is None:
-            self.notify("No difference further " + ("down" if step > 0 else "up"))
-        else:
-            self._pairs.lines.jump_to(stop)
+            self.notify("The streams do not differ")
+            return
+        if (stop - cursor) * step <= 0:
+            self.notify("Wrapped to the first difference" if step > 0 else "Wrapped to the last difference")
+        self._pairs.lines.jump_to(stop)
 
     @work(exclusive=True, group="swap")
     async def action_swap(self) -> None:
-        """Hold the other one to be right."""
+        """Make the other one the reference."""
         a, b = self._streams[::-1]
         self.compared = await asyncio.to_thread(Compared, a, b)
         self._streams = a, b

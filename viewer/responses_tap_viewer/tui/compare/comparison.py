@@ -12,6 +12,7 @@ from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.compare.compare import SAME, Difference, Pair, compare_streams, described
 from responses_tap_viewer.compare.outline import Step, events_of
 from responses_tap_viewer.compare.shape import differing
+from responses_tap_viewer.tui.event_names import short_type
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, padded
 
@@ -19,7 +20,6 @@ _SIDE_BY_SIDE_FROM = 80
 """The width from which on each stream has a column of its own; below it they share one."""
 _ROLES: dict[str, Role] = {"<": "error", ">": "warning", "~": "warning", "≠": "key"}
 _NUMBER_WIDTH = 5
-_PREFIX = "response."
 _LEVEL = "│ "
 _ASIDE = "·"
 """Stands between values that differ and may: ids, times, texts."""
@@ -71,10 +71,9 @@ class Compared:
         return self._about[row] if row < len(self._about) else []
 
     def next_stop(self, row: int, step: int) -> int | None:
-        """The row of the next difference below (1) or above (-1)."""
-        if step > 0:
-            return next((stop for stop in self.stops if stop > row), None)
-        return next((stop for stop in reversed(self.stops) if stop < row), None)
+        """The row of the next difference below (1) or above (-1), round the end; None where there is none."""
+        stops = self.stops[::step]
+        return next((stop for stop in stops if (stop - row) * step > 0), next(iter(stops), None))
 
     def glyph(self, row: int) -> str:
         """How the sides of a row stand to each other."""
@@ -156,7 +155,7 @@ def _step_spans(step: Step | None, role: Role, side: Side) -> Line:
     return [
         (f"{step.position:>{_NUMBER_WIDTH}} ", "dim"),
         (_LEVEL * step.depth, "dim"),
-        (described(step).removeprefix(_PREFIX), role),
+        (short_type(described(step)), role),
         *_finding_spans(step, side),
     ]
 
@@ -171,7 +170,7 @@ def _one_column(pair: Pair, glyph: str, role: Role, compared: Compared) -> Line:
         (numbers, "dim"),
         (f" {glyph} ", role),
         (_LEVEL * step.depth, "dim"),
-        (described(step).removeprefix(_PREFIX), role),
+        (short_type(described(step)), role),
         *_finding_spans(step, compared.a if pair.b is None else compared.b),
     ]
 

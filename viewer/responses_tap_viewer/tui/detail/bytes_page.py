@@ -24,7 +24,7 @@ def raw_page(recording: Recording, stream_id: int, n: int, count: int) -> list[L
 
 
 def raw_lines(raw: bytes) -> list[Line]:
-    """Bytes as text; what is no UTF-8 is escaped."""
+    """Bytes as text; what isn't UTF-8 is escaped."""
     text = raw.decode(errors="backslashreplace")
     lines: list[Line] = []
     start = 0
@@ -63,4 +63,4 @@ def _head(frame: EventRow) -> Line:
 
 def _rest(count: int) -> list[Line]:
     more = count - _MOST_FRAMES
-    return [[(f"{more} more frames are in this run.", "dim")]] if more > 0 else []
+    return [[(f"{more} more frames in this run.", "dim")]] if more > 0 else []

@@ -1,4 +1,4 @@
-"""What is behind the row under the cursor: its event or finding, the request, the answer, the bytes."""
+"""What is behind the row under the cursor: its event or finding, the request, the response, the bytes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ class DetailPane(SearchablePane):
         super().__init__(Lines(id="detail", cursor=False), id="detail-pane")
         self._tabs = Static(id="tabs")
         self.tab = TABS[0]
+        self.shows_headers = False
         self._page: list[Line] = []
 
     def compose(self) -> ComposeResult:

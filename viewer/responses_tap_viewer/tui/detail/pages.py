@@ -1,4 +1,4 @@
-"""What the detail pane shows: of an event, a run, a finding; of the request, the answer, the bytes."""
+"""What the detail pane shows: of an event, a run, a finding; of the request, the response, the bytes."""
 
 import json
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
 from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow
+from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
 from responses_tap_viewer.tui.detail.marks import marks
 from responses_tap_viewer.tui.detail.rule_lines import page_lines
@@ -17,13 +18,14 @@ from responses_tap_viewer.tui.detail.text_page import text_page
 from responses_tap_viewer.tui.json_lines import json_lines
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line
 
-TABS = ("event", "text", "request", "answer", "raw", "hex", "stats")
+TABS = ("event", "text", "request", "response", "raw", "hex", "stats")
 
 FINDING_TAB = "event"
 """The one that has a finding's page."""
 _MOST_DELTAS = 2000
 """Deltas of a run that are joined."""
 _NS = 1e9
+_COLLAPSED, _EXPANDED = "▸", "▾"
 
 
 class Subject(NamedTuple):
@@ -38,14 +40,14 @@ class Subject(NamedTuple):
     def names(self, tab: str) -> tuple[object, ...]:
         """What its page of that tab is a page of: it is the same one, though more may be on it."""
         row = self.row
-        if row is None or tab in ("request", "answer", "stats"):
+        if row is None or tab in ("request", "response", "stats"):
             return (self.stream_id,)
         finding = row.finding
         place = (finding.position, *finding.scope.items()) if finding is not None else ()
         return self.stream_id, row.kind == "finding", row.n, row.type, *place
 
 
-def page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
+def page(recording: Recording, subject: Subject, tab: str, *, shows_headers: bool = False) -> list[Line]:
     """The lines of one of TABS."""
     if tab in _BYTES:
         return _bytes_page(recording, subject, tab)
@@ -56,7 +58,10 @@ def page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
     stream = recording.stream(subject.stream_id)
     if stream is None:
         return [[("This stream has been removed from the recording.", "dim")]]
-    return _STREAM_PAGES.get(tab, _answer_page)(recording, stream)
+    if tab == "stats":
+        return stats_page(recording, stream)
+    written = _request_page if tab == "request" else _response_page
+    return written(stream, shows_headers=shows_headers)
 
 
 def _bytes_page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
@@ -93,7 +98,7 @@ def _finding_page(finding: Finding) -> list[Line]:
     ]
     lines: list[Line] = [head, [(finding.message, "strong")], []]
     if finding.missing:
-        lines.append(labelled("Missing", f"{MISSING} {finding.missing} should stand here"))
+        lines.append(labelled("Missing", f"{MISSING} {finding.missing} is expected here"))
     places = [f"{name} {index}" for name, index in finding.scope.items()]
     at = [] if finding.position is None else [f"event {finding.position}"]
     lines.append(labelled("Where", ", ".join([*at, *places]) or "the whole stream"))
@@ -148,22 +153,31 @@ def _run_page(recording: Recording, stream_id: int, row: TimelineRow) -> list[Li
     ]
 
 
-def _request_page(_recording: Recording, stream: StreamRow) -> list[Line]:
+def _request_page(stream: StreamRow, *, shows_headers: bool) -> list[Line]:
     return [
         [(f"{stream.method} {stream.url}", "strong"), (f"  {stream.http_version}", "dim")],
-        *_header_lines(stream.request_headers),
         [],
         *_body_lines(stream.request_body or ""),
+        [],
+        *_header_lines(stream.request_headers, shows_all=shows_headers),
     ]
 
 
-def _answer_page(_recording: Recording, stream: StreamRow) -> list[Line]:
-    tokens = [f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None]
+def _response_page(stream: StreamRow, *, shows_headers: bool) -> list[Line]:
     ended = " ".join(word for word in (stream.ended_by, stream.end_reason and f"({stream.end_reason})") if word)
-    facts = {
-        "Status": "" if stream.status is None else str(stream.status),
-        "State": stream.state,
-        "Ended by": ended,
+    status = "" if stream.status is None else str(stream.status)
+    return [
+        *_labelled({"Status": status, "State": stream.state, "Ended by": ended, "Note": stream.note or ""}),
+        *([[], *_response_body_lines(stream), []] if stream.response_body else ()),
+        *_labelled(_response_facts(stream)),
+        [],
+        *_header_lines(stream.response_headers, shows_all=shows_headers),
+    ]
+
+
+def _response_facts(stream: StreamRow) -> dict[str, str]:
+    tokens = [f"{n} {way}" for n, way in ((stream.input_tokens, "in"), (stream.output_tokens, "out")) if n is not None]
+    return {
         "Started": stream.started_at,
         "First byte": _seconds(stream.first_byte_ns),
         "Last byte": _seconds(stream.last_byte_ns),
@@ -177,12 +191,10 @@ def _answer_page(_recording: Recording, stream: StreamRow) -> list[Line]:
         "Profile": " ".join(word for word in (stream.profile, stream.rules) if word),
         "Source": stream.source,
     }
-    return [
-        *(labelled(label, text) for label, text in facts.items() if text),
-        [],
-        *_header_lines(stream.response_headers),
-        *([[], *_response_body_lines(stream)] if stream.response_body else ()),
-    ]
+
+
+def _labelled(facts: dict[str, str]) -> list[Line]:
+    return [labelled(label, text) for label, text in facts.items() if text]
 
 
 def _response_body_lines(stream: StreamRow) -> list[Line]:
@@ -193,8 +205,13 @@ def _seconds(ns: int | None) -> str:
     return "" if ns is None else f"{ns / _NS:.3f} s"
 
 
-def _header_lines(headers: Headers) -> list[Line]:
-    return [[(f"{name}: ", "key"), (value, "plain")] for name, value in headers]
+def _header_lines(headers: Headers, *, shows_all: bool) -> list[Line]:
+    """The headers, or only how many there are: bodies are what one looks for."""
+    head: Line = [(f"{_EXPANDED if shows_all else _COLLAPSED} {counted(len(headers), 'header')}", "label")]
+    if not shows_all:
+        return [[*head, ("  h expands", "dim")]]
+    lines: list[Line] = [[(f"{name}: ", "key"), (value, "plain")] for name, value in headers]
+    return [head, *lines]
 
 
 def _body_lines(text: str) -> list[Line]:
@@ -205,4 +222,3 @@ def _body_lines(text: str) -> list[Line]:
 
 
 _BYTES = {"raw": raw_page, "hex": hex_page}
-_STREAM_PAGES = {"request": _request_page, "stats": stats_page}

@@ -3,6 +3,7 @@
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.rules import RULES
 from responses_tap.stream.timeline import GLYPHS
+from responses_tap_viewer.reports.event_lists import event_list
 from responses_tap_viewer.tui.detail.stats_page import labelled
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, inline
 
@@ -20,13 +21,17 @@ def page_lines(code: str, finding: Finding | None = None) -> list[Line]:
     if rule is None:
         return [[(f"This version of responses-tap has no rule {code}.", "dim")]]
     text = rule.page(finding)
-    named = {
-        "What": text.what,
-        "Fix": text.fix,
-        "Impact": text.impact,
-        "Bad": text.bad,
-        "Good": text.good,
-        "Fine when": text.fine,
-        "Source": text.source,
-    }
+    return [
+        *_paragraphs({"What": text.what, "Fix": text.fix, "Clients": text.impact}),
+        *_listed("Wrong", event_list(text.bad)),
+        *_listed("Expected", event_list(text.good)),
+        *_paragraphs({"OK when": text.fine, "Source": text.source}),
+    ]
+
+
+def _paragraphs(named: dict[str, str]) -> list[Line]:
     return [[*labelled(label, ""), *inline(words, "plain")] for label, words in named.items() if words]
+
+
+def _listed(label: str, events: list[str]) -> list[Line]:
+    return [[*labelled(label if not number else "", ""), (event, "plain")] for number, event in enumerate(events)]

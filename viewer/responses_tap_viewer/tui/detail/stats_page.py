@@ -31,7 +31,7 @@ def stats_page(recording: Recording, stream: StreamRow) -> list[Line]:
     gaps = [(after.at_ns - before.at_ns, n) for n, (before, after) in enumerate(pairwise(chunks), 1)]
     lines = [labelled(label, text) for label, text in _figures(stream, chunks)]
     if not gaps:
-        return [*lines, [], [("Fewer than two chunks: there is no gap to measure.", "dim")]]
+        return [*lines, [], [("Fewer than two chunks: there are no gaps to measure.", "dim")]]
     return [
         *lines,
         *_gap_lines(gaps, chunks),
@@ -39,14 +39,17 @@ def stats_page(recording: Recording, stream: StreamRow) -> list[Line]:
         [("Gaps between chunks", "label")],
         *_histogram([gap / _MS for gap, _ in gaps], _GAPS, _milliseconds),
         [],
-        [("Bytes in a chunk", "label")],
+        [("Bytes per chunk", "label")],
         *_histogram([chunk.size for chunk in chunks], _SIZES, _bytes),
     ]
 
 
 def _figures(stream: StreamRow, chunks: Sequence[Chunk]) -> Iterator[tuple[str, str]]:
     if chunks:
-        yield "Events", f"{stream.event_count} in {len(chunks)} chunks, {stream.event_count / len(chunks):.1f} a chunk"
+        yield (
+            "Events",
+            f"{stream.event_count} in {len(chunks)} chunks, {stream.event_count / len(chunks):.1f} per chunk",
+        )
         body, wire = sum(chunk.size for chunk in chunks), sum(chunk.wire_size for chunk in chunks)
         yield "Bytes", f"{body:,}" + (f", {wire:,} on the wire ({stream.content_encoding})" if wire != body else "")
     times = {"first byte": stream.first_byte_ns, "last byte": stream.last_byte_ns, "closed": stream.end_ns}
@@ -56,7 +59,7 @@ def _figures(stream: StreamRow, chunks: Sequence[Chunk]) -> Iterator[tuple[str, 
     if took > 0 and len(chunks) > 1:
         yield "Rate", f"{stream.event_count / took:.0f} events/s, {sum(c.size for c in chunks) / took:,.0f} bytes/s"
     if stream.output_tokens is not None:
-        rate = f", {stream.output_tokens / took:.1f} a second from the first byte on" if took > 0 else ""
+        rate = f", {stream.output_tokens / took:.1f} tokens/s after TTFB" if took > 0 else ""
         came_in = "" if stream.input_tokens is None else f"{stream.input_tokens} in, "
         yield "Tokens", f"{came_in}{stream.output_tokens} out{rate}"
 
@@ -69,7 +72,7 @@ def labelled(label: str, text: str) -> Line:
 def _gap_lines(gaps: Sequence[tuple[int, int]], chunks: Sequence[Chunk]) -> Iterator[Line]:
     ordered = sorted(gap for gap, _ in gaps)
     high = ordered[min(len(ordered) - 1, int(len(ordered) * _PERCENTILE))]
-    words = f"median {_milliseconds(median(ordered) / _MS)}, 95 of 100 up to {_milliseconds(high / _MS)}"
+    words = f"p50 {_milliseconds(median(ordered) / _MS)}, p95 {_milliseconds(high / _MS)}"
     yield labelled("Gaps", words)
     longest = sorted(gaps, key=lambda gap: -gap[0])[:_LONGEST]
     told = [f"{_milliseconds(gap / _MS)} until chunk {n} at {chunks[n].at_ns / _NS:.3f} s" for gap, n in longest]

@@ -45,7 +45,7 @@ def text_page(recording: Recording, stream_id: int, n: int | None) -> list[Line]
             _take(items.setdefault(row.output_index, _Item()), row)
     lines = [line for index, item in items.items() for line in _item_lines(index, item)]
     if read == _MOST_EVENTS:
-        lines.append([(f"Only the first {_MOST_EVENTS} events were looked at.", "dim")])
+        lines.append([(f"Only the first {_MOST_EVENTS} events were read.", "dim")])
     return lines or [[("No text or arguments were streamed here.", "dim")]]
 
 
@@ -94,11 +94,11 @@ def _value_lines(value: _StreamedText) -> Iterator[Line]:
     yield [(f"{value.name}  ", "key"), (counted, "dim")]
     yield from _lines_of(text)
     if said is None:
-        yield [(f"· no {value.done_type} has come", "note")]
+        yield [(f"· no {value.done_type} received", "note")]
     elif said == text:
-        yield [(f"{OK} {value.done_type} says the same", "ok")]
+        yield [(f"{OK} matches {value.done_type}", "ok")]
     else:
-        yield [(f"≠ {value.done_type} says otherwise, {len(said)} characters:", "warning")]
+        yield [(f"≠ {value.done_type} differs, {len(said)} characters:", "warning")]
         yield from _lines_of(said)
 
 

@@ -42,9 +42,9 @@ class Amount(NamedTuple):
 
 
 AMOUNTS = (
-    Amount("whole", "as it was recorded", Redaction.WHOLE, masks_secrets=False),
-    Amount("masked", "without secrets (--mask-secrets)", Redaction.WHOLE),
-    Amount("any text", "personal data, too (--allow-text)", Redaction.WHOLE, allows_text=True),
+    Amount("whole", "as recorded", Redaction.WHOLE, masks_secrets=False),
+    Amount("masked", "secrets masked (--mask-secrets)", Redaction.WHOLE),
+    Amount("any text", "including personal data (--allow-text)", Redaction.WHOLE, allows_text=True),
     Amount("no text", "texts replaced (--redact-text)", Redaction.NO_TEXT),
     Amount("structure", "no content at all (--structure-only)", Redaction.STRUCTURE),
 )
@@ -74,7 +74,7 @@ class ExportScreen(ModalScreen[Path | None]):
             yield Input(self._proposal(), compact=True)
             yield self._verdict
             yield self._preview
-            yield Label("Enter writes, Tab goes to the lists, Escape back", id="hint")
+            yield Label("Enter save · Tab lists · Esc cancel", id="hint")
 
     def on_mount(self) -> None:
         """The proposed name will do, mostly."""
@@ -106,7 +106,7 @@ class ExportScreen(ModalScreen[Path | None]):
             self._preview.open(Preview(b""))
             return
         self._verdict.set_class(False, "-trouble")
-        self._verdict.update(f"{len(content):,} bytes leave: {printable(words)}")
+        self._verdict.update(f"{len(content):,} bytes: {printable(words)}")
         self._preview.open(Preview(content[:_PREVIEWED]))
 
     @on(Input.Submitted)
@@ -141,7 +141,7 @@ class ExportScreen(ModalScreen[Path | None]):
     def _write(self, name: str) -> Path:
         path = Path(name).expanduser()
         if path.exists():
-            raise UnusableInput(name, "is there already; choose another name")
+            raise UnusableInput(name, "already exists; choose another name")
         write_whole(path, self._departure().content)
         return path
 

@@ -1,4 +1,4 @@
-"""The keys as the bindings have them, the fields of the filter, the signs and what they mean."""
+"""The keys as the bindings have them, the fields of the filter, the symbols and what they mean."""
 
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
@@ -18,18 +18,18 @@ from responses_tap_viewer.tui.streams.streams_pane import MARKED
 from responses_tap_viewer.tui.timeline.row_lines import STALL
 
 _NAMES_WIDTH = 18
-_FILTER = "Terms side by side must all hold; - before one turns it round; * is any text, a comma means or:"
-_SIGNS = {
-    OK: "no error and no warning",
-    GLYPHS[Severity.ERROR]: "an error; before a greyed row: an event that should stand here",
-    GLYPHS[Severity.WARNING]: "a warning",
-    GLYPHS[Severity.NOTE]: "a note",
-    CUT: "the stream broke off",
+_FILTER = "Space = AND, comma = OR, leading - = NOT, * = wildcard:"
+_SYMBOLS = {
+    OK: "no errors or warnings",
+    GLYPHS[Severity.ERROR]: "error; in the timeline also: missing event, expected here",
+    GLYPHS[Severity.WARNING]: "warning",
+    GLYPHS[Severity.NOTE]: "note",
+    CUT: "truncated",
     OPEN: "still open",
-    MARKED: "marked, to compare others with it",
-    STALL: "a second or more without an event, before this one or within the run",
-    "◂": "the field that a finding is about",
-    "= < > ~ ≠": "in a comparison: alike, only in A, only in B, elsewhere, of another shape",
+    MARKED: "marked; = compares with it",
+    STALL: "pause of a second or more, before this event or within the run",
+    "◂": "field that a finding is about",
+    "= < > ~ ≠": "in a comparison: same, only in A, only in B, moved, different fields",
 }
 _COPYING = "Copying goes through the terminal (OSC 52), also over SSH; tmux needs `set -g set-clipboard on`."
 
@@ -55,7 +55,7 @@ class HelpScreen(ModalScreen[None]):
             yield from _section("Keys", named)
             yield Static(Content(_COPYING), classes="words")
             yield from _section("Filter", {name: field.meaning for name, field in FIELDS.items()}, _FILTER)
-            yield from _section("Signs", _SIGNS)
+            yield from _section("Symbols", _SYMBOLS)
 
 
 def _section(title: str, named: dict[str, str], words: str = "") -> Iterator[Static]:

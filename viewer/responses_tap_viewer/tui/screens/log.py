@@ -35,7 +35,7 @@ class LogScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Begin to follow."""
-        self._pane.entitle("Output", "escape closes")
+        self._pane.entitle("Output", "Esc closes")
         self._pane.lines.focus()
         self.call_after_refresh(self._read)
         self.set_interval(_BETWEEN_READS, self._read)

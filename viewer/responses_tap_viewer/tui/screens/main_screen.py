@@ -19,15 +19,27 @@ from responses_tap.stream.timeline import MISSING
 from responses_tap_viewer.tui.detail.detail_pane import DetailPane
 from responses_tap_viewer.tui.detail.pages import FINDING_TAB, Subject, page
 from responses_tap_viewer.tui.screens.activity_line import ActivityLine, RecorderStatus
+from responses_tap_viewer.tui.screens.deletions import Deletions
 from responses_tap_viewer.tui.screens.keys import MAIN_KEYS
 from responses_tap_viewer.tui.screens.log import LogScreen
+from responses_tap_viewer.tui.screens.outside import OutsideViews
 from responses_tap_viewer.tui.screens.panes import Panes
 from responses_tap_viewer.tui.screens.replays import Replays
 from responses_tap_viewer.tui.screens.rules_screen import RulesScreen
-from responses_tap_viewer.tui.screens.stream_actions import compare, copy, copy_report, export, failures_shown, replay
+from responses_tap_viewer.tui.screens.stream_actions import (
+    browse,
+    compare,
+    copy,
+    copy_report,
+    export,
+    failures_shown,
+    replay,
+    write_mark,
+    write_note,
+)
 from responses_tap_viewer.tui.screens.title_bar import TitleBar
 from responses_tap_viewer.tui.screens.welcome import Welcome
-from responses_tap_viewer.tui.selection_messages import RowSelected, StreamSelected
+from responses_tap_viewer.tui.selection_messages import NoteWritten, RowSelected, StreamSelected
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
 from responses_tap_viewer.tui.summary import read_each, read_page, search_texts
@@ -51,12 +63,14 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = MAIN_KEYS
 
-    def __init__(self, path: Path, name: str, recorder: RecorderStatus | None) -> None:
+    def __init__(self, path: Path, name: str, recorder: RecorderStatus | None, deletions: Deletions) -> None:
         super().__init__()
         self._file, self._recording_name = path, name
         self._watched = WatchedRecording(path)
         self._recorder = recorder
         self._replays = Replays()
+        self._deletions = deletions
+        self._outside = OutsideViews()
         self._streams, self._timeline, self._detail = StreamsPane(), TimelinePane(), DetailPane()
         self._panes = Panes(self._streams, self._timeline, self._detail)
         self._title, self._welcome = TitleBar(id="title"), Welcome(id="welcome")
@@ -90,6 +104,7 @@ class MainScreen(Screen[None]):
         """End what is running, and close the recording once nothing reads it."""
         self.workers.cancel_node(self)
         await self._replays.stop()
+        self._outside.close()
         await self._watched.close()
         gc.unfreeze()  # leave nothing out of later collections
 
@@ -136,9 +151,9 @@ class MainScreen(Screen[None]):
         if watched.path != self._file:
             self._file = watched.path
             self._recording_name = watched.path.name
-            self.notify(printable(f"The recorder goes on in {watched.path.name}"), markup=False)
+            self.notify(printable(f"The recorder continues in {watched.path.name}"), markup=False)
         elif watched.next_file is not None:
-            self.notify(printable(f"This recording goes on in {watched.next_file}"), markup=False)
+            self.notify(printable(f"This recording continues in {watched.next_file}"), markup=False)
 
     async def _read_streams(self) -> None:
         streams = self._streams
@@ -146,7 +161,8 @@ class MainScreen(Screen[None]):
         ids = await self._watched.read(Recording.stream_ids)
         if ids is None:
             return
-        is_new = catalogue.set_ids(ids)
+        deleted = self._deletions.ids(self._watched.path)
+        is_new = catalogue.set_ids([id_ for id_ in ids if id_ not in deleted])
         first = [] if streams.begin_at is None else [streams.begin_at]
         stale = sorted({*catalogue.stale(streams.lines.visible_range), *first})
         fresh = await self._watched.read(lambda recording: read_each(recording, stale)) or []
@@ -257,8 +273,9 @@ class MainScreen(Screen[None]):
 
     @work(exclusive=True, group="detail")
     async def _read_detail(self) -> None:
-        subject, tab = self._subject, self._detail.tab
-        lines = await self._watched.read(lambda recording: page(recording, subject, tab)) if subject else []
+        subject, tab, shows_headers = self._subject, self._detail.tab, self._detail.shows_headers
+        read = partial(page, subject=subject, tab=tab, shows_headers=shows_headers) if subject else None
+        lines = await self._watched.read(read) if read else []
         if lines is not None:
             shown = (tab, *subject.names(tab)) if subject else ()
             self._detail.show(lines, is_same=shown == self._shown)
@@ -284,6 +301,10 @@ class MainScreen(Screen[None]):
         """To the pane before; in the streams, clear the filter first."""
         if self._panes.current is not self._streams or not self._streams.clear_filter():
             self._panes.back()
+
+    def action_zoom(self) -> None:
+        """Show the current pane alone, or all that there is room for."""
+        self._panes.turn_zoom()
 
     def action_filter(self) -> None:
         """Choose among the streams, or search the pane that the user is in."""
@@ -347,7 +368,7 @@ class MainScreen(Screen[None]):
             self.notify("No errors or warnings in these streams")
             return
         if is_round:
-            self.notify("Round to the first finding" if step > 0 else "Round to the last finding")
+            self.notify("Wrapped to the first finding" if step > 0 else "Wrapped to the last finding")
 
     def _show_finding(self, line: int) -> None:
         """Go to a finding, with its page."""
@@ -380,6 +401,11 @@ class MainScreen(Screen[None]):
         """Show where one chunk ends and another begins, or no longer."""
         self._timeline.turn_chunks()
 
+    def action_turn_headers(self) -> None:
+        """Expand the headers of request and response, or collapse them."""
+        self._detail.shows_headers = not self._detail.shows_headers
+        self._read_detail()
+
     def action_turn_to(self, tab: str) -> None:
         """Show another page behind the row; where it is out of sight, go there."""
         self._turn_to(tab)
@@ -392,9 +418,38 @@ class MainScreen(Screen[None]):
 
     # What can be done with a stream
 
-    def action_mark(self) -> None:
-        """Mark the stream under the cursor, or take the mark from it."""
-        self._streams.turn_mark()
+    @work(group="write")
+    async def action_mark(self) -> None:
+        """Mark the stream under the cursor, or remove its mark."""
+        if (stream := self._streams.selected) is not None:
+            await write_mark(self, self._watched.path, stream.id, is_marked=self._streams.turn_mark(stream))
+
+    def action_note(self) -> None:
+        """Let the user write a note on the stream under the cursor."""
+        if self._panes.display:
+            self._panes.enter(self._streams)
+            self._streams.ask_note()
+
+    @work(group="write")
+    async def on_note_written(self, message: NoteWritten) -> None:
+        """Save the note."""
+        with failures_shown(self):
+            await write_note(self, self._watched.path, message.stream_id, message.note)
+
+    @work(group="write")
+    async def action_delete(self) -> None:
+        """Hide the stream under the cursor until the screen closes, and remove it then."""
+        if (stream := self._streams.selected) is not None:
+            with failures_shown(self):
+                await asyncio.to_thread(self._deletions.add, self._watched.path, stream.id)
+                self._watched.recheck()
+                self.notify(f"Stream {stream.id} will be deleted when the screen closes. Press u to undo.")
+
+    def action_undo(self) -> None:
+        """Restore the stream that was deleted last."""
+        restored = self._deletions.undo()
+        self._watched.recheck()
+        self.notify("There is nothing to undo" if restored is None else f"Stream {restored} restored")
 
     @work(exclusive=True, group="act")
     async def action_compare(self) -> None:
@@ -417,6 +472,17 @@ class MainScreen(Screen[None]):
         """Copy the bug report of the stream under the cursor."""
         with failures_shown(self):
             await copy_report(self, self._watched, self._streams.selected)
+
+    def action_page(self) -> None:
+        """Open what the detail pane shows in $PAGER."""
+        with failures_shown(self):
+            self._outside.page(self.app, self._detail.text)
+
+    @work(exclusive=True, group="act")
+    async def action_browse(self) -> None:
+        """Open the report of the stream under the cursor in the web browser."""
+        with failures_shown(self):
+            await browse(self, self._watched, self._streams.selected, self._outside)
 
     def action_log(self) -> None:
         """Show what the recorder and its command have printed."""

@@ -18,6 +18,7 @@ class Panes(Container):
         self._panes, self._below = (streams, timeline, detail), below
         self.current: Pane = streams
         """The one that the user is in."""
+        self._is_zoomed = False
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Remember the pane that the user is in, however they got there."""
@@ -28,12 +29,18 @@ class Panes(Container):
     def fit(self) -> None:
         """Show as many panes as there is room for, the current one among them."""
         width, panes = self.screen.size.width, self._panes
-        count = 3 if width >= _THREE_PANES else 2 if width >= _TWO_PANES else 1
+        count = 1 if self._is_zoomed else 3 if width >= _THREE_PANES else 2 if width >= _TWO_PANES else 1
         first = min(panes.index(self.current), len(panes) - count)
         for pane in panes:
             pane.display = pane in panes[first : first + count]
         self._below.display = any(pane.display for pane in panes[1:])
+        self.set_class(count > 1, "-several")
         self._below.set_class(count == len(panes), "-side-by-side")
+
+    def turn_zoom(self) -> None:
+        """Show the current pane alone, or as many as there is room for."""
+        self._is_zoomed = not self._is_zoomed
+        self.fit()
 
     def enter(self, pane: Pane) -> None:
         """Make a pane the current one, wherever the focus is in it."""

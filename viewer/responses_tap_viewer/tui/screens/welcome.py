@@ -24,13 +24,13 @@ class Welcome(Static):
         self.update(
             Content.assemble(
                 *head,
-                "Record what a client of yours does:\n\n",
+                "Record a client:\n\n",
                 (f"  responses-tap record {printable(db)}-- python my_client.py\n\n", "bold $text-primary"),
-                "Or see recorded streams of a few servers, without a key or a network:\n\n",
+                "Or play sample streams of several servers, without an API key or a network:\n\n",
                 ("  responses-tap demo", "bold $text-primary"),
                 "   (here: ",
                 ("D", "bold $text-primary"),
                 ")\n\n",
-                ("What is recorded appears here at once.", "$text-muted"),
+                ("New streams appear here immediately.", "$text-muted"),
             )
         )

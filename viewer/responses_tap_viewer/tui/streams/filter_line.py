@@ -26,9 +26,9 @@ class FilterLine(Vertical):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "clear", "Clear the filter", show=False),
-        Binding("tab", "complete", "Take what is proposed", show=False),
-        Binding("up", "recall(-1)", "The filter before", show=False),
-        Binding("down", "recall(1)", "The filter after", show=False),
+        Binding("tab", "complete", "Accept the completion", show=False),
+        Binding("up", "recall(-1)", "Previous filter", show=False),
+        Binding("down", "recall(1)", "Next filter", show=False),
     ]
 
     class Changed(Message):
@@ -69,7 +69,7 @@ class FilterLine(Vertical):
         """Let the user write."""
         self.display = True
         self._recalled = len(self._history)
-        self._input.focus()
+        self.screen.set_focus(self._input)  # at once: what is typed next is for it
 
     def action_clear(self) -> None:
         """Take the filter away, and go."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from responses_tap.stream.timeline import MISSING, OK
+from responses_tap_viewer.tui.event_names import short_type
 from responses_tap_viewer.tui.spans import Line, Role
 from responses_tap_viewer.tui.streams.stream_columns import finding
 from responses_tap_viewer.tui.summary import Summary
@@ -18,7 +19,6 @@ type Skeleton = Sequence[str]
 
 _RARE = 20
 """One in this many, or fewer, is rare."""
-_PREFIX = "response."
 _COUNT_WIDTH = 6
 _MOST_STEPS = 1000
 """Types of a skeleton that are compared: beyond that, one does not look at the difference, but at the stream."""
@@ -87,20 +87,20 @@ def group_line(group: Group, own: Skeleton | None, usual: Skeleton | None, *, is
     ]
     line.append((" " * (_FOUND_UNTIL - sum(cell_len(text) for text, _ in line)), "plain"))
     if group.is_shapeless:
-        return [*line, (f"  no whole sequence of events: {group.shape}", "dim")]
+        return [*line, (f"  no complete event sequence: {group.shape}", "dim")]
     if own is None:
         return line
     if usual is None or own == usual:
-        return [*line, ("  the usual: ", "dim"), (_in_words(own), "dim")]
+        return [*line, ("  most common: ", "dim"), (_in_words(own), "dim")]
     return [*line, ("  ", "plain"), *_difference(usual, own)]
 
 
 def _found(group: Group) -> Line:
     if not group.codes:
-        return [(f"{OK} no finding", "ok")]
+        return [(f"{OK} no findings", "ok")]
     line: Line = []
     if 0 < group.faulty < len(group.ids) and len(group.codes) > 1:
-        line.append((f"{MISSING} {group.faulty} faulty: ", "error"))
+        line.append((f"{MISSING} {group.faulty} with findings: ", "error"))
     for code, count in group.codes[:_MOST_CODES]:
         text, role = finding(code)
         line.append((f"{text} in {count if count < len(group.ids) else 'all'}  ", role))
@@ -115,14 +115,12 @@ def _difference(usual: Skeleton, own: Skeleton) -> Line:
     changes: list[tuple[str, Role]] = []
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag != "equal":
-            changes += [(f"− {_name(type_)}  ", "error") for type_ in usual[i1:i2]]
-            changes += [(f"+ {_name(type_)}  ", "number") for type_ in own[j1:j2]]
+            changes += [(f"− {short_type(type_)}  ", "error") for type_ in usual[i1:i2]]
+            changes += [(f"+ {short_type(type_)}  ", "number") for type_ in own[j1:j2]]
     return changes[:_MOST_DIFFERENCES]
 
 
 def _in_words(skeleton: Skeleton) -> str:
-    return ", ".join(map(_name, skeleton[:_MOST_DIFFERENCES])) + (", …" if len(skeleton) > _MOST_DIFFERENCES else "")
-
-
-def _name(type_: str) -> str:
-    return type_.removeprefix(_PREFIX)
+    return ", ".join(map(short_type, skeleton[:_MOST_DIFFERENCES])) + (
+        ", …" if len(skeleton) > _MOST_DIFFERENCES else ""
+    )

@@ -13,7 +13,7 @@ from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Span
 from responses_tap_viewer.tui.summary import Summary
 
 OPEN = "…"
-ARRIVALS = "arrivals"
+ARRIVALS = "activity"
 """The column that is not in a summary: it is read for the visible streams alone."""
 ARRIVALS_WIDTH = 8
 ID_WIDTH = 5
@@ -127,9 +127,9 @@ COLUMNS = (
     ListColumn("http", _status, 4, lambda s: s.status, 100, right=True, down=True),
     ListColumn("state", _state, 10, lambda s: s.state, 76),
     ListColumn(
-        "first s", lambda s: _seconds(s.first_event_ns), 7, lambda s: s.first_event_ns, 100, right=True, down=True
+        "TTFB s", lambda s: _seconds(s.first_event_ns), 7, lambda s: s.first_event_ns, 100, right=True, down=True
     ),
-    ListColumn("took s", lambda s: _seconds(s.last_ns), 8, lambda s: s.last_ns, 70, right=True, down=True),
+    ListColumn("duration", lambda s: _seconds(s.last_ns), 8, lambda s: s.last_ns, 70, right=True, down=True),
     ListColumn("events", lambda s: (str(s.event_count), "plain"), 6, lambda s: s.event_count, right=True, down=True),
     ListColumn(
         "tokens", _tokens, 9, lambda s: (s.output_tokens or 0) + (s.input_tokens or 0), 118, right=True, down=True

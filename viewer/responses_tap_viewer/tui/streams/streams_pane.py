@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 
 from responses_tap.escaping import shorten
 from responses_tap.stream.filters import Filter
-from responses_tap_viewer.tui.selection_messages import StreamSelected
+from responses_tap_viewer.tui.selection_messages import NoteWritten, StreamSelected
 from responses_tap_viewer.tui.spans import Line, fit
 from responses_tap_viewer.tui.streams.catalogue import Catalogue, LineKey, Order
 from responses_tap_viewer.tui.streams.column_head import ColumnHead
@@ -16,6 +16,7 @@ from responses_tap_viewer.tui.summary import Summary
 from responses_tap_viewer.tui.watched_recording import WatchedRecording
 from responses_tap_viewer.tui.widgets.lines import CursorMoved, Lines, VisibleRangeChanged
 from responses_tap_viewer.tui.widgets.pane import Pane
+from responses_tap_viewer.tui.widgets.prompt_line import PromptLine
 
 MARKED = "◆"
 
@@ -29,7 +30,10 @@ class StreamsPane(Pane):
         self.catalogue = Catalogue()
         self._visible = VisibleRows()
         self.marked: int | None = None
-        """The id of the stream that others are compared with."""
+        """The id of the stream that others are compared with: the one that was marked last."""
+        self._note = PromptLine(id="note", placeholder="a note on this stream", hint="Enter save · Esc cancel")
+        self._noted: int | None = None
+        """The id of the stream whose note is being written."""
         self._selected: Summary | None = None
         self._key: LineKey | None = None
         """The key of the line under the cursor."""
@@ -43,10 +47,11 @@ class StreamsPane(Pane):
         self._filter = FilterLine(lambda: self.catalogue.known)
 
     def compose(self) -> ComposeResult:
-        """The names of the columns, the list, and a line for its filter."""
+        """The names of the columns, the list, and lines for its filter and for a note."""
         yield self._head
         yield self.lines
         yield self._filter
+        yield self._note
 
     def ask_filter(self) -> None:
         """Let the user write a filter."""
@@ -63,12 +68,30 @@ class StreamsPane(Pane):
         self._see_all()
         self.renew(may_follow=False)
 
-    def turn_mark(self) -> None:
-        """Mark the stream under the cursor, or take the mark from it."""
-        self._select()
-        if self._selected is not None:
-            self.marked = None if self.marked == self._selected.id else self._selected.id
-            self.renew()
+    def turn_mark(self, stream: Summary) -> bool:
+        """Mark a stream, or remove its mark; whether it is marked now."""
+        is_marked = stream.mark is None and stream.id != self.marked
+        self.marked = stream.id if is_marked else None
+        self.renew()
+        return is_marked
+
+    def ask_note(self) -> None:
+        """Let the user write a note on the stream under the cursor."""
+        if (stream := self.selected) is not None:
+            self._noted = stream.id
+            self._note.open(stream.note or "")
+
+    def on_prompt_line_written(self, message: PromptLine.Written) -> None:
+        """Report the note when the user is done with it."""
+        message.stop()
+        if message.step > 0 and self._noted is not None:
+            self.post_message(NoteWritten(self._noted, message.text.strip()))
+            self._note.action_close()
+
+    def on_prompt_line_closed(self, message: PromptLine.Closed) -> None:
+        """Back to the list."""
+        message.stop()
+        self.lines.focus()
 
     def sort_by_next(self) -> None:
         """Sort by the next column that is shown."""
@@ -256,6 +279,6 @@ class StreamLines:
             if column.title == ARRIVALS:
                 text = self._visible.bars(summary.id)
             line += [(fit(text, cells, right=column.right), role), (" ", "plain")]
-        if summary.id == self._marked:
+        if summary.mark is not None or summary.id == self._marked:
             line[1] = (MARKED, "label")  # behind the id
         return line

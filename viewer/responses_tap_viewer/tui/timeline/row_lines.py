@@ -9,18 +9,17 @@ from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.grammar import Role as ScopeRole
 from responses_tap.protocol.rules import fix
 from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow, label
+from responses_tap_viewer.tui.event_names import short_type
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit, inline, wrap
 from responses_tap_viewer.tui.widgets.heights import Heights
 
 _NS = 1e9
 _NUMBER_WIDTH = 5
-_FULL_NAMES_FROM = 84
-"""The width from which on a type is written with the `response.` that nearly every one begins with."""
-_PREFIX = "response."
 _LEVEL, _OPENS, _INSIDE, _CLOSES, _OTHER = "│ ", "╭ ", "├ ", "╰ ", "  "
 _CHUNK_WIDTH = 11
+_WIDE = 84
 _FINDING_INDENT, _LOW_INDENT = 15, 3
-"""Where findings begin, behind the times and numbers; in a narrow list they need that room."""
+"""Where findings begin: behind the times and numbers in a wide list; in a narrow one they need that room."""
 _KEPT = 4096
 """Findings that stay wrapped."""
 _FOLDED = "▸ "
@@ -92,7 +91,7 @@ class RowLines:
         ]
         if self._chunks:
             line.append((fit(_chunks(row, before), _CHUNK_WIDTH), "number"))
-        return line + _event_spans(row, _pause(row, before), full=width >= _FULL_NAMES_FROM)
+        return line + _event_spans(row, _pause(row, before))
 
     def _before(self, index: int) -> TimelineRow | None:
         """The frame before that in a line, None where there is none."""
@@ -138,18 +137,17 @@ def _chunks(row: TimelineRow, before: TimelineRow | None) -> str:
     return first if row.until_chunk in (None, row.chunk) else f"{first}–{row.until_chunk}"
 
 
-def _event_spans(row: TimelineRow, pause_ns: int, *, full: bool) -> Line:
+def _event_spans(row: TimelineRow, pause_ns: int) -> Line:
     """An event at its place in the tree; one that is missing has a glyph, and the severity's colour."""
     role: Role = "dim" if row.kind in ("comment", "tail") else "key" if row.kind == "run" else "plain"
     if row.finding is not None:
         role = SEVERITY_ROLES[row.finding.severity]
     is_stall = pause_ns >= _STALL_NS
     glyph: Span = (f"{MISSING} ", role) if row.kind == "missing" else (f"{STALL if is_stall else ' '} ", "warning")
-    prefix = _PREFIX if full and row.type.startswith(_PREFIX) else ""
     line: Line = [
         glyph,
-        (_branch(row) + prefix, "dim"),
-        (row.type.removeprefix(_PREFIX), role),
+        (_branch(row), "dim"),
+        (short_type(row.type), role),
         (label(row).removeprefix(row.type), "note"),
     ]
     return [*line, (f"  {pause_ns / _NS:.1f} s pause", "warning")] if is_stall else line
@@ -170,7 +168,7 @@ def _branch(row: TimelineRow) -> str:
 @lru_cache(_KEPT)
 def _wrapped_finding(severity: Severity, name: str, message: str, advised: str, width: int) -> tuple[Line, ...]:
     """A finding below its event: a glyph, its name in the severity's colour, what is wrong, and how to fix it."""
-    indent = _FINDING_INDENT if width >= _FULL_NAMES_FROM else _LOW_INDENT
+    indent = _FINDING_INDENT if width >= _WIDE else _LOW_INDENT
     head: Line = [(f"{GLYPHS[severity]} {name}", SEVERITY_ROLES[severity]), ("  ", "plain")]
     texts: list[Line] = [[*head, *inline(message, "plain")]]
     if advised:

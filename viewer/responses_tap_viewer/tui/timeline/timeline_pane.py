@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from responses_tap.escaping import shorten
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import advice
 from responses_tap.stream.timeline import TimelineRow, label
@@ -223,6 +224,7 @@ class TimelinePane(SearchablePane):
         self.entitle(
             f"Stream {self._stream.id}",
             self._stream.state,
+            shorten(self._stream.note or ""),
             self._times.value,
             "chunks" if self._shows_chunks else "",
             "unfolded" if follower is not None and follower.full else "",

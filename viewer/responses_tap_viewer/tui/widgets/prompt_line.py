@@ -51,10 +51,10 @@ class PromptLine(Vertical):
         """Out of sight until it is asked for."""
         self.display = False
 
-    def open(self, text: str = "") -> None:
-        """Let the user write, over what stands there or is given."""
+    def open(self, text: str | None = None) -> None:
+        """Let the user edit a text, or, without one, what was written last."""
         self.display = True
-        self._input.value = text or self._input.value
+        self._input.value = self._input.value if text is None else text
         self._input.select_all()
         self.screen.set_focus(self._input)  # at once: what is typed next is for it
         self.tell("")
