@@ -1,13 +1,15 @@
 """A Hive-partitioned Parquet dataset: TABLE/day=2026-11-28/host=api.openai.com/PART.parquet, at any fsspec URL.
 
-A part is written beside its place and renamed. That of `streams` comes last: a stream is in the dataset once it is
-there. A writer that was killed before leaves parts of the other tables; the same export, repeated, replaces them, as a
-part is named for its streams.
+A part is written beside its place and renamed; those of all tables have one name, made of their streams. That of
+`streams` comes last: a stream is in the dataset once it is there. A writer that was killed before leaves parts of the
+other tables that no part of `streams` belongs to. What they hold is true, and isn't written again, whichever streams
+the next writer adds.
 """
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -26,8 +28,6 @@ _NO_HOST = "unknown"
 """Not null, too: where all hosts are, Arrow can't tell the type of the column."""
 _ROWS = 100_000
 """Rows in a row group: some 10 MB of events."""
-
-type _Keyed = tuple[str, JudgedStream]
 
 
 class Archived(NamedTuple):
@@ -48,6 +48,7 @@ class Dataset:
         except (ValueError, ImportError) as error:
             raise UnusableInput(url, f"can't be written to ({shorten(str(error))})") from error
         self._root = root.rstrip("/")
+        self._read: dict[str, set[str]] = {}
         self._makers = {"findings": tables.finding_rows}
         if with_events:
             self._makers |= {"events": tables.event_rows, "messages": tables.message_rows}
@@ -66,30 +67,52 @@ class Dataset:
         added = 0
         try:
             for partition, keyed in sorted(partitions.items()):
-                known = self._known(partition)
-                new = [(key, stream) for key, stream in keyed.items() if key not in known]
-                if new:
-                    self._write(partition, new)
-                added += len(new)
+                added += self._write(partition, keyed)
         except (OSError, pa.ArrowInvalid) as error:
             raise UnusableInput(self._url, f"can't be written to ({shorten(str(error))})") from error
         return Archived(added, len(streams) - added)
 
-    def _known(self, partition: str) -> set[str]:
-        known: set[str] = set()
-        for path in self._fs.glob(f"{self._root}/streams/{partition}/*.parquet"):
-            with self._fs.open(path, "rb") as file:
-                try:
-                    known.update(pq.read_table(file, columns=["stream"], schema=None)["stream"].to_pylist())
-                except (pa.ArrowInvalid, KeyError) as error:
-                    raise UnusableInput(str(path), f"isn't a part of this dataset ({shorten(str(error))})") from error
-        return known
+    def _write(self, partition: str, keyed: dict[str, JudgedStream]) -> int:
+        """Write the parts of a partition for those streams that it hasn't; how many these are."""
+        committed = self._parts("streams", partition)
+        known = self._keys("streams", partition, committed)
+        new = [(key, stream) for key, stream in keyed.items() if key not in known]
+        if new:
+            part = hashlib.sha256(" ".join(sorted(key for key, _ in new)).encode()).hexdigest()[:16] + ".parquet"
+            for table, make in self._makers.items():
+                left = self._parts(table, partition) - committed - {part}  # by writers that were killed
+                there = self._keys(table, partition, left)
+                self._put(self._path(table, partition, part), make([entry for entry in new if entry[0] not in there]))
+            self._read[self._path("streams", partition, part)] = {key for key, _ in new}
+        return len(new)
 
-    def _write(self, partition: str, keyed: Sequence[_Keyed]) -> None:
-        # The same streams make the same part: one that was begun before is replaced.
-        name = hashlib.sha256(" ".join(sorted(key for key, _ in keyed)).encode()).hexdigest()[:16]
-        for table, make in self._makers.items():
-            self._put(f"{self._root}/{table}/{partition}/{name}.parquet", make(keyed))
+    def _parts(self, table: str, partition: str) -> set[str]:
+        """The names of a partition's parts."""
+        folder = self._path(table, partition)
+        self._fs.invalidate_cache(folder)  # others write there, too
+        try:
+            names = {PurePosixPath(path).name for path in self._fs.ls(folder, detail=False)}
+        except FileNotFoundError:
+            return set()
+        return {name for name in names if name.endswith(".parquet")}
+
+    def _keys(self, table: str, partition: str, parts: Iterable[str]) -> set[str]:
+        """What names the streams in these parts, each of which is read once."""
+        paths = [self._path(table, partition, part) for part in parts]
+        for path in paths:
+            if path not in self._read:
+                self._read[path] = set(self._columns(path, ["stream"])["stream"].to_pylist())
+        return set().union(*(self._read[path] for path in paths))
+
+    def _path(self, *names: str) -> str:
+        return "/".join((self._root, *names))
+
+    def _columns(self, path: str, names: list[str]) -> Any:  # noqa: ANN401 (pyarrow has no types)
+        with self._fs.open(path, "rb") as file:
+            try:
+                return pq.read_table(file, columns=names).select(names)
+            except (pa.ArrowInvalid, KeyError) as error:
+                raise UnusableInput(path, f"isn't a part of this dataset ({shorten(str(error))})") from error
 
     def _put(self, path: str, rows: Any) -> None:  # noqa: ANN401 (pyarrow has no types)
         folder, _, name = path.rpartition("/")
