@@ -8,10 +8,13 @@ the next writer adds.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote
+from uuid import uuid4
 
 import fsspec
 import pyarrow as pa
@@ -19,7 +22,8 @@ import pyarrow.parquet as pq
 
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import shorten
-from responses_tap.stream.model import JudgedStream
+from responses_tap.stream.columns import StreamRow
+from responses_tap.stream.model import JudgedStream, moment
 from responses_tap_viewer.archive import tables
 
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
@@ -28,6 +32,9 @@ _NO_HOST = "unknown"
 """Not null, too: where all hosts are, Arrow can't tell the type of the column."""
 _ROWS = 100_000
 """Rows in a row group: some 10 MB of events."""
+
+type _Row = tuple[str, int, datetime | None]
+_ROW = ("recording", "id", "started_at")
 
 
 class Archived(NamedTuple):
@@ -43,33 +50,48 @@ class Dataset:
 
     def __init__(self, url: str, *, with_events: bool = False) -> None:
         self._url = url
-        try:
+        with self._telling():
             self._fs, root = fsspec.core.url_to_fs(url)
-        except (ValueError, ImportError) as error:
-            raise UnusableInput(url, f"can't be written to ({shorten(str(error))})") from error
         self._root = root.rstrip("/")
         self._read: dict[str, set[str]] = {}
+        self._rows: dict[str, set[_Row]] = {}
         self._makers = {"findings": tables.finding_rows}
         if with_events:
             self._makers |= {"events": tables.event_rows, "messages": tables.message_rows}
         self._makers["streams"] = tables.stream_rows  # the last: then the others are there
 
-    def add(self, streams: Iterable[JudgedStream], named: Iterable[JudgedStream] | None = None) -> Archived:
-        """Add those streams that aren't in the dataset yet.
+    def try_out(self) -> None:
+        """Write an empty file, and remove it; UnusableInput where that isn't possible."""
+        path = self._path(f".{uuid4().hex}")
+        with self._telling():
+            self._make_folder(self._root)
+            self._fs.pipe_file(path, b"")
+            self._fs.rm_file(path)
 
-        `named` has them as they were recorded, where `streams` are redacted: a stream has one name in all archives.
+    def has(self, recording: str, row: StreamRow) -> bool:
+        """Whether a stream is there, by the name of its recording's file, its number and its time.
+
+        Quick: only what was there when its partition was first asked for counts, and no event is read.
+        """
+        partition = _partition(row.started_at, row.host)
+        with self._telling():
+            if partition not in self._rows:
+                paths = [self._path("streams", partition, part) for part in self._parts("streams", partition)]
+                self._rows[partition] = {found for path in paths for found in self._columns(path, *_ROW)}
+        return (recording, row.id, moment(row.started_at)) in self._rows[partition]
+
+    def add(self, streams: Iterable[tuple[str, JudgedStream]]) -> Archived:
+        """Add those streams that aren't in the dataset yet, each under its fingerprint.
+
+        That is the one of the stream as it was recorded, also where the stream is redacted.
         """
         streams = list(streams)
-        keys = [stream.fingerprint for stream in (streams if named is None else named)]
         partitions: dict[str, dict[str, JudgedStream]] = defaultdict(dict)
-        for key, stream in zip(keys, streams, strict=True):
-            partitions[_partition(stream)].setdefault(key, stream)
-        added = 0
-        try:
-            for partition, keyed in sorted(partitions.items()):
-                added += self._write(partition, keyed)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UnusableInput(self._url, f"can't be written to ({shorten(str(error))})") from error
+        for key, stream in streams:
+            partition = _partition(stream.row.started_at, stream.row.host) if stream.row else _partition()
+            partitions[partition].setdefault(key, stream)
+        with self._telling():
+            added = sum(self._write(partition, keyed) for partition, keyed in sorted(partitions.items()))
         return Archived(added, len(streams) - added)
 
     def _write(self, partition: str, keyed: dict[str, JudgedStream]) -> int:
@@ -101,30 +123,45 @@ class Dataset:
         paths = [self._path(table, partition, part) for part in parts]
         for path in paths:
             if path not in self._read:
-                self._read[path] = set(self._columns(path, ["stream"])["stream"].to_pylist())
+                self._read[path] = {key for (key,) in self._columns(path, "stream")}
         return set().union(*(self._read[path] for path in paths))
 
     def _path(self, *names: str) -> str:
         return "/".join((self._root, *names))
 
-    def _columns(self, path: str, names: list[str]) -> Any:  # noqa: ANN401 (pyarrow has no types)
+    def _columns(self, path: str, *names: str) -> Iterator[tuple[Any, ...]]:
         with self._fs.open(path, "rb") as file:
             try:
-                return pq.read_table(file, columns=names).select(names)
+                table = pq.read_table(file, columns=list(names)).select(names)
             except (pa.ArrowInvalid, KeyError) as error:
                 raise UnusableInput(path, f"isn't a part of this dataset ({shorten(str(error))})") from error
+        return zip(*(table[name].to_pylist() for name in names), strict=True)
 
     def _put(self, path: str, rows: Any) -> None:  # noqa: ANN401 (pyarrow has no types)
         folder, _, name = path.rpartition("/")
-        self._fs.makedirs(folder, exist_ok=True)
+        self._make_folder(folder)
         beside = f"{folder}/.{name}.part"
         with self._fs.open(beside, "wb") as file:
             pq.write_table(rows, file, row_group_size=_ROWS, compression="zstd")
         self._fs.mv(beside, path)
 
+    def _make_folder(self, folder: str) -> None:
+        # What fsspec reaches asynchronously are object stores, which have no folders: s3fs would make a bucket.
+        if not self._fs.async_impl:
+            self._fs.makedirs(folder, exist_ok=True)
 
-def _partition(stream: JudgedStream) -> str:
-    at = stream.started_at
-    day = at.date().isoformat() if at else _NO_DAY
-    host = quote(stream.row.host, safe="") if stream.row and stream.row.host else _NO_HOST
-    return f"day={day}/host={host}"
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Raise whatever a store's library raises as UnusableInput."""
+        try:
+            yield
+        except UnusableInput:
+            raise
+        except Exception as error:
+            what = shorten(str(error)) or type(error).__name__
+            raise UnusableInput(self._url, f"can't be written to ({what})") from error
+
+
+def _partition(started_at: str | None = None, host: str = "") -> str:
+    at = moment(started_at)
+    return f"day={at.date().isoformat() if at else _NO_DAY}/host={quote(host, safe='') if host else _NO_HOST}"
