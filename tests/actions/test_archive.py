@@ -78,28 +78,34 @@ def test_another_recording_of_the_same_streams_adds_none(recording: Path, tmp_pa
     assert "Added 0 streams" in export(tmp_path / "other.db", tmp_path / "set").stderr
 
 
+KILLED = """if True:
+    import os, sys, signal
+    from responses_tap_viewer.archive.dataset import Dataset
+    from responses_tap_viewer.cli import main
+    put, left = Dataset._put, [int(sys.argv.pop(1))]
+    def dies(self, path, rows):
+        left[0] -= 1
+        put(self, path, rows)
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    Dataset._put = dies
+    main()
+"""
+"""The program, killed once it has written as many files as its first argument says."""
+
+
 @pytest.mark.parametrize("options", [[], ["--with-events"]], ids=["bare", "with events"])
-def test_a_killed_export_is_completed_by_the_next(recording: Path, tmp_path: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("first", ["id>0", "id<4", "errors>0"], ids=["the same", "fewer", "others"])
+def test_a_killed_export_is_completed_by_the_next(
+    recording: Path, tmp_path: Path, options: list[str], first: str
+) -> None:
     whole = tmp_path / "whole"
     export(recording, whole, *options)
     parts = 2 + 2 * len(options)
-    code = """if True:
-        import os, sys, signal
-        from responses_tap_viewer.archive.dataset import Dataset
-        from responses_tap_viewer.cli import main
-        put, left = Dataset._put, [int(sys.argv.pop(1))]
-        def dies(self, path, rows):
-            left[0] -= 1
-            put(self, path, rows)
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-        Dataset._put = dies
-        main()
-    """
-    arguments = ["export", "--filter", "id>0", str(recording), "--format", "parquet", *options, "-o"]
+    arguments = ["export", "--filter", first, str(recording), "--format", "parquet", *options, "-o"]
     for n in range(1, parts + 1):
         place = tmp_path / str(n)
-        done = subprocess.run([sys.executable, "-c", code, str(n), *arguments, place], check=False)
+        done = subprocess.run([sys.executable, "-c", KILLED, str(n), *arguments, place], check=False)
         assert done.returncode == -signal.SIGKILL
         assert export(recording, place, *options).exit_code == 0
         for table in tables(whole):

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable
-from responses_tap.privacy.looks import find_secrets
+from responses_tap.privacy.looks import Secret, find_secrets
 from responses_tap.privacy.masking import Masker
+from responses_tap.privacy.personal import Personal
 from responses_tap.privacy.rewriting import delta_texts, rewrite
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.sse import decode
@@ -77,22 +78,23 @@ def secrets_in(stream: JudgedStream) -> set[str]:
 def masked(stream: JudgedStream) -> JudgedStream:
     """The stream with what looks like a secret masked: by stars; in the request, by a fingerprint."""
     stream = over_sse(stream)
-    frames = rewrite(stream.entries, lambda _path, _kind, text: _starred(text))
+    frames = rewrite(stream.entries, lambda _path, _kind, text: starred(text))
     # A secret that is recognised by the name before it shows only in the whole frame.
-    bodies = (_starred(frame.raw.decode(errors="surrogateescape")) for frame in frames)
+    bodies = (starred(frame.raw.decode(errors="surrogateescape")) for frame in frames)
     again = decode(body.encode(errors="surrogateescape") for body in bodies)
     return replace(
         stream,
         row=None if stream.row is None else _masked_row(stream.row),
         entries=[entry._replace(frame=frame) for entry, frame in zip(stream.entries, again, strict=True)],
-        findings=[replace(finding, text=_starred(finding.text)) for finding in stream.findings],
+        findings=[replace(finding, text=starred(finding.text)) for finding in stream.findings],
     )
 
 
-def _starred(text: str) -> str:
+def starred(text: str, find: Callable[[str], Sequence[Secret | Personal]] = find_secrets) -> str:
+    """The text with stars where it has what `find` finds."""
     parts = []
     at = 0
-    for secret in find_secrets(text):
+    for secret in find(text):
         parts += [text[at : secret.start], _STARRED.sub("*", text[secret.start : secret.end])]
         at = secret.end
     return "".join((*parts, text[at:]))
@@ -119,7 +121,7 @@ def _masked_row(row: StreamRow) -> StreamRow:
 
 
 def _masked_bytes(body: bytes) -> bytes:
-    return _starred(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+    return starred(body.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
 def named(entry: Entry) -> str:

@@ -179,6 +179,14 @@ class Skipped(NamedTuple):
         return f"{self.place} {self.why}"
 
 
+def moment(started_at: str | None) -> datetime | None:
+    """The time that a row's `started_at` states, None where it states none."""
+    try:
+        return None if started_at is None else datetime.fromisoformat(started_at)
+    except ValueError:
+        return None
+
+
 @dataclass(slots=True)
 class JudgedStream:
     """A stream that has been judged: its frames with their times, and what the checker found."""
@@ -217,10 +225,7 @@ class JudgedStream:
     @property
     def started_at(self) -> datetime | None:
         """When the request was sent, None where that isn't known."""
-        try:
-            return datetime.fromisoformat(self.row.started_at) if self.row else None
-        except ValueError:
-            return None
+        return moment(self.row.started_at) if self.row else None
 
     @property
     def body(self) -> bytes:

@@ -75,7 +75,8 @@ def words(streams: Sequence[JudgedStream], redaction: Redaction, data: Iterable[
 def personal_data(stream: JudgedStream) -> list[Datum]:
     """What looks like personal data in the stream, without repetitions."""
     found: dict[tuple[str, str], Datum] = {}
-    for place, _, text in (*_row_texts(stream.row), *_event_texts(stream)):
+    messages = [(f"the message of {finding.code}", (), finding.message) for finding in stream.findings]
+    for place, _, text in (*_row_texts(stream.row), *_event_texts(stream), *messages):
         for kind, start, end in find_personal(text):
             value = re.sub(r"[ ().-]", "", text[start:end]).lower()
             found.setdefault((kind, value), Datum(kind, value, place))

@@ -73,7 +73,8 @@ def archive(
         raise UnusableInput("--format parquet", f"needs {error.name}: pip install 'responses-tap[archive]'") from error
     keep = None if with_events else bare
     leaving, summary = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text, keep=keep)
-    added, known = Dataset(url, with_events=with_events).add(leaving, streams)
+    keys = [stream.fingerprint for stream in streams]
+    added, known = Dataset(url, with_events=with_events).add(zip(keys, leaving, strict=True))
     were = f"; {counted(known, 'stream')} already there" if known else ""
     return f"Added {counted(added, 'stream')} to {url}{were}", summary
 
@@ -109,6 +110,21 @@ def prepared(
             raise PersonalFound(stream, found, summary)
     # The path of a local file must not leave.
     return [replace(stream, source=Path(stream.source).name) for stream in leaving], summary
+
+
+def unattended(stream: JudgedStream, keep: Callable[[JudgedStream], JudgedStream] | None = None) -> JudgedStream:
+    """The stream as it may leave where there is nobody to ask: secrets masked, redacted as far as it has to be.
+
+    `keep` is that of `prepared`. UnusableInput where even its structure can't leave.
+    """
+    for redaction in Redaction:
+        try:
+            (leaving,), _ = prepared([stream], redaction, mask_secrets=True, allow_text=False, keep=keep)
+        except UnusableInput as error:
+            refusal = error
+        else:
+            return leaving
+    raise refusal
 
 
 def write_whole(path: Path, content: bytes, *, over: bool = False) -> None:

@@ -71,11 +71,24 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
     callback=_joined,
     help="Don't mask this request header or query parameter.",
 )
+@click.option(
+    "--archive",
+    metavar="DIR|URL",
+    help="Add the streams to a Parquet dataset while they are recorded, as export does; `pip install "
+    "'responses-tap[archive]'`.",
+)
+@click.option("--with-events", is_flag=True, help="Archive events, headers and bodies, too.")
+@click.option(
+    "--otlp",
+    metavar="URL",
+    help="Send spans and metrics to an OpenTelemetry collector (http://localhost:4318); `pip install "
+    "'responses-tap[otel]'`.",
+)
 @click.option("--notices", type=int, default=-1, hidden=True)
 @click.option("--until-eof", is_flag=True, hidden=True, expose_value=False, callback=_end_with_input)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
-def record(
+def record(  # noqa: PLR0913, PLR0917 - one parameter an option
     ctx: click.Context,
     /,
     upstream: str | None,
@@ -83,6 +96,9 @@ def record(
     modes: tuple[str, ...],
     db: Path | None,
     ui: bool,
+    archive: str | None,
+    with_events: bool,
+    otlp: str | None,
     command: tuple[str, ...],
     **settings: str,
 ) -> None:
@@ -101,6 +117,10 @@ def record(
     to its end, and only then told of, or taken out again. Streams that are open when a file has reached --max-size
     end in it; those that begin go into the next one.
 
+    --archive and --otlp work in processes of their own and never hold the traffic up. In an archive, secrets are masked
+    and streams with personal data redacted; what a run leaves undone, the next one with the same --db does. Spans that
+    the collector doesn't take are lost, and counted.
+
     \b
     Examples:
       responses-tap record -- python my_client.py
@@ -108,7 +128,9 @@ def record(
       responses-tap record --ui -- python my_client.py
       responses-tap record --mode regular -- codex exec "say hello"
       responses-tap record --mode reverse --mode regular@8091
+      responses-tap record --archive s3://bucket/streams --otlp http://localhost:4318
     """  # fmt: skip
+    from responses_tap_viewer.actions.forwarding.process import Settings, forwarded
     from responses_tap_viewer.actions.recording.run import DEFAULT_UPSTREAM, current, record
     from responses_tap_viewer.streams import default_recording
 
@@ -120,5 +142,13 @@ def record(
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
         options += [f"--only={settings['tap_only']}", f"--max-size={settings['tap_max_size']}"]
         options += [f"--keep={name}" for name in settings["tap_keep"].split(",") if name]
+        options += [f"--archive={archive}"] * bool(archive) + ["--with-events"] * with_events
+        options += [f"--otlp={otlp}"] * bool(otlp)
         ctx.exit(record_and_browse(current(db, settings["tap_max_size"]), options, command))
-    ctx.exit(record(db, where, upstream, modes, command, settings, notices))
+    if with_events and not archive:
+        raise click.UsageError("--with-events is for --archive")
+    wanted = [Settings(str(db), "archive", archive, settings["tap_only"], with_events)] if archive else []
+    wanted += [Settings(str(db), "otlp", otlp, settings["tap_only"])] if otlp else []
+    with forwarded(wanted, notices):
+        status = record(db, where, upstream, modes, command, settings, notices)
+    ctx.exit(status)

@@ -8,7 +8,7 @@ it is the same span.
 import base64
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from responses_tap.errors import UnusableInput
@@ -36,8 +36,8 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(
 """https://www.w3.org/TR/trace-context/#traceparent-header, version 00."""
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _IDS = ("traceId", "spanId", "parentSpanId")
-_NS = 1_000_000_000
-_RESOURCE = Resource.create({"service.name": "responses-tap"})
+NS = 1_000_000_000
+RESOURCE = Resource.create({"service.name": "responses-tap"})
 
 
 def write(streams: Sequence[JudgedStream]) -> bytes:
@@ -47,12 +47,12 @@ def write(streams: Sequence[JudgedStream]) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
-def span(stream: JudgedStream) -> ReadableSpan:
-    """The span of a stream; UnusableInput where it isn't known when its request was sent."""
+def span(stream: JudgedStream, leaving: Callable[[str], str] = str) -> ReadableSpan:
+    """The span of a stream, its texts as they are `leaving`; UnusableInput where it isn't known when it was sent."""
     begun = stream.started_at
     if stream.row is None or begun is None:
         raise UnusableInput(stream.name, "has no times; a span needs a stream that was recorded")
-    start_ns = int(begun.timestamp()) * _NS + begun.microsecond * 1000
+    start_ns = int(begun.timestamp()) * NS + begun.microsecond * 1000
     last_ns = max((entry.at_ns or 0 for entry in stream.entries), default=0)
     fingerprint = stream.fingerprint
     operation, response = "chat", _response(stream)
@@ -60,7 +60,7 @@ def span(stream: JudgedStream) -> ReadableSpan:
     error = _error(stream, response)
     parent = _parent(stream)
     return ReadableSpan(
-        f"{operation} {model}" if isinstance(model, str) else operation,
+        leaving(f"{operation} {model}") if isinstance(model, str) else operation,
         SpanContext(
             parent.trace_id if parent else int(fingerprint, 16),
             int(fingerprint[:16], 16),
@@ -68,11 +68,11 @@ def span(stream: JudgedStream) -> ReadableSpan:
             trace_flags=TraceFlags(TraceFlags.SAMPLED),
         ),
         parent,
-        _RESOURCE,
-        _known({gen_ai.GEN_AI_OPERATION_NAME: operation} | _attributes(stream, response, error)),
-        list(_events(stream, start_ns, last_ns)),
+        RESOURCE,
+        _known({gen_ai.GEN_AI_OPERATION_NAME: operation} | _attributes(stream, response, error), leaving),
+        list(_events(stream, start_ns, last_ns, leaving)),
         kind=SpanKind.CLIENT,
-        status=Status(StatusCode.ERROR, error[1] or None) if error else Status(StatusCode.UNSET),
+        status=Status(StatusCode.ERROR, leaving(error[1]) or None) if error else Status(StatusCode.UNSET),
         start_time=start_ns,
         end_time=start_ns + (stream.row.end_ns or last_ns),
         instrumentation_scope=InstrumentationScope("responses_tap"),
@@ -94,7 +94,7 @@ def _attributes(
         gen_ai.GEN_AI_RESPONSE_MODEL: _text(response.get("model")),
         gen_ai.GEN_AI_RESPONSE_ID: row.response_id,
         gen_ai.GEN_AI_RESPONSE_FINISH_REASONS: [row.state] if row.state != "open" else None,
-        gen_ai.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: None if row.first_event_ns is None else row.first_event_ns / _NS,
+        gen_ai.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: None if row.first_event_ns is None else row.first_event_ns / NS,
         gen_ai.GEN_AI_CONVERSATION_ID: _conversation(response),
         gen_ai.GEN_AI_USAGE_INPUT_TOKENS: row.input_tokens,
         gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS: row.output_tokens,
@@ -111,11 +111,17 @@ _CACHED = ("input_tokens_details", "cached_tokens")
 _REASONING = ("output_tokens_details", "reasoning_tokens")
 
 
-def _known(attributes: dict[str, "AttributeValue | None"]) -> dict[str, "AttributeValue"]:
-    return {name: value for name, value in attributes.items() if value is not None}
+def _known(
+    attributes: dict[str, "AttributeValue | None"], leaving: Callable[[str], str]
+) -> dict[str, "AttributeValue"]:
+    return {
+        name: leaving(value) if isinstance(value, str) else value
+        for name, value in attributes.items()
+        if value is not None
+    }
 
 
-def _events(stream: JudgedStream, start_ns: int, last_ns: int) -> Iterator[Event]:
+def _events(stream: JudgedStream, start_ns: int, last_ns: int, leaving: Callable[[str], str]) -> Iterator[Event]:
     """The findings, each at the time of its event, those about the end at the last one."""
     times = {(entry.response, entry.position): entry.at_ns or 0 for entry in stream.entries}
     for finding in stream.findings:
@@ -125,7 +131,7 @@ def _events(stream: JudgedStream, start_ns: int, last_ns: int) -> Iterator[Event
             if name not in {"scope", "fields"}
         }
         at_ns = times.get((finding.response, finding.position), last_ns)
-        yield Event("responses_tap.finding", _known(places), start_ns + at_ns)
+        yield Event("responses_tap.finding", _known(places, leaving), start_ns + at_ns)
 
 
 def _response(stream: JudgedStream) -> dict[str, Any]:

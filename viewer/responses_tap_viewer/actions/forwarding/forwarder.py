@@ -1,0 +1,96 @@
+"""The loop of the forwarding process: from a recording to a destination, until the recorder has ended."""
+
+import fcntl
+import os
+import select
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from responses_tap_viewer.actions.forwarding.following import EndedStream, Follower
+from responses_tap_viewer.actions.forwarding.process import Report, Settings
+
+_POLL_S = 1.0
+_QUIET_S = 5.0
+"""Seconds without the end of a stream, after which nothing more is expected of a recorder that was killed."""
+_LOCK_S = 60.0
+"""Seconds that another process may go on forwarding a recording whose recorder has ended."""
+
+
+class Destination(Protocol):
+    """Where streams go. Both methods return what the user should know."""
+
+    def take(self, ended: Iterable[EndedStream]) -> list[str]:
+        """Take as many of these streams as there is room for."""
+
+    def close(self, ended: Iterable[EndedStream]) -> list[str]:
+        """Take these, and be done; the last line says what has been done in all."""
+
+
+class Forwarder:
+    """Forwards the streams of a recording; UnusableInput where the destination can't be used."""
+
+    def __init__(self, settings: Settings, report: Callable[[Report], object]) -> None:
+        self._settings = settings
+        self._report = report
+        self._follower = Follower(Path(settings.db), settings.only)
+        self._destination = _destination(settings)
+        if settings.kind == "otlp":
+            self._follower.skip()  # a collector can't be asked which spans it has
+
+    def run(self, lifeline: int) -> None:
+        """Forward until this pipe is closed, and then what is left."""
+        if not self._lock():
+            self._report(Report("done", f"{self._settings.db} is still being forwarded by another process"))
+            return
+        while (heard := _heard(lifeline)) is None:
+            self._tell(self._destination.take(self._follower.ended()))
+        # A recorder that wasn't killed says so.
+        *troubles, done = self._destination.close(self._follower.ended() if heard else self._left_by_killed())
+        self._tell(troubles)
+        self._report(Report("done", done))
+
+    def _left_by_killed(self) -> Iterator[EndedStream]:
+        """What the worker of a killed recorder still writes. What the next recorder writes isn't ours."""
+        killed_at, quiet_since = datetime.now(UTC), time.monotonic()
+        while time.monotonic() - quiet_since < _QUIET_S:
+            for found in self._follower.ended(until=killed_at):
+                quiet_since = time.monotonic()
+                yield found
+            time.sleep(_POLL_S)
+
+    def _lock(self) -> bool:
+        """Wait for the process of a killed recorder, which may still be forwarding; False where that takes too long."""
+        path = Path(f"{self._settings.db}-{self._settings.kind}")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        until = time.monotonic() + _LOCK_S
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_POLL_S)
+            else:
+                return True
+        return False
+
+    def _tell(self, troubles: Iterable[str]) -> None:
+        for words in troubles:
+            self._report(Report("trouble", words))
+
+
+def _destination(settings: Settings) -> Destination:
+    if settings.kind == "otlp":
+        from responses_tap_viewer.actions.forwarding.telemetry import Telemetry
+
+        return Telemetry(settings.url)
+    from responses_tap_viewer.actions.forwarding.archiving import Archiver
+
+    return Archiver(settings.url, with_events=settings.with_events, every_s=settings.every_s)
+
+
+def _heard(lifeline: int) -> bytes | None:
+    """What the pipe says within a while: None for nothing, empty where it has been closed."""
+    return os.read(lifeline, 1) if select.select([lifeline], [], [], _POLL_S)[0] else None
