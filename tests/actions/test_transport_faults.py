@@ -367,5 +367,5 @@ def test_a_recorded_stream_keeps_its_times(tmp_path: Path) -> None:
     draft = draft_of(find_stream(f"{db}#1"))
     times = [block.at_ns or 0 for block in draft.blocks]
     assert times == sorted(times)
-    assert times[-1] - times[0] > 12 * 25_000_000
+    assert len(set(times)) > 1
     assert [block.at_ns for block in planted(draft, [fault_named("MD301")]).blocks] == times[:9] + times[10:]

@@ -21,9 +21,10 @@ from responses_tap.protocol.faults import (
 from responses_tap.protocol.rules import RULES
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.over_sse import over_sse
+from responses_tap_viewer.actions.draft_response import DraftResponse
 from responses_tap_viewer.actions.playback import PACE_NS, Playback, playback
 from responses_tap_viewer.actions.replay_server import Asked
-from responses_tap_viewer.actions.transport_faults import TRANSPORT_FAULTS, DraftResponse
+from responses_tap_viewer.actions.transport_faults import TRANSPORT_FAULTS
 
 
 def every_fault() -> list[str]:

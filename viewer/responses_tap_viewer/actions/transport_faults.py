@@ -14,45 +14,20 @@ from http import HTTPStatus
 from typing import Any
 
 from responses_tap.protocol.faults import Block, CannotPlant, FaultSpec, changed, events_of, plant_blocks
-from responses_tap_viewer.actions.playback import BreakOff, Playback
+from responses_tap_viewer.actions.draft_response import DraftResponse
+from responses_tap_viewer.actions.playback import BreakOff
 
 _SECOND = 10**9
 _LONGEST = 3600.0
 """Seconds that a pause may have."""
-_COARSE = 4096
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|)")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _BLANK_LINE = re.compile(rb"(\r\n|\r|\n)(?:\r\n|\r|\n)+\Z")
-_SPLIT_CHARACTER = re.compile(rb"(?<=[\xc0-\xff])")
-_SPLIT_CRLF = re.compile(rb"(?<=\r)(?=\n)")
 _BOM = b"\xef\xbb\xbf"
 _ERROR = {"code": "server_error", "message": "The server had an error."}
+_RECHUNKINGS = ("byte", "event", "coarse", "utf8", "crlf")
 _RETRY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _ERROR_STATUSES = range(400, 600)
-
-
-@dataclass(frozen=True, slots=True)
-class DraftResponse:
-    """A response that faults are put into."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    blocks: tuple[Block, ...]
-    """Each with its time since the request."""
-    chunks: str = "event"
-    """In which pieces the blocks are sent."""
-    break_off: BreakOff | None = None
-    stall_ns: int | None = None
-
-    def with_header(self, name: str, value: str) -> "DraftResponse":
-        """With this header instead of any other of the name."""
-        others = tuple((key, have) for key, have in self.headers if key.lower() != name.lower())
-        return replace(self, headers=(*others, (name, value)))
-
-    def playback(self) -> Playback:
-        """The response to send."""
-        pieces = _PIECES[self.chunks](self.blocks)
-        return Playback(self.status, self.headers, tuple(pieces), self.break_off, self.stall_ns)
 
 
 type Apply = Callable[[DraftResponse, FaultSpec], DraftResponse]
@@ -348,39 +323,3 @@ def _nanoseconds(spec: FaultSpec, default: float) -> int:
     if seconds > _LONGEST:
         raise CannotPlant(f"{spec.name}={spec.argument}: expected a time up to an hour, like 30s or 200ms")
     return round(seconds * _SECOND)
-
-
-type Pieces = Sequence[tuple[int, bytes]]
-
-
-def _split(at: re.Pattern[bytes]) -> Callable[[Sequence[Block]], Pieces]:
-    return lambda blocks: [(b.at_ns or 0, piece) for b in blocks for piece in at.split(b.raw) if piece]
-
-
-def _bytewise(blocks: Sequence[Block]) -> Pieces:
-    return [(block.at_ns or 0, bytes([byte])) for block in blocks for byte in block.raw]
-
-
-def _coarse(blocks: Sequence[Block]) -> Pieces:
-    pieces, held, at_ns = [], b"", 0
-    for block in blocks:
-        held, at_ns = held + block.raw, block.at_ns or 0
-        while len(held) >= _COARSE:
-            pieces.append((at_ns, held[:_COARSE]))
-            held = held[_COARSE:]
-    return [*pieces, (at_ns, held)] if held else pieces
-
-
-def _at_once(blocks: Sequence[Block]) -> Pieces:
-    return [(max(block.at_ns or 0 for block in blocks), b"".join(block.raw for block in blocks))] if blocks else []
-
-
-_PIECES: dict[str, Callable[[Sequence[Block]], Pieces]] = {
-    "event": lambda blocks: [(block.at_ns or 0, block.raw) for block in blocks],
-    "byte": _bytewise,
-    "coarse": _coarse,
-    "utf8": _split(_SPLIT_CHARACTER),
-    "crlf": _split(_SPLIT_CRLF),
-    "buffered": _at_once,
-}
-_RECHUNKINGS = ("byte", "event", "coarse", "utf8", "crlf")

@@ -21,7 +21,7 @@ class Block(NamedTuple):
     raw: bytes
     """With the blank line that ends it."""
     event: Event | None
-    """What its data says, {} where that isn't a JSON object; None for `[DONE]`, a comment, anything without data."""
+    """What its data says, {} where that isn't an object with a type; None for `[DONE]` and where there is no data."""
     at_ns: int | None = None
     """When it arrived; a new block arrives with the one before it."""
 
@@ -86,7 +86,8 @@ def _object(data: bytes) -> Event:
         parsed = json.loads(data)
     except (ValueError, RecursionError):
         return {}
-    return parsed if isinstance(parsed, dict) else {}
+    is_event = isinstance(parsed, dict) and isinstance(parsed.get("type"), str)
+    return parsed if is_event else {}
 
 
 def _renumbered(blocks: list[Block], number: object) -> list[Block]:

@@ -24,10 +24,11 @@ from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.actions.bench.answers import answer, brings_results, has_calls
 from responses_tap_viewer.actions.bench.index import IndexedFault, IndexedSample, index_json, index_page
+from responses_tap_viewer.actions.draft_response import DraftResponse
 from responses_tap_viewer.actions.faulty import draft_of_body, every_fault, fault_named, planted, title_of
 from responses_tap_viewer.actions.playback import Playback
 from responses_tap_viewer.actions.replay_server import Asked, Refused
-from responses_tap_viewer.actions.transport_faults import TRANSPORT_FAULTS, DraftResponse
+from responses_tap_viewer.actions.transport_faults import TRANSPORT_FAULTS
 from responses_tap_viewer.streams import SAMPLES
 
 _FIRST = ("text", "tool-call", "reasoning-summary")

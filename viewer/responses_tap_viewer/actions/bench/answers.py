@@ -35,7 +35,7 @@ def answer(blocks: Sequence[Block], asked: Asked, response_id: str) -> list[Bloc
 
 def has_calls(blocks: Sequence[Block]) -> bool:
     """Whether the client is to run a tool."""
-    return any(_item(event).get("type") in _CALLS for event in events_of(blocks))
+    return any(_item(event).get("type") == kind for event in events_of(blocks) for kind in _CALLS)
 
 
 def brings_results(asked: Asked) -> bool:
