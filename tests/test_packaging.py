@@ -96,6 +96,32 @@ def test_the_library_installs_with_pydantic_alone(wheels: dict[str, Path], tmp_p
     assert done.returncode == 0, done.stdout
 
 
+_CLIENT = """
+import json, urllib.request
+import responses_tap_viewer
+
+def test_a_sample_is_served(responses_tap):
+    assert responses_tap_viewer.__file__.startswith({folder!r})
+    request = urllib.request.Request(responses_tap.server(fault="ST709") + "/responses", data=b'{{"model":"m"}}')
+    assert json.load(urllib.request.urlopen(request))["usage"] is None
+"""
+
+
+def test_the_installed_program_serves_its_own_samples(wheels: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    for wheel in wheels.values():
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
+    (tmp_path / "test_client.py").write_text(_CLIENT.format(folder=str(folder)))
+    # The folder comes before the checkout, with the plugins that its metadata names.
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_library_alone_needs_no_proxy_and_no_terminal() -> None:
     code = "import responses_tap, sys; print(*({'mitmproxy', 'textual', 'click', 'sqlite_utils'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -82,3 +82,58 @@ def test_a_baseline_tolerates_known_findings_and_fails_stale_ones(pytester: pyte
     result.stdout.fnmatch_lines(["*no longer occur: MD301*"])
     suite("clean/text.sse", "--responses-tap-update-baseline").assert_outcomes(passed=1)
     suite("clean/text.sse").assert_outcomes(passed=1)
+
+
+def test_a_server_of_samples_and_faults_gives_a_base_url(responses_tap) -> None:
+    right = openai.OpenAI(base_url=responses_tap.server("text"), api_key="none", max_retries=0)
+    assert right.responses.create(model="m", input="hi").output_text == "Hello, world."
+    broken = openai.OpenAI(base_url=responses_tap.server(fault="LC103"), api_key="none", max_retries=0)
+    with broken.responses.stream(model="m", input="hi") as stream, pytest.raises(RuntimeError, match="completed"):
+        stream.get_final_response()
+    both = openai.OpenAI(
+        base_url=responses_tap.server("tool-call", ["AG604", "slow=1ms"]), api_key="none", max_retries=0
+    )
+    events = both.responses.create(model="m", input="hi", stream=True)
+    with pytest.raises(pytest.fail.Exception, match="AG604 arguments-differ"):
+        responses_tap.check(events)
+
+
+def test_a_server_plays_a_file_of_the_test(responses_tap, tmp_path) -> None:
+    file = tmp_path / "mine.sse"
+    file.write_bytes(
+        TEXT.read_bytes().replace(b"Hello", b"Howdy").replace(b'"Hel"', b'"How"').replace(b'"lo"', b'"dy"')
+    )
+    client = openai.OpenAI(base_url=responses_tap.server(file), api_key="none", max_retries=0)
+    with client.responses.stream(model="m", input="hi") as stream:
+        assert stream.get_final_response().output_text == "Howdy, world."
+
+
+def test_what_a_server_cannot_serve_fails_the_test_in_a_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        def test_fault(responses_tap):
+            responses_tap.server(fault="MD399")
+
+        def test_stream(responses_tap):
+            responses_tap.server("txt")
+
+        def test_both(responses_tap):
+            responses_tap.server("text", "MD303")
+        """
+    )
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*responses_tap.server: there is no fault 'MD399'; did you mean MD3*",
+            "*responses_tap.server: txt *",
+            "*responses_tap.server: MD303 cannot be planted in this stream: it needs response.refusal.done*",
+        ]
+    )
+
+
+def test_a_server_needs_the_program(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_server(responses_tap):\n    responses_tap.server('text')\n")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:responses_tap_bench")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*responses_tap.server needs the program: pip install responses-tap*"])

@@ -83,9 +83,10 @@ _BASELINE = pytest.StashKey[_Session]()
 class StreamAssertions:
     """The value of the `responses_tap` fixture."""
 
-    def __init__(self, session: _Session, source: str) -> None:
+    def __init__(self, session: _Session, request: pytest.FixtureRequest) -> None:
         self._session = session
-        self._source = source
+        self._request = request
+        self._source: str = request.node.nodeid
 
     def check(self, stream: Any, *, profile: str = DEFAULT_PROFILE, ignore: Iterable[str] = ()) -> list[Finding]:  # noqa: ANN401 - as below
         """Fail the test unless `stream` keeps to the protocol; return the findings that didn't fail it.
@@ -107,6 +108,21 @@ class StreamAssertions:
             pytest.fail(f"the stream breaks the protocol (profile {profile}):\n\n{shown}", pytrace=False)
         return findings
 
+    def server(self, stream: str | Path | None = None, fault: str | Iterable[str] = (), speed: float = 0) -> str:
+        """Serve a stream on loopback until the test ends, with faults if wanted; return the base URL for a client.
+
+        `stream` is the name of a sample (`text`, `tool-call`) or a file; without it, it is the first sample that can
+        have the faults. `fault` is NAME[=ARG][@EVENT] as for `replay --fault`, or several of them. Needs the whole
+        program, `responses-tap`; the test fails without it.
+        """
+        __tracebackhide__ = True
+        try:
+            serve = self._request.getfixturevalue("responses_tap_server")
+        except pytest.FixtureLookupError:
+            pytest.fail("responses_tap.server needs the program: pip install responses-tap", pytrace=False)
+        base_url: str = serve(stream, fault, speed)
+        return base_url
+
 
 @pytest.fixture
 def responses_tap(request: pytest.FixtureRequest) -> Iterator[StreamAssertions]:
@@ -114,7 +130,7 @@ def responses_tap(request: pytest.FixtureRequest) -> Iterator[StreamAssertions]:
     session, source = request.config.stash[_BASELINE], request.node.nodeid
     failed = request.session.testsfailed
     session.sources.add(source)
-    yield StreamAssertions(session, source)
+    yield StreamAssertions(session, request)
     stale = session.known.stale({source}) if session.path is None else []
     if stale and request.session.testsfailed == failed:
         codes = ", ".join(known.code for known in stale)

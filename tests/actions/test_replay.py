@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import RECORDINGS
 
 from responses_tap.errors import UnusableInput
-from responses_tap_viewer.actions.playback import CHUNKINGS, Playback, playback
+from responses_tap_viewer.actions.playback import CHUNKINGS, BreakOff, Playback, playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
@@ -71,7 +71,7 @@ def test_a_websocket_is_refused_as_by_a_server_that_has_none() -> None:
 
 
 def test_a_cut_stream_is_cut_again() -> None:
-    cut = Playback(200, (("Content-Type", "text/event-stream"),), ((0, b"data: {}\n\n"),), cut=True)
+    cut = Playback(200, (("Content-Type", "text/event-stream"),), ((0, b"data: {}\n\n"),), break_off=BreakOff.RESET)
     with ReplayServer({"": cut}, speed=0) as server, pytest.raises((http.client.IncompleteRead, ConnectionError)):
         get(server.url)
 

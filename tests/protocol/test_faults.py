@@ -195,8 +195,8 @@ def test_what_cannot_be_planted_says_why(fault: str, words: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("stream", [b"", b": ping\n\n", b"hello", b"data: []\n\n", b'data: {"type":7}\n\ndata: {}\n\n'])
-def test_a_stream_without_events_can_have_few_faults_and_says_so(stream: bytes, fault: str) -> None:
-    planted, refusal = planted_or_why_not([Block.of(frame) for frame in frames_of(stream)], fault)
-    assert planted is not None or refusal.startswith(f"{fault} cannot be planted in this stream: it needs ")
+def test_a_stream_without_events_can_have_few_faults_and_says_so(stream: bytes) -> None:
+    for fault in FAULTS:
+        planted, refusal = planted_or_why_not([Block.of(frame) for frame in frames_of(stream)], fault)
+        assert planted is not None or refusal.startswith(f"{fault} cannot be planted in this stream: it needs ")

@@ -1,7 +1,8 @@
 """A stream as a response to send: the same bytes in the same pieces at the same times."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from http import HTTPStatus
 
 from responses_tap.errors import UnusableInput
@@ -10,13 +11,24 @@ from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.over_sse import over_sse
 
 CHUNKINGS = ("exact", "event", "byte")
-_PACE_NS = 20_000_000
+PACE_NS = 20_000_000
 """Time between events if the stream has no times (a file)."""
 _PASSED_ON = ("content-type", "openai-", "x-request-id")
 """Response headers that a replay repeats; the others belong to the original connection."""
 _UNENDING = ("truncated", "open")
 _FINAL = range(200, 600)
 """The statuses of a final response (RFC 9110, section 15)."""
+
+
+class BreakOff(StrEnum):
+    """How a response ends that isn't ended properly."""
+
+    CUT = "cut"
+    """The connection is closed without the last chunk."""
+    RESET = "reset"
+    """The connection is reset, as by a server that crashed."""
+    STALL = "stall"
+    """The connection stays open, and nothing more is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +39,15 @@ class Playback:
     headers: tuple[tuple[str, str], ...]
     pieces: tuple[tuple[int, bytes], ...]
     """(nanoseconds since the request, bytes), in order."""
-    cut: bool = False
-    """Whether the connection breaks off at the end instead of closing properly."""
+    break_off: BreakOff | None = None
+    """How it breaks off behind the last piece; None where it ends properly."""
+    stall_ns: int | None = None
+    """How long a stall lasts, until the client hangs up where it is None; then the connection is closed."""
+
+    def at_speed(self, speed: float) -> "Playback":
+        """The same, twice as fast at 2, without waiting at 0."""
+        pieces = tuple((round(at_ns / speed) if speed else 0, piece) for at_ns, piece in self.pieces)
+        return replace(self, pieces=pieces)
 
 
 def playback(stream: JudgedStream, chunks: str = "exact") -> Playback:
@@ -49,7 +68,9 @@ def playback(stream: JudgedStream, chunks: str = "exact") -> Playback:
     )
     if row.response_body is not None:
         return Playback(status, headers, ((row.first_byte_ns or 0, row.response_body),))
-    return Playback(status, headers, tuple(_pieces(stream, chunks)), cut=row.state in _UNENDING)
+    return Playback(
+        status, headers, tuple(_pieces(stream, chunks)), break_off=BreakOff.RESET if row.state in _UNENDING else None
+    )
 
 
 def _pieces(stream: JudgedStream, chunks: str) -> Iterator[tuple[int, bytes]]:
@@ -58,7 +79,7 @@ def _pieces(stream: JudgedStream, chunks: str) -> Iterator[tuple[int, bytes]]:
         yield from ((c.at_ns, body[c.offset : c.offset + c.size]) for c in stream.chunks if c.size)
         return
     for entry in stream.entries:
-        at = entry.n * _PACE_NS if entry.at_ns is None else entry.at_ns
+        at = entry.n * PACE_NS if entry.at_ns is None else entry.at_ns
         if chunks == "byte":
             yield from ((at, bytes([byte])) for byte in entry.frame.raw)
         else:

@@ -87,6 +87,16 @@ def clients(incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name, help=client.title) for name, client in CLIENTS.items() if name.startswith(incomplete)]
 
 
+@_at_tab
+def faults(incomplete: str) -> list[CompletionItem]:
+    """The names of faults, with the arguments that a bench offers."""
+    from responses_tap_viewer.actions.faulty import every_fault, fault_named, title_of
+
+    start = incomplete.casefold()
+    names = [name for name in every_fault() if name.casefold().startswith(start)]
+    return [CompletionItem(name, help=title_of(fault_named(name))) for name in names]
+
+
 def _paths(incomplete: str) -> list[CompletionItem]:
     return _of_recording(*incomplete.split("#")) if incomplete.count("#") == 1 else _files(incomplete)
 

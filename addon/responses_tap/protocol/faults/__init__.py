@@ -9,7 +9,7 @@
 A planted fault breaks its rule, and no other at error or warning but for those in its `spread`.
 """
 
-from responses_tap.protocol.faults.draft import Block
+from responses_tap.protocol.faults.draft import Block, Event, changed, events_of
 from responses_tap.protocol.faults.planting import (
     FAULTS,
     CannotPlant,
@@ -21,14 +21,18 @@ from responses_tap.protocol.faults.planting import (
     plantings,
     similar,
 )
-from responses_tap.protocol.faults.ways import Fault
+from responses_tap.protocol.faults.ways import Fault, everywhere
 
 __all__ = [
     "FAULTS",
     "Block",
     "CannotPlant",
+    "Event",
     "Fault",
     "FaultSpec",
+    "changed",
+    "events_of",
+    "everywhere",
     "find_fault",
     "parse_spec",
     "plant",

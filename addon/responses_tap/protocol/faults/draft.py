@@ -12,7 +12,7 @@ type Event = dict[str, Any]
 type Edit = Callable[[list[Event], int], list[Event] | None]
 """(events, n) → the events with a defect at the n-th; None where it doesn't fit there."""
 
-_LINE_ENDS = re.compile(rb"\r\n|\r|\n")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class Block(NamedTuple):
@@ -21,7 +21,7 @@ class Block(NamedTuple):
     raw: bytes
     """With the blank line that ends it."""
     event: Event | None
-    """What its data says, {} where that isn't a JSON object; None for `[DONE]`, a comment, anything without data."""
+    """What its data says, {} where that isn't an object with a type; None for `[DONE]` and where there is no data."""
     at_ns: int | None = None
     """When it arrived; a new block arrives with the one before it."""
 
@@ -31,6 +31,20 @@ class Block(NamedTuple):
         if frame.data is None or frame.is_done_marker:
             return cls(frame.raw, None, at_ns)
         return cls(frame.raw, _object(frame.data), at_ns)
+
+    def saying(self, event: Event) -> "Block":
+        """A block like this one with another event: with or without a name, its lines ended alike."""
+        data = Frame.whole(self.raw).data
+        if data and event.get("type") == (self.event or {}).get("type") and self.raw.count(data) == 1:
+            return self._replace(raw=self.raw.replace(data, _json(event)), event=event)
+        line_end = _LINE_END.search(self.raw)
+        raw = _encoded(event, named=b"data:" not in self.raw[:5], line_end=line_end[0] if line_end else b"\n")
+        return self._replace(raw=raw, event=event)
+
+    @property
+    def is_done_marker(self) -> bool:
+        """Whether this is `data: [DONE]`."""
+        return self.event is None and Frame.whole(self.raw).is_done_marker
 
 
 def changed(blocks: Sequence[Block], edit: Edit, n: int, *, renumbers: bool) -> list[Block] | None:
@@ -43,9 +57,9 @@ def changed(blocks: Sequence[Block], edit: Edit, n: int, *, renumbers: bool) -> 
     after = edit(list(before), n)
     if after is None or after == before:
         return None
-    if renumbers:
-        after = _renumbered(after, before)
-    return _rejoined(blocks, before, after)
+    joined = _rejoined(blocks, before, after)
+    first = next((event["sequence_number"] for event in before if "sequence_number" in event), None)
+    return _renumbered(joined, first) if renumbers else joined
 
 
 def events_of(blocks: Iterable[Block]) -> list[Event]:
@@ -53,15 +67,18 @@ def events_of(blocks: Iterable[Block]) -> list[Event]:
     return [block.event for block in blocks if block.event is not None]
 
 
-def encoded(event: Event, *, named: bool = True, line_end: bytes = b"\n") -> bytes:
-    """An event as a block of an event stream."""
-    try:
-        data = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half a surrogate pair can only be escaped
-        data = json.dumps(event, separators=(",", ":")).encode()
+def _encoded(event: Event, *, named: bool, line_end: bytes) -> bytes:
     name = event.get("type")
-    lines = [b"event: " + name.encode()] if named and isinstance(name, str) else []
-    return line_end.join([*lines, b"data: " + data, b"", b""])
+    is_line = named and isinstance(name, str) and "\n" not in name and "\r" not in name
+    lines = [f"event: {name}".encode(errors="replace")] if is_line else []
+    return line_end.join([*lines, b"data: " + _json(event), b"", b""])
+
+
+def _json(event: Event) -> bytes:
+    try:
+        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half a surrogate pair can only be escaped
+        return json.dumps(event, separators=(",", ":")).encode()
 
 
 def _object(data: bytes) -> Event:
@@ -69,43 +86,46 @@ def _object(data: bytes) -> Event:
         parsed = json.loads(data)
     except (ValueError, RecursionError):
         return {}
-    return parsed if isinstance(parsed, dict) else {}
+    is_event = isinstance(parsed, dict) and isinstance(parsed.get("type"), str)
+    return parsed if is_event else {}
 
 
-def _renumbered(events: list[Event], before: list[Event]) -> list[Event]:
-    """The events, counted on from the first number there was."""
-    number = next((event["sequence_number"] for event in before if "sequence_number" in event), None)
+def _renumbered(blocks: list[Block], number: object) -> list[Block]:
+    """The blocks with their events counted on from the first number there was."""
     if not isinstance(number, int):
-        return events
+        return blocks
     counted = []
-    for event in events:
+    for block in blocks:
+        event = block.event or {}
         if "sequence_number" in event:
-            counted.append(event if event["sequence_number"] == number else event | {"sequence_number": number})
+            is_right = event["sequence_number"] == number
+            counted.append(block if is_right else block.saying(event | {"sequence_number": number}))
             number += 1
         else:
-            counted.append(event)
+            counted.append(block)
     return counted
 
 
 def _rejoined(blocks: Sequence[Block], before: list[Event], after: list[Event]) -> list[Block]:
     """The blocks of `after`, with what stood between the blocks of `before` at the same places."""
     own = {id(block.event): block for block in blocks if block.event is not None}
-    between = _between(blocks, len(before))
     pairs = enumerate(zip(before, after, strict=False))
     alike = next((n for n, (a, b) in pairs if a is not b), min(len(before), len(after)))
     moved = len(after) - len(before)
-    named, line_end = _style(blocks)
-    joined: list[Block] = []
     places: dict[int, list[Block]] = {}
-    for place, others in enumerate(between):
-        places.setdefault(place if place <= alike else max(place + moved, alike), []).extend(others)
+    for place, others in enumerate(_between(blocks, len(before))):
+        stays = place <= alike and place < len(before)  # what is behind the last event stays there
+        places.setdefault(place if stays else max(place + moved, alike), []).extend(others)
+    joined: list[Block] = []
     for n, event in enumerate(after):
         joined += places.pop(n, [])
-        at_ns = joined[-1].at_ns if joined else None
-        if len(after) == len(before):
-            at_ns = own[id(before[n])].at_ns
-        joined.append(own.get(id(event)) or Block(encoded(event, named=named, line_end=line_end), event, at_ns))
+        model = own[id(before[n])] if not moved else _latest(joined) or own[id(before[0])]
+        joined.append(own.get(id(event)) or model.saying(event))
     return joined + [block for others in places.values() for block in others]
+
+
+def _latest(blocks: list[Block]) -> Block | None:
+    return next((block for block in reversed(blocks) if block.event is not None), None)
 
 
 def _between(blocks: Sequence[Block], events: int) -> list[list[Block]]:
@@ -118,10 +138,3 @@ def _between(blocks: Sequence[Block], events: int) -> list[list[Block]]:
         else:
             n += 1
     return between
-
-
-def _style(blocks: Sequence[Block]) -> tuple[bool, bytes]:
-    """Whether the stream names its events, and how it ends its lines."""
-    first = next((block.raw for block in blocks if block.event is not None), b"event:\n")
-    line_end = _LINE_ENDS.search(first)
-    return b"event:" in first.partition(b"data:")[0], line_end[0] if line_end else b"\n"

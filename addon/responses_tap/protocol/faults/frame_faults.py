@@ -82,16 +82,12 @@ def _marked_early(blocks: Sequence[Block], place: int) -> list[Block] | None:
     sent = [block.event for block in before if block.event is not None]
     if not has_end or not sent or any(event.get("type") == "error" for event in sent):
         return None
-    return [*before, _DONE._replace(at_ns=blocks[place].at_ns), *(b for b in after if not _is_marker(b))]
-
-
-def _is_marker(block: Block) -> bool:
-    return block.event is None and b"[DONE]" in block.raw
+    return [*before, _DONE._replace(at_ns=blocks[place].at_ns), *(b for b in after if not b.is_done_marker)]
 
 
 def _ping_after_marker(blocks: Sequence[Block], _place: int) -> list[Block]:
     ping = Block(b'event: ping\ndata: {"type":"ping"}\n\n', {"type": "ping"}, blocks[-1].at_ns)
-    done = [] if _is_marker(blocks[-1]) else [_DONE._replace(at_ns=blocks[-1].at_ns)]
+    done = [] if blocks[-1].is_done_marker else [_DONE._replace(at_ns=blocks[-1].at_ns)]
     return [*blocks, *done, ping]
 
 

@@ -1,6 +1,7 @@
 """Planting a fault: by its name, at an event or wherever it fits."""
 
 import difflib
+import itertools
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from responses_tap.protocol.check import frames_of
 from responses_tap.protocol.faults.content_faults import CONTENT_FAULTS
-from responses_tap.protocol.faults.draft import Block, events_of
+from responses_tap.protocol.faults.draft import Block, Event, events_of
 from responses_tap.protocol.faults.event_faults import EVENT_FAULTS
 from responses_tap.protocol.faults.field_faults import FIELD_FAULTS
 from responses_tap.protocol.faults.frame_faults import FRAME_FAULTS
@@ -125,7 +126,7 @@ def _drawn[T](choices: Sequence[T], rnd: random.Random | None) -> Sequence[T]:
 def _spoilt(way: Way, blocks: Sequence[Block], n: int) -> list[Block] | None:
     try:
         return way.spoil(blocks, n)
-    except (AttributeError, IndexError, KeyError, TypeError):
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError):
         return None  # a stream with other faults may lack what a correct one has
 
 
@@ -136,15 +137,15 @@ def _why_not(blocks: Sequence[Block], fault: Fault, event: int | None) -> str:
     if event >= len(events):
         there = f"the stream has {len(events)}, from 0 to {len(events) - 1}" if events else "the stream has none"
         return f"{fault.code} cannot be planted at event {event}: {there}"
-    fitting = sorted(
-        {
-            n
-            for way in fault.ways
-            for n, e in enumerate(events)
-            if way.may_fit(e) and _spoilt(way, blocks, n) is not None
-        }
-    )
+    fitting = list(itertools.islice(_places(blocks, events, fault), _MOST_NAMED + 1))
     if not fitting:
         return _why_not(blocks, fault, None)
     listed = ", ".join(map(str, fitting[:_MOST_NAMED])) + (", …" if len(fitting) > _MOST_NAMED else "")
     return f"{fault.code} cannot be planted at event {event} ({events[event].get('type')}); it can at {listed}"
+
+
+def _places(blocks: Sequence[Block], events: Sequence[Event], fault: Fault) -> Iterator[int]:
+    """The events at which the fault fits."""
+    for n, event in enumerate(events):
+        if any(way.may_fit(event) and _spoilt(way, blocks, n) is not None for way in fault.ways):
+            yield n
