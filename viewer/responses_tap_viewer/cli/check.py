@@ -88,7 +88,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     events, a response in JSON, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a
     paste (what Python or node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or -
     for standard input.
-    Exit status: 0 fine, 1 findings at or above --fail-on or a stale baseline, 2 unusable input.
+    Exit status: 0 success, 1 findings at or above --fail-on or a stale baseline, 2 invalid input.
     Settings may stand in [tool.responses-tap] of pyproject.toml, or in responses-tap.toml, of this folder or one above
     it: profile, select, ignore, fail-on, baseline.
 
