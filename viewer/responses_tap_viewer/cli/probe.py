@@ -77,7 +77,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Run test scenarios against a server and report what it gets wrong.
 
-    URL is an API's base URL; several are compared side by side, and the second is recorded in probe-2.db. Every response
+    URL is an API's base URL; several are compared side by side, and the second is recorded in probe-2.db. Each response
     is recorded, so that it can be shown, compared and exported. Exit status: 0 success, 1 if something is violated,
     unexpected, failed or flaky, or the baseline is stale, 2 invalid input.
 
