@@ -36,6 +36,23 @@ def events_of(sample: Path) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
 
 
+_TESTS = Path(__file__).parent
+SLOW = (
+    "actions", "cli", "engines", "fuzz", "mitm", "probe", "recorder", "tui", "reports/test_hostile_scripts.py",
+    "reports/test_html.py", "reports/test_resend.py", "protocol/test_mutations.py", "test_arrow.py",
+    "test_benchmarks.py", "test_examples.py", "test_packaging.py", "test_pytest_plugin.py", "test_readme.py",
+)  # fmt: skip
+"""The folders and files whose tests are slow: `pytest -m "not slow"` leaves them out, and ends within a minute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow."""
+    slow = tuple(str(_TESTS / name) for name in SLOW)
+    for item in items:
+        if str(item.path).startswith(slow):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of protocol texts, captures and the corpus, which only a development machine has."""

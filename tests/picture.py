@@ -17,9 +17,9 @@ FOLDER = Path(__file__).parents[1] / "viewer"
 _SIZE = (150, 38)
 PICTURES = {
     # The seed's stream, at its missing done event.
-    "view.svg": (("home", "down", "enter", "n", "n", "n"), "text-done-missing"),
+    "view.svg": (("n", "n"), "MD301 text-done-missing  error"),
     # The same next to a correct one.
-    "compare.svg": (("home", "m", "down", "equals_sign", "n", "n"), "A sends response.output_text.done here"),
+    "compare.svg": (("escape", "home", "m", "down", "equals_sign", "n", "n"), "A sends response.output_text.done here"),
 }
 """What each picture shows: the keys that lead there, and the text to wait for."""
 
@@ -28,7 +28,7 @@ async def draw(db: Path, keys: tuple[str, ...], shows: str) -> str:
     """The UI after these keys."""
     app = TapApp(db)
     async with app.run_test(size=_SIZE) as pilot:
-        await _until(pilot, "6 streams", "Stream 6")
+        await _until(pilot, "6 streams", "Stream 2", "NS201 item-not-opened  error")
         for key in keys:
             await pilot.press(key)
             await pilot.pause(0.5)

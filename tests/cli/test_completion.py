@@ -95,3 +95,29 @@ def test_bash_completes_with_the_script(folder: Path) -> None:
     """
     done = subprocess.run(["bash", "-c", bash], cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("MD301 MD302 ")
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
+def test_zsh_completes_with_the_script(folder: Path) -> None:
+    zsh = f"""
+        path=({PROGRAM.parent} $path)
+        compdef() {{ :; }}
+        _describe() {{ print -l -- "${{(@P)3}}" }}
+        eval "$(_RESPONSES_TAP_COMPLETE=zsh_source responses-tap)"
+        words=(responses-tap rules MD30) CURRENT=3
+        _responses_tap_completion
+    """
+    done = subprocess.run(["zsh", "-f", "-c", zsh], cwd=folder, capture_output=True, text=True, check=True)
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()][:2] == ["MD301", "MD302"]
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="needs fish")
+def test_fish_completes_with_the_script(folder: Path) -> None:
+    fish = f"""
+        set -x PATH {PROGRAM.parent} $PATH
+        _RESPONSES_TAP_COMPLETE=fish_source responses-tap | source
+        complete -C "responses-tap rules MD30"
+    """
+    variables = {**os.environ, "HOME": str(folder)}
+    done = subprocess.run(["fish", "-c", fish], cwd=folder, env=variables, capture_output=True, text=True, check=True)
+    assert {"MD301", "MD302"} <= {line.split("\t")[0] for line in done.stdout.splitlines()}

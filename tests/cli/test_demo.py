@@ -12,7 +12,7 @@ def test_without_a_terminal_the_demo_prints_what_it_recorded(tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for words in (
-        "a correct stream, as OpenAI sends it",
+        "A correct stream, as OpenAI sends it",
         "LlamaStack before PR 5308",
         "✖ MD301 text-done-missing",
         "response.output_text.done  [0.0] (missing)",

@@ -199,4 +199,4 @@ def test_an_unknown_or_ambiguous_client_is_wrong_usage() -> None:
     for name in ("nobody", "openai"):
         result = run("clients", name)
         assert result.exit_code == 2
-        assert f"no one client is called {name}" in result.stderr
+        assert f"unknown client {name!r}" in result.stderr

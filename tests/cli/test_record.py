@@ -201,7 +201,7 @@ def test_bad_upstreams_and_files_are_one_line(upstream: str, tmp_path: Path) -> 
         ("ftp://nowhere", tmp_path / "r.db", "is no http(s) URL"),
         ("http://[x/v1", tmp_path / "r.db", "is no http(s) URL"),
         ("http://h:99999/v1", tmp_path / "r.db", "is no http(s) URL"),
-        (upstream, foreign, "is no recording"),
+        (upstream, foreign, "is not a responses-tap recording"),
         (upstream, tmp_path, str(tmp_path)),
     ):
         done = record(url, db, sys.executable, "-c", "pass")

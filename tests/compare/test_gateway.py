@@ -83,8 +83,8 @@ def test_what_passes_unchanged_is_no_change(tmp_path: Path) -> None:
     (passage,) = report["passages"]
     assert (passage["joined_by"], passage["changed"], passage["identical"]) == ("response id", False, True)
     text = run("diff", "--gateway", tmp_path / "a.db", tmp_path / "b.db").stdout
-    assert "  passes it as it is\n" in text
-    assert "1 answer on both sides, 0 changed" in text
+    assert "  unchanged\n" in text
+    assert "1 response matched: 0 changed" in text
 
 
 def test_delays_are_relative_to_the_fastest_event(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_real_gateway_between_two_recorders(tmp_path: Path) -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == f"{dbs[0]}#1 → {dbs[1]}#1 (joined by response id)"
     assert lines[1].startswith("  < drops response.output_text.done (event ")
-    assert lines[-1] == "1 answer on both sides, 1 changed or on one side only"
+    assert lines[-1] == "1 response matched: 1 changed, 0 unmatched"
 
 
 def test_a_recording_is_grouped_by_shape(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ async def test_the_file_can_be_changed_and_bad_options_are_refused(tmp_path: Pat
             addon.error(recorded)
         with pytest.raises(OptionsError, match="is a folder"):
             context.configure(addon, tap_db=str(tmp_path))
-        with pytest.raises(OptionsError, match="'nobody' is no profile"):
+        with pytest.raises(OptionsError, match="unknown profile 'nobody'"):
             context.configure(addon, tap_profile="nobody")
     assert [len(rows(db)) for db in (first, second)] == [1, 1]
 

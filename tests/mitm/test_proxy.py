@@ -431,7 +431,7 @@ def test_what_cannot_be_started_is_reported_in_a_line(db: Path, tmp_path: Path) 
         message = refusal(lambda: Proxy(db, upstream="http://h", listen=listen, on_notice=notices.append))
         assert notices == []  # the line is the only one
         assert message.startswith(f"cannot listen on 127.0.0.1:{listen[1]} (Address already in use)")
-    assert "is no recording" in refusal(lambda: Proxy(notes, upstream="http://h"))
+    assert "is not a responses-tap recording" in refusal(lambda: Proxy(notes, upstream="http://h"))
     assert "is no http(s) URL" in refusal(lambda: Proxy(db, upstream="h:80"))
     assert "nonsense" in refusal(lambda: Proxy(db, modes=["nonsense"]))
     with Proxy(db, upstream="http://h") as proxy:  # none of them has left anything behind

@@ -324,7 +324,7 @@ def test_findings_are_reported_live_and_again_by_recheck(db: Path) -> None:
     assert [one for one in told if one != (2, "ID510")] == [(2, "WS001"), (2, "LC106"), (3, "WS005")]
     assert [row.state for row in rows(db)] == ["truncated", "completed", "completed"]
     live = [row.first_code for row in rows(db)]
-    assert "3 streams checked again by rules 2026-12, 0 changed" in cli("recheck", str(db))
+    assert "Rechecked 3 streams with rules 2026-12: 0 changed" in cli("recheck", str(db))
     assert [row.first_code for row in rows(db)] == live == [None, "WS001", "WS005"]
     report = json.loads(cli("check", str(db), "--format", "json"))
     assert [[finding["code"] for finding in stream["findings"]] for stream in report["streams"]] == [

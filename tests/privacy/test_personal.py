@@ -72,7 +72,7 @@ def test_it_leaves_only_on_request(said: Path, format_: str, tmp_path: Path) -> 
     out = tmp_path / "out"
     refused = run(said, "--format", format_, "-o", str(out))
     assert refused.exit_code == 2
-    assert refused.stderr.startswith(f"responses-tap: {said} has what looks like personal data (")
+    assert refused.stderr.startswith(f"responses-tap: {said} has likely personal data (")
     assert ") in event 3 (response.output_text.done); --redact-text replaces texts, " in refused.stderr
     assert refused.stderr.endswith("--structure-only keeps none, --allow-text exports it as it is\n")
     assert len(refused.stderr.splitlines()) == 1
@@ -86,7 +86,7 @@ def test_it_leaves_only_on_request(said: Path, format_: str, tmp_path: Path) -> 
     for amount in ("--redact-text", "--structure-only"):
         left = run(said, "--format", format_, amount)
         assert left.exit_code == 0
-        assert left.stderr.endswith("; nothing looks like personal data\n")
+        assert left.stderr.endswith("; no likely personal data\n")
         assert "acme" not in left.stdout
 
 
@@ -122,5 +122,5 @@ def test_the_request_is_examined_too(tmp_path: Path) -> None:
                  "response": {"status": 200, "headers": [], "content": content}}  # fmt: skip
         file = tmp_path / "a.har"
         file.write_text(json.dumps({"log": {"entries": [entry]}}))
-        assert f"has what looks like personal data (e-mail) in {place}; " in run(file).stderr
+        assert f"has likely personal data (e-mail) in {place}; " in run(file).stderr
         assert run(file, "--structure-only").exit_code == 0

@@ -233,7 +233,7 @@ def test_nothing_leaves_with_a_secret_in_it(format_: str, tmp_path: Path) -> Non
     out = tmp_path / "out"
     result = run("export", str(leaking), "--format", format_, "-o", str(out))
     assert result.exit_code == 2
-    assert "has what looks like a secret (API key) in event " in result.stderr
+    assert "has a possible secret (API key) in event " in result.stderr
     assert "(response.output_text.done)" in result.stderr
     assert not out.exists()
 
@@ -269,7 +269,7 @@ def test_secrets_outside_the_events_are_named_by_their_place(recording: Path) ->
         ({"response_headers": (("x-debug", KEY),)}, "the response header x-debug"),
     ):
         changed = replace(stream, row=replace(stream.row, **change))
-        with pytest.raises(Exception, match=f"has what looks like a secret .* in {place}; --mask-secrets masks it"):
+        with pytest.raises(Exception, match=f"has a possible secret .* in {place}; --mask-secrets masks it"):
             export([changed], FORMATS["json"])
         content = export([changed], FORMATS["json"], mask_secrets=True).decode()
         assert KEY not in content

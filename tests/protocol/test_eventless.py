@@ -211,7 +211,7 @@ def test_the_recorder_judges_them_as_recheck_does(feeder: FeedLoop, db: Path) ->
     assert [row.errors for row in rows(db)] == [int(code is not None) for code in expected]
     with open_recording(db) as recording:
         live = [[finding.facts() for finding in recording.findings(row.id)] for row in rows(db)]
-    assert f"{len(expected)} streams checked again by rules 2026-12, 0 changed" in run("recheck", db).stdout
+    assert f"Rechecked {len(expected)} streams with rules 2026-12: 0 changed" in run("recheck", db).stdout
     with open_recording(db) as recording:
         assert [[finding.facts() for finding in recording.findings(row.id)] for row in rows(db)] == live
     assert "slow down" in live[8][0]["message"]

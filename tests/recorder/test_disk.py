@@ -162,7 +162,7 @@ def test_a_file_that_somebody_replaced(tmp_path: Path) -> None:
     feeder.close()
     refused, anew = troubles(notices)
     assert refused.startswith("cannot write ")
-    assert "is no recording" in refused
+    assert "is not a responses-tap recording" in refused
     assert "a new file" in anew
     assert [row.state for row in rows(db)] == ["completed"]
 

@@ -106,8 +106,8 @@ def test_the_space_of_what_is_not_kept_is_used_again(db: Path) -> None:
     ("options", "message"),
     [
         ({"tap_only": "errors>many"}, "the filter 'errors>many' cannot be read at 8: expected a number for errors"),
-        ({"tap_max_size": "much"}, "'much' is no size of a recording; give one like 100m or 2g, at least 1m"),
-        ({"tap_max_size": "10k"}, "'10k' is no size of a recording"),
+        ({"tap_max_size": "much"}, "invalid size 'much': expected 100m or 2g, at least 1m"),
+        ({"tap_max_size": "10k"}, "invalid size '10k'"),
     ],
 )
 def test_bad_options_are_one_line(db: Path, options: dict[str, str], message: str) -> None:

@@ -497,7 +497,7 @@ def test_the_worker_takes_what_is_old_however_long_it_would_rest(db: Path, monke
 def test_a_file_that_cannot_be_written_is_said_before_anything_is_recorded(tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("not a recording, but somebody's notes " * 100)
-    with pytest.raises(RecordingError, match="is no recording"):
+    with pytest.raises(RecordingError, match="is not a responses-tap recording"):
         FeedLoop(notes, print)
 
 

@@ -227,7 +227,7 @@ def test_a_worker_that_hangs_is_not_waited_for_forever(db: Path, monkeypatch: py
     feeder.close()
     os.kill(worker, signal.SIGCONT)
     (said,) = eventually(lambda: troubles(notices))
-    assert str(said) == "nothing more is recorded: the worker does not answer; what came last is lost"
+    assert str(said) == "nothing more is recorded: the worker does not respond; what came last is lost"
 
 
 def test_no_room_for_what_waits_costs_no_client_and_nothing_that_came_before(

@@ -134,7 +134,7 @@ def test_another_program_s_file_keeps_its_mode(tmp_path: Path) -> None:
     with closing(sqlite3.connect(foreign)) as connection:
         connection.execute("CREATE TABLE theirs (a)")
     foreign.chmod(0o644)
-    with pytest.raises(RecordingError, match="is no recording"):
+    with pytest.raises(RecordingError, match="is not a responses-tap recording"):
         Writer(foreign)
     assert stat.S_IMODE(foreign.stat().st_mode) == 0o644
 
@@ -217,7 +217,7 @@ def test_a_view_in_place_of_a_table_is_not_a_recording(db: Path, table: str) -> 
     for command in commands(db, 1):
         assert run(*command).exit_code == 2
     for action in (lambda: open_recording(db), lambda: Writer(db)):
-        with pytest.raises(RecordingError, match="is no recording"):
+        with pytest.raises(RecordingError, match="is not a responses-tap recording"):
             action()
     assert db.read_bytes() == before
 

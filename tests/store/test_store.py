@@ -283,8 +283,8 @@ def test_what_is_not_a_recording_is_refused(tmp_path: Path) -> None:
     assert "is not a responses-tap recording (empty)" in message(lambda: open_recording(empty))
     for path in (notes, foreign):
         before = path.read_bytes()
-        assert f"{path} is no recording" in message(lambda path=path: open_recording(path))
-        assert f"{path} is no recording" in message(lambda path=path: Writer(path))
+        assert f"{path} is not a responses-tap recording" in message(lambda path=path: open_recording(path))
+        assert f"{path} is not a responses-tap recording" in message(lambda path=path: Writer(path))
         assert path.read_bytes() == before
     assert "cannot write" in message(lambda: Writer(notes / "below" / "r.db"))
     assert "is a folder" in message(lambda: Writer(tmp_path))

@@ -159,7 +159,7 @@ async def test_the_dialog_says_plainly_what_leaves_and_offers_ways(
         label = screen.app.screen.query_one("#verdict", Label)
         assert label.styles.color == screen.app.screen.query_one("#dialog").styles.color
         await screen.press("down")
-        await screen.until(lambda: verdict(screen).endswith("nothing looks like personal data"))
+        await screen.until(lambda: verdict(screen).endswith("no likely personal data"))
         assert "acme" not in preview(screen)
         await screen.press("enter")
         await screen.until(lambda: screen.app.screen is screen.browser)

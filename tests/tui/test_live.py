@@ -167,7 +167,7 @@ async def test_who_has_no_streams_is_offered_the_demo_and_who_has_some_is_not(re
     [
         (None, "does not exist"),
         (b"", "is not a responses-tap recording (empty)"),
-        (b"event: x\n\n" * 200, "is no recording"),
+        (b"event: x\n\n" * 200, "is not a responses-tap recording"),
     ],
     ids=["missing", "empty", "foreign"],
 )

@@ -79,7 +79,7 @@ async def test_what_cannot_be_replayed_is_told(recorder: Recorder) -> None:
     recorder.writer.commit()
     async with browsing(recorder) as screen:
         await screen.press("z")
-        await screen.shows("has no answer to play")
+        await screen.shows("has no response to play")
 
 
 async def test_the_palette_has_every_action(four: Recorder) -> None:

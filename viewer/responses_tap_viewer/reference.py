@@ -32,7 +32,7 @@ def rule_table() -> str:
 
 def profile_table() -> str:
     """A row for each profile."""
-    lines = ["| profile | whose streams |", "|---|---|"]
+    lines = ["| profile | applies to |", "|---|---|"]
     lines += [f"| `{profile.name}` | {profile.about} |" for profile in PROFILES.values()]
     return "\n".join(lines)
 

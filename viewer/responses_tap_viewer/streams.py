@@ -123,7 +123,9 @@ def is_there(path: Path) -> bool:
 def readable(path: Path) -> None:
     """Raise UnusableInput unless `path` is a readable file."""
     if not is_there(path):
-        raise UnusableInput(str(path), "does not exist")
+        is_url = path.parts[:1] in (("http:",), ("https:",))
+        hint = "is a URL; save its stream with curl -N, or test the server with `responses-tap probe URL --model M`"
+        raise UnusableInput(str(path), hint if is_url else "does not exist")
     if path.is_dir():
         raise UnusableInput(str(path), "is a folder; name a file in it")
     if not path.is_file():

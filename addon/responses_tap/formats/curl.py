@@ -43,7 +43,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Stream]:
         for _ in body:  # what the reader has left unread
             pass
     if not found:
-        raise UnrecognizedFormat("has curl's lines, but no answer (`HTTP/1.1 200 OK`) among them")
+        raise UnrecognizedFormat("has curl's lines, but no response (`HTTP/1.1 200 OK`) among them")
 
 
 class _Output:

@@ -101,7 +101,7 @@ def _exchange(flow: "HTTPFlow", place: str) -> Exchange | Skipped:
     )
     if response is None:
         exchange = Exchange(place, sent, Response(), None)
-        why = f"has no answer ({flow.error.msg if flow.error else 'it was still open'})"
+        why = f"has no response ({flow.error.msg if flow.error else 'it was still open'})"
         return Skipped(place, why, fault=True) if exchange.is_ours else exchange
     head = Response(response.status_code, _headers(response.headers), at_ns=_since(started, response.timestamp_start))
     found = Exchange(place, sent, head, response.raw_content, _ending(flow), live=True)

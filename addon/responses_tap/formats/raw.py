@@ -34,7 +34,7 @@ def write(streams: Sequence[JudgedStream]) -> bytes:
     """The body of the only stream, byte for byte; UnusableInput where it isn't an event stream."""
     (stream,) = streams
     if not stream.entries:
-        raise UnusableInput(stream.name, "has no event stream; --format md and json show its answer")
+        raise UnusableInput(stream.name, "has no event stream; use --format md or json for its response")
     return over_sse(stream).body
 
 

@@ -120,7 +120,7 @@ class Profile:
 PROFILES = {
     p.name: p
     for p in (
-        Profile("openai", "what OpenAI's own streams keep to", {"TR909": None}),
+        Profile("openai", "OpenAI's API (the default)", {"TR909": None}),
         Profile(
             "open-responses",
             "the Open Responses specification of 2026-04-24",

@@ -92,6 +92,7 @@ _BARE = re.compile(r'[^\s",]+')
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _PLAIN = re.compile(r"[\w.*?/@+:<>=\[\]()#%&-]+", re.ASCII)
 """Text without need of quotes."""
+_CONJUNCTIONS = frozenset(("AND", "OR", "NOT", "&&", "||"))
 _KEPT = 256
 """Texts for which a term remembers whether they match."""
 
@@ -108,7 +109,7 @@ class Term:
 
     def __str__(self) -> str:
         values = ",".join(map(_written, self.values))
-        if not self.field and _FIELD.match(values):
+        if not self.field and (_FIELD.match(values) or any(map(_syntax, self.values))):
             values = ",".join(map(_quoted, self.values))
         elif not self.field and values.startswith("-"):
             values = _quoted(self.values[0]) + values[len(_written(self.values[0])) :]
@@ -216,9 +217,25 @@ def _next(text: str, at: int) -> int:
 
 def _check_field(name: str, operator_: str, at: int) -> None:
     if name not in FIELDS:
-        raise FilterError(at, f"a field ({', '.join(FIELDS)}), or quotes around the word")
+        raise FilterError(at, f"a field, {name!r} is unknown{_suggested(name)}; quote it to search for the word")
     if operator_ != ":" and not FIELDS[name].is_number:
         raise FilterError(at + len(name), f"{name}: (only numbers are compared)")
+
+
+def _suggested(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, FIELDS, 1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (one of {', '.join(FIELDS)})"
+
+
+def _syntax(word: str) -> str:
+    """What is expected instead of a word that is meant as syntax, and that no stream has; empty for any other word."""
+    if word.lstrip(":=<>") != word:
+        return "no spaces around an operator, as in errors>0"
+    if word in _CONJUNCTIONS:
+        return f"terms: a space means AND, a comma OR, a leading - NOT; quote {word!r} to search for it"
+    return f"- for NOT, as in -{word[1:] or 'model:gpt*'}" if word.startswith("!") else ""
 
 
 def _values(text: str, at: int, name: str) -> tuple[tuple[str, ...], int]:
@@ -243,6 +260,8 @@ def _value(text: str, at: int, name: str) -> tuple[str, int]:
     bare = _BARE.match(text, at)
     if is_number and (bare is None or not _NUMBER.fullmatch(bare[0])):
         raise FilterError(at, f"a number for {name}")
+    if bare is not None and not name and (expected := _syntax(bare[0])):
+        raise FilterError(at, expected)
     if bare is None:
         raise FilterError(at, f"a value for {name}" if name else "a word")
     return bare[0], bare.end()

@@ -22,7 +22,7 @@ _NAMED = 3
 _OPAQUE = frozenset(("obfuscation", "encrypted_content", "partial_image_b64", "logprobs"))
 """Members whose strings are neither user nor model text."""
 _TEXTS = {
-    Redaction.WHOLE: "user and model text is exported as it is: {size:,} character{s}",
+    Redaction.WHOLE: "user and model text, unredacted: {size:,} character{s}",
     Redaction.NO_TEXT: (
         "each character of user and model text is replaced; names of models, tools, parameters and members, ids and "
         "numbers are exported as they are"
@@ -52,7 +52,7 @@ class PersonalFound(UnusableInput):
         more += " and more" if len(places) > _NAMED + 1 else ""
         super().__init__(
             stream.name,
-            f"has what looks like personal data ({data[0].kind}) in {places[0]}{more}; --redact-text replaces texts, "
+            f"has likely personal data ({data[0].kind}) in {places[0]}{more}; --redact-text replaces texts, "
             "--structure-only keeps none, --allow-text exports it as it is",
         )
         self.words = words
@@ -67,7 +67,7 @@ def words(streams: Sequence[JudgedStream], redaction: Redaction, data: Iterable[
         (
             f"credentials masked: {starred + sum(map(_masked, streams))}",
             _TEXTS[redaction].format(size=size, s="s" * (size != 1)),
-            f"looks like personal data: {seems}" if seems else "nothing looks like personal data",
+            f"likely personal data: {seems}" if seems else "no likely personal data",
         )
     )
 

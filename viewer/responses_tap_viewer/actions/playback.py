@@ -57,10 +57,10 @@ def playback(stream: JudgedStream, chunks: str = "exact") -> Playback:
     if row is None:
         return Playback(HTTPStatus.OK, (("Content-Type", "text/event-stream"),), tuple(_pieces(stream, chunks)))
     if row.status is None and not stream.entries:
-        raise UnusableInput(stream.name, "has no answer to play: the server was never reached")
+        raise UnusableInput(stream.name, "has no response to play: the server was never reached")
     status = row.status or HTTPStatus.OK
     if status not in _FINAL:
-        raise UnusableInput(stream.name, f"has the status {status}, with which no answer can be sent")
+        raise UnusableInput(stream.name, f"has the status {status}, which cannot be sent")
     headers = tuple(
         (name, header_value(value).strip(" \t"))
         for name, value in row.response_headers

@@ -24,7 +24,7 @@ def seconds(age: str) -> float:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def remove_named(names: Sequence[str]) -> Iterator[str]:
+def remove_named(names: Sequence[str], *, dry_run: bool = False) -> Iterator[str]:
     """Remove the streams with these names (ID or FILE.db#ID), all or none; a line for each recording."""
     wanted: dict[Path, set[int]] = {}
     for name in names:
@@ -36,7 +36,7 @@ def remove_named(names: Sequence[str]) -> Iterator[str]:
         if missing:
             raise UnusableInput(str(path), f"has no stream {missing[0]}; nothing was removed")
     for path, ids in wanted.items():
-        yield _remove(path, sorted(ids))
+        yield _would_remove(path, sorted(ids)) if dry_run else _remove(path, sorted(ids))
 
 
 def remove_old(path: Path, older: float | None, keep: int, *, dry_run: bool) -> Iterator[str]:
@@ -49,7 +49,7 @@ def remove_old(path: Path, older: float | None, keep: int, *, dry_run: bool) -> 
     if not ids:
         yield f"{path}: no streams are that old"
     elif dry_run:
-        yield f"{path}: {counted(len(ids), 'stream')} would be removed ({_listed(ids)})"
+        yield _would_remove(path, ids)
     else:
         yield _remove(path, ids)
     if left_out:
@@ -69,6 +69,10 @@ def _is_older(row: StreamRow, older: float) -> bool:
         return datetime.now(UTC) - began > timedelta(seconds=older)
     except (ValueError, TypeError, OverflowError):
         return False  # its start is unknown, or no stream can be that old
+
+
+def _would_remove(path: Path, ids: list[int]) -> str:
+    return f"{path}: {counted(len(ids), 'stream')} would be removed ({_listed(ids)})"
 
 
 def _remove(path: Path, ids: list[int]) -> str:

@@ -61,6 +61,7 @@ _FOUND = 1
 @click.option("--update-baseline", is_flag=True, help="Write what is found to the baseline instead of failing.")
 @click.option("--statistics", is_flag=True, help="Count the findings by rule.")
 @click.option("--excerpt", is_flag=True, help="Files may begin and end in the middle of a stream.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only streams with findings, and the summary.")
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
 @click.option("--format", "format_", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.pass_context
@@ -77,6 +78,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     update_baseline: bool,
     statistics: bool,
     excerpt: bool,
+    quiet: bool,
     watch: bool,
     format_: str,
 ) -> None:
@@ -86,7 +88,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     events, a response in JSON, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a
     paste (what Python or node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or -
     for standard input.
-    Exit status: 0 fine, 1 findings at or above --fail-on or a stale baseline, 2 unusable input.
+    Exit status: 0 success, 1 findings at or above --fail-on or a stale baseline, 2 invalid input.
     Settings may stand in [tool.responses-tap] of pyproject.toml, or in responses-tap.toml, of this folder or one above
     it: profile, select, ignore, fail-on, baseline.
 
@@ -118,6 +120,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
         Path(baseline) if baseline else None,
         update_baseline,
         statistics,
+        quiet,
     )
     run = partial(_run, paths, options, outcome)
     ctx.exit(watching.watch(paths, run) if watch else run())
@@ -131,6 +134,8 @@ class _Outcome(NamedTuple):
     baseline: Path | None
     update: bool
     statistics: bool
+    quiet: bool
+    """Whether streams without findings are left out of the text."""
 
 
 def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
@@ -153,7 +158,7 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
             complain(result)
         if not isinstance(result, PassedOver):
             results.append(result)
-            _print_result(result, outcome.format)
+            _print_result(result, outcome)
     checked = [result for result in results if isinstance(result, Checked)]
     stale = comparison.stale(options)
     for known in stale:
@@ -169,14 +174,14 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
     return _FOUND if stale or any(map(comparison.fails, checked)) else 0
 
 
-def _print_result(result: "Checked | UnusableInput", format_: str) -> None:
+def _print_result(result: "Checked | UnusableInput", outcome: _Outcome) -> None:
     """Print the lines for one response, if the format has any, before the next response is checked."""
     from responses_tap_viewer.checking.paths import Checked
     from responses_tap_viewer.reports import github, text
 
-    if format_ == "github":
+    if outcome.format == "github":
         print_lines(github.annotations(result))
-    elif format_ == "text" and isinstance(result, Checked):
+    elif outcome.format == "text" and isinstance(result, Checked) and not (outcome.quiet and not result.findings):
         print_lines(text.checked_lines(result))
 
 

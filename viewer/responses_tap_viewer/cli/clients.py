@@ -23,5 +23,5 @@ def clients(name: str | None) -> None:
         return
     found = find_client(name)
     if found is None:
-        raise click.UsageError(f"no one client is called {name}; `responses-tap clients` lists them")
+        raise click.UsageError(f"unknown client {name!r}; `responses-tap clients` lists all clients")
     print_lines(client_page(found))

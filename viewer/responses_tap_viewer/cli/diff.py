@@ -40,7 +40,7 @@ def diff(
 
     A and B are ids in the default recording, FILE.db#ID, files with one stream, or FILE#INDEX. Items are matched
     by type and order. < and > mark what only A or B has, ~ what stands elsewhere, ≠ events with other fields or
-    JSON types. Exit status: 0 the same, 1 different, 2 unusable input.
+    JSON types. Exit status: 0 same, 1 different, 2 invalid input.
 
     JSON: version, a, b (the names), same, and differences, each with kind (missing, extra, moved, reordered,
     shape), what (event, item, part), type, scope, a and b (the positions of its events in either stream), after

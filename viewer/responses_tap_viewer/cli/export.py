@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from responses_tap.stream.filters import Filter
 from responses_tap_viewer.cli import completion
-from responses_tap_viewer.cli.parameters import filter_option
+from responses_tap_viewer.cli.parameters import ALL, filter_option
 from responses_tap_viewer.printing import complain, print_document, print_lines
 from responses_tap_viewer.reports.export_formats import FORMATS
 
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 
 _PARQUET = "parquet"
+_SUFFIXES = {format_.suffix for format_ in FORMATS.values()}
+_ALIASES = {"markdown": "md", "htm": "html"}
+
+
+class _Format(click.Choice[str]):
+    """One of the formats, also by another name that people type."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - click's
+        """The format's own name."""
+        return super().convert(_ALIASES.get(str(value).lower(), value), param, ctx)
 
 
 @click.command()
@@ -25,7 +35,7 @@ _PARQUET = "parquet"
 @click.option(
     "--format",
     "format_",
-    type=click.Choice([*FORMATS, _PARQUET]),
+    type=_Format([*FORMATS, _PARQUET]),
     default=next(iter(FORMATS)),
     show_default=True,
     help="; ".join(f"{format_.name}: {format_.about}" for format_ in FORMATS.values())
@@ -37,7 +47,8 @@ _PARQUET = "parquet"
     type=click.Path(),
     help=f"The file to write, or the folder or URL (s3://…) of a {_PARQUET} dataset.  [default: standard output]",
 )
-@click.option("--with-events", is_flag=True, help=f"Have events, headers and bodies in a {_PARQUET} dataset, too.")
+@click.option("--all", "all_", is_flag=True, help="Export all streams of each recording.")
+@click.option("--with-events", is_flag=True, help=f"Include events, headers and bodies in a {_PARQUET} dataset.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--redact-text",
@@ -57,6 +68,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     ctx: click.Context,
     streams: tuple[str, ...],
     wanted: Filter | None,
+    all_: bool,
     format_: str,
     output: str | None,
     with_events: bool,
@@ -68,10 +80,10 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Export streams as a bug report, a page, a test, or for other programs.
 
-    With --filter, STREAM is a recording, and the default one where none is named. Redacted or not, a stream shows the
-    same findings. Nothing leaves in which something looks like a secret, unless it is masked, or like personal data
-    (e-mail addresses, numbers of cards, bank accounts and telephones), unless it is redacted or --allow-text says so.
-    A summary of what leaves goes to standard error.
+    With --filter or --all, STREAM is a recording; without one, the default recording. Redaction never changes the
+    findings. Export refuses to write anything that looks like a secret unless you pass --mask-secrets, or like personal
+    data (e-mail addresses, card, account and telephone numbers) unless you redact it or pass --allow-text. A summary of
+    what is exported goes to standard error.
 
     \b
     Examples:
@@ -85,12 +97,13 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     from responses_tap_viewer.actions.exporting import archive, depart, write_whole
     from responses_tap_viewer.streams import UNUSABLE, matching_streams
 
+    wanted = ALL if all_ else wanted
     if wanted is not None:
         found, failed = matching_streams(wanted, streams), 0
     elif streams:
         found, failed = _find(streams)
     else:
-        raise click.UsageError("name streams, or choose them with --filter")
+        raise click.UsageError("name streams, or select them with --filter or --all")
     redaction = Redaction.STRUCTURE if structure_only else Redaction.NO_TEXT if redact_text else Redaction.WHOLE
     if format_ == _PARQUET:
         if output is None:
@@ -123,5 +136,6 @@ def _find(names: Sequence[str]) -> "tuple[list[JudgedStream], int]":
         except UnusableInput as error:
             if n == len(names) - 1 and not found:
                 raise
-            complain(error)
+            is_output = found and Path(name).suffix.lower() in _SUFFIXES and not Path(name).exists()
+            complain(f"{error}; use -o {name} to write to a file" if is_output else error)
     return found, len(names) - len(found)

@@ -23,8 +23,8 @@ def import_(ctx: click.Context, paths: tuple[str, ...], db: Path | None) -> None
 
     PATH is a saved body, what `curl -i` or `-v` printed, JSON lines or an array of events (the AI SDK's chunk files),
     a HAR, a flow file of mitmproxy, a VCR cassette (YAML or JSON), a JSON trace of `export`, any of these gzipped, a
-    paste (what Python or node printed, a log, a list of event names), or a folder of them. What a file is, its content
-    tells. Exit status: 0 fine, 2 unusable input.
+    paste (what Python or node printed, a log, a list of event names), or a folder of them. File types are
+    detected from content. Exit status: 0 success, 2 invalid input.
 
     \b
     Examples:

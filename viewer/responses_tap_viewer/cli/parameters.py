@@ -9,6 +9,8 @@ import click
 from responses_tap.stream.filters import Filter, FilterError, parse
 from responses_tap_viewer.cli import completion
 
+ALL = parse("id>0")
+"""The filter of --all."""
 DB = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -39,8 +41,8 @@ def read_age(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 
 def address(listen: str) -> tuple[str, int]:
     """Host and port of a --listen; BadParameter for anything else."""
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the largest port
         raise click.BadParameter(
             f"invalid address {listen!r}: expected HOST:PORT or PORT, e.g. 127.0.0.1:8090", param_hint="--listen"
         )

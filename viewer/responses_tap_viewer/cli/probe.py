@@ -77,9 +77,9 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Run test scenarios against a server and report what it gets wrong.
 
-    URL is an API's base URL; several stand side by side, and the second is recorded in probe-2.db. Every answer is
-    recorded, so that it can be shown, compared and exported. Exit status: 0 fine, 1 if something is violated,
-    unexpected, failed or flaky, or the baseline is stale, 2 unusable input.
+    URL is an API's base URL; several are compared side by side, and the second is recorded in probe-2.db. Each response
+    is recorded, so that it can be shown, compared and exported. Exit status: 0 success, 1 if something is violated,
+    unexpected, failed or flaky, or the baseline is stale, 2 invalid input.
 
     \b
     Examples:

@@ -16,7 +16,8 @@ from responses_tap_viewer.printing import print_lines
 def prune(db: Path | None, older: float | None, keep: int | None, dry_run: bool) -> None:
     """Delete old streams and reclaim disk space.
 
-    With both --older and --keep a stream goes only where both let it. Not while a recorder writes the file.
+    With both --older and --keep, a stream is deleted only if it matches both. The file must not be in use by a
+    recorder.
 
     \b
     Examples:

@@ -43,7 +43,7 @@ def recheck(ctx: click.Context, db: Path | None, profile: str | None) -> None:
         if before != after:
             changed += 1
             print_lines([f"stream {result.id}: {before or 'nothing'} → {after or 'nothing'}"])
-    print_lines([f"{counted(streams, 'stream')} checked again by rules {RULES_VERSION}, {changed} changed"])
+    print_lines([f"Rechecked {counted(streams, 'stream')} with rules {RULES_VERSION}: {changed} changed"])
     ctx.exit(UNUSABLE if failed else 0)
 
 

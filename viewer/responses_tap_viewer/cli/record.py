@@ -19,7 +19,22 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
         end_with_input()
 
 
-@click.command()
+class _Record(click.Command):
+    """Says where `--` belongs when an option of the COMMAND is taken for one of ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; UsageError for an unknown option."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if "--" in given or error.option_name.startswith("--"):
+                raise
+            hint = "Put -- before the command: responses-tap record -- python my_client.py"
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from error
+
+
+@click.command(cls=_Record)
 @click.option(
     "--upstream",
     metavar="URL",
@@ -27,8 +42,10 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
     help="The API's base URL.  [default: $OPENAI_BASE_URL, else OpenAI's]",
 )
 @click.option(
+    "--port",
     "--listen",
-    metavar="HOST:PORT",
+    "listen",
+    metavar="[HOST:]PORT",
     default="127.0.0.1:8090",
     show_default=True,
     help="Where to listen; port 0 takes a free one.",
@@ -104,18 +121,18 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Record traffic between a client and the API.
 
-    With a COMMAND: run it with OPENAI_BASE_URL set to the recorder (with a proxy mode: with the variables for proxy
-    and CA, of the first mode if there are several), and pass its exit status on. Without: print the lines to set in
-    another terminal, and record until Ctrl-C.
+    With a COMMAND: run it with OPENAI_BASE_URL set to the recorder (in a proxy mode: with the variables for proxy and
+    CA, of the first mode if there are several), and exit with its status. Without: print the lines to set in another
+    terminal, and record until Ctrl-C.
 
-    The CA is mitmproxy's in ~/.mitmproxy where it has one, otherwise one for this run only. An upstream with a CA
-    of your own is trusted by SSL_CERT_FILE. Credentials in requests are masked: the value of every header and query
-    parameter that is not known to be harmless (--keep NAME adds one), and what is named or looks like one in a body.
-    RESPONSES_TAP_SECRETS has regular expressions, one a line, of further ones.
+    The CA is mitmproxy's in ~/.mitmproxy if there is one, otherwise one for this run only. To trust an upstream with
+    your own CA, set SSL_CERT_FILE. Credentials in requests are masked: the value of every header and query parameter
+    that is not known to be harmless (--keep NAME exempts one), and whatever is named or looks like a credential in a
+    body. RESPONSES_TAP_SECRETS adds regular expressions, one per line.
 
-    Of --only, what the request shows (model, url, host, route) decides at once; for all else the stream is recorded
-    to its end, and only then told of, or taken out again. Streams that are open when a file has reached --max-size
-    end in it; those that begin go into the next one.
+    --only: request fields (model, url, host, route) are evaluated immediately. Other fields are evaluated when the
+    stream ends; streams that don't match are then discarded without being reported. Streams that are open when a file
+    reaches --max-size end in that file; new ones go to the next.
 
     --archive and --otlp work in processes of their own and never hold the traffic up. In an archive, secrets are masked
     and streams with personal data redacted; what a run leaves undone, the next one with the same --db does. Spans that

@@ -6,9 +6,9 @@ import click
 @click.command()
 @click.argument("paths", metavar="[DB or PATH]…", nargs=-1)
 def view(paths: tuple[str, ...]) -> None:
-    """Browse a recording in the terminal, also while it is being written; or streams that are not in one.
+    """Browse a recording in the terminal, live or afterwards, or streams from files.
 
-    PATH is whatever `import` takes, a folder of such files, or - for a stream that comes through a pipe.
+    PATH is any file that `import` reads, a folder of them, or - for a stream from a pipe.
 
     \b
     Examples:

@@ -44,7 +44,7 @@ def _judging(right: str) -> Voice:
 
 def lines(comparison: Comparison, names: tuple[str, str], *, right: str | None = None) -> Iterator[str]:
     """What A and B are, and a line a difference; `right` names the sender of A, if A is the correct one."""
-    yield f"A: {names[0]}{'' if right is None else ' (held to be right)'}"
+    yield f"A: {names[0]}{'' if right is None else ' (reference)'}"
     yield f"B: {names[1]}{'' if right is None else ' (this server)'}"
     for difference in comparison.differences:
         yield in_words(difference, right)
@@ -117,8 +117,8 @@ def _both(difference: Difference, a: str, b: str) -> str:
         return f"{difference.type} {places}: {_fields(difference.fields, a, b)}"
     what = f"{difference.type or 'untyped'} {difference.what}"
     if difference.kind is DifferenceKind.REORDERED:
-        return f"{what} of the {difference.scope} stands elsewhere among its siblings {places}"
-    return f"{difference.type} stands elsewhere in the {difference.scope} {places}: {difference.detail}"
+        return f"{what} of the {difference.scope} is in a different order among its siblings {places}"
+    return f"{difference.type} is at a different place in the {difference.scope} {places}: {difference.detail}"
 
 
 def _thing(difference: Difference) -> str:
@@ -143,7 +143,7 @@ def _place(difference: Difference, whose: str) -> str:
         return ""
     if difference.before is not None:
         return f"before {whose} event {difference.before}"
-    return f"after {whose} event {difference.after}" if difference.after is not None else "it has nothing there"
+    return f"after {whose} event {difference.after}" if difference.after is not None else "no event there"
 
 
 def _rest(difference: Difference) -> str:

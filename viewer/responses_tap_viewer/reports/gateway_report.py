@@ -17,18 +17,18 @@ _WORTH_NS = 1_000_000
 
 def lines(diffs: Iterable[GatewayDiff | Alone]) -> Iterator[str]:
     """What was done to each response, in order, and how many there were."""
-    joined = changed = 0
+    joined = changed = unmatched = 0
     for found in diffs:
         if isinstance(found, Alone):
             yield f"{found.name}: only {found.side} has it"
-            changed += 1
+            unmatched += 1
             continue
         joined += 1
         changed += found.changed
         yield f"{found.a} → {found.b} (joined by {found.by})"
         changes = list(_changes(found))
-        yield from (f"  {line}" for line in changes or ["passes it as it is"])
-    yield f"{counted(joined, 'answer')} on both sides, {changed} changed or on one side only"
+        yield from (f"  {line}" for line in changes or ["unchanged"])
+    yield f"{counted(joined, 'response')} matched: {changed} changed, {unmatched} unmatched"
 
 
 def report(names: tuple[str, str], diffs: Sequence[GatewayDiff | Alone]) -> str:
@@ -53,20 +53,20 @@ def _changes(diff: GatewayDiff) -> Iterator[str]:
         yield f"{GLYPHS[difference.kind]} {sentence(difference, _PASSING)}"
     for text in diff.texts:
         size = f"{text.a} characters become {text.b}" if text.a != text.b else f"{text.a} characters"
-        yield f"≠ changes the text of {text.type}: {size}, others from character {text.at} on"
+        yield f"≠ changes the text of {text.type}: {size}, first difference at character {text.at}"
     if diff.rewritten:
         yield f"≠ rewrites {', '.join(diff.rewritten)}"
     for kind, (before, behind) in diff.other.items():
         verb, n = ("drops", before - behind) if before > behind else ("adds", behind - before)
         yield f"{'<' if before > behind else '>'} {verb} {n} × {kind}"
     if diff.deltas[0] != diff.deltas[1]:
-        yield f"# splits texts otherwise: {diff.deltas[0]} deltas become {diff.deltas[1]}"
+        yield f"# re-splits deltas: {diff.deltas[0]} deltas become {diff.deltas[1]}"
     if all(diff.pieces) and diff.pieces[0] != diff.pieces[1]:
         yield f"# re-chunks: {counted(diff.pieces[0], 'piece')} became {diff.pieces[1]}"
     if diff.delay is not None and diff.delay.most >= _WORTH_NS:
         yield f"# delays {_delayed(diff.delay)}"
     if not diff.identical and not diff.changed and diff.deltas[0] == diff.deltas[1]:
-        yield "# writes the same events in other bytes"
+        yield "# sends the same events as different bytes"
 
 
 def _delayed(delay: Delay) -> str:

@@ -16,6 +16,16 @@ _ERRORS = {
 _WORD = re.compile(r"[^\W_]+")
 
 
+def named(wanted: str) -> list[str]:
+    """The codes of the rules that a user means by a code, the beginning of codes, a name, or words of their pages."""
+    code = wanted.upper()
+    if code in RULES:
+        return [code]
+    by_name = [rule.code for rule in RULES.values() if rule.name == wanted.lower()]
+    by_prefix = [known for known in RULES if code and known.startswith(code)]
+    return by_name or by_prefix or matching(wanted)
+
+
 def matching(wanted: str) -> list[str]:
     """The codes of the rules whose pages have these words in sequence; if none has, all of them anywhere."""
     words = _WORD.findall(wanted.casefold())

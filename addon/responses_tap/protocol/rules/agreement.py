@@ -11,7 +11,7 @@ from responses_tap.protocol.stated_values import differing_field, matched_output
 
 
 class TextDoneDiffers(AbsenceRule, code="AG601", severity=Severity.ERROR):
-    """The done event of a text differs from the sum of its deltas.
+    """The done event of a text does not match its deltas.
 
     Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
         openai-node jumps from one to the other. Reported in maximhq/bifrost#6902.
@@ -19,7 +19,7 @@ class TextDoneDiffers(AbsenceRule, code="AG601", severity=Severity.ERROR):
     Good: text~'Hel', text~'lo', text='Hello', part-0.0'Hello'
     Source: openai-python 3.54.0, openai/types/responses/response_text_done_event.py, class ResponseTextDoneEvent
         ("the text content that is finalized"); 642 recorded OpenAI streams, without exception.
-    Fix: add up exactly what was sent as deltas, and send that in the done event.
+    Fix: concatenate the deltas exactly, and send that in the done event.
     """
 
     message = "text in {type} (event {position}, {where}) does not match its deltas: {difference}"
@@ -27,7 +27,7 @@ class TextDoneDiffers(AbsenceRule, code="AG601", severity=Severity.ERROR):
 
 
 class PartDoneDiffers(AbsenceRule, code="AG602", severity=Severity.ERROR):
-    """A closed part differs from the text that its done event gave.
+    """The text in `response.content_part.done` differs from the preceding text done event.
 
     Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
         openai-node jumps from one to the other.
@@ -43,7 +43,7 @@ class PartDoneDiffers(AbsenceRule, code="AG602", severity=Severity.ERROR):
 
 
 class ItemContentDiffers(AbsenceRule, code="AG603", severity=Severity.ERROR):
-    """A done item differs from its closed parts or its finished value.
+    """A done item does not match its closed parts or its finished value.
 
     Impact: From source review (not tested): Codex shows the text of the item; the other clients show the deltas.
         Where the terminal event repeats the item, the final response of openai-python and openai-node is wrong.
@@ -61,7 +61,7 @@ class ItemContentDiffers(AbsenceRule, code="AG603", severity=Severity.ERROR):
 
 
 class ArgumentsDiffer(AbsenceRule, code="AG604", severity=Severity.ERROR):
-    """The done event of arguments, input or code differs from the sum of its deltas.
+    """The done event of arguments, input or code does not match its deltas.
 
     Impact: Clients call the tool with different arguments: the AI SDK and openai-agents with those of the finished
         item, langchain-openai with the deltas; pydantic-ai warns and keeps the deltas. An empty done event wipes
@@ -170,7 +170,7 @@ class ArgumentsNotJson(StructureRule, code="AG608", severity=Severity.WARNING):
     Impact: The tool call fails in all clients.
     Bad: args='{"city"', item-0{function_call, completed}
     Good: args='{"city":"Paris"}', item-0{function_call, completed}
-    Fine: a call that ended incomplete: OpenAI cuts its arguments, too.
+    Fine: a call that ended incomplete: OpenAI truncates its arguments, too.
     Source: OpenAI API reference (openai-openapi 2.3.0), schema FunctionToolCall: `arguments` is a JSON string.
     Fix: finish the JSON, send `{}` where there are no arguments, or mark the item incomplete.
     """
@@ -301,7 +301,7 @@ def _is_json_object(text: str) -> bool:
 
 
 class ReplacementCharacters(Rule, code="AG612", severity=Severity.WARNING):
-    """Replacement characters (U+FFFD) are in the text, at the border of a delta.
+    """The text has replacement characters (U+FFFD) at the boundary of a delta.
 
     Impact: What stood there is lost, in the client and in what is stored.
     Bad: text~'caf\ufffd', text~'\ufffd!'
@@ -324,7 +324,7 @@ class SplitCharacter(Rule, code="AG613", severity=Severity.WARNING):
     Bad: text~"\\ud83d", text~"\\ude00"
     Good: text~"\\ud83d\\ude00"
     Source: RFC 8259, section 8.2: the behaviour of software that receives unpaired surrogates is unpredictable.
-    Fix: cut deltas between characters.
+    Fix: split deltas between characters.
     """
 
     message = "the delta in event {position} ends within a character"

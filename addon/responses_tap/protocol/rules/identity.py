@@ -66,7 +66,7 @@ class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
 
 
 class ItemIdMismatch(Rule, code="ID503", severity=Severity.ERROR):
-    """The events inside an item carry another item_id than the item's own id.
+    """Events of an item have an item_id that is not the item's id.
 
     Impact: openai-node 7 raises OpenAIError. AI SDK 6 drops the text (BerriAI/litellm#19125). User interfaces that
         find items by id show empty ones.
@@ -124,7 +124,7 @@ class OutputIndexCollision(Rule, code="ID505", severity=Severity.ERROR):
     Source: openai-python 3.54.0, openai/types/responses/response_output_item_added_event.py, class
         ResponseOutputItemAddedEvent, field output_index; openai-python 3.54.0,
         openai/lib/streaming/responses/_responses.py, ResponseStreamState.accumulate_event.
-    Fix: count output_index over all items of the response, whatever their type.
+    Fix: number output_index sequentially across all items of the response, whatever their type.
     """
 
     message = "output_index {key} is used by both {a} and {b} (event {position})"
@@ -228,7 +228,7 @@ class SequenceNotIncreasing(Rule, code="ID510", severity=Severity.WARNING):
 class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
     """The sequence numbers have a gap.
 
-    Impact: No tested client fails. Strict parsers take the gap for lost events (ENTERPILOT/GoModel#953).
+    Impact: No tested client fails. Strict parsers treat the gap as lost events (ENTERPILOT/GoModel#953).
     Bad: sequence_number 0, 1, 4
     Good: sequence_number 0, 1, 2
     Fine: A gateway that left events out on purpose; hence only a note. Keepalives and vendor events use up numbers
@@ -250,7 +250,7 @@ class SequenceStart(Rule, code="ID512", severity=Severity.NOTE):
     Impact: No tested client fails.
     Bad: created (sequence_number 5), in_progress (6), …
     Good: created (sequence_number 0), in_progress (1), …
-    Fine: A resumed response goes on from `starting_after`.
+    Fine: A resumed response continues after `starting_after`.
     Source: 449 of 482 recorded streams start at 0; the others are resumed, have no numbers or are mocks.
     Fix: start sequence_number at 0 in every response.
     """

@@ -10,8 +10,8 @@ class CreatedMissing(StructureRule, code="LC101", severity=Severity.ERROR):
     """The stream starts with an event other than `response.created`.
 
     Impact: The responses.stream() helpers of openai-python and openai-node raise an exception (RuntimeError,
-        OpenAIError). The AI SDK has no response id and so no previous_response_id for the next turn. The other
-        tested clients go on.
+        OpenAIError). The AI SDK has no response id and so no previous_response_id for the next turn. The other tested
+        clients continue.
     Bad: in_progress, item+0{message}, …, item-0, completed
     Good: created, in_progress, item+0{message}, …, item-0, completed
     Fine: The rest of a background response that a client attached itself to again (`starting_after`).
@@ -27,7 +27,7 @@ class CreatedMissing(StructureRule, code="LC101", severity=Severity.ERROR):
 
 
 class CreatedRepeated(StructureRule, code="LC102", severity=Severity.WARNING):
-    """`response.created` comes a second time while the response is still running.
+    """`response.created` is sent a second time while the response is in progress.
 
     Impact: No tested client fails. Where several responses share one WebSocket, a client that splits them at
         response.created sees two responses.
@@ -47,7 +47,7 @@ class TerminalMissing(StructureRule, code="LC103", severity=Severity.ERROR):
 
     Impact: openai-python raises RuntimeError ("Didn't receive a `response.completed` event."), openai-agents
         ModelBehaviorError, litellm APIConnectionError. openai-node, langchain-openai and pydantic-ai (with usage 0)
-        take the truncated answer without a word; the AI SDK reports the finish reason 'other' or 'interrupted'.
+        silently accept the truncated response; the AI SDK reports the finish reason 'other' or 'interrupted'.
         From source review (not tested): Codex fails with 'stream closed before response.completed'
         (openai/codex#41340, router-for-me/CLIProxyAPI#1407).
     Bad: …, text=, part-0.0, item-0, EOF
@@ -98,7 +98,7 @@ class TerminalRepeated(StructureRule, code="LC105", severity=Severity.WARNING):
 
 
 class EventAfterTerminal(StructureRule, code="LC106", severity=Severity.ERROR):
-    """An event comes after the terminal event of its response.
+    """An event follows the terminal event of its response.
 
     Impact: A late text delta doubles text in the snapshots of openai-python and openai-node and in the answers of
         langchain-openai, pydantic-ai and litellm; the AI SDK emits an error part 'text part … not found'.
@@ -117,7 +117,7 @@ class EventAfterTerminal(StructureRule, code="LC106", severity=Severity.ERROR):
 
 
 class LifecycleOrder(StructureRule, code="LC107", severity=Severity.WARNING):
-    """`response.queued` or `response.in_progress` comes too late or a second time.
+    """`response.queued` or `response.in_progress` is out of order or repeated.
 
     Impact: No tested client fails. A user interface that shows the status jumps back to an earlier one.
     Bad: created, item+0{message}, in_progress, …
@@ -175,7 +175,7 @@ class OpenAtIncomplete(StructureRule, code="LC109", severity=Severity.NOTE):
 
 
 class NoEvents(StructureRule, code="LC110", severity=Severity.ERROR):
-    """A stream was expected, and the body has no event at all.
+    """A stream was expected, but the body has no events.
 
     Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for;
         from source review (not tested), Codex reports 'stream closed before response.completed'.

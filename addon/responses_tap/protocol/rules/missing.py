@@ -9,14 +9,14 @@ from responses_tap.protocol.stated_values import matched_output
 
 
 class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
-    """An output_text part is closed, but `response.output_text.done` never came.
+    """An output_text part is closed, but `response.output_text.done` is never sent.
 
     Impact: No tested client crashes or loses text. From source review (not tested): openai-python's stream() has no
         event with the `parsed` structured output, blocks of langchain-openai's responses/v1 format get no id, and
-        a client that waits for the final text waits in vain. Reported in ogx-ai/ogx#5309.
+        consumers that wait for the final text never receive it. Reported in ogx-ai/ogx#5309.
     Bad: item+0{message}, part+0.0[output_text], text~, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
-    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Fine: A part that is still open when the stream is truncated or the response fails.
     Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
         event of their content type; openai-python 3.54.0, openai/types/responses/response_text_done_event.py,
         class ResponseTextDoneEvent.
@@ -28,12 +28,12 @@ class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
 
 
 class ReasoningTextDoneMissing(AbsenceRule, code="MD302", severity=Severity.WARNING):
-    """A reasoning_text part is closed, but `response.reasoning_text.done` never came.
+    """A reasoning_text part is closed, but `response.reasoning_text.done` is never sent.
 
     Impact: No tested client fails; it breaks the specification.
     Bad: item+0{reasoning}, part+0.0[reasoning_text], rt~, part-0.0, item-0
     Good: item+0{reasoning}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0
-    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Fine: A part that is still open when the stream is truncated or the response fails.
     Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
         event of their content type; openai-python 3.54.0,
         openai/types/responses/response_reasoning_text_done_event.py, class ResponseReasoningTextDoneEvent.
@@ -45,12 +45,12 @@ class ReasoningTextDoneMissing(AbsenceRule, code="MD302", severity=Severity.WARN
 
 
 class RefusalDoneMissing(AbsenceRule, code="MD303", severity=Severity.ERROR):
-    """A refusal part is closed, but `response.refusal.done` never came.
+    """A refusal part is closed, but `response.refusal.done` is never sent.
 
     Impact: langchain-openai takes the refusal only from response.refusal.done and loses it.
     Bad: item+0{message}, part+0.0[refusal], refusal~, part-0.0, item-0
     Good: item+0{message}, part+0.0[refusal], refusal~, refusal=, part-0.0, item-0
-    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Fine: A part that is still open when the stream is truncated or the response fails.
     Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
         event of their content type; openai-python 3.54.0, openai/types/responses/response_refusal_done_event.py,
         class ResponseRefusalDoneEvent.
@@ -62,12 +62,12 @@ class RefusalDoneMissing(AbsenceRule, code="MD303", severity=Severity.ERROR):
 
 
 class SummaryTextDoneMissing(AbsenceRule, code="MD304", severity=Severity.WARNING):
-    """A summary part is closed, but `response.reasoning_summary_text.done` never came.
+    """A summary part is closed, but `response.reasoning_summary_text.done` is never sent.
 
     Impact: No tested client fails; it breaks the specification.
     Bad: item+0{reasoning}, sp+0.0, st~, sp-0.0, item-0
     Good: item+0{reasoning}, sp+0.0, st~, st=, sp-0.0, item-0
-    Fine: A part that is still open when the stream is cut, or when the response fails.
+    Fine: A part that is still open when the stream is truncated or the response fails.
     Source: openai-python 3.54.0, openai/types/responses/response_reasoning_summary_text_done_event.py, class
         ResponseReasoningSummaryTextDoneEvent; 71 of 71 recorded summary texts.
     Fix: emit reasoning_summary_text.done, with the full text, before reasoning_summary_part.done.
@@ -95,14 +95,14 @@ class PartNotClosed(AbsenceRule, code="MD305", severity=Severity.ERROR):
 
 
 class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
-    """The response completed, but `response.output_item.done` never came for one of its items.
+    """The response completed, but `response.output_item.done` is never sent for one of its items.
 
     Impact: The AI SDK never emits the tool call and reports the finish reason 'stop'. From source review (not
         tested): Codex shows nothing and runs no tool (router-for-me/CLIProxyAPI#4860), and openai-agents cannot
         refill an empty `output`. For messages and reasoning no tested client fails.
     Bad: item+0{function_call}, args~0, args=0, completed<out=1>
     Good: item+0{function_call}, args~0, args=0, item-0, completed<out=1>
-    Fine: A response that failed or was cut. One that ended incomplete is rule LC109.
+    Fine: A response that failed or was truncated. One that ended incomplete is rule LC109.
     Source: Open Responses specification, section 'Items are streamable', point 3: the item is closed with
         response.output_item.done.
     Fix: emit output_item.done with the finished item before the terminal event.
@@ -113,7 +113,7 @@ class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
 
 
 class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
-    """A call is done, but the event with its whole arguments, input or code never came.
+    """A call is done, but the event with its complete arguments, input or code is never sent.
 
     Impact: No tested client fails on function calls. From source review (not tested): the AI SDK needs
         code_interpreter_call_code.done to emit a code interpreter call, and the MCP arguments of pydantic-ai stay
@@ -134,7 +134,7 @@ class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
 
 
 class ProgressUnfinished(AbsenceRule, code="MD308", severity=Severity.NOTE):
-    """A tool call is done, and the last of its progress events never came.
+    """A tool call is done, but the last of its progress events is never sent.
 
     Impact: No tested client fails; in openai-node the item's status stays at the last progress event until
         output_item.done comes.
@@ -158,7 +158,7 @@ class ProgressUnfinished(AbsenceRule, code="MD308", severity=Severity.NOTE):
 
 
 class DeltasMissing(AbsenceRule, code="MD309", severity=Severity.WARNING):
-    """A text arrived whole, without a single delta.
+    """Text was delivered only in its done event; no deltas were streamed.
 
     Impact: While streaming, the AI SDK, pydantic-ai and langchain-openai deliver an empty answer. The final
         response of openai-python and openai-node is right. Reported in Sophomoresty/gemini-web2api#57.
@@ -200,7 +200,7 @@ class AnnotationsNotStreamed(AbsenceRule, code="MD310", severity=Severity.WARNIN
 
 
 class ItemNeverStreamed(AbsenceRule, code="MD311", severity=Severity.ERROR):
-    """The terminal event lists an item that the stream never announced.
+    """The terminal event lists an item that was never streamed.
 
     Impact: The AI SDK and, from source review (not tested), Codex never see the item; pydantic-ai makes up for it
         only with mcp_list_tools. Reported in vllm-project/vllm#48274 and ogx-ai/ogx#5458.

@@ -7,7 +7,7 @@ from responses_tap.protocol.scopes import Scope
 
 
 class ItemNotOpened(AbsenceRule, code="NS201", severity=Severity.ERROR):
-    """An event uses an item that no `response.output_item.added` has opened.
+    """An event uses an item before its `response.output_item.added`.
 
     Impact: openai-python raises RuntimeError (IndexError up to 2.x; 3.x lets a reasoning item pass), openai-node
         raises OpenAIError. The AI SDK emits error parts 'text part … not found'; its version 6 raises TypeError on
@@ -68,7 +68,7 @@ class ItemDoneWithoutAdded(AbsenceRule, code="NS203", severity=Severity.ERROR):
 
 
 class WrongItemType(StructureRule, code="NS204", severity=Severity.ERROR):
-    """An event belongs in an item of another type than the one at its output_index.
+    """An event is for another type of item than the one at its output_index.
 
     Impact: openai-python raises AssertionError or ignores the event, openai-node raises OpenAIError,
         langchain-openai merges the wrong blocks and yields a tool call without a name.
@@ -103,7 +103,7 @@ class PartTypeNotAllowed(StructureRule, code="NS205", severity=Severity.ERROR):
 
 
 class PartKindMismatch(StructureRule, code="NS206", severity=Severity.ERROR):
-    """A delta or done event writes into a content part of another type.
+    """A delta or done event targets a content part of another type.
 
     Impact: openai-python raises AssertionError and openai-node raises OpenAIError.
     Bad: item+0{message}, part+0.0[refusal], text~, text=, part-0.0, item-0
@@ -119,7 +119,7 @@ class PartKindMismatch(StructureRule, code="NS206", severity=Severity.ERROR):
 
 
 class ItemOpenedTwice(StructureRule, code="NS207", severity=Severity.ERROR):
-    """`response.output_item.added` comes a second time for the same item.
+    """`response.output_item.added` is repeated for the same item.
 
     Impact: openai-python raises RuntimeError (AssertionError in 2.x), openai-node 7 raises OpenAIError. The AI
         SDK, openai-agents, langchain-openai, pydantic-ai and litellm are unharmed.
@@ -153,7 +153,7 @@ class PartOpenedTwice(StructureRule, code="NS208", severity=Severity.ERROR):
 
 
 class PartPrefilled(StructureRule, code="NS209", severity=Severity.WARNING):
-    """An item is added with content already in it, and the content is then announced again.
+    """An item is added with content already in it, which is then sent again by its own events.
 
     Impact: openai-node 7 raises "missing content at index 0"; openai-python holds the part twice.
     Bad: item+0{message, content:[output_text]}, part+0.0[output_text], text~, …
@@ -179,7 +179,7 @@ class PartPrefilled(StructureRule, code="NS209", severity=Severity.WARNING):
 
 
 class ItemClosedTwice(StructureRule, code="NS210", severity=Severity.ERROR):
-    """`response.output_item.done` comes a second time for the same item.
+    """`response.output_item.done` is repeated for the same item.
 
     Impact: The AI SDK emits an error part 'text part … not found'. From source review (not tested): Codex hands the
         item on twice, so that a tool call may run twice.

@@ -7,10 +7,10 @@ from responses_tap.protocol.scopes import Scope
 
 
 class DeltaAfterDone(StructureRule, code="OR401", severity=Severity.ERROR):
-    """A delta, or a second done event, comes after the done event of its text or value.
+    """A delta, or a second done event, follows the done event of its text or value.
 
-    Impact: Clients that add up deltas and clients that take the done event get different texts: doubled for the
-        first or cut short for the second.
+    Impact: Clients that concatenate the deltas and clients that take the done event get different texts: doubled for
+        the former or truncated for the latter.
     Bad: part+0.0[output_text], text~'Hel', text='Hello', text~'lo', part-0.0
     Good: part+0.0[output_text], text~'Hel', text~'lo', text='Hello', part-0.0
     Source: Open Responses specification, section 'Items are streamable', point 2: the deltas end with the done
@@ -23,7 +23,7 @@ class DeltaAfterDone(StructureRule, code="OR401", severity=Severity.ERROR):
 
 
 class EventAfterItemDone(StructureRule, code="OR402", severity=Severity.ERROR):
-    """An event of an item comes after the item's `response.output_item.done`.
+    """An event of an item follows the item's `response.output_item.done`.
 
     Impact: A late delta doubles text in the snapshots of openai-python and openai-node ('Hellolo') and in the
         answers of langchain-openai, pydantic-ai and litellm; the AI SDK emits an error part 'text part … not
@@ -40,7 +40,7 @@ class EventAfterItemDone(StructureRule, code="OR402", severity=Severity.ERROR):
 
 
 class DoneAfterClose(StructureRule, code="OR403", severity=Severity.WARNING):
-    """An event of a part comes after the part was closed.
+    """An event of a part follows the end of the part.
 
     Impact: No tested client fails; it breaks the specification.
     Bad: part+0.0[output_text], text~, part-0.0, text=, item-0
@@ -54,7 +54,7 @@ class DoneAfterClose(StructureRule, code="OR403", severity=Severity.WARNING):
 
 
 class ProgressOrder(StructureRule, code="OR404", severity=Severity.WARNING):
-    """The progress of an item goes backwards.
+    """Progress events of a tool call are out of order.
 
     Impact: No tested client fails. From source review (not tested): the item's status goes backwards in openai-node
         until the item is done.
@@ -89,7 +89,7 @@ class PartsOverlap(StructureRule, code="OR405", severity=Severity.WARNING):
 
 
 class ItemAfterIncomplete(StructureRule, code="OR406", severity=Severity.NOTE):
-    """An item begins after another one has ended incomplete.
+    """An item starts after another item ended incomplete.
 
     Impact: No tested client fails; it breaks the specification.
     Bad: item+0, item-0{incomplete}, item+1

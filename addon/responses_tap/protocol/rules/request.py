@@ -28,7 +28,7 @@ def _is_call(item: Scope) -> bool:
 
 
 class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
-    """A tool is called as another type of item than it was declared for.
+    """A tool is called by another type of item than it was declared for.
 
     Impact: Codex aborts the call: a `custom` tool called as `function_call` has arguments where it expects an input.
     Bad: tools:[{custom, name:a}], item+0{function_call, name:a}
@@ -125,7 +125,7 @@ class ToolCallAsText(Rule, code="RQ004", severity=Severity.NOTE):
 
 
 class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
-    """`text.format` asks for JSON, and the text of a completed response is none.
+    """`text.format` asks for JSON, but the text of a completed response is not JSON.
 
     Impact: Every client that parses it fails: `responses.parse()` of openai-python raises ValidationError.
     Bad: text.format:{json_object}, text='Sure! {…}', completed
@@ -156,7 +156,7 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
 
 
 class LimitExceeded(Rule, code="RQ006", severity=Severity.NOTE):
-    """The response goes beyond a limit of its request.
+    """The response exceeds a limit of its request.
 
     Impact: No tested client looks; it costs more than was agreed to.
     Bad: max_output_tokens:100, usage:{output_tokens:250}
@@ -186,9 +186,9 @@ class LimitExceeded(Rule, code="RQ006", severity=Severity.NOTE):
 
 
 class PreviousResponseDiffers(Rule, code="RQ007", severity=Severity.WARNING):
-    """The request continues another response, and the response states another one, or none.
+    """The response names another `previous_response_id` than the request, or none.
 
-    Impact: The conversation is lost without a word: the model does not know what was said before.
+    Impact: The conversation is silently lost: the model does not see the earlier turns.
     Bad: a request with previous_response_id:a, completed<previous_response_id:null>
     Good: a request with previous_response_id:a, completed<previous_response_id:a>
     Source: OpenAI API reference, The response object, previous_response_id.

@@ -103,7 +103,7 @@ class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
 
 
 class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
-    """An event has an old or a wrong name.
+    """An event has an outdated or wrong name.
 
     Impact: openai-node raises OpenAIError ('Unhandled response stream event'). The other tested clients ignore the
         event, so that what it opens counts as never opened. Old vLLM and Bedrock Mantle send such names.
@@ -121,7 +121,7 @@ class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
 
 
 class UnknownEvent(Rule, code="SC807", severity=Severity.NOTE):
-    """An event has a type that no specification names.
+    """An event has an unknown type.
 
     Impact: openai-node's responses.stream() raises OpenAIError ('Unhandled response stream event'), and decoders
         with a closed list of types reject it. The other tested clients ignore it.
@@ -140,7 +140,7 @@ class UnknownEvent(Rule, code="SC807", severity=Severity.NOTE):
 
 
 class UnknownItem(Rule, code="SC808", severity=Severity.NOTE):
-    """An item type that no specification names.
+    """An item has an unknown type.
 
     Impact: Strict unions reject the event; pydantic-ai warns; others ignore the item.
     Bad: item+0{thought_bubble}
@@ -317,7 +317,7 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
 
 
 class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
-    """An `error` event says nothing: it has neither `message` nor `error.message`.
+    """An `error` event has no message: neither `message` nor `error.message`.
 
     Impact: Clients show an empty error.
     Bad: error{}
@@ -338,7 +338,7 @@ class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
 
 
 class UntypedError(Rule, code="SC814", severity=Severity.ERROR):
-    """A frame holds an error and no type: `{"error": {…}}`.
+    """An error was sent without a type: `{"error": {…}}`.
 
     Impact: openai-python and openai-node raise APIError with its message; clients that look at types, such as Codex,
         ignore it and report a closed stream (router-for-me/CLIProxyAPI#3055).
@@ -356,7 +356,7 @@ class UntypedError(Rule, code="SC814", severity=Severity.ERROR):
 
 
 class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
-    """The stream is one of another API.
+    """The stream belongs to another API.
 
     Impact: Clients of the Responses API find no event that they know: an empty answer, or an error.
     Bad: {"object":"chat.completion.chunk","choices":[…]}

@@ -18,7 +18,7 @@ _DETAILS = {"input_tokens_details": "cached_tokens", "output_tokens_details": "r
 
 
 class ResponseStatusMismatch(Rule, code="ST701", severity=Severity.ERROR):
-    """A lifecycle event carries a response status that contradicts the event's type.
+    """A lifecycle event has a response status that contradicts its type.
 
     Impact: Truncated answers are taken for complete ones (vllm-project/agentic-api#273). With status in_progress
         in response.completed, openai-node and pydantic-ai keep the response as in progress.
@@ -36,7 +36,7 @@ class ResponseStatusMismatch(Rule, code="ST701", severity=Severity.ERROR):
 
 
 class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
-    """The response is called completed, although it was cut short.
+    """The response is marked completed although it was truncated.
 
     Impact: Agents act on half an answer. Reported in ollama/ollama#17239, unslothai/unsloth#10177,
         jundot/omlx#2817 and ai-dynamo/dynamo#12182.
@@ -120,7 +120,7 @@ class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
 class CompletedWithError(Rule, code="ST705", severity=Severity.WARNING):
     """`response.completed` carries an error, or a reason for being incomplete.
 
-    Impact: All tested clients ignore the error and take the answer for whole.
+    Impact: All tested clients ignore the error and treat the response as complete.
     Bad: completed<error{code, message}>
     Good: failed<error{code, message}>
     Source: OpenAI API reference (openai-openapi 2.3.0), schema Response: `error` and `incomplete_details` are null
@@ -195,7 +195,7 @@ class ItemStatusUnexpected(Rule, code="ST707", severity=Severity.NOTE):
 
 
 class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
-    """An item has a status that its type does not know.
+    """An item has a status that is not valid for its type.
 
     Impact: Strict decoders (Rust, Go, Dart) reject the event; no other tested client fails.
     Bad: item-0{message, done}
@@ -256,7 +256,7 @@ class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
 
 
 class UsageInvalid(Rule, code="ST710", severity=Severity.ERROR):
-    """The usage of a terminal event lacks an integer that clients decode, or has something else in its place.
+    """The usage of a terminal event lacks an integer that clients decode, or has another type there.
 
     Impact: Without `input_tokens`, `output_tokens` or `total_tokens` as an integer, Codex fails the whole turn
         (NousResearch/Gym#3313, bitrouter#453). Without `input_tokens_details`, `output_tokens_details`,
@@ -316,13 +316,13 @@ def _shown(holder: dict[str, Any], name: str) -> str:
 
 
 class CompletedItemInIncomplete(Rule, code="ST711", severity=Severity.NOTE):
-    """The last item of a response that was cut by max_output_tokens says that it is completed.
+    """The last item of a response that was truncated by max_output_tokens is marked completed.
 
-    Impact: No tested client fails; who reads the item alone takes half an answer for whole.
+    Impact: No tested client fails; consumers that read only the item treat a partial answer as complete.
     Bad: …, item-0{status:completed}, incomplete<reason:max_output_tokens>
     Good: …, item-0{status:incomplete}, incomplete<reason:max_output_tokens>
     Source: Open Responses specification, section 'Items are state machines'.
-    Fix: mark the item that was cut `incomplete`.
+    Fix: mark the truncated item `incomplete`.
     """
 
     message = "the response was truncated by max_output_tokens, but its last item output[{output_index}] is completed"

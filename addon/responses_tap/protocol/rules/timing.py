@@ -5,7 +5,7 @@ from responses_tap.protocol.rules.rule import Rule
 
 
 class StreamBuffered(Rule, code="TM001", severity=Severity.WARNING):
-    """A stream with many deltas arrived all at once, after a long wait: something holds it back.
+    """All deltas arrived in one burst after a long delay; something is buffering the stream.
 
     Impact: The user sees nothing until the answer is whole; no tested client fails.
     Bad: 4.0 s of silence, created, in_progress, item+0, part+0.0, text~ × 60, …, completed (all within 9 ms)
@@ -20,9 +20,9 @@ class StreamBuffered(Rule, code="TM001", severity=Severity.WARNING):
 
 
 class LongSilence(Rule, code="TM002", severity=Severity.WARNING):
-    """No event came for so long, since the request or the event before, that something on the way gives up.
+    """No data for longer than common client and proxy idle timeouts.
 
-    Impact: An AWS ALB cuts the connection after 60 s, Cloudflare after 100, Envoy after 240, if nothing else comes.
+    Impact: An AWS ALB closes the connection after 60 s of silence, Cloudflare after 100 s, Envoy after 240 s.
         From source review (not tested): Codex ends the stream with "idle timeout waiting for SSE" after 300 s,
         comments or not.
     Bad: text~, 320 s of silence, text~

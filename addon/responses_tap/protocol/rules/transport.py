@@ -88,7 +88,7 @@ class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
 
 
 class ContentType(Rule, code="TR906", severity=Severity.ERROR):
-    """An event stream is not declared as one.
+    """An event stream has another Content-Type.
 
     Impact: From source review (not tested): browsers and several SDKs refuse to read it as a stream.
     Bad: Content-Type: application/json
@@ -119,7 +119,7 @@ class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
 
 
 class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
-    """`[DONE]` comes before the terminal event.
+    """`[DONE]` precedes the terminal event.
 
     Impact: openai-python and openai-node stop reading at `[DONE]` and never see the end, with the effects of
         LC103: openai-python raises RuntimeError, openai-node returns a response in progress.
@@ -186,7 +186,7 @@ class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
 
 
 class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
-    """An `event:` line comes without data.
+    """An `event:` line has no data.
 
     Impact: openai-python raises JSONDecodeError and openai-node an exception; both end the stream.
     Bad: event: ping, blank line
@@ -201,7 +201,7 @@ class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
 
 
 class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
-    """A keepalive is dressed as a response event, without that event's fields.
+    """A keepalive is sent as a `response.*` event without that event's required fields.
 
     Impact: Strict decoders abort (diegosouzapw/OmniRoute#14330).
     Bad: {type:response.in_progress} every 15 seconds
@@ -232,7 +232,7 @@ class BlankLineMissing(Rule, code="TR914", severity=Severity.ERROR):
 
 
 class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
-    """One answer carries several responses, with ids of their own.
+    """One response body has several responses with different ids.
 
     Impact: Clients show the texts of both, or raise at the second `response.created`; which one is stored differs.
         Gateways that fall back to another server do so in the middle of a stream.
@@ -240,7 +240,7 @@ class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
     Good: created<id=a>, …, completed<id=a>
     Fine: a file that several streams were written into; a WebSocket, which carries many.
     Source: OpenAI API reference (openai-openapi 2.3.0): a request has one response.
-    Fix: begin to send when it is certain which server's response it is, or go on under the first one's id.
+    Fix: begin to send when it is certain which server's response it is, or continue under the first one's id.
     """
 
     message = "one response body has {n} responses ({ids})"
@@ -248,7 +248,7 @@ class SeveralResponses(Rule, code="TR917", severity=Severity.WARNING):
 
 
 class NotStreamed(Rule, code="TR916", severity=Severity.ERROR):
-    """The request asked for a stream, and the answer is one response in JSON.
+    """The request asked for a stream, but the response is a JSON object.
 
     Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for.
     Bad: "stream": true, then 200 application/json {"object": "response", …}
@@ -263,7 +263,7 @@ class NotStreamed(Rule, code="TR916", severity=Severity.ERROR):
 
 
 class StreamedUnasked(Rule, code="TR918", severity=Severity.ERROR):
-    """The request did not ask for a stream, and the answer is one.
+    """The request did not ask for a stream, but the response is one.
 
     Impact: openai-python's create() returns the text of the stream instead of a Response: the first attribute that is
         read raises AttributeError.
@@ -280,7 +280,7 @@ class StreamedUnasked(Rule, code="TR918", severity=Severity.ERROR):
 
 
 class ContentEncodingMismatch(Rule, code="TR915", severity=Severity.ERROR):
-    """The body is compressed, and no Content-Encoding header says so.
+    """The body is compressed without a Content-Encoding header.
 
     Impact: Every client reads garbage, and finds no event in it.
     Bad: no Content-Encoding, a body that begins with the bytes of a zstd frame

@@ -5,13 +5,13 @@ from responses_tap.protocol.rules.rule import Rule
 
 
 class ResponsesMultiplexed(Rule, code="WS001", severity=Severity.ERROR):
-    """A response begins while another one is still running on the same lane of the socket.
+    """A response starts while another one is in progress on the same stream (`stream_id`) of the WebSocket.
 
     Impact: From source review (not tested): clients put the events of the new response into the turn of the old
         one.
     Bad: created<a>, text~, created<b>
     Good: created<a>, text~, …, completed<a>, created<b>
-    Fine: responses on lanes of their own, told apart by `stream_id`.
+    Fine: responses on streams of their own, distinguished by `stream_id`.
     Source: Open Responses specification of 2026-04-24, WebSocket: servers MUST NOT multiplex; OpenAI's guide to
         the WebSocket mode: in parallel only with `stream_id`.
     Fix: finish a response before the next begins, or give each a `stream_id`.
@@ -22,7 +22,7 @@ class ResponsesMultiplexed(Rule, code="WS001", severity=Severity.ERROR):
 
 
 class StaleEvent(Rule, code="WS002", severity=Severity.ERROR):
-    """An event belongs to a response that has already ended.
+    """An event belongs to a response that has ended.
 
     Impact: From source review (not tested): text of the old turn appears in the new one.
     Bad: completed<a>, created<b>, text~(item of a)
@@ -52,13 +52,13 @@ class ErrorEnvelope(Rule, code="WS003", severity=Severity.NOTE):
 
 
 class StreamIdMissing(Rule, code="WS004", severity=Severity.WARNING):
-    """On a socket with lanes, an event does not say which lane it is of.
+    """On a WebSocket with several streams, an event has no `stream_id`.
 
     Impact: From source review (not tested): the event cannot be routed.
     Bad: created{stream_id:1}, created{stream_id:2}, text~
     Good: created{stream_id:1}, created{stream_id:2}, text~{stream_id:2}
     Source: openai-python 3.54.0, responses_server_event.py: every server event echoes `stream_id`.
-    Fix: repeat the lane's `stream_id` in each event.
+    Fix: repeat the response's `stream_id` in each event.
     """
 
     message = "{type} (event {position}) has no stream_id, though its response has one"

@@ -46,7 +46,9 @@ class WorkerProcess:
         self._listener.start()
         if not self._spoke.wait(_START_SECONDS) or not isinstance(self._first, Ready):
             self.terminate()
-            raise RecordingError(self._first.message if isinstance(self._first, Trouble) else "recorder: no answer")
+            raise RecordingError(
+                self._first.message if isinstance(self._first, Trouble) else "the recorder did not start"
+            )
         self.ready = self._first
 
     @property

@@ -180,7 +180,7 @@ class WorkerSupervisor:
             if self._is_ready and self._finish(patience):
                 self._has_stopped = True
             elif patience.is_over:
-                self._stop("the worker does not answer")
+                self._stop("the worker does not respond")
                 return False
             else:
                 time.sleep(_RETRY_SECONDS)

@@ -107,12 +107,12 @@ class Narrator:
         yield f"Recorded {counted(len(streams), 'stream')}, {counted(events, 'event')}: {found}  → {files}"
         for stream in streams:
             if stream.errors or stream.warnings or stream.state != "completed":
-                end = f"{stream.state}, ended by {stream.ended_by} ({printable(stream.reason)})"
+                end = f"{stream.state}{_ending(stream.state, stream.ended_by, stream.reason)}"
                 found = f"{counted(stream.errors, 'error')}, {counted(stream.warnings, 'warning')}"
                 first = f", first {stream.first_code}" if stream.first_code else ""
                 error = f": {shorten(self._errors[stream.stream], 200)}" if stream.stream in self._errors else ""
                 yield f"  stream {stream.stream}: {end}, {found}{first}{error}"
-        yield f"Look at them: responses-tap view {self._files[-1]}"
+        yield f"View: responses-tap view {self._files[-1]}"
 
     def _recorded(self) -> list[StreamFinished]:
         """The streams of this run, read from the files: findings may follow the notice of a stream's end."""
@@ -134,8 +134,15 @@ def _end_line(notice: StreamFinished) -> str:
     severity = Severity.ERROR if notice.errors else Severity.WARNING if notice.warnings else None
     glyph = OK if severity is None else click.style(GLYPHS[severity], fg=COLORS[severity])
     found = f"{', '.join(counts)}, first {notice.first_code}" if counts else "no findings"
-    end = "" if notice.state == "completed" else f", ended by {notice.ended_by} ({printable(notice.reason)})"
+    end = "" if notice.state == "completed" else _ending(notice.state, notice.ended_by, notice.reason)
     return f"{glyph} stream {notice.stream}: {notice.state}{end}, {counted(notice.events, 'event')}: {found}"
+
+
+def _ending(state: str, by: str, reason: str) -> str:
+    """Who ended a stream that did not complete, and why."""
+    if (state, by) == ("truncated", "server"):
+        return ", closed by the server before a terminal event"
+    return f", ended by {by} ({printable(reason)})"
 
 
 def _finished(row: StreamRow) -> StreamFinished:
@@ -147,7 +154,7 @@ def _finished(row: StreamRow) -> StreamFinished:
 
 def _nothing(passed: Mapping[str, int], only: str) -> str:
     """Why nothing was recorded, as far as known."""
-    filtered = f" that {only} lets pass" if only else ""
+    filtered = f" matching {only}" if only else ""
     total = sum(passed.values())
     most = sorted(passed.items(), key=lambda entry: -entry[1])[:_MOST_NAMED]
     named = ", ".join(f"{count} × {printable(name)}" for name, count in most)
@@ -197,14 +204,13 @@ def record(
     except CannotRecord as error:
         raise UnusableInput("", str(error)) from error
     with proxy, TemporaryDirectory(prefix="responses-tap-") as folder:
-        source = [upstream] if modes[0].partition("@")[0] == "reverse" else modes
-        print_lines([f"Recording {', '.join(map(_shown, source))} to {where}"], err=True)
+        print_lines([_opening(proxy, upstream, modes, where)], err=True)
         for listener in proxy.listeners:
             if not is_loopback(listener.host):
-                say(f"Listening beyond this machine, on {listener.host}: anyone who reaches it can use it")
+                say(f"Warning: listening on {listener.host}; anyone on the network can use this proxy.")
         settings = [variables(proxy, listener, Path(folder)) for listener in proxy.listeners]
         if not proxy.ca_lasts and any(TRUST[0] in variables_ for variables_ in settings):
-            say("The CA is one for this run: ~/.mitmproxy has none (`mitmdump` makes one that stays)")
+            say("Using a CA for this run only: there is none in ~/.mitmproxy (`mitmdump` creates a permanent one)")
         pipe.send(Listening(next(export_lines(settings[0]), "") if settings else ""))
         if command:
             status = _run(command, settings[0] if settings else {})
@@ -214,6 +220,15 @@ def record(
     seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], url, refused_tls=False)
     print_lines(narrator.summary(seen, tap["tap_only"]), err=True)
     return status
+
+
+def _opening(proxy: Proxy, upstream: str, modes: Sequence[str], where: Path) -> str:
+    """What is recorded, and where to."""
+    if modes[0].partition("@")[0] == "reverse":
+        return f"Recording {_shown(upstream)} to {where}"
+    names = ["a forward proxy" if mode.partition("@")[0] == "regular" else f"mode {_shown(mode)}" for mode in modes]
+    addresses = ", ".join(listener.url for listener in proxy.listeners)
+    return f"Recording to {where} as {', '.join(names)} on {addresses}"
 
 
 def _shown(source: str) -> str:
@@ -231,12 +246,12 @@ def _tell_ready(proxy: Proxy, settings: Sequence[Mapping[str, str]]) -> None:
         say("\n" + head + "\n".join(f"  {line}" for line in export_lines(variables_)))
         if listener.configuration:
             say("\n" + indent(listener.configuration, "  "))
-    say("\nCtrl-C ends.")
+    say("\nPress Ctrl-C to stop.")
 
 
 def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
     if "HTTPS_PROXY" in settings and (past := os.environ.get("NO_PROXY") or os.environ.get("no_proxy")):
-        print_lines([f"NO_PROXY is set: what it names ({past}) goes past the recorder"], err=True)
+        print_lines([f"NO_PROXY is set: requests to {past} bypass the recorder"], err=True)
     try:
         process = subprocess.Popen(command, env={**os.environ, **settings})  # noqa: S603 (the user's)
     except OSError as error:

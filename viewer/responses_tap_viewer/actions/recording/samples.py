@@ -18,12 +18,12 @@ from responses_tap_viewer.reports.text import counted, list_lines, stream_lines
 from responses_tap_viewer.streams import SAMPLES, find_stream, open_existing, recorded_stream
 
 PROGRAM = (
-    ("clean/text", "a correct stream, as OpenAI sends it"),
+    ("clean/text", "A correct stream, as OpenAI sends it"),
     ("broken/llamastack-before-pr5308", "LlamaStack before PR 5308"),
     ("broken/llamastack-after-pr5308", "LlamaStack after PR 5308"),
-    ("clean/tool-call", "a function call"),
+    ("clean/tool-call", "A function call"),
     ("broken/ogx-1.5.0-reasoning", "OGX 1.5.0 with reasoning"),
-    ("broken/LC103-terminal-missing", "a stream that was cut"),
+    ("broken/LC103-terminal-missing", "A truncated stream"),
 )
 """The samples played, in order, and what each shows."""
 
@@ -51,21 +51,21 @@ def record_samples(db: Path) -> None:
         with proxy:
             for number, (name, about) in enumerate(PROGRAM, 1):
                 say(f"  {number}/{len(PROGRAM)}  {about}")
-                _ask(proxy.base_url, f"/{name}/v1/responses")
+                _ask(proxy.base_url, f"/{name}/v1/responses", about)
 
 
-def _ask(base_url: str, path: str) -> None:
-    """Read a stream like a client, to its end or to the point where the server breaks off."""
+def _ask(base_url: str, path: str, about: str) -> None:
+    """Read a stream like a client, to its end or to the point where the server breaks off; its prompt is its title."""
     parts = urlsplit(base_url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
-    request = {"model": "sample", "input": "Show me a stream.", "stream": True}
+    request = {"model": "sample", "input": about, "stream": True}
     try:
         connection.request("POST", path, json.dumps(request), {"Content-Type": "application/json"})
         response = connection.getresponse()
         while response.read1():
             pass
     except (http.client.HTTPException, ConnectionError) as error:
-        say(f"       the client says: {error}")
+        say(f"       client: {error}")
     finally:
         connection.close()
 

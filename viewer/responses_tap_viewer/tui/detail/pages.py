@@ -9,6 +9,7 @@ from responses_tap.protocol.sse import Frame
 from responses_tap.store import Recording
 from responses_tap.stream.columns import Headers, StreamRow
 from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow
+from responses_tap_viewer.reports.facts import where
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
 from responses_tap_viewer.tui.detail.marks import marks
@@ -99,9 +100,7 @@ def _finding_page(finding: Finding) -> list[Line]:
     lines: list[Line] = [head, [(finding.message, "strong")], []]
     if finding.missing:
         lines.append(labelled("Missing", f"{MISSING} {finding.missing} is expected here"))
-    places = [f"{name} {index}" for name, index in finding.scope.items()]
-    at = [] if finding.position is None else [f"event {finding.position}"]
-    lines.append(labelled("Where", ", ".join([*at, *places]) or "the whole stream"))
+    lines.append(labelled("Where", where(finding)))
     if finding.count > 1:
         positions = ", ".join(str(position) for position in finding.evidence)
         also = f", also at {positions}" if positions else ""

@@ -5,6 +5,7 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.reports.event_lists import event_list
 from responses_tap_viewer.tui.detail.stats_page import labelled
+from responses_tap_viewer.tui.event_names import short_type
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, inline
 
 
@@ -34,4 +35,9 @@ def _paragraphs(named: dict[str, str]) -> list[Line]:
 
 
 def _listed(label: str, events: list[str]) -> list[Line]:
-    return [[*labelled(label if not number else "", ""), (event, "plain")] for number, event in enumerate(events)]
+    lines = []
+    for number, event in enumerate(events):
+        type_ = event.split()[0]
+        shown = event.replace(type_, short_type(type_), 1)
+        lines.append([*labelled("" if number else label, ""), (shown, "plain")])
+    return lines
