@@ -519,6 +519,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"id": id_, "object": "response.deleted", "deleted": True, **said})
         elif query.get("stream") == ["true"]:
             after = int(query.get("starting_after", ["-1"])[0]) - server.has("resume-early")
+            if server.has("resume-late"):
+                time.sleep(1.2)
             if after > len(events) and server.has("resume-crash"):
                 raise Refused(500, "no such event")
             self._events([event for event in events if event["sequence_number"] > after])

@@ -107,6 +107,7 @@ DEFECTS = {
         {"background-resume": "unexpected"}
         | _all(("retrieve-stream", "resume-beyond-end", "resume-twice"), "skipped"),
     ),
+    "resume-late": Expected("background-resume", {}),
     "resume-crash": Expected("resume-beyond-end", {"resume-beyond-end": "failed"}),
     "cancels-anything": Expected("background", {"cancel-not-background": "unexpected"}),
     "broken-json-taken": Expected("errors", {"body-not-json": "unexpected"}),

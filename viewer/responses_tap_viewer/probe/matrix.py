@@ -161,7 +161,9 @@ def fill(
     outcomes = {result.scenario: result for result in results}
     judged = {scenario.name: (*scenario.instead_of, *_OF_SCENARIOS) for scenario in scenarios}
     found = {name: _findings(result, streams, judged[name]) for name, result in outcomes.items()}
-    everywhere = {cause: finding for name in PLAIN for cause, finding in found.get(name, {}).items()}
+    everywhere: dict[Cause, Finding] = {}
+    for name in PLAIN:
+        everywhere = found.get(name, {}) | everywhere
     target.findings = list(everywhere.values())
     bases = {scenario.name: scenario.after for scenario in scenarios}
     for name, result in outcomes.items():
