@@ -236,6 +236,9 @@ class RightServer:
         part = {"type": "output_text", "annotations": [], "logprobs": self._logprobs(body, tokens), "text": text}
         is_hidden = self.has("limit-hidden") or (self.has("small-limit-hidden") and is_small)
         status = "incomplete" if is_cut and not is_hidden else "completed"
+        if self.has("json-cut") and tokens[0].startswith("{"):
+            text, status = text[:9], "incomplete"
+            tokens, part["text"] = [text], text
         item = {"id": self.new("msg"), "type": "message", "status": status, "content": [part], "role": "assistant"}
         return item, tokens
 
@@ -264,7 +267,7 @@ class RightServer:
         self._finish(body, response, plan)
         if self.has("no-terminal") and "Repeat exactly" not in self.words(body["input"]):
             return events
-        add(response["status"], response=response)
+        add("completed" if self.has("json-cut") else response["status"], response=response)
         events = [event for event in map(self._damaged, events) if event]
         for number, event in enumerate(events):
             event["sequence_number"] = number
@@ -293,6 +296,8 @@ class RightServer:
             return event | {"delta": event["delta"].replace("🎉", "\ufffd")}
         if self.has("compaction-left-open") and kind == "output_item.done" and event["item"]["type"] == "compaction":
             return None
+        if self.has("logprobs-null") and kind in ("content_part.done", "output_item.done", "completed"):
+            return dict(json.loads(json.dumps(event).replace('"logprobs": []', '"logprobs": null')))
         if self.has("logprobs-lost") and kind == "output_text.done":
             return event | {"logprobs": []}
         return event
@@ -514,6 +519,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"id": id_, "object": "response.deleted", "deleted": True, **said})
         elif query.get("stream") == ["true"]:
             after = int(query.get("starting_after", ["-1"])[0]) - server.has("resume-early")
+            if server.has("resume-late"):
+                time.sleep(1.2)
             if after > len(events) and server.has("resume-crash"):
                 raise Refused(500, "no such event")
             self._events([event for event in events if event["sequence_number"] > after])
@@ -538,6 +545,10 @@ class _Handler(BaseHTTPRequestHandler):
             response = dict(events[-1]["response"])
             if server.has("body-member-missing"):
                 del response["user"]
+            if server.has("body-reasons"):
+                for item in response["output"]:
+                    part = {"type": "reasoning_text", "text": item["content"][0]["text"]}
+                    item.update(type="reasoning", summary=[], content=[part])
             if server.has("body-other-items"):
                 response["output"] = [{"id": "rs_1", "type": "reasoning", "summary": []}, *response["output"]]
             self._json(200, response)

@@ -8,11 +8,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from mitmproxy import certs
 
 from responses_tap.recorder.proxy_side import process
+
+_load_key = cache(certs.load_pem_private_key)
 
 
 class ForkedWorker:
@@ -52,6 +56,12 @@ def worker_server() -> Iterator[socket.socket]:
     with subprocess.Popen(command, pass_fds=[theirs.fileno()]), ours:
         theirs.close()
         yield ours
+
+
+@pytest.fixture(autouse=True)
+def _known_ca(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the key of mitmproxy's CA once, not for every proxy: that takes a tenth of a second."""
+    monkeypatch.setattr(certs, "load_pem_private_key", _load_key)
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """A server's answer to one request: the facts that scenarios ask about, read from the bytes that arrived."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,9 +90,12 @@ class Answer:
     @property
     def text(self) -> str:
         """The text of the messages, as their parts state it at the end."""
-        contents = [item.get("content") or [] for item in self.items if item.get("type") == "message"]
-        parts = [part for content in contents if isinstance(content, list) for part in content]
-        return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+        return _text(item for item in self.items if item.get("type") == "message")
+
+    @property
+    def all_text(self) -> str:
+        """The text of the messages and of the reasoning."""
+        return _text(self.items)
 
     @property
     def deltas(self) -> list[str]:
@@ -143,6 +146,12 @@ class Answer:
         inner = stated.get("error") if isinstance(stated, dict) else None
         holder = inner if isinstance(inner, dict) else stated
         return holder.get("code") if isinstance(holder, dict) else None
+
+
+def _text(items: Iterable[Mapping[str, Any]]) -> str:
+    contents = [item.get("content") or [] for item in items]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
 
 
 def _message(stated: object) -> str:

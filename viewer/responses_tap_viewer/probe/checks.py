@@ -161,7 +161,7 @@ def json_text(seen: Observed, required: Sequence[str] = (), echoed: str = "") ->
     answer = seen.answer
     if at(answer.response, "text.format.type") != echoed:
         return Unsupported("the response doesn't state the format that was asked for")
-    if answer.terminal != "response.completed":
+    if answer.response.get("status") != "completed":
         return None  # whatever a limit cut needn't be JSON
     try:
         document = json.loads(answer.text)
@@ -267,7 +267,7 @@ def same_members(seen: Observed, as_: str, besides: Sequence[str] = ()) -> str |
 def same_items(seen: Observed, as_: str) -> str | None:
     """Where the text is the same as in another step's answer, the types of the items are, too."""
     other = seen.all[as_][0]
-    if not seen.answer.text or seen.answer.text != other.text:
+    if not seen.answer.all_text or seen.answer.all_text != other.all_text:
         return None  # sampling: nothing can be said
     one, two = ([item.get("type") for item in answer.items] for answer in (seen.answer, other))
     return None if one == two else f"the items are {one}, the other way they are {two} with the same text"

@@ -17,11 +17,15 @@ PLAIN = ("text", "body")
 """The scenarios that ask for nothing special: what they show is in most of a server's streams, and no scenario's."""
 _OF_REFUSALS = ("LC", "TR907")
 """Rules that report an error or the lack of a response, which an honest refusal is."""
-_OF_REQUESTS = "RQ"
-"""Rules that compare a response with its request, as the expectations of the scenarios do, with more knowledge."""
+_OF_SCENARIOS = ("RQ", "TM")
+"""Rules that compare a response with its request and look at times, as the expectations of the scenarios do, with more
+knowledge: what is resumed may come at once, and `text-long` shows whether a stream is held back."""
 
-type Cause = tuple[str, tuple[str, ...], tuple[str, ...]]
-"""A rule's code, the kind of scope and the fields: what makes two findings the same one."""
+type Cause = tuple[str, tuple[str, ...], frozenset[str]]
+"""A rule's code, the names of the fields, and the kind of scope where there are none: what makes two findings the same.
+
+Where a field stands is left out: a part is in its event, its item and the response, and a response may be a body.
+"""
 
 
 class UnrecordedRequest(BaseModel):
@@ -155,9 +159,11 @@ def fill(
 ) -> None:
     """Set a server's cells, and what it has whatever it is asked for."""
     outcomes = {result.scenario: result for result in results}
-    judged = {scenario.name: (*scenario.instead_of, _OF_REQUESTS) for scenario in scenarios}
+    judged = {scenario.name: (*scenario.instead_of, *_OF_SCENARIOS) for scenario in scenarios}
     found = {name: _findings(result, streams, judged[name]) for name, result in outcomes.items()}
-    everywhere = {cause: finding for name in PLAIN for cause, finding in found.get(name, {}).items()}
+    everywhere: dict[Cause, Finding] = {}
+    for name in PLAIN:
+        everywhere = found.get(name, {}) | everywhere
     target.findings = list(everywhere.values())
     bases = {scenario.name: scenario.after for scenario in scenarios}
     for name, result in outcomes.items():
@@ -207,8 +213,9 @@ def _is_known(cause: Cause, known: Collection[Cause]) -> bool:
     """Whether a cause is known, or each of its fields: which ones are missing depends on what was asked for."""
     fields = cause[-1]
     alike = {field for one in known if one[:-1] == cause[:-1] for field in one[-1]}
-    return cause in known or (bool(fields) and alike.issuperset(fields))
+    return cause in known or (bool(fields) and fields <= alike)
 
 
 def _cause(finding: Finding) -> Cause:
-    return finding.code, tuple(finding.scope), finding.fields
+    fields = frozenset(field.rpartition(".")[2] for field in finding.fields)
+    return finding.code, () if fields else tuple(finding.scope), fields

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,8 +115,13 @@ class BadScenario(Exception):  # noqa: N818 (as the other exceptions of one line
     """A scenario file that can't be used. The message is one line: what, where."""
 
 
-def load(folder: Path = SCENARIOS) -> Iterator[Scenario]:
+@cache
+def load(folder: Path = SCENARIOS) -> tuple[Scenario, ...]:
     """The scenarios of all groups, in the order in which they are run. BadScenario where a file can't be used."""
+    return tuple(_load(folder))
+
+
+def _load(folder: Path) -> Iterator[Scenario]:
     for group in GROUPS:
         path = folder / f"{group}.toml"
         try:
