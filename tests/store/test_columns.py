@@ -130,7 +130,12 @@ def test_a_file_from_before_a_column_is_read_without_it(tmp_path: Path, step: st
         assert row.state == "completed"
         lacking = [column.name for column in COLUMNS.values() if column.sql and column.name not in there]
         assert [getattr(row, name) for name in lacking] == [None] * len(lacking)
-        assert lacking == [column.name for column in COLUMNS.values() if column.since in _STEPS[_STEPS.index(step) :]]
+        later = [column for column in COLUMNS.values() if column.since in _STEPS[_STEPS.index(step) :]]
+        assert lacking == [column.name for column in later if column.sql]
+        assert [getattr(row, column.name) for column in later] == [None] * len(later)
+        assert old.facts(["id", *(column.name for column in later)], 2, 1) == [(1, *[None] * len(later))]
+        assert old.matching(parse("-prompt:a -tool:a")) == [row]
+        assert old.calls(1) == []
 
 
 _TEXTS = st.sampled_from(
@@ -151,6 +156,9 @@ _ROWS = st.fixed_dictionaries(
         "first_byte_ns": _NUMBERS,
         "end_ns": _NUMBERS,
         "event_count": st.none() | st.integers(0, 3),
+        "conversation": _STORED,
+        "prompt": _STORED,
+        "tools": st.none() | st.lists(_TEXTS, min_size=1, max_size=3).map(", ".join),
         "codes": st.lists(st.sampled_from(["MD301", "md", "NS201", "LC103"]), max_size=3),
     }
 )
@@ -162,7 +170,7 @@ _TERMS = st.one_of(
     st.builds(Term, st.just(""), st.just(""), _FILTER_TEXTS.map(tuple), st.booleans()),
     st.builds(
         Term,
-        st.sampled_from([name for name, field in FIELDS.items() if not field.is_number]),
+        st.sampled_from([name for name, field in FIELDS.items() if field.is_stored and not field.is_number]),
         st.just(":"),
         _FILTER_TEXTS.map(tuple),
         st.booleans(),

@@ -1,5 +1,6 @@
 """The filter language: what it matches, what it rejects and where, and that it parses what it writes."""
 
+from datetime import datetime, time, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from responses_tap.stream.columns import COLUMNS
-from responses_tap.stream.filters import FIELDS, Filter, FilterError, Term, parse
+from responses_tap.stream.file_values import timestamp
+from responses_tap.stream.filters import FIELDS, TIMES, Filter, FilterError, Term, parse
 
-_TEXTS = [name for name, field in FIELDS.items() if not field.is_number]
+_TEXTS = [name for name, field in FIELDS.items() if not field.is_number and not field.is_time]
 _NUMBERS = [name for name, field in FIELDS.items() if field.is_number]
 
 
@@ -30,6 +32,10 @@ _KNOWN = {
     "errors": 2,
     "warnings": 0,
     "notes": 0,
+    "started_at": "2026-11-28T21:38:00.000000Z",
+    "conversation": "conv_1",
+    "prompt": "What is the weather in Paris?",
+    "tools": "get_weather, search, lookup",
 }
 
 
@@ -44,7 +50,12 @@ def row(**others: object) -> SimpleNamespace:
         "", "  ", "model:gpt*", "MODEL:GPT-5.1", "model:x,gpt-?.1", 'model:"gpt-5.1"', "errors>0", "errors>=2 errors<3",
         "errors:2", "errors=1,2", "status<=200", "code:MD*", "code:ns201,md301", "-code:ST*", "-state:open",
         "host:localhost:8321", "id:3", "ended_by:client,server", "first<0.5 took>1.5", "gpt", "8321", "RESP_[1]", "md3",
-        "nothing,gpt", '"v1/resp"', "gpt*5", "-nothing", 'route:sse "localhost:8321"', "response_id:*[1]", "--x",
+        "nothing,gpt", '"v1/resp"', "gpt*5", "-nothing", "conversation:conv_*",
+        "prompt:weather", 'prompt:"in paris"', "tool:get_weather", "tool:search", "tool:look*", "tool:x,lookup",
+        "tool:*",
+        "-tool:get", "paris", "lookup", "path:/v1/responses", "path:*/responses", "after:2026-11-28T21:38Z",
+        "after:2026-11-27", "before:2026-11-28T21:39Z", "before:2026-11-28T23:39+02:00", "-after:2026-11-30",
+        "after:2026-11-30,2026-11-01", 'route:sse "localhost:8321"', "response_id:*[1]", "--x",
     ],
 )  # fmt: skip
 def test_it_matches(text: str) -> None:
@@ -56,10 +67,32 @@ def test_it_matches(text: str) -> None:
     [
         "model:gpt", "model:claude*", "errors>2", "-errors>0", "code:MD", "-code:MD*", "state:complete", "nothing",
         "gpt nothing", "-gpt", "id:4", "status>=400", "response_id:resp_1", "state:open,failed",
+        "conversation:conv", "prompt:london", "tool:weather", "tool:search?", "path:/responses",
+        "after:2026-11-28T21:39Z", "before:2026-11-28T21:38Z", "before:2026-11-28T21:38:00+02:00",
     ],
 )  # fmt: skip
 def test_it_does_not_match(text: str) -> None:
     assert not parse(text).matches(row(), ("MD301", "NS201"))
+
+
+def test_times_are_of_today_or_ago_by_the_clock_of_this_machine() -> None:
+    now = datetime.now().astimezone()
+    later = f"{now + timedelta(minutes=1):%Y-%m-%dT%H:%M:%S}"
+    recent = row(started_at=timestamp(now - timedelta(minutes=5)))
+    for text in (
+        "after:10m",
+        "after:1h",
+        "after:2d",
+        "before:1m",
+        f"before:{now + timedelta(minutes=1):%Y-%m-%dT%H:%M}",
+    ):
+        assert parse(text).matches(recent, ())
+    for text in ("after:200s", "before:10m", "before:2h", f"after:{later}"):
+        assert not parse(text).matches(recent, ())
+    noon = row(started_at=timestamp(datetime.combine(now.date(), time(12)).astimezone()))
+    assert parse("after:11:59 before:12:01").matches(noon, ())
+    assert not parse("after:12:01").matches(noon, ())
+    assert not parse("after:2026-01-01").matches(row(started_at="?"), ())
 
 
 def test_a_missing_value_compares_with_nothing() -> None:
@@ -85,6 +118,9 @@ def test_a_missing_value_compares_with_nothing() -> None:
             "modl:a",
             "at 1: expected a field, 'modl' is unknown (did you mean 'model'?); quote it to search for the word",
         ),
+        ("after:", "at 7: expected a value for after"),
+        ("after:noon", f"at 7: expected a time for after: {TIMES}"),
+        ("before:2026-13-01", f"at 8: expected a time for before: {TIMES}"),
     ],
 )
 def test_an_error_says_where_and_what_was_expected(text: str, message: str) -> None:
@@ -95,10 +131,12 @@ def test_an_error_says_where_and_what_was_expected(text: str, message: str) -> N
 
 _values = st.lists(st.text(), min_size=1, max_size=3).map(tuple)
 _numbers = st.lists(st.from_regex(r"[0-9]{1,20}(\.[0-9]{1,3})?", fullmatch=True), min_size=1, max_size=2).map(tuple)
+_times = st.lists(st.sampled_from(["10m", "2026-11-28", "21:38", "2026-11-28T21:38:00+02:00"]), min_size=1).map(tuple)
 _operators = st.sampled_from([":", "=", ">", "<", ">=", "<="])
 _terms = st.one_of(
     st.builds(Term, st.just(""), st.just(""), _values, st.booleans()),
     st.builds(Term, st.sampled_from(_TEXTS), st.just(":"), _values, st.booleans()),
+    st.builds(Term, st.sampled_from(["after", "before"]), st.just(":"), _times, st.booleans()),
     st.builds(Term, st.sampled_from(_NUMBERS), _operators, _numbers, st.booleans()),
 )
 

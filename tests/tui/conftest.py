@@ -20,6 +20,7 @@ from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store import ChunkRow, EventRow
 from responses_tap.store.writer import Writer
+from responses_tap.stream.conversation import clues_of
 from responses_tap.stream.storable import storable_text
 from responses_tap_viewer.tui.app import TapApp
 from responses_tap_viewer.tui.screens.main_screen import MainScreen
@@ -73,6 +74,7 @@ class Recorder:
         }
         facts |= columns
         stream = self.writer.add_stream(facts)
+        self.writer.link_turn(stream, clues_of((), facts["request_body"]))
         self.checkers[stream] = Checker(live=True, head=Head(facts["status"], "text/event-stream"))
         self.types[stream] = []
         return stream

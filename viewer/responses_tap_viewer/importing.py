@@ -120,7 +120,9 @@ class _FileRecorder(StreamRecorder):
         self._socket = None if stream.socket is None else writer.add_socket(socket_columns(columns))
         if self._socket is not None:
             columns |= {"socket": self._socket, "socket_ns": 0}
-        super().__init__(writer.add_stream(columns), RecordedRequest.of(columns), writer, DEFAULT_PROFILE)
+        request = RecordedRequest.of(columns)
+        super().__init__(writer.add_stream(columns), request, writer, DEFAULT_PROFILE)
+        writer.link_turn(self.id, request.clues)
         self._events = self._response.events = EventBody(self.id, writer, checker_for(stream))
 
     def write(self) -> None:
@@ -148,6 +150,7 @@ class _FileRecorder(StreamRecorder):
         for n, chunk in enumerate(stream.chunks or ([Chunk(0, size, 0, size)] if size else ())):
             self.writer.add_chunk(ChunkRow(self.id, n, *chunk))
         self._is_settled = True
+        self.writer.set_output(self.id, events.output, self._request.clues.history)
         self._changed |= self._response.columns | end_columns(stream, events.state, events.terminal_type)
         self._changed["end_reason"] = reason or self._changed["end_reason"]
         if cut and not stream.is_cut:

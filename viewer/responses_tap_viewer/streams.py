@@ -195,7 +195,14 @@ def recorded_stream(recording: "Recording", row: StreamRow) -> JudgedStream:
     if row.first_byte_ns is None:  # imported from a file without times
         entries = [entry._replace(at_ns=None) for entry in entries]
     return JudgedStream(
-        str(recording.path), row.id, None, row, entries, recording.findings(row.id), recording.chunks(row.id)
+        str(recording.path),
+        row.id,
+        None,
+        row,
+        entries,
+        recording.findings(row.id),
+        recording.chunks(row.id),
+        recording.calls(row.id),
     )
 
 

@@ -111,6 +111,7 @@ class _Wording:
             request_headers=_harmless(row.request_headers),
             response_headers=_harmless(row.response_headers),
             end_reason=None if row.end_reason is None else row.end_reason.partition(" (")[0],
+            prompt=None if row.prompt is None else self._letters.filled(row.prompt),
         )
 
 
@@ -142,7 +143,7 @@ def _checked(
         old._replace(frame=new.frame, position=new.position, response=new.response)
         for old, new in zip(stream.entries, judged(known, checker), strict=True)
     ]
-    return replace(stream, row=row, entries=entries, findings=checker.findings)
+    return replace(stream, row=row, entries=entries, findings=checker.findings, calls=[])
 
 
 def _invariants(findings: Iterable[Finding]) -> list[object]:

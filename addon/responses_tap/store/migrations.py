@@ -1,5 +1,7 @@
 """The schema of a recording, step by step."""
 
+from collections.abc import Mapping
+
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("responses-tap")
@@ -69,9 +71,7 @@ def m008_strict(db: Database) -> None:
         db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
         db.execute(f"CREATE TABLE {table} {columns}")
         found = db.execute(f"SELECT name, type, \"notnull\" FROM pragma_table_info('{table}')").fetchall()  # noqa: S608
-        names, fitting = ", ".join(row[0] for row in found), ", ".join(_fitting(*row) for row in found)
-        db.execute(f"INSERT OR IGNORE INTO {table} ({names}) SELECT {fitting} FROM old_{table}")  # noqa: S608 (ours)
-        db.execute(f"DROP TABLE old_{table}")
+        _refill(db, table, {name: _fitting(name, type_, is_required) for name, type_, is_required in found})
     for statement in _INDEXES:
         db.execute(statement)
     db.execute("PRAGMA legacy_alter_table = OFF")
@@ -81,6 +81,32 @@ def m008_strict(db: Database) -> None:
 def m009_finding_fields(db: Database) -> None:
     """The fields of an event that a finding is about; unknown for earlier findings."""
     db.execute("ALTER TABLE findings ADD COLUMN fields TEXT NOT NULL DEFAULT '[]'")  # JSON: a list of paths
+
+
+@migrations()
+def m010_conversations(db: Database) -> None:
+    """The turns of conversations: what links them, and what they are about. Unknown for earlier streams, until recheck.
+
+    The new columns come before the bodies, as in m006: rows are read as far as what is asked for.
+    """
+    db.execute("PRAGMA legacy_alter_table = ON")
+    names = [row[0] for row in db.execute("SELECT name FROM pragma_table_info('streams')").fetchall()]
+    db.execute("ALTER TABLE streams RENAME TO old_streams")
+    head, bodies = STRICT_TABLES["streams"].split("request_headers TEXT NOT NULL", 1)
+    db.execute(f"CREATE TABLE streams {head}{_TURN_COLUMNS}request_headers TEXT NOT NULL{bodies}")
+    _refill(db, "streams", dict(zip(names, names, strict=True)))
+    for table, columns in TURN_TABLES.items():
+        db.execute(f"CREATE TABLE {table} {columns}")
+    for statement in (*_INDEXES[:2], *_M010):
+        db.execute(statement)
+    db.execute("PRAGMA legacy_alter_table = OFF")
+
+
+def _refill(db: Database, table: str, values: Mapping[str, str]) -> None:
+    """Move the rows of a table that was renamed to `old_…` into the new one; `values`: the SQL of each column."""
+    columns, found = ", ".join(values), ", ".join(values.values())
+    db.execute(f"INSERT OR IGNORE INTO {table} ({columns}) SELECT {found} FROM old_{table}")  # noqa: S608 (ours)
+    db.execute(f"DROP TABLE old_{table}")
 
 
 def _fitting(column: str, type_: str, is_required: int) -> str:
@@ -256,6 +282,46 @@ STRICT_TABLES = {
     "meta": "(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID",
 }
 """The tables as m008 makes them: name, and columns in SQL."""
+
+_TURN_COLUMNS = """previous_response_id TEXT,
+      conversation TEXT,               -- how the client names it, or the id of its first stream
+      turn INTEGER,                    -- from 1; another attempt is the same turn
+      follows INTEGER,                 -- the stream of the turn before
+      prompt TEXT,                     -- the first words of the newest message or results; secrets masked
+      tools TEXT,                      -- the tools that the response calls, with commas between them
+      """
+
+TURN_TABLES = {
+    "output_items": """(
+      stream INTEGER NOT NULL, n INTEGER NOT NULL, output_index INTEGER NOT NULL,
+      position INTEGER,                -- of the event that has it whole
+      type TEXT NOT NULL, item_id TEXT, call_id TEXT, tool TEXT,
+      result INTEGER,                  -- the stream whose request brings the result of this call
+      PRIMARY KEY (stream, n)
+    ) STRICT, WITHOUT ROWID""",
+    "histories": """(
+      stream INTEGER PRIMARY KEY,
+      digest TEXT NOT NULL             -- of the request's input and the output
+    ) STRICT""",
+}
+"""The tables that m010 adds, like STRICT_TABLES."""
+
+_M010 = (
+    "CREATE INDEX streams_conversation ON streams (conversation, turn) WHERE conversation IS NOT NULL",
+    "CREATE INDEX output_items_item ON output_items (item_id) WHERE item_id IS NOT NULL",
+    "CREATE INDEX output_items_call ON output_items (call_id) WHERE call_id IS NOT NULL",
+    "CREATE INDEX output_items_result ON output_items (result) WHERE result IS NOT NULL",
+    "CREATE INDEX histories_digest ON histories (digest)",
+    """
+    CREATE VIEW conversations AS
+      SELECT conversation, min(streams.id) AS first_stream, max(turn) AS turns, count(*) AS streams,
+        min(started_at) AS started_at, sum(end_ns) / 1e9 AS seconds,
+        sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+        sum(coalesce(v.error, 0)) AS error, sum(coalesce(v.warning, 0)) AS warning, sum(coalesce(v.note, 0)) AS note
+      FROM streams LEFT JOIN verdicts v ON v.stream = streams.id
+      WHERE conversation IS NOT NULL GROUP BY conversation ORDER BY first_stream
+    """,
+)
 
 _INDEXES = (
     "CREATE INDEX streams_response ON streams (response_id) WHERE response_id IS NOT NULL",

@@ -4,11 +4,11 @@ SQLite ignores case only in ASCII, so a text with any other character, and a val
 Python decides about what is read. What SQL leaves out, Python would leave out, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from responses_tap.stream.columns import COLUMNS
-from responses_tap.stream.filters import FIELDS, TEXT, WORDS, Field, Filter, Term
+from responses_tap.stream.filters import FIELDS, WORDS, Field, Filter, Term
 
 _MOST_TERMS = 16
 _MOST_VALUES = 16
@@ -29,17 +29,18 @@ class _Condition(NamedTuple):
     values: list[str | float]
 
 
-def sql_value(name: str) -> str:
-    """The SQL of a field of a stream's row."""
-    return COLUMNS[name].value or f"s.{name}"
+def sql_value(name: str, absent: Collection[str] = ()) -> str:
+    """The SQL of a field of a stream's row; `absent` are the columns that the file doesn't have yet."""
+    return "NULL" if name in absent else COLUMNS[name].value or f"s.{name}"
 
 
-def narrow(wanted: Filter) -> tuple[str, list[str | float]]:
+def narrow(wanted: Filter, absent: Collection[str] = ()) -> tuple[str, list[str | float]]:
     """A condition that every stream matching the filter meets, and its parameters."""
     conditions, values = ["1"], []
     for term in wanted.terms[:_MOST_TERMS]:
-        if term.field != TEXT and _is_simple(term):
-            condition = _either([_in_field(FIELDS[name], term) for name in ([term.field] if term.field else WORDS)])
+        fields = [FIELDS[name] for name in ([term.field] if term.field else WORDS)]
+        if all(field.is_stored for field in fields) and _is_simple(term):
+            condition = _either([_in_field(field, term, absent) for field in fields])
             conditions.append(f"NOT {condition.holds}" if term.negated else condition.may_hold)
             values += condition.values
     return " AND ".join(conditions), values
@@ -47,7 +48,7 @@ def narrow(wanted: Filter) -> tuple[str, list[str | float]]:
 
 def _is_simple(term: Term) -> bool:
     texts = [] if term.field and FIELDS[term.field].is_number else term.globs
-    return len(term.values) <= _MOST_VALUES and all(
+    return max(len(term.values), len(texts)) <= _MOST_VALUES and all(
         text.isascii() and "\0" not in text and len(text) <= _LONGEST and text.count("*") <= _MOST_STARS
         for text in texts
     )
@@ -61,18 +62,18 @@ def _either(conditions: list[_Condition]) -> _Condition:
     )
 
 
-def _in_field(field: Field, term: Term) -> _Condition:
+def _in_field(field: Field, term: Term, absent: Collection[str]) -> _Condition:
     if field.column is None:
         code = _text("f.code", term)
         found = "EXISTS (SELECT 1 FROM findings f WHERE f.stream = s.id AND {})"
         return _Condition(found.format(code.holds), found.format(code.may_hold), code.values)
-    value = sql_value(field.column.name)
+    value = sql_value(field.column.name, absent)
     return _number(value, field, term) if field.is_number else _text(f"coalesce({value}, '')", term)
 
 
 def _text(value: str, term: Term) -> _Condition:
     is_plain = f"(typeof({value}) = 'text' AND length({value}) = length(CAST({value} AS BLOB)) AND {value} NOT GLOB ?)"
-    fits = " OR ".join([f"{value} LIKE ? ESCAPE '\\'"] * len(term.values))
+    fits = " OR ".join([f"{value} LIKE ? ESCAPE '\\'"] * len(term.globs))
     return _Condition(f"({is_plain} AND ({fits}))", f"(NOT {is_plain} OR {fits})", [_ASCII, *map(_like, term.globs)])
 
 

@@ -33,6 +33,7 @@ from responses_tap.store.rows import (
 )
 from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap.stream.contents import contents
+from responses_tap.stream.conversation import OUTPUT_TYPES, Call
 from responses_tap.stream.event_text import error_of
 from responses_tap.stream.filters import Filter
 from responses_tap.stream.model import Chunk, Entry
@@ -78,9 +79,10 @@ class Recording:
         self._db = db
         self._steps = 0
         there = self._columns("streams")
-        absent = {column.name for column in COLUMNS.values() if column.sql and column.name not in there}
+        lacking = {column.since for column in COLUMNS.values() if column.sql and column.name not in there}
+        self._absent = {column.name for column in COLUMNS.values() if column.since in lacking and column.since}
         bulk = {column.name for column in COLUMNS.values() if column.bulk}
-        self._whole, self._light = _select(COLUMNS, absent), _select(COLUMNS, absent | bulk)
+        self._whole, self._light = _select(COLUMNS, self._absent), _select(COLUMNS, self._absent | bulk)
         self._fields = "fields" if "fields" in self._columns("findings") else "'[]'"
 
     def __enter__(self) -> Self:
@@ -150,12 +152,12 @@ class Recording:
 
     def facts(self, names: Sequence[str], before_id: int, limit: int) -> list[tuple[Any, ...]]:
         """These fields of the last streams below an id, ascending: all a long list needs, at a tenth of the cost."""
-        sql = f"{_select(names)} s.id < ? ORDER BY s.id DESC LIMIT ?"
+        sql = f"{_select(names, self._absent)} s.id < ? ORDER BY s.id DESC LIMIT ?"
         return self._sifted(_facts(tuple(names)), self._rows(sql, before_id, limit)[::-1], list(names).index("id"))
 
     def facts_of(self, names: Sequence[str], ids: Collection[int]) -> list[tuple[Any, ...]]:
         """These fields of those of these streams that exist, ascending."""
-        sql = f"{_select(names)} s.id IN (SELECT value FROM json_each(?)) ORDER BY s.id"  # noqa: S608 (ours)
+        sql = f"{_select(names, self._absent)} s.id IN (SELECT value FROM json_each(?)) ORDER BY s.id"  # noqa: S608 (ours)
         return self._sifted(_facts(tuple(names)), self._rows(sql, json.dumps(list(ids))), list(names).index("id"))
 
     def stream(self, stream_id: int) -> StreamRow | None:
@@ -298,6 +300,19 @@ class Recording:
             found[stream_id] = (*found.get(stream_id, ()), code)
         return found
 
+    def calls(self, stream_id: int) -> list[Call]:
+        """The calls of tools in a stream's output, and those whose results its request brings, in order."""
+        if "conversation" in self._absent:
+            return []
+        return [Call(*row) for row in self._typed(_CALL, stream_id, _CALLS, stream_id, stream_id)]
+
+    def output_events(self, stream_id: int) -> Iterator[tuple[EventRow, Frame]]:
+        """The frames of a stream's events that have output items whole."""
+        sql = f"SELECT {_EVENT_COLUMNS} FROM events WHERE stream = ? AND type IN ({_OUTPUT_TYPES}) ORDER BY n"  # noqa: S608
+        is_socket = self.route(stream_id) == "websocket"
+        for row in map(EventRow._make, self._typed(_EVENT, stream_id, sql, stream_id)):
+            yield row, _message(row.raw, row.position) if is_socket else Frame.whole(row.raw)
+
     def errors(self, rows: Iterable[tuple[int, str]]) -> dict[int, str]:
         """What streams say went wrong, by id: their last error event or failed response, else the HTTP error.
 
@@ -318,7 +333,7 @@ class Recording:
 
     def matching(self, wanted: Filter) -> list[StreamRow]:
         """The streams that match a filter, ascending, without headers and bodies."""
-        condition, values = narrow(wanted)
+        condition, values = narrow(wanted, self._absent)
         rows = self._stream_rows(f"{self._light} {condition} ORDER BY s.id", values)
         codes = self.codes(rows[0].id, rows[-1].id) if rows else {}
         # Python decides: SQLite ignores case only in ASCII.
@@ -457,6 +472,11 @@ _SKETCH = f"""
       CASE WHEN type IN ({", ".join(f"'{type_}'" for type_ in sorted(FOLDABLE))}) THEN NULL ELSE raw END
     FROM events WHERE stream = ? AND n >= ? ORDER BY n LIMIT ?
 """  # noqa: S608 (ours)
+_OUTPUT_TYPES = ", ".join(f"'{type_}'" for type_ in OUTPUT_TYPES)
+_CALLS = """
+    SELECT stream, position, call_id, tool, result FROM output_items
+    WHERE tool IS NOT NULL AND (stream = ? OR result = ?) ORDER BY stream, n
+"""
 _CHUNK_COLUMNS = ", ".join(Chunk._fields)
 
 _STREAM_TYPES = {"Count": CountColumn, "Nanoseconds": NanosecondsColumn, "Headers": HeadersColumn, "Body": BodyColumn}
@@ -490,6 +510,7 @@ _TYPE = RowType("events", {"type": str})
 _PART = RowType("events", {"at_ns": int, "count": int})
 _WIRE = RowType("wire", {"n": CountColumn, "raw": bytes})
 _MESSAGE = RowType("findings", {"stream": int, "message": str})
+_CALL = RowType.of("output_items", Call)
 _TOLD = RowType("events", {"stream": int, "raw": bytes})
 _CODE = RowType("findings", {"stream": int, "code": str})
 

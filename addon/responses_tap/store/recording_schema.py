@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
 from responses_tap.escaping import printable
-from responses_tap.store.migrations import STRICT_TABLES, migrations
+from responses_tap.store.migrations import STRICT_TABLES, TURN_TABLES, migrations
 from responses_tap.store.opening import ADVICE
 from responses_tap.stream.columns import COLUMNS
 
@@ -50,20 +50,23 @@ def check_ours(db: Database, path: Path) -> None:
 
 def _needed(applied: Collection[str]) -> dict[str, set[str]]:
     """The tables that a reader needs, with their columns: fewer for a file that no writer has migrated yet."""
-    needed = {table: set(columns) for table, columns in _strict_columns().items()}
+    needed = {table: set(columns) for table, columns in _table_columns().items()}
     stored = [column for column in COLUMNS.values() if column.sql]
     needed["streams"] = {column.name for column in stored if not column.since or column.since in applied}
-    if "m008_strict" in applied:
+    if "m010_conversations" in applied:
         return needed
+    if "m008_strict" in applied:
+        return {table: needed[table] for table in STRICT_TABLES}
     return {table: needed[table] for table in ("streams", "chunks", "events", "tails", "findings", "verdicts", "meta")}
 
 
 @cache
-def _strict_columns() -> dict[str, tuple[str, ...]]:
+def _table_columns() -> dict[str, tuple[str, ...]]:
+    tables = STRICT_TABLES | TURN_TABLES
     with closing(sqlite3.connect(":memory:")) as connection:
-        for table, columns in STRICT_TABLES.items():
+        for table, columns in tables.items():
             connection.execute(f"CREATE TABLE {table} {columns}")
-        infos = {table: connection.execute(f"PRAGMA table_info({table})").fetchall() for table in STRICT_TABLES}
+        infos = {table: connection.execute(f"PRAGMA table_info({table})").fetchall() for table in tables}
     return {table: tuple(row[1] for row in info) for table, info in infos.items()}
 
 
@@ -81,7 +84,7 @@ def _definitions(db: Database) -> dict[str, str]:
         "SELECT type || ' ' || name, sql FROM sqlite_schema"
         " WHERE type IN ('table', 'index', 'trigger') AND sql IS NOT NULL"
         " AND lower(tbl_name) IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(STRICT_TABLES)),),
+        (json.dumps([*STRICT_TABLES, *TURN_TABLES]),),
     )
     return {name: " ".join(re.sub("--[^\n]*", " ", sql).split()) for name, sql in rows.fetchall()}
 

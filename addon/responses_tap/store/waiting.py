@@ -6,8 +6,10 @@ from functools import partial
 from typing import NamedTuple
 
 from responses_tap.errors import RecordingError
+from responses_tap.store.linking import link
 from responses_tap.store.rows import ChunkRow, EventRow, bare_event
 from responses_tap.store.uploads import join_upload
+from responses_tap.stream.conversation import RequestClues
 from responses_tap.stream.storable import Value, storable_int, storable_text
 
 _HUGE = 2**20
@@ -55,6 +57,8 @@ class Waiting:
         self.events: list[EventRow] = []
         self.uploads: list[tuple[bytes, int]] = []
         """Request bodies whose parts are to be joined: the key of their marks, and the stream."""
+        self.turns: list[tuple[int, RequestClues]] = []
+        """Streams that are to be linked to the turn before them, which is in the file by then."""
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write all of them or raise, within a transaction."""
@@ -65,6 +69,8 @@ class Waiting:
         for event in self.events:
             if len(event.raw) >= _HUGE:
                 _write_huge(connection, event)
+        for stream, clues in self.turns:
+            link(connection, stream, clues)
         for key, stream in self.uploads:
             join_upload(connection, key, stream)
 
@@ -84,6 +90,8 @@ class Waiting:
             if not apart.execute(event.stream, _INSERT_EVENT, event):
                 bare = bare_event(event.stream, event.n, event.at_ns, event.chunk, event.raw, event.response)
                 apart.execute(event.stream, _INSERT_EVENT, bare)
+        for stream, clues in self.turns:
+            apart.attempt(stream, partial(link, connection, stream, clues))
         for key, stream in self.uploads:
             apart.attempt(stream, partial(join_upload, connection, key, stream))
         return apart.faults

@@ -17,6 +17,7 @@ from responses_tap.store.opening import files_of
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow
 from responses_tap.store.waiting import Statement, Waiting, is_of_the_file, storable
+from responses_tap.stream.conversation import OutputItems, RequestClues
 from responses_tap.stream.storable import Value, storable_text
 
 _NEXT_ID = (
@@ -25,7 +26,9 @@ _NEXT_ID = (
 _NEXT_SOCKET = (
     "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_socket'), 0)) FROM sockets"
 )
-_TABLES_OF_STREAMS = ("chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events")
+_TABLES_OF_STREAMS = (
+    "chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events", "output_items", "histories"
+)  # fmt: skip
 """Besides `streams` itself; in their column `stream` is the stream's id."""
 _LINK_CONTINUATION = (
     "UPDATE streams SET continues = (SELECT max(id) FROM streams"
@@ -36,6 +39,7 @@ _LEFT_BEHIND = (
     "DELETE FROM client_events WHERE socket NOT IN (SELECT id FROM sockets)",
 )
 """Deletes sockets without a stream, once streams have been deleted."""
+_INSERT_OUTPUT_ITEM = "INSERT INTO output_items VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -130,6 +134,20 @@ class Writer:
     def link_continuation(self, stream_id: int, response_id: str) -> None:
         """Link a stream to the latest earlier one that streamed a part of the same response."""
         self._add(_LINK_CONTINUATION, response_id, stream_id, stream_id, stream=stream_id)
+
+    def link_turn(self, stream_id: int, clues: RequestClues) -> None:
+        """Link a stream to the turn before it, by what its request says; and what it brings results of."""
+        self._waiting.turns.append((stream_id, clues))
+
+    def set_output(self, stream_id: int, output: OutputItems, asked: bytes | None) -> None:
+        """Replace what is known of a response's output; `asked` is the digest of the request's input, if known."""
+        for table in ("output_items", "histories"):
+            self._add(f"DELETE FROM {table} WHERE stream = ?", stream_id, stream=stream_id)  # noqa: S608 (ours)
+        for n, item in enumerate(output.items):
+            self._add(_INSERT_OUTPUT_ITEM, stream_id, n, *item[:-1], stream=stream_id)
+        if (history := output.history(asked)) is not None:
+            self._add("INSERT INTO histories VALUES (?, ?)", stream_id, history, stream=stream_id)
+        self.set_stream(stream_id, {"tools": output.tools})
 
     def add_socket(self, columns: Mapping[str, Value]) -> int:
         """Add a WebSocket with these columns and return its id."""

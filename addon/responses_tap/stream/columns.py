@@ -78,6 +78,20 @@ class StreamRow:
     """The stream whose response a client resumed here (`starting_after`)."""
     retry_of: int | None
     """The stream of the attempt before this one."""
+    previous_response_id: str | None
+    """The response that the request goes on from, as it names it."""
+    conversation: str | None
+    """What the turns of one conversation have in common: how the client names it, else the id of its first stream."""
+    turn: Count | None
+    """Which turn of its conversation it is, from 1; another attempt is the same turn."""
+    follows: int | None
+    """The stream of the turn before."""
+    prompt: str | None
+    """The first words of the newest message, or of the tool results that the request brings. Secrets masked."""
+    tools: str | None
+    """The tools that the response calls, each once, with `, ` between them."""
+    turns: Count | None
+    """How many turns its conversation has."""
     rules: str | None
     """The version of the rules behind the verdict, None where there is no verdict."""
     profile: str | None
@@ -94,7 +108,16 @@ class StreamRow:
             ("continues stream", self.continues),
             ("another attempt of stream", self.retry_of),
         )
-        return [f"{words} {other}" for words, other in links if other is not None]
+        return [f"{words} {other}" for words, other in links if other is not None] + [self.turn_words] * bool(
+            self.turn_words
+        )
+
+    @property
+    def turn_words(self) -> str:
+        """Its place in its conversation, in words; empty where it is the only turn."""
+        if self.turn is None or self.turns is None or self.turns <= 1:
+            return ""
+        return f"turn {self.turn} of {self.turns}" + (f", after stream {self.follows}" if self.follows else "")
 
 
 def header(headers: Iterable[tuple[str, str]], name: str) -> str | None:
@@ -166,6 +189,8 @@ _FIRST_EVENT = "(SELECT at_ns FROM events WHERE stream = s.id AND position IS NO
 # An open stream has no last byte and event count in its row: they would have to be rewritten with every batch.
 _LAST_BYTE = "coalesce(s.last_byte_ns, (SELECT at_ns FROM chunks WHERE stream = s.id ORDER BY n DESC LIMIT 1))"
 _EVENTS = "coalesce(s.event_count, (SELECT max(n) + 1 FROM events WHERE stream = s.id), 0)"
+_CONVERSATIONS = "m010_conversations"
+_TURNS = "(SELECT max(t.turn) FROM streams t WHERE t.conversation = s.conversation)"
 
 _TABLE = (
     Column("id", "INTEGER", filter="id: the stream's number", listed="id"),
@@ -204,8 +229,8 @@ _TABLE = (
     Column("end_ns", "INTEGER", filter="took: seconds until the end", trace="end_ns"),
     Column("attempt", "INTEGER NOT NULL", trace="attempt"),
     Column("event_count", "INTEGER", filter="events: how many events", listed="events", value=_EVENTS),
-    Column("input_tokens", "INTEGER", private=True),
-    Column("output_tokens", "INTEGER", private=True),
+    Column("input_tokens", "INTEGER", private=True, listed="input_tokens"),
+    Column("output_tokens", "INTEGER", private=True, listed="output_tokens"),
     Column("wire_size", "INTEGER"),
     Column("shape", "TEXT", private=True),
     Column("source", "TEXT NOT NULL", private=True),
@@ -216,6 +241,30 @@ _TABLE = (
     Column("socket_ns", "INTEGER", since="m002_sockets"),
     Column("continues", "INTEGER", trace="continues", since="m002_sockets"),
     Column("retry_of", "INTEGER", trace="retry_of", since="m002_sockets"),
+    Column("previous_response_id", "TEXT", private=True, listed="previous_response_id", since=_CONVERSATIONS),
+    Column(
+        "conversation",
+        "TEXT",
+        private=True,
+        filter="conversation: a conversation, as `list --by-conversation` names it",
+        listed="conversation",
+        since=_CONVERSATIONS,
+    ),
+    Column("turn", "INTEGER", listed="turn", since=_CONVERSATIONS),
+    Column("follows", "INTEGER", listed="follows", since=_CONVERSATIONS),
+    Column(
+        "prompt",
+        "TEXT",
+        True,
+        "the prompt",
+        filter="prompt: words in the newest message or tool result",
+        listed="prompt",
+        since=_CONVERSATIONS,
+    ),
+    Column(
+        "tools", "TEXT", True, "a tool", filter="tool: a tool that was called", listed="tools", since=_CONVERSATIONS
+    ),
+    Column("turns", listed="turns", since=_CONVERSATIONS, value=_TURNS),
     Column("rules", value="v.rules"),
     Column("profile", value="v.profile"),
     Column("errors", filter="errors: how many errors", listed="error", value="coalesce(v.error, 0)"),

@@ -3,8 +3,9 @@
     model:gpt* errors>0 code:MD*,NS201 -state:completed "two words"
 
 Terms are separated by blanks, and all of them must match. A term is a field with a value, or a word to be found in the
-model, the URL, the response's id or a finding's code. `-` before a term negates it. In a value, `,` means "or", `*` any
-characters and `?` any single one; quotes protect what would end it. Case doesn't matter. An empty filter matches all.
+model, the URL, the response's id, the prompt, the tools called or a finding's code. `-` before a term negates it. In a
+value, `,` means "or", `*` any characters and `?` any single one; quotes protect what would end it. Case doesn't matter.
+`prompt:` and `text:` find words anywhere, `after:` and `before:` take times. An empty filter matches all.
 """
 
 import fnmatch
@@ -12,10 +13,12 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from responses_tap.stream.columns import COLUMNS, Column
+from responses_tap.urls import split
 
 
 class FilterError(ValueError):
@@ -37,11 +40,20 @@ class Field(NamedTuple):
     meaning: str
     column: Column | None = None
     """The field of a stream's row; None: the codes of its findings."""
+    derived: Callable[[str], str] | None = None
+    """What of the row's text is tested, where that isn't all of it."""
+    is_time: bool = False
+    """Whether its values are points in time, to which the row's is compared."""
 
     @property
     def is_number(self) -> bool:
         """Whether its values are numbers, which can be compared, rather than texts."""
         return self.column is not None and self.column.is_number
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a value in the file decides as it stands."""
+        return self.derived is None and not self.is_time and self is not FIELDS[TEXT]
 
     @property
     def unit(self) -> float:
@@ -51,7 +63,8 @@ class Field(NamedTuple):
     def text(self, row: object) -> str:
         """The text of a row."""
         assert self.column is not None
-        return getattr(row, self.column.name) or ""
+        text = getattr(row, self.column.name) or ""
+        return self.derived(text) if self.derived else text
 
     def number(self, row: object) -> float | None:
         """The number of a row."""
@@ -60,6 +73,8 @@ class Field(NamedTuple):
         return None if number is None else number if self.unit == 1 else number / self.unit
 
 
+AFTER, BEFORE = "after", "before"
+TIMES = "2026-11-28T21:38, 21:38 (today), 10m, 2h or 3d (ago)"
 TEXT = "text"
 """The field that asks for words within a stream, which no column has."""
 
@@ -69,14 +84,23 @@ def _fields() -> Iterator[tuple[str, Field]]:
         if column.filter:
             name, _, meaning = column.filter.partition(": ")
             yield name, Field(meaning, column)
+    yield "path", Field("the path of the URL", COLUMNS["url"], derived=lambda url: split(url).path)
+    yield AFTER, Field(f"began then or later: {TIMES}", COLUMNS["started_at"], is_time=True)
+    yield BEFORE, Field(f"began earlier: {TIMES}", COLUMNS["started_at"], is_time=True)
     yield "code", Field("the code of a finding")
     yield TEXT, Field("words in the prompt or the output")
 
 
 FIELDS = dict(_fields())
 """Every field by its name."""
-WORDS = ("model", "url", "response_id", "code")
+ASKED = tuple(dict.fromkeys(field.column.name for field in FIELDS.values() if field.column is not None))
+"""The fields of a stream's row that a filter may ask for."""
+WORDS = ("model", "url", "response_id", "prompt", "tool", "code")
 """The fields in which a word is searched."""
+WITHIN = ("", TEXT, "prompt")
+"""The fields in which a value may be anywhere; the empty one is a word's."""
+LISTS = ("tool",)
+"""The fields with several values, one of which is enough."""
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ":": operator.eq,
@@ -90,6 +114,9 @@ _FIELD = re.compile(r"([A-Za-z_]+)(:|=|>=|<=|>|<)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _BARE = re.compile(r'[^\s",]+')
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+_AGO = re.compile("([0-9]{1,9})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_CLOCK = re.compile("[0-9]{2}:")
 _PLAIN = re.compile(r"[\w.*?/@+:<>=\[\]()#%&-]+", re.ASCII)
 """Text without need of quotes."""
 _CONJUNCTIONS = frozenset(("AND", "OR", "NOT", "&&", "||"))
@@ -131,6 +158,9 @@ class Term:
         if field.is_number:
             number, compare = field.number(row), _OPERATORS[self.operator]
             return number is not None and any(compare(number, wanted) for wanted in self.numbers)
+        if field.is_time:
+            began = time_of(field.text(row))
+            return began is not None and any((began >= wanted) is (self.field == AFTER) for wanted in self.times)
         return any(map(self._fits, codes if field.column is None else (field.text(row),)))
 
     @cached_property
@@ -141,7 +171,17 @@ class Term:
     @property
     def globs(self) -> list[str]:
         """The alternatives for a text: `*` stands for any characters, `?` for one. A word may be anywhere in it."""
-        return [f"*{value}*" for value in self.values] if self.field in ("", TEXT) else list(self.values)
+        if self.field in WITHIN:
+            return [f"*{value}*" for value in self.values]
+        if self.field in LISTS:
+            wanted = ["?*" if value == "*" else value for value in self.values]
+            return [glob for value in wanted for glob in (value, f"{value}, *", f"*, {value}", f"*, {value}, *")]
+        return list(self.values)
+
+    @cached_property
+    def times(self) -> list[datetime]:
+        """The values of a field of times; those that aren't times are left out."""
+        return [known for known in map(time_of, self.values) if known is not None]
 
     @cached_property
     def _fits(self) -> Callable[[str], bool]:
@@ -190,6 +230,19 @@ class Filter:
 def parse(text: str) -> Filter:
     """Parse a filter; FilterError says where it cannot be parsed."""
     return Filter(tuple(_terms(text)))
+
+
+def time_of(text: str) -> datetime | None:
+    """A point in time as it may be written (TIMES), by this machine's clock unless it states an offset; else None."""
+    now = datetime.now().astimezone()
+    try:
+        if ago := _AGO.fullmatch(text):
+            return now - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
+        if _CLOCK.match(text):
+            return datetime.combine(now.date(), time.fromisoformat(text)).astimezone()
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _terms(text: str) -> Iterator[Term]:
@@ -252,7 +305,7 @@ def _values(text: str, at: int, name: str) -> tuple[tuple[str, ...], int]:
 
 def _value(text: str, at: int, name: str) -> tuple[str, int]:
     is_number = bool(name) and FIELDS[name].is_number
-    if text.startswith('"', at) and not is_number:
+    if text.startswith('"', at) and not is_number and not (name and FIELDS[name].is_time):
         quoted = _QUOTED.match(text, at)
         if quoted is None:
             raise FilterError(len(text), 'a closing "')
@@ -264,6 +317,8 @@ def _value(text: str, at: int, name: str) -> tuple[str, int]:
         raise FilterError(at, expected)
     if bare is None:
         raise FilterError(at, f"a value for {name}" if name else "a word")
+    if name and FIELDS[name].is_time and time_of(bare[0]) is None:
+        raise FilterError(at, f"a time for {name}: {TIMES}")
     return bare[0], bare.end()
 
 

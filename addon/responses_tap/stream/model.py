@@ -11,6 +11,7 @@ from responses_tap.protocol.profiles import Lack
 from responses_tap.protocol.sse import Frame, decode
 from responses_tap.stream import file_values
 from responses_tap.stream.columns import COLUMNS, Headers, StreamRow, header
+from responses_tap.stream.conversation import Call
 
 STATES = ("open", "queued", "in_progress", "completed", "incomplete", "failed", "cancelled", "truncated", "http-error")
 ENDED_BY = ("server", "client", "network", "recorder", "unknown")
@@ -202,6 +203,8 @@ class JudgedStream:
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     chunks: list[Chunk] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    """The calls of tools in its output, and those whose results its request brings."""
     remark: str = ""
     """How its file was read, where that isn't obvious."""
 

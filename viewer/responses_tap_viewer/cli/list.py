@@ -10,9 +10,12 @@ from responses_tap_viewer.printing import print_document, print_lines
 @click.command("list")
 @click.argument("paths", metavar="[DB or PATH]…", nargs=-1)
 @filter_option("Only matching streams: model:gpt* errors>0 code:MD*")
+@click.option("--by-conversation", is_flag=True, help="Put the turns of a conversation together.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
-def list_(ctx: click.Context, paths: tuple[str, ...], wanted: Filter | None, format_: str) -> None:
+def list_(
+    ctx: click.Context, paths: tuple[str, ...], wanted: Filter | None, by_conversation: bool, format_: str
+) -> None:
     """List the streams in a recording, or in files and folders.
 
     \b
@@ -21,6 +24,7 @@ def list_(ctx: click.Context, paths: tuple[str, ...], wanted: Filter | None, for
       responses-tap list mine.db --format json
       responses-tap list captures/ other.sse
       responses-tap list --filter 'errors>0 -code:MD*'
+      responses-tap list --by-conversation --filter 'tool:get_weather after:1h'
     """
     from responses_tap_viewer.actions.gathering import gathered
     from responses_tap_viewer.reports import text
@@ -31,9 +35,10 @@ def list_(ctx: click.Context, paths: tuple[str, ...], wanted: Filter | None, for
         if format_ == "json":
             from responses_tap_viewer.reports import json_report
 
-            print_document(json_report.stream_list(rows))
+            print_document((json_report.conversation_list if by_conversation else json_report.stream_list)(rows))
         else:
-            print_lines(text.list_lines(rows, recording.errors((row.id, row.state) for row in rows)))
+            errors = recording.errors((row.id, row.state) for row in rows)
+            print_lines((text.conversation_lines if by_conversation else text.list_lines)(rows, errors))
         recording.require_whole()
         if source.is_partial:
             ctx.exit(UNUSABLE)

@@ -93,6 +93,8 @@ def facts(stream: JudgedStream) -> Iterator[tuple[str, str]]:
             yield "Request", printable(f"{row.method} {row.url} {row.http_version}").strip()
         yield "Started", printable(row.started_at)
         yield "Model", printable(row.model or "unknown")
+        if row.turn_words:
+            yield "Conversation", f"turn {row.turn} of {row.turns}"
         encoding = f", content-encoding {row.content_encoding}" if row.content_encoding else ""
         status = "" if row.status is None else f"HTTP {row.status}{encoding}; "
         yield "Response", f"{status}{counted(row.event_count, 'event')}, state {row.state}{_times(stream)}"

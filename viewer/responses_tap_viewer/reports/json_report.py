@@ -10,6 +10,7 @@ from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap.stream.columns import COLUMNS, StreamRow
 from responses_tap_viewer.checking.paths import Checked
+from responses_tap_viewer.compare.conversation_groups import Conversation, conversations
 
 VERSION = 1
 
@@ -40,6 +41,26 @@ def check_report(results: Sequence[Checked | UnusableInput], profile: str, stale
 def stream_list(rows: Sequence[StreamRow]) -> str:
     """The streams of a recording, as `list` prints them."""
     return dumps([stream_summary(row) for row in rows])
+
+
+def conversation_list(rows: Sequence[StreamRow]) -> str:
+    """The conversations of a recording, as `list --by-conversation` prints them."""
+    return dumps([_conversation(conversation) for conversation in conversations(rows)])
+
+
+def _conversation(conversation: Conversation[StreamRow]) -> dict[str, Any]:
+    return {
+        "conversation": conversation.name,
+        "turns": conversation.turns,
+        "started_at": conversation.started_at,
+        "seconds": conversation.seconds,
+        "input_tokens": conversation.input_tokens,
+        "output_tokens": conversation.output_tokens,
+        "error": conversation.errors,
+        "warning": conversation.warnings,
+        "note": conversation.notes,
+        "streams": [stream_summary(row) for row in conversation.streams],
+    }
 
 
 def stream_summary(row: StreamRow) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+from rich.cells import cell_len
 
 from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
@@ -15,6 +17,7 @@ from responses_tap.protocol.rules import GROUPS, RULES, Rule, advice
 from responses_tap.stream.columns import StreamRow, is_unstreamed
 from responses_tap.stream.model import JudgedStream
 from responses_tap.stream.timeline import CUT, GLYPHS, OK, TimelineRow, render
+from responses_tap_viewer.compare.conversation_groups import Conversation, conversations
 from responses_tap_viewer.reports.event_lists import event_list
 
 if TYPE_CHECKING:  # what reads files of any format, which a recording's lists have no need of
@@ -30,6 +33,29 @@ NOT_STREAMED = "not streamed"
 _NO_ERRORS: Mapping[int, str] = {}
 _LONGEST_ERROR = 100
 _WIDTH = 100
+_PROMPT, _WIDE_PROMPT = 28, 50
+"""Columns for a prompt's first words."""
+_THOUSAND = 1000
+
+
+class _Judged(Protocol):
+    """What was found in a stream, or in several."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def errors(self) -> int: ...
+    @property
+    def warnings(self) -> int: ...
+
+
+class _Metered(Protocol):
+    """The tokens of a stream, or of several."""
+
+    @property
+    def input_tokens(self) -> int | None: ...
+    @property
+    def output_tokens(self) -> int | None: ...
 
 
 def checked_lines(checked: "Checked") -> Iterator[str]:
@@ -78,32 +104,105 @@ def list_lines(rows: Iterable[StreamRow], errors: Mapping[int, str] = _NO_ERRORS
     `errors` has, by id, what streams say went wrong.
     """
     codes: set[str] = set()
-    yield f"{'id':>5}  {'time':<19} {'model':<22} {'status':>6} {'state':<11} {'events':>6}  verdict"
+    yield (
+        f"{'id':>5}  {'time':<19} {'model':<18} {'status':>6} {'state':<11} {'events':>6} {'tokens':>9}"
+        f"  {'prompt':<{_PROMPT}}  verdict"
+    )
     for row in rows:
-        glyph = row_glyph(row)
-        counts = [counted(n, noun) for n, noun in ((row.errors, "error"), (row.warnings, "warning")) if n]
-        found = " · ".join(
-            [
-                *([f"{', '.join(counts)}, first {row.first_code}"] if counts else []),
-                *row.links,
-                *([NOT_STREAMED] if is_unstreamed(row) else []),
-                *([shorten(errors[row.id], _LONGEST_ERROR)] if row.id in errors else []),
-                *_file_name(row),
-            ]
-        )
         yield (
-            f"{row.id:>5}  {row.started_at[:19]:<19} {shorten(row.model or '', 22):<22} {row.status or '':>6}"
-            f" {row.state:<11} {row.event_count:>6}  {glyph} {found}".rstrip()
+            f"{row.id:>5}  {clock(row.started_at, '%Y-%m-%d %H:%M:%S'):<19} {_cell(row.model, 18)}"
+            f" {row.status or '':>6} {row.state:<11} {row.event_count:>6} {tokens(row):>9}"
+            f"  {_cell(row.prompt, _PROMPT)}  {_verdict(row, errors, row.links)}".rstrip()
         )
-        if row.first_code and (row.errors or row.warnings):
-            codes.add(row.first_code)
+        codes |= _serious_code(row)
     yield from _fixes(codes)
 
 
-def _file_name(row: StreamRow) -> list[str]:
-    """The name of the file that a stream was imported from, if it was."""
-    path = row.source.partition(", ")[0].removeprefix(IMPORTED)
-    return [shorten(path.rpartition("/")[2])] if row.source.startswith(IMPORTED) else []
+def conversation_lines(rows: Iterable[StreamRow], errors: Mapping[int, str] = _NO_ERRORS) -> Iterator[str]:
+    """The conversations of a recording: what the turns of each add up to, and the turns, a line each, as `list_lines`.
+
+    What a turn says of its place is left out.
+    """
+    codes: set[str] = set()
+    for conversation in conversations(rows):
+        yield " · ".join(conversation_words(conversation))
+        for row in conversation.streams:
+            links = [link for link in row.links if link != row.turn_words]
+            yield (
+                f"  {row.turn or '':>4}  {row.id:>5}  {clock(row.started_at, '%H:%M:%S')} {tokens(row):>9}"
+                f"  {_cell(row.prompt, _WIDE_PROMPT)}  {_verdict(row, errors, links)}".rstrip()
+            )
+            codes |= _serious_code(row)
+    yield from _fixes(codes)
+
+
+def conversation_words(conversation: Conversation[Any]) -> Iterator[str]:
+    """What a conversation is called, and what its turns add up to."""
+    yield f"{verdict_glyph(conversation)} conversation {shorten(conversation.name)}"
+    yield counted(conversation.turns, "turn")
+    if conversation.input_tokens is not None or conversation.output_tokens is not None:
+        yield f"{tokens(conversation)} tokens"
+    yield f"{conversation.seconds:.1f} s"
+    yield from _serious(conversation)
+
+
+def _verdict(row: StreamRow, errors: Mapping[int, str], links: Iterable[str]) -> str:
+    """A glyph, what was found, and what else there is to say of a stream."""
+    counts = _serious(row)
+    words = [
+        *([f"{', '.join(counts)}, first {row.first_code}"] if counts else []),
+        *([f"calls {shorten(row.tools)}"] if row.tools else []),
+        *links,
+        *([NOT_STREAMED] if is_unstreamed(row) else []),
+        *([shorten(errors[row.id], _LONGEST_ERROR)] if row.id in errors else []),
+        *filter(None, [file_name(row.source)]),
+    ]
+    return f"{verdict_glyph(row)} {' · '.join(words)}"
+
+
+def _serious(counts: _Judged) -> list[str]:
+    """How many errors and warnings there are, in words."""
+    found = ((counts.errors, "error"), (counts.warnings, "warning"))
+    return [counted(number, noun) for number, noun in found if number]
+
+
+def _serious_code(row: StreamRow) -> set[str]:
+    return {row.first_code} if row.first_code and _serious(row) else set()
+
+
+def _cell(text: str | None, width: int) -> str:
+    """A text in a column of this width."""
+    shown = shorten(text or "", width)
+    return shown + " " * (width - cell_len(shown))
+
+
+def clock(started_at: str, form: str) -> str:
+    """A wall clock's time, as this machine's clock shows it."""
+    try:
+        return datetime.fromisoformat(started_at).astimezone().strftime(form)
+    except ValueError:
+        return shorten(started_at)
+
+
+def tokens(counts: _Metered) -> str:
+    """Tokens in and out, short enough for a column; empty where none are stated."""
+    if counts.input_tokens is None and counts.output_tokens is None:
+        return ""
+    return f"{_short(counts.input_tokens)}/{_short(counts.output_tokens)}"
+
+
+def _short(number: int | None) -> str:
+    if number is None:
+        return "?"
+    if abs(number) < 10 * _THOUSAND:
+        return str(number)
+    return f"{number / _THOUSAND:.0f}k" if abs(number) < _THOUSAND**2 else f"{number / _THOUSAND**2:.1f}M"
+
+
+def file_name(source: str) -> str:
+    """The name of the file that a stream with this source was imported from; empty where it wasn't."""
+    path = source.partition(", ")[0].removeprefix(IMPORTED)
+    return shorten(path.rpartition("/")[2]) if source.startswith(IMPORTED) else ""
 
 
 def _fixes(codes: Iterable[str]) -> Iterator[str]:
@@ -114,11 +213,11 @@ def _fixes(codes: Iterable[str]) -> Iterator[str]:
         yield f"{rule.code} {rule.name}: {advice(rule.code, Severity.ERROR)}"
 
 
-def row_glyph(row: StreamRow) -> str:
-    """The verdict on a recorded stream, as one character."""
-    if row.errors or row.warnings:
-        return GLYPHS[Severity.ERROR if row.errors else Severity.WARNING]
-    return {"truncated": CUT, "open": "…"}.get(row.state, OK)
+def verdict_glyph(judged: _Judged) -> str:
+    """The verdict on a recorded stream, or on several, as one character."""
+    if judged.errors or judged.warnings:
+        return GLYPHS[Severity.ERROR if judged.errors else Severity.WARNING]
+    return {"truncated": CUT, "open": "…"}.get(judged.state, OK)
 
 
 def stream_lines(stream: JudgedStream, rows: Iterable[TimelineRow]) -> Iterator[str]:
@@ -142,6 +241,7 @@ def stream_title(stream: JudgedStream) -> Iterator[str]:
     words += [*row.links, NOT_STREAMED if is_unstreamed(row) else None]
     yield printable(f"{stream.name}  {row.method} {row.url}")
     yield " · ".join(shorten(word, 120) for word in words if word)
+    yield from (shorten(told, 120) for call in stream.calls if (told := call.seen_from(row.id)))
 
 
 def rule_list(wanted: Collection[str] = RULES) -> Iterator[str]:

@@ -7,8 +7,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from responses_tap.store import Recording, RecordingError
-from responses_tap.stream.columns import COLUMNS
-from responses_tap.stream.filters import Filter
+from responses_tap.stream.filters import ASKED, Filter
 from responses_tap.urls import split
 
 _MOMENT = 0.02
@@ -33,10 +32,16 @@ class Summary(NamedTuple):
     event_count: int
     input_tokens: int | None
     output_tokens: int | None
+    conversation: str | None
+    turn: int | None
+    prompt: str | None
+    tools: str | None
+    source: str
     shape: str | None
     """The fingerprint of its sequence of event types, None while it is open and where there are no events."""
     errors: int
     warnings: int
+    notes: int
     first_code: str | None
     mark: str | None
     note: str | None
@@ -64,7 +69,7 @@ class Summary(NamedTuple):
 
 
 _SHOWN = Summary._fields[:-3]
-_ASKED = [column.name for column in COLUMNS.values() if column.filter]
+_ASKED = list(ASKED)
 _NAMES = list(dict.fromkeys((*_SHOWN, *_ASKED)))
 _Asked = namedtuple("_Asked", _ASKED)  # type: ignore[misc]
 _shown = itemgetter(*map(_NAMES.index, _SHOWN))

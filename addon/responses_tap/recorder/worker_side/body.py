@@ -12,6 +12,7 @@ from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.runs import Run, Runs
 from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.protocol.websocket_checker import Turn
+from responses_tap.recorder.worker_side.recorded_output import RecordedOutput
 from responses_tap.store import EventRow, Recording
 from responses_tap.store.rows import bare_event
 from responses_tap.store.writer import Writer
@@ -43,6 +44,8 @@ class EventBody:
         """The type of the terminal event that the last response has reached."""
         self.fault: str | None = None
         """What the checker stumbled over: its findings are not all, the facts are."""
+        self.output = RecordedOutput(writer.masker)
+        """The items that the response puts out."""
         self.secret: str | None = None
         """The first thing that looks like a secret, and where; deltas are not looked at, what they add up to is."""
 
@@ -114,6 +117,7 @@ class EventBody:
     def judge(self, body: bytes) -> None:
         """Have a whole body judged that isn't an event stream: none of it is written as a frame."""
         self._check(Frame(body, None, None), 0)
+        self.output.take_document(body)
 
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
@@ -223,6 +227,8 @@ class EventBody:
             self._shape.update(f"{event.type}\n".encode(errors="replace"))
             responses = self._checker.responses
             self.terminal_type = responses[-1].terminal_type if responses else None
+        if event is not None:
+            self.output.take_event(frame, event)
         return event
 
     def _look_for_secret(self, frame: Frame, event: Event | None) -> None:

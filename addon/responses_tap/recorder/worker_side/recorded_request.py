@@ -1,11 +1,15 @@
 """The request of a stream that is being recorded: what later decisions need of it, and its body while that arrives."""
 
+import json
 from collections.abc import Mapping
 
+from responses_tap.privacy.masks import alike
 from responses_tap.protocol.request_facts import NOTHING_KNOWN, RequestFacts, facts_of
 from responses_tap.recorder.messages import RequestMessage
 from responses_tap.recorder.worker_side.upload import Upload
 from responses_tap.store.writer import Writer
+from responses_tap.stream.columns import Headers, StreamRow
+from responses_tap.stream.conversation import RequestClues, clues_of
 from responses_tap.stream.storable import Value, storable_text
 from responses_tap.urls import continued_response
 
@@ -19,18 +23,30 @@ class RecordedRequest:
         """Whether the row's model is the one that was asked for; else it is the one that the server names."""
         self.facts = facts
         """What it asks for, as rules ask about it."""
+        self.clues = RequestClues()
+        """What it says of its conversation."""
         self.is_upload = False
         """Whether its body arrives in pieces."""
         self.continues: str | None = None
         """The response that it takes up again, until the two streams are linked."""
         self._upload: Upload | None = None
+        self._headers: Headers = ()
 
     @classmethod
     def of(cls, columns: Mapping[str, Value]) -> "RecordedRequest":
         """The request of which a row says this."""
         request = cls(str(columns["url"]))
+        request._headers = tuple(map(tuple, json.loads(str(columns.get("request_headers") or "[]"))))
         request._know_body(columns)
         return request
+
+    @classmethod
+    def restored(cls, row: StreamRow) -> "RecordedRequest":
+        """The request of a row."""
+        headers = json.dumps(row.request_headers)
+        return cls.of(
+            {"url": row.url, "model": row.model, "request_body": row.request_body, "request_headers": headers}
+        )
 
     def begin(self, stream: int, request: RequestMessage, writer: Writer) -> None:
         """Its stream has begun: follow what the message announces."""
@@ -59,4 +75,6 @@ class RecordedRequest:
 
     def _know_body(self, columns: Mapping[str, Value]) -> None:
         self.names_model = columns["model"] is not None
-        self.facts = facts_of(self.url, storable_text(columns["request_body"]))
+        body = storable_text(columns["request_body"])
+        self.facts = facts_of(self.url, body)
+        self.clues = clues_of(self._headers, body and alike(body))

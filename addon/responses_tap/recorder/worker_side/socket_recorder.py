@@ -33,7 +33,7 @@ class TurnRecorder(StreamRecorder):
     @classmethod
     def restored(cls, row: StreamRow, writer: Writer, turn: Turn) -> "TurnRecorder":
         """The stream as far as its row tells; its messages are to be given to `retake`."""
-        request = RecordedRequest(row.url, names_model=row.model is not None)
+        request = RecordedRequest.restored(row)
         live = cls(row.id, row.socket_ns or 0, request, writer, turn)
         live._state = row.state
         return live
@@ -197,8 +197,9 @@ class SocketRecorder:
             "request_body": body,
             "state": "open",
         }
-        asked = RecordedRequest(str(self._shared["url"]), names_model=model is not None)
+        asked = RecordedRequest.of(columns)
         stream = TurnRecorder(self.writer.add_stream(columns), at_ns, asked, self.writer, turn)
+        self.writer.link_turn(stream.id, asked.clues)
         stream.begin_notice(self._flow, "GET", model)
         self._streams[turn] = stream
         return stream

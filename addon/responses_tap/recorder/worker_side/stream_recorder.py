@@ -66,13 +66,14 @@ class StreamRecorder:
         columns = columns or request_columns(request, writer.masker)
         live = cls(writer.add_stream(columns), RecordedRequest.of(columns), writer, profile)
         live._request.begin(live.id, request, writer)
+        writer.link_turn(live.id, live._request.clues)
         live.begin_notice(flow, request.method, columns["model"])
         return live
 
     @classmethod
     def restore(cls, row: StreamRow, recording: Recording, writer: Writer, profile: str) -> "StreamRecorder":
         """The stream as a worker had it that died."""
-        request = RecordedRequest.of({"url": row.url, "model": row.model, "request_body": row.request_body})
+        request = RecordedRequest.restored(row)
         request.is_upload = recording.has_upload(row.id)
         live = cls(row.id, request, writer, profile)
         live._state = row.state
@@ -120,6 +121,7 @@ class StreamRecorder:
             return None
         columns, digest = whole
         self._changed |= columns
+        self.writer.link_turn(self.id, self._request.clues)
         return digest
 
     def response(self, response: ResponseMessage) -> None:
@@ -219,6 +221,8 @@ class StreamRecorder:
         self._changed |= self._response.columns
         events = self._response.events
         verdict = events or self._verdict
+        if verdict is not None:
+            self.writer.set_output(self.id, verdict.output, self._request.clues.history)
         found = [] if verdict is None else verdict.findings
         self._notices.finished(state, ended_by, reason, 0 if events is None else events.events, found)
 
@@ -235,6 +239,7 @@ class StreamRecorder:
         if self._request.continues is not None:
             # At the end, too: the first part may have been written only now.
             self.writer.link_continuation(self.id, self._request.continues)
+            self.writer.link_turn(self.id, self._request.clues)
             self._request.continues = self._request.continues if self._state == "open" else None
         self._changed = {}
         self._is_settled = False

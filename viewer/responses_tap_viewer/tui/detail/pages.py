@@ -12,6 +12,7 @@ from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow
 from responses_tap_viewer.reports.facts import where
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.tui.detail.bytes_page import hex_page, raw_lines, raw_page
+from responses_tap_viewer.tui.detail.call_lines import call_lines, result_lines
 from responses_tap_viewer.tui.detail.marks import marks
 from responses_tap_viewer.tui.detail.rule_lines import page_lines
 from responses_tap_viewer.tui.detail.stats_page import labelled, stats_page
@@ -61,8 +62,9 @@ def page(recording: Recording, subject: Subject, tab: str, *, shows_headers: boo
         return [[("This stream has been removed from the recording.", "dim")]]
     if tab == "stats":
         return stats_page(recording, stream)
+    brought = result_lines(recording, stream.id) if tab == "request" else []
     written = _request_page if tab == "request" else _response_page
-    return written(stream, shows_headers=shows_headers)
+    return [*brought, *written(stream, shows_headers=shows_headers)]
 
 
 def _bytes_page(recording: Recording, subject: Subject, tab: str) -> list[Line]:
@@ -88,7 +90,7 @@ def _row_page(recording: Recording, stream_id: int, row: TimelineRow, event: Tim
         return [] if stream is None else _response_body_lines(stream)
     if row.kind == "run":
         return _run_page(recording, stream_id, row)
-    return _event_lines(recording, stream_id, row)
+    return [*call_lines(recording, stream_id, row.position), *_event_lines(recording, stream_id, row)]
 
 
 def _finding_page(finding: Finding) -> list[Line]:

@@ -40,6 +40,7 @@ from responses_tap_viewer.tui.screens.stream_actions import (
 from responses_tap_viewer.tui.screens.title_bar import TitleBar
 from responses_tap_viewer.tui.screens.welcome import Welcome
 from responses_tap_viewer.tui.selection_messages import NoteWritten, RowSelected, StreamSelected
+from responses_tap_viewer.tui.streams.catalogue import Grouping
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.streams.streams_pane import StreamsPane
 from responses_tap_viewer.tui.summary import read_each, read_page, search_texts
@@ -384,9 +385,9 @@ class MainScreen(Screen[None]):
         """Turn the order of the streams round."""
         self._streams.reverse()
 
-    def action_group(self) -> None:
-        """Put the streams of one shape together, or list them all."""
-        self._streams.turn_groups()
+    def action_group(self, grouping: str) -> None:
+        """Put the streams together that have this in common, or list them all."""
+        self._streams.turn_groups(Grouping(grouping))
 
     def action_turn_fold(self) -> None:
         """Unfold the runs of deltas, or fold them."""

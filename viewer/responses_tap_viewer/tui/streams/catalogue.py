@@ -2,18 +2,28 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 from operator import itemgetter
 from typing import NamedTuple
 
 from responses_tap.stream.filters import TEXT, Filter
+from responses_tap_viewer.tui.streams.conversation_heads import ConversationHead, heads
 from responses_tap_viewer.tui.streams.groups import Group, grouped
 from responses_tap_viewer.tui.streams.stream_columns import SORT_KEYS
 from responses_tap_viewer.tui.summary import Summary
 
-type Listed = int | Group
-"""What stands in a line: a stream's id, or a group."""
+type Listed = int | Group | ConversationHead
+"""What stands in a line: a stream's id, or what stands above streams."""
 type LineKey = int | str
-"""What identifies a line when others come and go: a stream's id, or a group's shape."""
+"""What identifies a line when others come and go: a stream's id, or a group's key."""
+
+
+class Grouping(Enum):
+    """What the streams have in common that are put together."""
+
+    NONE = ""
+    SHAPE = "shapes"
+    CONVERSATION = "conversations"
 
 
 class Totals(NamedTuple):
@@ -33,7 +43,7 @@ class Order(NamedTuple):
     column: str = "id"
     down: bool = False
     """Largest first."""
-    by_shape: bool = False
+    grouping: Grouping = Grouping.NONE
 
     @property
     def is_ascending(self) -> bool:
@@ -50,8 +60,8 @@ class Catalogue:
     def __init__(self, wanted: Filter | None = None, order: Order | None = None) -> None:
         self.wanted = wanted or Filter()
         self.order = order or Order()
-        self.unfolded: set[str] = set()
-        """The shapes whose streams are listed below their group."""
+        self._refolded: set[str] = set()
+        """The keys of the groups that are folded otherwise than at first: shapes are folded then, conversations not."""
         self._ids: list[int] = []
         self._summaries: dict[int, Summary] = {}
         self._unread: set[int] = set()
@@ -125,10 +135,14 @@ class Catalogue:
         self.order = order
         self._is_arranged = False
 
-    def turn_fold(self, group: Group) -> None:
+    def turn_fold(self, group: Group | ConversationHead) -> None:
         """List a group's streams below it, or no longer."""
-        self.unfolded ^= {group.shape}
+        self._refolded ^= {group.key}
         self._is_arranged = False
+
+    def is_unfolded(self, group: Group | ConversationHead) -> bool:
+        """Whether a group's streams are listed below it."""
+        return (group.key in self._refolded) is not isinstance(group, ConversationHead)
 
     def _passes(self, stream_id: int) -> bool:
         summary = self._summaries.get(stream_id)
@@ -160,7 +174,7 @@ class Catalogue:
         self._is_arranged = True
         self._line_of = {}
         ids = self._passing if self.order.is_ascending else self._sorted()
-        if self.order.by_shape:
+        if self.order.grouping is not Grouping.NONE:
             self._lines = self._in_groups(ids)
             return
         self._lines = ids
@@ -182,26 +196,30 @@ class Catalogue:
 
     def _in_groups(self, ids: list[int]) -> list[Listed]:
         lines: list[Listed] = []
-        groups = grouped(summary for stream_id in ids if (summary := self._summaries.get(stream_id)) is not None)
+        summaries = (summary for stream_id in ids if (summary := self._summaries.get(stream_id)) is not None)
+        by_shape = self.order.grouping is Grouping.SHAPE
+        groups: Sequence[Group | ConversationHead] = grouped(summaries) if by_shape else heads(summaries)
         for group in groups:
-            self._line_of |= dict.fromkeys((group.shape, *group.ids), len(lines))
-            lines.append(group)
-            if group.shape in self.unfolded:
+            self._line_of |= dict.fromkeys((group.key, *group.ids), len(lines))
+            is_lone = len(group.ids) == 1 and not by_shape  # a line above it would only repeat it
+            lines += [] if is_lone else [group]
+            if is_lone or self.is_unfolded(group):
                 self._line_of |= {stream_id: len(lines) + place for place, stream_id in enumerate(group.ids)}
                 lines += group.ids
         self.groups = len(groups)
-        self._usual = next((group for group in reversed(groups) if not group.is_shapeless), None)
+        shapes = [group for group in groups if isinstance(group, Group) and not group.is_shapeless]
+        self._usual = shapes[-1] if shapes else None
         return lines
 
     def id_at(self, index: int) -> int:
         """The id of the stream in that line, of a group the one that stands for it."""
         line = self.lines[index]
-        return line.example if isinstance(line, Group) else line
+        return line if isinstance(line, int) else line.example
 
     def key_at(self, index: int) -> LineKey:
         """What identifies that line when the list has changed."""
         line = self.lines[index]
-        return line.shape if isinstance(line, Group) else line
+        return line if isinstance(line, int) else line.key
 
     def index_of(self, key: LineKey) -> int | None:
         """The line with that key; of a stream that is folded away its group's, of one that has gone None.
@@ -280,7 +298,7 @@ class Catalogue:
         for distance in range(1, count + 1):
             line = (index + step * distance) % count
             listed, summary = self.lines[line], self[line]
-            is_head = isinstance(listed, Group) and listed.shape in self.unfolded
+            is_head = not isinstance(listed, int) and self.is_unfolded(listed)
             if summary is not None and summary.is_faulty and not is_head:
                 return line
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from responses_tap.escaping import printable
-from responses_tap.stream.filters import FIELDS, TEXT, Field
+from responses_tap.stream.filters import FIELDS, LISTS, WITHIN, Field
 from responses_tap_viewer.tui.summary import Summary
 
 _OPERATORS = (">=", "<=", ":", "=", ">", "<")
@@ -22,7 +22,7 @@ def completions(text: str, summaries: Iterable[Summary]) -> list[str]:
     if not operator_:
         names = (name for name in FIELDS if term and name.startswith(term.lower()))
         return [f"{start}{name}{'>' if FIELDS[name].is_number else ':'}" for name in names]
-    if field not in FIELDS or FIELDS[field].is_number or field == TEXT:
+    if field not in FIELDS or FIELDS[field].is_number or FIELDS[field].is_time or field in WITHIN:
         return []
     values, comma, begun = value.rpartition(",")
     known = sorted({word for summary in summaries for word in _words(FIELDS[field], summary)})
@@ -46,9 +46,10 @@ def _parted(term: str) -> tuple[str, str, str]:
 def _words(field: Field, summary: Summary) -> Iterable[str]:
     if field.column is None:
         return summary.codes
-    word = field.text(summary.asked)
+    text = field.text(summary.asked)
+    words = text.split(", ") if field in map(FIELDS.get, LISTS) else [text]
     # What cannot be typed is not proposed: the line would show it as it is.
-    return [word] if word and printable(word) == word else []
+    return [word for word in words if word and printable(word) == word]
 
 
 def _quoted(word: str) -> str:

@@ -26,7 +26,7 @@ _MOST_CODES = 2
 _FOUND_UNTIL = 52
 """The column behind the findings of most groups."""
 _MOST_DIFFERENCES = 6
-_FOLDED, _UNFOLDED = "▸", "▾"
+FOLDED, UNFOLDED = "▸", "▾"
 
 
 class Group(NamedTuple):
@@ -48,6 +48,11 @@ class Group(NamedTuple):
     """The stream with the fewest events."""
     is_shapeless: bool
     """Whether its streams have no events, or not all of them yet; they have their state in common."""
+
+    @property
+    def key(self) -> str:
+        """What identifies its line."""
+        return self.shape
 
 
 def grouped(summaries: Iterable[Summary]) -> list[Group]:
@@ -79,7 +84,7 @@ def _group(shape: str, members: list[Summary], total: int) -> Group:
 def group_line(group: Group, own: Skeleton | None, usual: Skeleton | None, *, is_open: bool) -> Line:
     """How many, how often, what was found, and in what it is not as the commonest group."""
     line: Line = [
-        (f"{_UNFOLDED if is_open else _FOLDED}", "label"),
+        (UNFOLDED if is_open else FOLDED, "label"),
         (f"{len(group.ids):>{_COUNT_WIDTH}} ×", "strong"),
         (f" {group.share:>6.1%} ", "plain"),
         (" rare  " if group.is_rare else "       ", "warning"),

@@ -1,18 +1,18 @@
 """The columns of the list of streams: what they show, how wide they are, how they sort."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import RULES
 from responses_tap.stream.columns import is_unstreamed
 from responses_tap.stream.timeline import CUT, GLYPHS, OK
-from responses_tap_viewer.reports.text import NOT_STREAMED
+from responses_tap_viewer.reports.text import NOT_STREAMED, clock, file_name, tokens
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Span
 from responses_tap_viewer.tui.summary import Summary
 
 OPEN = "…"
+PROMPT = "prompt"
 ARRIVALS = "activity"
 """The column that is not in a summary: it is read for the visible streams alone."""
 ARRIVALS_WIDTH = 8
@@ -20,7 +20,6 @@ ID_WIDTH = 5
 _NS = 1e9
 _BAD_STATES = ("truncated", "http-error", "failed")
 _HTTP_ERROR = 400
-_THOUSAND = 1000
 
 type SortKey = Callable[[Summary], Any]
 """What a column sorts by; None comes last, whichever way round."""
@@ -51,14 +50,6 @@ def columns(width: int) -> list[tuple[ListColumn, int]]:
     return list(zip(shown, widths, strict=True))
 
 
-def clock(started_at: str, form: str) -> str:
-    """A wall clock's time, as this machine's clock shows it."""
-    try:
-        return datetime.fromisoformat(started_at).astimezone().strftime(form)
-    except ValueError:
-        return started_at
-
-
 def _time(summary: Summary) -> Span:
     return clock(summary.started_at, "%H:%M:%S"), "dim"
 
@@ -78,17 +69,18 @@ def _seconds(ns: int | None) -> Span:
 
 
 def _tokens(summary: Summary) -> Span:
-    if summary.input_tokens is None and summary.output_tokens is None:
-        return "", "plain"
-    return f"{_short(summary.input_tokens)}/{_short(summary.output_tokens)}", "plain"
+    return tokens(summary), "plain"
 
 
-def _short(number: int | None) -> str:
-    if number is None:
-        return "?"
-    if abs(number) < 10 * _THOUSAND:
-        return str(number)
-    return f"{number / _THOUSAND:.0f}k" if abs(number) < _THOUSAND**2 else f"{number / _THOUSAND**2:.1f}M"
+def _turn(summary: Summary) -> Span:
+    return "" if summary.turn is None else str(summary.turn), "dim"
+
+
+def _prompt(summary: Summary) -> Span:
+    """What the request is about; of a stream from a file that has no request, the file's name."""
+    if summary.prompt is None:
+        return file_name(summary.source), "dim"
+    return summary.prompt, "plain"
 
 
 def verdict(summary: Summary) -> Span:
@@ -121,20 +113,23 @@ def finding(code: str) -> Span:
 
 COLUMNS = (
     ListColumn("id", lambda s: (str(s.id), "plain"), ID_WIDTH, lambda s: s.id, right=True),
+    ListColumn("turn", _turn, 4, lambda s: s.turn, 110, right=True),
     ListColumn("time", _time, 8, lambda s: s.started_at),
-    ListColumn("model", lambda s: (s.model or "", "strong"), 10, lambda s: s.model and s.model.lower(), share=25),
-    ListColumn("route", lambda s: (f"{s.route} {s.path}", "plain"), 12, lambda s: (s.route, s.url), 130, share=20),
-    ListColumn("http", _status, 4, lambda s: s.status, 100, right=True, down=True),
-    ListColumn("state", _state, 10, lambda s: s.state, 76),
+    ListColumn(PROMPT, _prompt, 13, lambda s: s.prompt and s.prompt.lower(), share=45),
+    ListColumn("tools", lambda s: (s.tools or "", "key"), 11, lambda s: s.tools, 140, share=10),
+    ListColumn("model", lambda s: (s.model or "", "strong"), 9, lambda s: s.model and s.model.lower(), 76, share=15),
+    ListColumn("route", lambda s: (f"{s.route} {s.path}", "plain"), 12, lambda s: (s.route, s.url), 170, share=10),
+    ListColumn("http", _status, 4, lambda s: s.status, 120, right=True, down=True),
+    ListColumn("state", _state, 10, lambda s: s.state, 90),
     ListColumn(
-        "TTFB s", lambda s: _seconds(s.first_event_ns), 7, lambda s: s.first_event_ns, 100, right=True, down=True
+        "TTFB s", lambda s: _seconds(s.first_event_ns), 7, lambda s: s.first_event_ns, 150, right=True, down=True
     ),
-    ListColumn("duration", lambda s: _seconds(s.last_ns), 8, lambda s: s.last_ns, 70, right=True, down=True),
+    ListColumn("duration", lambda s: _seconds(s.last_ns), 8, lambda s: s.last_ns, 84, right=True, down=True),
     ListColumn("events", lambda s: (str(s.event_count), "plain"), 6, lambda s: s.event_count, right=True, down=True),
     ListColumn(
-        "tokens", _tokens, 9, lambda s: (s.output_tokens or 0) + (s.input_tokens or 0), 118, right=True, down=True
+        "tokens", _tokens, 9, lambda s: (s.output_tokens or 0) + (s.input_tokens or 0), 104, right=True, down=True
     ),
-    ListColumn(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 88),
+    ListColumn(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 128),
     ListColumn("verdict", verdict, 7, lambda s: (s.errors, s.warnings, s.state in _BAD_STATES), down=True),
     ListColumn("first finding", _first, 12, lambda s: s.first_code),
 )

@@ -6,8 +6,9 @@ from responses_tap.escaping import shorten
 from responses_tap.stream.filters import Filter
 from responses_tap_viewer.tui.selection_messages import NoteWritten, StreamSelected
 from responses_tap_viewer.tui.spans import Line, fit
-from responses_tap_viewer.tui.streams.catalogue import Catalogue, LineKey, Order
+from responses_tap_viewer.tui.streams.catalogue import Catalogue, Grouping, LineKey, Order
 from responses_tap_viewer.tui.streams.column_head import ColumnHead
+from responses_tap_viewer.tui.streams.conversation_heads import ConversationHead, head_line
 from responses_tap_viewer.tui.streams.filter_line import FilterLine
 from responses_tap_viewer.tui.streams.groups import Group, group_line
 from responses_tap_viewer.tui.streams.stream_columns import ARRIVALS, ID_WIDTH, OPEN, ListColumn, columns
@@ -106,15 +107,15 @@ class StreamsPane(Pane):
         order = self.catalogue.order
         self._arrange(order._replace(down=not order.down))
 
-    def turn_groups(self) -> None:
-        """Put the streams of one shape together, or list them all."""
+    def turn_groups(self, grouping: Grouping) -> None:
+        """Put the streams together that have this in common, or list them all."""
         order = self.catalogue.order
-        self._arrange(order._replace(by_shape=not order.by_shape))
+        self._arrange(order._replace(grouping=Grouping.NONE if order.grouping is grouping else grouping))
 
     def turn_group_fold(self) -> bool:
         """Unfold the group under the cursor, or fold it; whether there is one."""
         listed = self.catalogue.lines[self.lines.cursor] if self.lines.cursor < len(self.catalogue) else None
-        if not isinstance(listed, Group):
+        if listed is None or isinstance(listed, int):
             return False
         self.catalogue.turn_fold(listed)
         self.renew(may_follow=False)
@@ -204,10 +205,11 @@ class StreamsPane(Pane):
         count = len(catalogue.shown)
         filtered = shorten(str(catalogue.wanted)) if catalogue.wanted else ""
         shown = f"{count} of {catalogue.total}" if filtered else str(count or "")
-        shapes = f"{catalogue.groups} shapes" if catalogue.order.by_shape else ""
+        grouping = catalogue.order.grouping
+        groups = f"{catalogue.groups} {grouping.value}" if grouping.value else ""
         marked = f"{MARKED} {self.marked} marked" if self.marked is not None else ""
         searching = "searching …" if catalogue.is_searching else ""
-        self.entitle("Streams", filtered, shown, searching, shapes, marked, *self._new())
+        self.entitle("Streams", filtered, shown, searching, groups, marked, *self._new())
         self._draw_head()
         if not len(catalogue):
             self._selected = self._key = None
@@ -265,8 +267,10 @@ class StreamLines:
             usual = self.catalogue.usual
             skeletons = self._visible.skeletons
             common = None if usual is None else skeletons.get(usual.shape)
-            is_open = listed.shape in self.catalogue.unfolded
+            is_open = self.catalogue.is_unfolded(listed)
             return group_line(listed, skeletons.get(listed.shape), common, is_open=is_open)
+        if isinstance(listed, ConversationHead):
+            return head_line(listed, is_open=self.catalogue.is_unfolded(listed))
         summary = self.catalogue.get(listed)
         if summary is None:
             return [(fit(str(listed), ID_WIDTH, right=True), "dim"), (f" {OPEN}", "dim")]

@@ -50,7 +50,7 @@ class VisibleRows:
         for listed in lines:
             if isinstance(listed, Group):
                 groups.append(listed)
-            elif (summary := catalogue.get(listed)) is not None and self._is_stale(summary):
+            elif isinstance(listed, int) and (summary := catalogue.get(listed)) and self._is_stale(summary):
                 streams.append(summary)
         if groups and catalogue.usual is not None:
             groups.append(catalogue.usual)
