@@ -9,10 +9,16 @@ import pytest
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SMALL = {
     "bench_check.py": ["--events", "3000", "--rounds", "1"],
+    "bench_fleet.py": ["--streams", "60"],
     "bench_record.py": ["--pairs", "1", "--events", "80", "--seconds", "1"],
     "bench_view.py": ["--streams", "40", "--events", "1000", "--long", "100"],
 }
-SAID = {"bench_check.py": "json.loads", "bench_record.py": "p99 latency", "bench_view.py": "slowest key"}
+SAID = {
+    "bench_check.py": "json.loads",
+    "bench_fleet.py": "streams/s",
+    "bench_record.py": "p99 latency",
+    "bench_view.py": "slowest key",
+}
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -177,3 +177,29 @@ def test_a_question_of_the_readme_is_answered(recording: Path, tmp_path: Path, n
     answer = duckdb.connect().sql(questions[n][1].replace("DIR", str(tmp_path / "set"))).fetchall()
     expected = {0: "MD301", 1: "unknown", 2: "datetime.date", 3: "sample-1", 4: "tap.db"}
     assert expected[n] in repr(answer)
+
+
+def test_a_clock_that_is_wrong_moves_a_stream_to_another_day_alone(tmp_path: Path) -> None:
+    days = ("1970-01-01", "2026-11-02", "2106-02-07")
+    for day in days:
+        entry = {
+            "startedDateTime": f"{day}T10:00:00Z",
+            "time": 1,
+            "request": {"method": "POST", "url": "https://a.example/v1/responses", "headers": [], "httpVersion": "1.1"},
+            "response": {
+                "status": 200,
+                "headers": [{"name": "content-type", "value": "text/event-stream"}],
+                "content": {"text": (RECORDINGS / "clean/text.sse").read_text()},
+            },
+        }
+        (tmp_path / f"{day}.har").write_text(json.dumps({"log": {"version": "1.2", "entries": [entry]}}))
+    hars = [str(tmp_path / f"{day}.har") for day in days]
+    assert CliRunner().invoke(main, ["import", "--db", str(tmp_path / "tap.db"), *hars]).exit_code == 0
+    for _ in range(2):
+        assert export(tmp_path / "tap.db", tmp_path / "set").exit_code == 0
+    assert sorted(
+        row["day"]
+        for row in arrow.dataset(tmp_path / "set/streams", partitioning=arrow.partitioning(flavor="hive"))
+        .to_table()
+        .to_pylist()
+    ) == list(days)

@@ -158,7 +158,7 @@ ARCHIVER = """if True:
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
     Dataset._put = dies
-    archiving.Archiver(place, with_events=True, every_s=0).close(Follower(Path(db)).ended())
+    archiving.Archiver(place, with_events=True, every_s=0).close(Follower([Path(db)]).ended())
 """
 """An archiver that writes files of so many streams, and is killed after so many files; never for 0."""
 
@@ -232,7 +232,7 @@ def test_an_archive_that_refuses_for_a_while_misses_nothing(tmp_path: Path) -> N
     assert CliRunner().invoke(main, arguments).exit_code == 0
     archiving = pytest.importorskip("responses_tap_viewer.actions.forwarding.archiving")
     following = pytest.importorskip("responses_tap_viewer.actions.forwarding.following")
-    archiver, follower = archiving.Archiver(str(place), with_events=False, every_s=0), following.Follower(db)
+    archiver, follower = archiving.Archiver(str(place), with_events=False, every_s=0), following.Follower([db])
     (place / "findings").write_text("in the way")
     (trouble,) = archiver.take(follower.ended())
     assert "the recording keeps what isn't archived, trying again" in trouble

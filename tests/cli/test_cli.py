@@ -16,7 +16,7 @@ from tests.conftest import RECORDINGS, events_of
 from tests.lengthened import framed, lengthened
 
 from responses_tap.protocol.rules import RULES
-from responses_tap_viewer.checking import paths as checking
+from responses_tap_viewer.checking import engines
 from responses_tap_viewer.cli import main
 
 CLEAN_TEXT = str(RECORDINGS / "clean/text.sse")
@@ -270,7 +270,8 @@ def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
 
 
 def test_many_large_files_are_checked_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "_MUCH_BYTES", 1)
+    monkeypatch.setattr(engines, "_MUCH_BYTES", 1)
+    monkeypatch.setattr(engines, "_MOST_UNITS", 8)
     result = run("check", str(RECORDINGS / "broken"), "nowhere.sse", "--format", "json")
     alone = [run("check", str(path), "--format", "json").stdout for path in sorted((RECORDINGS / "broken").iterdir())]
     streams = [stream for text in alone for stream in json.loads(text)["streams"]]

@@ -1,16 +1,18 @@
 """Checks what a user names: files, recordings, folders, standard input."""
 
 import itertools
+import re
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from responses_tap.errors import RecordingError, UnusableInput
+from responses_tap.formats import parquet
 from responses_tap.formats.recognition import recognise
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import parse
@@ -24,14 +26,16 @@ from responses_tap.stream.judging import by_response, checked, checker_for
 from responses_tap.stream.model import Entry, Skipped, Stream, TimedFrame
 from responses_tap.stream.recorded import stream_of
 from responses_tap.stream.states import state_of
+from responses_tap.urls import split
+from responses_tap_viewer.checking.engines import LOCAL, spread
 from responses_tap_viewer.checking.turns import Turns
+from responses_tap_viewer.checking.units import PARQUET, Unit, opened, units_below
 from responses_tap_viewer.joining import earlier_parts, joined_frames, parts
 from responses_tap_viewer.streams import (
     InternalError,
     PassedOver,
     Remark,
     as_excerpt,
-    files_below,
     is_recording,
     is_there,
     open_existing,
@@ -43,9 +47,6 @@ from responses_tap_viewer.streams import (
 
 if TYPE_CHECKING:
     from responses_tap.store import Recording
-
-_MUCH_BYTES = 32 << 20
-"""With at least this many bytes in several files, starting more processes pays off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ class Checked:
     """Why this profile, where it was chosen (`--profile auto`)."""
     tolerated: tuple[Finding, ...] = ()
     """The findings in the baseline, which don't count."""
+    host: str | None = None
+    """Which host the request went to, as far as known."""
+    day: str | None = None
+    """When, in UTC: YYYY-MM-DD."""
 
     def line(self, finding: Finding) -> int:
         """The line of a finding in the file."""
@@ -118,51 +123,47 @@ def known_codes(prefixes: Iterable[str]) -> tuple[str, ...]:
     return parts
 
 
-def check_paths(paths: Iterable[str], options: Options) -> Iterator[Checked | UnusableInput]:
+def check_paths(paths: Iterable[str], options: Options, engine: str = LOCAL) -> Iterator[Checked | UnusableInput]:
     """Every response below `paths`, in order; for what cannot be read, the error.
 
-    Much work in several files is spread over several processes.
+    Much work is spread over several processes, or by Daft if that is the engine. UnusableInput where the engine isn't
+    installed.
     """
-    files = list(_files(paths))
-    sizes = [Path(file).stat().st_size for file in files if isinstance(file, str) and is_there(Path(file))]
-    check = partial(_check_one, options=options)
-    if len(sizes) > 1 and sum(sizes) >= _MUCH_BYTES:
-        with ProcessPoolExecutor() as pool:
-            yield from itertools.chain.from_iterable(pool.map(check, files))
-    else:
-        yield from itertools.chain.from_iterable(map(check, files))
+    path, count = "", 0
+    for unit, results in spread(partial(_check_one, options=options), units_below(paths), engine):
+        # The parts of a file are checked as if they were files.
+        count = count if unit.groups is not None and unit.path == path else 0
+        path = unit.path
+        for result in results:
+            if isinstance(result, Checked) and count:
+                yield replace(result, index=count + result.index)
+            else:
+                yield result
+        if unit.groups is not None:
+            count += sum(isinstance(result, Checked) for result in results)
 
 
-class _Below(str):
-    """A path that was found in a folder, which may contain other files, too."""
-
-    __slots__ = ()
-
-
-def _files(paths: Iterable[str]) -> Iterator[str | UnusableInput]:
-    """The paths with each folder replaced by its files."""
-    for path in paths:
-        try:
-            with telling(path):
-                below = (
-                    files_below(Path(path)) if path != "-" and is_there(Path(path)) and Path(path).is_dir() else None
-                )
-        except UnusableInput as error:
-            yield error
-            continue
-        yield from [path] if below is None else map(_Below, below)
-
-
-def _check_one(path: str | UnusableInput, options: Options) -> list[Checked | UnusableInput]:
-    if isinstance(path, UnusableInput):
-        return [path]
+def _check_one(unit: Unit, options: Options) -> list[Checked | UnusableInput]:
+    if unit.error is not None:
+        return [unit.error]
     found: list[Checked | UnusableInput] = []
     try:
-        with telling(path):
-            found.extend(_check_path(path, options))
+        with telling(unit.path):
+            found.extend(_check_unit(unit, options))
     except UnusableInput as error:
-        found.append(passed_over(error, Path(path)) if isinstance(path, _Below) else error)
+        found.append(passed_over(error, Path(unit.path)) if unit.is_below else error)
     return found
+
+
+def _check_unit(unit: Unit, options: Options) -> Iterator[Checked | UnusableInput]:
+    if unit.path.endswith(PARQUET) and unit.size:
+        with opened(unit.path) as file:
+            is_parquet = file.read(len(parquet.MAGIC)) == parquet.MAGIC
+            file.seek(0)
+            streams = parquet.read_groups(file, unit.groups) if is_parquet else recognise(file).streams
+            yield from _check_streams(unit.path, streams, options)
+    else:
+        yield from _check_path(unit.path, options)
 
 
 class Recorded:
@@ -248,7 +249,7 @@ def _lines_of_messages(messages: Iterable[TimedFrame]) -> EventLines:
 def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput]:
     if path == "-":
         with telling("-", "(standard input) "):
-            yield from _check_file("-", sys.stdin.buffer, options)
+            yield from _check_streams("-", recognise(sys.stdin.buffer).streams, options)
         return
     file, id_ = _split(path)
     readable(file)
@@ -256,7 +257,7 @@ def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput
         yield from _check_recording(file, id_, options)
     else:
         with telling(path), file.open("rb") as opened:
-            yield from _check_file(path, opened, options)
+            yield from _check_streams(path, recognise(opened).streams, options)
 
 
 def _split(path: str) -> tuple[Path, int | None]:
@@ -266,9 +267,11 @@ def _split(path: str) -> tuple[Path, int | None]:
     return Path(path), None
 
 
-def _check_file(source: str, file: BinaryIO, options: Options) -> Iterator[Checked | UnusableInput]:
+def _check_streams(
+    source: str, streams: Iterable[Stream | Skipped], options: Options
+) -> Iterator[Checked | UnusableInput]:
     index = 0
-    for found in recognise(file).streams:
+    for found in streams:
         if isinstance(found, Skipped):
             yield UnusableInput(source, str(found)) if found.fault else PassedOver(source, str(found))
             continue
@@ -288,8 +291,20 @@ def _check_found(source: str, stream: Stream, options: Options) -> Iterator[Chec
     profile, why, stream = _profile(options, stream)
     checker, lines = _check(stream, checker_for(stream, profile, resumed=options.resumed))
     state = state_of(stream.response.status, stream.response.body)
-    eventless = Checked(source, None, 0, None, None, state, 0, (), {}, profile, why)
+    host, day = _host_and_day(source, stream.request.url, stream.request.started_at)
+    eventless = Checked(source, None, 0, None, None, state, 0, (), {}, profile, why, host=host, day=day)
     yield from _results(eventless, checker, lines, options)
+
+
+def _host_and_day(source: str, url: str, started_at: str | None) -> tuple[str | None, str | None]:
+    """Where and when a stream was asked for, by what is known of its request, else by the Hive partition."""
+    stated = {name: unquote(value) for name, value in _PARTITION.findall(source)}
+    day = _DAY.match(started_at or stated.get("day", ""))
+    return split(url).hostname or stated.get("host"), day and day[0]
+
+
+_PARTITION = re.compile(r"/(day|host)=([^/]+)(?=/)")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[Checked | UnusableInput]:
@@ -313,7 +328,10 @@ def _check_recording(path: Path, id_: int | None, options: Options) -> Iterator[
 def _check_row(source: str, recorded: Recorded, row: StreamRow, options: Options) -> Iterator[Checked]:
     profile, why, _ = _profile(options, recorded.stream(row))
     checker, lines = recorded.check(row, profile, resumed=options.resumed)
-    eventless = Checked(source, row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile, why)
+    host, day = row.host, row.started_at[:10]
+    eventless = Checked(
+        source, row.id, 0, row.response_id, row.model, row.state, 0, (), {}, profile, why, host=host, day=day
+    )
     yield from _results(eventless, checker, lines, options)
 
 

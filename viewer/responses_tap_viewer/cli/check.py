@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from responses_tap_viewer.checking.paths import Checked, Options
 
 _FORMATS = ("text", "json", "junit", "sarif", "github")
+_ENGINES = ("local", "daft")
 _SEVERITIES = [str(severity) for severity in Severity]
 _FOUND = 1
 """The exit status for findings at or above --fail-on."""
@@ -59,7 +60,14 @@ _FOUND = 1
 )
 @click.option("--baseline", metavar="F", type=click.Path(), help="Tolerate the findings in F; stale entries fail.")
 @click.option("--update-baseline", is_flag=True, help="Write what is found to the baseline instead of failing.")
-@click.option("--statistics", is_flag=True, help="Count the findings by rule.")
+@click.option("--statistics", is_flag=True, help="Count the findings by rule, and the streams by host, model, day.")
+@click.option(
+    "--engine",
+    type=click.Choice(_ENGINES),
+    default=_ENGINES[0],
+    show_default=True,
+    help="Where to check: on this machine's processors, or on Daft, which may have a cluster (`pip install daft`).",
+)
 @click.option("--excerpt", is_flag=True, help="Files may begin and end in the middle of a stream.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only streams with findings, and the summary.")
 @click.option("--watch", is_flag=True, help="Check again whenever a file changes, until Ctrl-C.")
@@ -79,6 +87,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     statistics: bool,
     excerpt: bool,
     quiet: bool,
+    engine: str,
     watch: bool,
     format_: str,
 ) -> None:
@@ -86,8 +95,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     PATH is a saved body (.sse, as `curl -N` writes it), what `curl -i` or `-v` printed, JSON lines or an array of
     events, a response in JSON, a HAR, a flow file of mitmproxy, a VCR cassette, a JSON trace, any of these gzipped, a
-    paste (what Python or node printed, a log, a list of event names), a recording, FILE.db#ID, a folder of these, or -
-    for standard input.
+    paste (what Python or node printed, a log, a list of event names), Parquet with a stream in each row or a dataset
+    that export or record has written, also at a URL (s3://…), a recording, FILE.db#ID, a folder of these, or - for
+    standard input.
     Exit status: 0 success, 1 findings at or above --fail-on or a stale baseline, 2 invalid input.
     Settings may stand in [tool.responses-tap] of pyproject.toml, or in responses-tap.toml, of this folder or one above
     it: profile, select, ignore, fail-on, baseline.
@@ -100,6 +110,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap check captures/ --baseline known.json --update-baseline
       responses-tap check stream.sse --watch
       responses-tap check mine.db --format json
+      responses-tap check 's3://bucket/streams/*.parquet' --statistics --engine daft
     """  # fmt: skip
     from responses_tap_viewer.actions import watching
     from responses_tap_viewer.checking.paths import Options, known_codes
@@ -121,6 +132,7 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
         update_baseline,
         statistics,
         quiet,
+        engine,
     )
     run = partial(_run, paths, options, outcome)
     ctx.exit(watching.watch(paths, run) if watch else run())
@@ -136,6 +148,12 @@ class _Outcome(NamedTuple):
     statistics: bool
     quiet: bool
     """Whether streams without findings are left out of the text."""
+    engine: str
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the format is one document, which needs all results."""
+        return self.format in ("json", "junit", "sarif")
 
 
 def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
@@ -144,6 +162,8 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
     from responses_tap.errors import UnusableInput
     from responses_tap_viewer.checking.baselines import BaselineRun
     from responses_tap_viewer.checking.paths import Checked, check_paths
+    from responses_tap_viewer.checking.tally import Tally
+    from responses_tap_viewer.reports import text
     from responses_tap_viewer.streams import UNUSABLE, PassedOver
 
     try:
@@ -151,27 +171,36 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
     except BaselineError as error:
         complain(error)
         return UNUSABLE
+    tally = Tally()
     results: list[Checked | UnusableInput] = []
-    for found in check_paths(paths, options):
+    is_whole, fails = True, False
+    for found in check_paths(paths, options, outcome.engine):
         result = comparison.compared(found) if isinstance(found, Checked) else found
-        if isinstance(result, UnusableInput):
+        if isinstance(result, Checked):
+            tally.add(result)
+            fails |= comparison.fails(result)
+        else:
             complain(result)
         if not isinstance(result, PassedOver):
-            results.append(result)
+            is_whole &= isinstance(result, Checked)
             _print_result(result, outcome)
-    checked = [result for result in results if isinstance(result, Checked)]
+            results += [result] * outcome.is_document
     stale = comparison.stale(options)
     for known in stale:
         complain(f"{known} is in the baseline and no longer occurs; take it out of {outcome.baseline}")
-    _print_report(results, options.profile, outcome, len(stale))
-    if len(checked) < len(results) or not results:
+    if outcome.is_document:
+        _print_report(results, options.profile, outcome, len(stale))
+    elif outcome.format == "text":
+        print_lines(text.statistics(tally) if outcome.statistics else ())
+        print_lines([text.summary_line(tally, options.profile)])
+    if not is_whole or not tally.streams:
         return UNUSABLE
     try:
         comparison.write()
     except BaselineError as error:
         complain(error)
         return UNUSABLE
-    return _FOUND if stale or any(map(comparison.fails, checked)) else 0
+    return _FOUND if stale or fails else 0
 
 
 def _print_result(result: "Checked | UnusableInput", outcome: _Outcome) -> None:
@@ -186,18 +215,12 @@ def _print_result(result: "Checked | UnusableInput", outcome: _Outcome) -> None:
 
 
 def _print_report(results: "Sequence[Checked | UnusableInput]", profile: str, outcome: _Outcome, stale: int) -> None:
-    """Print a format's document of all results, if it has one."""
-    from responses_tap_viewer.checking.paths import Checked
-    from responses_tap_viewer.reports import json_report, junit, sarif, text
+    """Print a format's document of all results."""
+    from responses_tap_viewer.reports import json_report, junit, sarif
 
-    checked = [result for result in results if isinstance(result, Checked)]
-    if outcome.format == "text":
-        if outcome.statistics:
-            print_lines(text.statistics(checked))
-        print_lines([text.summary_line(checked, profile)])
-    elif outcome.format == "json":
+    if outcome.format == "json":
         print_document(json_report.check_report(results, profile, stale))
     elif outcome.format == "junit":
         print_document(junit.junit(results, outcome.fail_on))
-    elif outcome.format == "sarif":
+    else:
         print_document(sarif.sarif(results))

@@ -164,8 +164,8 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
         ctx.exit(record_and_browse(current(db, settings["tap_max_size"]), options, command))
     if with_events and not archive:
         raise click.UsageError("--with-events is for --archive")
-    wanted = [Settings(str(db), "archive", archive, settings["tap_only"], with_events)] if archive else []
-    wanted += [Settings(str(db), "otlp", otlp, settings["tap_only"])] if otlp else []
+    wanted = [Settings([str(db)], "archive", archive, settings["tap_only"], with_events)] if archive else []
+    wanted += [Settings([str(db)], "otlp", otlp, settings["tap_only"])] if otlp else []
     with forwarded(wanted, notices):
         status = record(db, where, upstream, modes, command, settings, notices)
     ctx.exit(status)

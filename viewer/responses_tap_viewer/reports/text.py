@@ -1,7 +1,6 @@
 """Plain text for a terminal: glyphs that are clear without colour, and colour on a terminal."""
 
 import textwrap
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +21,7 @@ from responses_tap_viewer.reports.event_lists import event_list
 
 if TYPE_CHECKING:  # what reads files of any format, which a recording's lists have no need of
     from responses_tap_viewer.checking.paths import Checked
+    from responses_tap_viewer.checking.tally import Tally
 
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 WARNING = "! "
@@ -80,22 +80,25 @@ def finding_line(finding: Finding) -> str:
     return f"{head}{at}: {printable(finding.message)}"
 
 
-def summary_line(results: Sequence["Checked"], profile: str) -> str:
+def summary_line(tally: "Tally", profile: str) -> str:
     """A summary of what was found."""
-    counts = {severity: sum(c.count(severity) for c in results) for severity in Severity}
+    counts = {severity: tally.severities[severity] for severity in Severity}
     words = [_colored(f"{GLYPHS[s]} {counted(n, s)}", s) if n else counted(n, s) for s, n in counts.items()]
-    streams = counted(len(results), "stream")
-    tolerated = sum(len(c.tolerated) for c in results)
-    words += [f"{tolerated} in the baseline"] if tolerated else []
+    streams = counted(tally.streams, "stream")
+    words += [f"{tally.tolerated} in the baseline"] if tally.tolerated else []
     return f"{', '.join(words)} in {streams}  (profile {profile}, rules {RULES_VERSION})"
 
 
-def statistics(results: Sequence["Checked"]) -> Iterator[str]:
-    """The findings by rule, the most frequent first: how many, and in how many streams."""
-    counts = Counter(finding.code for checked in results for finding in checked.counted)
-    streams = Counter(code for checked in results for code in {finding.code for finding in checked.counted})
-    for code, number in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])):
-        yield f"{number:>6}  {code} {RULES[code].name}  in {counted(streams[code], 'stream')}"
+def statistics(tally: "Tally") -> Iterator[str]:
+    """The findings by rule, the most frequent first: how many, and in how many streams; streams by host, model, day."""
+    for code, number in sorted(tally.findings.items(), key=lambda entry: (-entry[1], entry[0])):
+        yield f"{number:>6}  {code} {RULES[code].name}  in {counted(tally.streams_with[code], 'stream')}"
+    for group, streams in tally.streams_of.items():
+        yield f"By {group}:"
+        for value, number in sorted(streams.items()):
+            broken = tally.broken_of[group][value]
+            share = f", {broken} ({broken / number:.1%}) with errors" if broken else ""
+            yield f"{number:>6}  {printable(value)}{share}"
 
 
 def list_lines(rows: Iterable[StreamRow], errors: Mapping[int, str] = _NO_ERRORS) -> Iterator[str]:

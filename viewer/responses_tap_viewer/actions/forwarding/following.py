@@ -1,6 +1,6 @@
 """Follows a recording: its streams, each once it has ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -31,10 +31,10 @@ class EndedStream(NamedTuple):
 
 
 class Follower:
-    """The streams of a recording, and of the files in which it goes on, that match the filter `only`."""
+    """The streams of a recording that match the filter `only`: of its files, and of those in which they go on."""
 
-    def __init__(self, first: Path, only: str = "") -> None:
-        self._files = [_FollowedFile(first)]
+    def __init__(self, files: Iterable[Path], only: str = "") -> None:
+        self._files = list(map(_FollowedFile, files))
         self._only = parse(only)
 
     def skip(self) -> None:
@@ -58,7 +58,7 @@ class Follower:
         for file in self._files:  # grows
             with suppress(RecordingError):  # not there yet, or being replaced
                 yield from file.ended()
-                if file is self._files[-1] and (after := file.next()) is not None:
+                if (after := file.next()) is not None:
                     self._files.append(_FollowedFile(after))
 
     def _stays(self, found: EndedStream) -> bool:
@@ -72,6 +72,7 @@ class _FollowedFile:
         self._path = path
         self._recording: Recording | None = None
         self._after_id = -1
+        self._is_over = False
         self.open: set[int] = set()
         """The streams that hadn't ended when they were read."""
 
@@ -93,7 +94,9 @@ class _FollowedFile:
                     yield EndedStream(recording, row)
 
     def next(self) -> Path | None:
-        """The file in which the recorder went on, None while it writes this one."""
-        assert self._recording is not None
+        """The file in which the recorder went on, once it has; None before that, and afterwards."""
+        if self._recording is None or self._is_over:
+            return None
         name = self._recording.next_file()
+        self._is_over = name is not None
         return None if name is None else self._path.with_name(name)

@@ -35,7 +35,7 @@ class Forwarder:
     def __init__(self, settings: Settings, report: Callable[[Report], object]) -> None:
         self._settings = settings
         self._report = report
-        self._follower = Follower(Path(settings.db), settings.only)
+        self._follower = Follower(map(Path, settings.files), settings.only)
         self._destination = _destination(settings)
         if settings.kind == "otlp":
             self._follower.skip()  # a collector can't be asked which spans it has
@@ -43,7 +43,7 @@ class Forwarder:
     def run(self, lifeline: int) -> None:
         """Forward until this pipe is closed, and then what is left."""
         if not self._lock():
-            self._report(Report("done", f"{self._settings.db} is still being forwarded by another process"))
+            self._report(Report("done", f"{self._settings.files[0]} is still being forwarded by another process"))
             return
         while (heard := _heard(lifeline)) is None:
             self._tell(self._destination.take(self._follower.ended()))
@@ -63,7 +63,7 @@ class Forwarder:
 
     def _lock(self) -> bool:
         """Wait for the process of a killed recorder, which may still be forwarding; False where that takes too long."""
-        path = Path(f"{self._settings.db}-{self._settings.kind}")
+        path = Path(f"{self._settings.files[0]}-{self._settings.kind}")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         until = time.monotonic() + _LOCK_S

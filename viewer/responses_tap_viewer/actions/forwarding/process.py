@@ -26,7 +26,8 @@ _BYE = b"."
 class Settings(NamedTuple):
     """What to forward, and where."""
 
-    db: str
+    files: list[str]
+    """Those of the recording, each with those in which it goes on."""
     kind: Literal["archive", "otlp"]
     url: str
     only: str = ""
