@@ -38,8 +38,10 @@ def events_of(sample: Path) -> list[dict[str, Any]]:
 
 _TESTS = Path(__file__).parent
 SLOW = (
-    "actions", "cli", "engines", "fuzz", "mitm", "probe", "recorder", "tui", "reports/test_hostile_scripts.py",
-    "reports/test_html.py", "reports/test_resend.py", "protocol/test_mutations.py", "test_arrow.py",
+    "actions", "cli", "engines", "fuzz", "mitm", "probe", "recorder", "tui", "compare/test_gateway.py",
+    "formats/test_pastes.py", "privacy/test_canaries.py", "privacy/test_redaction.py", "privacy/test_secrets.py",
+    "protocol/test_faults.py", "reports/test_hostile_reports.py", "reports/test_hostile_scripts.py",
+    "reports/test_html.py", "reports/test_resend.py", "store/test_hostile_recordings.py", "test_arrow.py",
     "test_benchmarks.py", "test_examples.py", "test_packaging.py", "test_pytest_plugin.py", "test_readme.py",
 )  # fmt: skip
 """The folders and files whose tests are slow: `pytest -m "not slow"` leaves them out, and ends within a minute."""

@@ -27,7 +27,7 @@ def test_what_a_command_does_is_shown_and_what_it_prints_is_kept(tmp_path: Path)
         ReplayServer({"": SEED}, speed=0) as upstream,
         terminal(f"{RECORD} --upstream {upstream.url}/v1 -- {TAP.split()[0]} client.py", tmp_path) as screen,
     ):
-        screen.shows("MD301", "client.py ended with 3")
+        screen.shows("MD301", "client.py exited with status 3")
         assert b"says" not in screen.written
         screen.press("L")
         screen.shows("says ", "Recorded 1 stream")
@@ -47,7 +47,7 @@ def test_what_a_command_prints_is_not_taken_for_a_warning(tmp_path: Path) -> Non
         ReplayServer({"": SEED}, speed=0) as upstream,
         terminal(f"{RECORD} --upstream {upstream.url}/v1 -- {TAP.split()[0]} client.py", tmp_path) as screen,
     ):
-        screen.shows("MD301", "client.py ended with 3 · L shows its output")
+        screen.shows("MD301", "client.py exited with status 3 · L: output")
         screen.press("L")
         screen.shows("! says the client")
 
@@ -103,6 +103,6 @@ def test_a_recorder_that_cannot_begin_is_one_clear_line(tmp_path: Path) -> None:
 def test_what_is_wrong_besides_the_streams_is_shown(tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(CLIENT)
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- {TAP.split()[0]} client.py", tmp_path) as screen:
-        screen.shows("client.py ended with 1 · ! cannot reach 127.0.0.1:9 (")
+        screen.shows("client.py exited with status 1 · ! cannot reach 127.0.0.1:9 (")
         screen.press("q")
         screen.ends()

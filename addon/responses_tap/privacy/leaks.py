@@ -107,9 +107,9 @@ def _in_row(row: StreamRow) -> Iterator[Leak]:
         if column.is_headers:
             for (header, value), (_, other) in zip(was, now, strict=True):
                 if value != other:
-                    yield Leak(f"{column.words} {header}", "by its name or its looks")
+                    yield Leak(f"{column.words} {header}", "matched by name or value")
         elif was != now:
-            yield Leak(column.words, "by its name or its looks")
+            yield Leak(column.words, "matched by name or value")
 
 
 def _masked_row(row: StreamRow) -> StreamRow:

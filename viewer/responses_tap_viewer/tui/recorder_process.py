@@ -58,9 +58,9 @@ class RecorderProcess:
         """What it does now, in a line."""
         status = self._process.poll()
         if status is not None:
-            end = f"{self._command or 'the recorder'} ended with {status}"
-            return f"■ {end}{self._warning and f' · {self._warning}'} · L shows its output"
-        return f"● recording · {self._warning or self._command or self._way_in} · L shows its output"
+            end = f"{self._command or 'the recorder'} exited with status {status}"
+            return f"■ {end}{self._warning and f' · {self._warning}'} · L: output"
+        return f"● recording · {self._warning or self._command or self._way_in} · L: output"
 
     def end(self) -> int:
         """End it once everything recorded is written; its exit status."""

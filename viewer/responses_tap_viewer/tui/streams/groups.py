@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from responses_tap.stream.timeline import MISSING, OK
+from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.tui.event_names import short_type
 from responses_tap_viewer.tui.spans import Line, Role
 from responses_tap_viewer.tui.streams.stream_columns import finding
@@ -108,7 +109,8 @@ def _found(group: Group) -> Line:
         line.append((f"{MISSING} {group.faulty} with findings: ", "error"))
     for code, count in group.codes[:_MOST_CODES]:
         text, role = finding(code)
-        line.append((f"{text} in {count if count < len(group.ids) else 'all'}  ", role))
+        share = count if count < len(group.ids) else f"all {counted(count, 'stream')}"
+        line.append((f"{text} in {share}  ", role))
     if len(group.codes) > _MOST_CODES:
         line.append((f"and {len(group.codes) - _MOST_CODES} more", "dim"))
     return line
