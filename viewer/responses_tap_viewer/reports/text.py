@@ -1,7 +1,7 @@
 """Plain text for a terminal: glyphs that are clear without colour, and colour on a terminal."""
 
 import textwrap
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
