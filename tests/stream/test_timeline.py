@@ -72,11 +72,11 @@ def test_each_finding_is_below_its_event_and_what_is_missing_above_it(sample: Pa
 
 @pytest.mark.parametrize("sample", CLEAN, ids=lambda p: p.stem)
 def test_every_event_is_shown_once(sample: Path) -> None:
-    rows = rows_of(sample.read_bytes())
-    full = rows_of(sample.read_bytes(), full=True)
     events = len(events_of(sample))
+    rows = [row for row in rows_of(sample.read_bytes()) if row.position is not None]
+    full = rows_of(sample.read_bytes(), full=True)
     assert sum(row.count for row in rows) == events
-    assert [row.position for row in full] == list(range(events))
+    assert [row.position for row in full if row.position is not None] == list(range(events))
 
 
 @given(st.text(alphabet=st.characters(), max_size=50))
