@@ -167,7 +167,7 @@ def test_an_existing_file_is_kept_unless_it_is_to_be_overwritten(recording: Path
     assert link.is_symlink()
     assert out.read_text() == export(f"{recording}#2", "-o", "-")
     result = CliRunner().invoke(main, ["export", f"{recording}#2", "-o", str(tmp_path)])
-    assert f"{tmp_path} is no file that can be written to" in result.stderr
+    assert f"{tmp_path} is not a writable file" in result.stderr
 
 
 def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_recheck_renews_findings_and_changes_no_fact(recording: Path, tmp_path: 
     result = CliRunner().invoke(main, ["recheck", str(old)])
     assert result.exit_code == 0, result.stderr
     assert "stream 2: NS201, NS205 → MD301, NS201, NS205" in result.stdout
-    assert "6 streams checked again" in result.stdout
+    assert "Rechecked 6 streams" in result.stdout
     with open_db(old) as connection:
         assert connection.execute("SELECT * FROM events ORDER BY stream, n").fetchall() == before
         stored = set(connection.execute("SELECT stream, code, position, message, count FROM findings"))

@@ -98,7 +98,7 @@ def test_every_format_of_check_is_whole(bad: Path) -> None:
 def test_recheck_renews_the_others(three: Path) -> None:
     done = run("recheck", three, "--profile", "azure")
     reported(done, f"{three}#2")
-    assert "2 streams checked again" in done.stdout
+    assert "Rechecked 2 streams" in done.stdout
     with open_recording(three) as recording:
         assert [row.profile for row in recording.streams()] == ["azure", "openai", "azure"]
 

@@ -181,7 +181,7 @@ def test_secrets_neither_stand_in_a_prompt_nor_part_the_turns(db: Path, tmp_path
     assert turns(recorded) == [("1", n, 3, n - 1 or None) for n in (1, 2, 3)]
     assert (recorded[0].prompt or "").startswith("My key is masked")
     assert not [row for row in recorded if secret in (row.prompt or "")]
-    assert "3 streams checked again" in cli("recheck", str(db))  # by a process with another key for its masks
+    assert "Rechecked 3 streams" in cli("recheck", str(db))  # by a process with another key for its masks
     assert turns(ended(db, 3)) == turns(recorded)
 
 

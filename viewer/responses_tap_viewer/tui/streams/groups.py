@@ -109,11 +109,16 @@ def _found(group: Group) -> Line:
         line.append((f"{MISSING} {group.faulty} with findings: ", "error"))
     for code, count in group.codes[:_MOST_CODES]:
         text, role = finding(code)
-        share = count if count < len(group.ids) else f"all {counted(count, 'stream')}"
-        line.append((f"{text} in {share}  ", role))
+        line.append((f"{text}{_share(count, len(group.ids))}  ", role))
     if len(group.codes) > _MOST_CODES:
         line.append((f"and {len(group.codes) - _MOST_CODES} more", "dim"))
     return line
+
+
+def _share(count: int, total: int) -> str:
+    if total == 1:
+        return ""
+    return f" in all {counted(total, 'stream')}" if count == total else f" in {count}"
 
 
 def _difference(usual: Skeleton, own: Skeleton) -> Line:
