@@ -141,7 +141,7 @@ def test_the_files_of_a_run_are_one_recording(upstream: Upstream, tmp_path: Path
     assert sorted(line.split()[2] for line in done.stderr.splitlines() if ": completed, 13 events" in line) == sorted(
         f"{id_}:" for id_ in found
     )
-    assert f"Look at them: responses-tap view {db}" in done.stderr
+    assert f"View: responses-tap view {db}" in done.stderr
     # The commands that read.
     listed = json.loads(tap("list", db, "--format=json").stdout)
     assert [stream["id"] for stream in listed] == sorted(found)
@@ -203,7 +203,7 @@ def test_a_process_that_is_killed_leaves_the_others(upstream: Upstream, tmp_path
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait(PATIENCE) == 0
-        assert "Look at them" in rest
+        assert "View: responses-tap view" in rest
     eventually(lambda: not any(is_running(pid) for pid in parts.values()))
     cut, whole = rows(tmp_path / "tap.1.db"), rows(tmp_path / "tap.2.db")
     assert {(row.state, row.ended_by) for row in cut} == {("truncated", "recorder")}
