@@ -17,6 +17,7 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
 from responses_tap.recorder.proxy_side.tap import Tap
+from responses_tap.recorder.settings import RecorderSettings
 
 
 class FeedLoop:
@@ -29,7 +30,7 @@ class FeedLoop:
         self._is_closed = False
         try:
             self.supervisor = self.call(
-                lambda: WorkerSupervisor(db, "openai", on_notice, self._loop.call_later, **options)
+                lambda: WorkerSupervisor(db, RecorderSettings(**options), on_notice, self._loop.call_later)
             )
         except BaseException:
             self._stop()

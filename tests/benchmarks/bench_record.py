@@ -1,258 +1,196 @@
-"""What recording costs the traffic: bare mitmproxy with streaming against ours, in alternating pairs.
+"""What recording costs the traffic: ours against bare mitmproxy, in alternating pairs, and beside other relays.
 
-    python tests/benchmarks/bench_record.py [--pairs 9] [--events 20000] [--seconds 5]
+    python tests/benchmarks/bench_record.py [--pairs 9] [--others 3] [--seconds 5] [--processes 2]
 
-Prints, as medians with their spread: events/s through the proxy (ours : bare, and bare : bare for the noise), the
-p99 of the relay latency of 50 streams at 50 events/s, and the time to the first event. Everything runs here, each
-part in a process of its own: upstream, bare proxy, recording proxy, and this client.
+Prints a table in Markdown. Everything runs on this machine, each part in a process of its own: upstream, relay, and
+this client, which share its processors. Each measurement starts a fresh relay. Beside each median stands its ratio to
+that of bare mitmproxy, pair by pair, with the least and the greatest; `recorded` is the part of the relayed events that
+the recording has in the end, each checked, in streams that are complete and without a finding.
 """
 
 import argparse
 import asyncio
-import contextlib
-import json
+import os
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-STREAMS = 8
-LATENCY_STREAMS = 50
-LATENCY_RATE = 50
+import contestants
+import traffic
+from contestants import Contestant, is_installed, running
+
+BARE, OURS = "bare mitmproxy", "responses-tap"
+FIRST_EVENTS = 40
+_COLUMNS = (
+    ("full load, events/s", "{:,.0f}"),
+    ("CPU, µs/event", "{:.1f}"),
+    ("worker, µs/event", "{:.1f}"),
+    ("paced: CPU, µs/event", "{:.1f}"),
+    ("p50, ms", "{:.2f}"),
+    ("p99, ms", "{:.2f}"),
+    ("first event, ms", "{:.2f}"),
+    ("recorded", "{:.0%}"),
+)
 
 
-# --- upstream ---------------------------------------------------------------------------------------------------
+@dataclass
+class Results:
+    """The figures of a relay, one of each round, by column."""
+
+    name: str
+    figures: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, column: str, value: float) -> None:
+        self.figures.setdefault(column, []).append(value)
+
+    def row(self, bare: "Results") -> str:
+        """A row of the table."""
+        cells = [self._cell(column, format_, bare) for column, format_ in _COLUMNS]
+        return f"| {self.name} | {' | '.join(cells)} |"
+
+    def _cell(self, column: str, format_: str, bare: "Results") -> str:
+        values, others = self.figures.get(column, []), bare.figures.get(column, [])
+        if not values:
+            return "–"
+        if column == "recorded":
+            return format_.format(min(values))
+        cell = format_.format(statistics.median(values))
+        if not others or self is bare:
+            return cell
+        ratios = [mine / theirs for mine, theirs in zip(values, others, strict=False) if theirs]
+        return f"{cell} ({statistics.median(ratios):.2f}, {min(ratios):.2f}–{max(ratios):.2f})"
 
 
-def stream_events(deltas: int) -> Iterator[bytes]:
-    """A correct stream with this many text deltas."""
-    number = 0
-    response = {
-        "id": "resp_bench",
-        "object": "response",
-        "created_at": 1,
-        "model": "bench",
-        "status": "in_progress",
-    }
-    item = {"id": "msg_bench", "type": "message", "role": "assistant", "status": "in_progress", "content": []}
-    part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
-    place = {"item_id": "msg_bench", "output_index": 0, "content_index": 0}
-    text = "wort " * deltas
-    done = part | {"text": text}
-    closed = item | {"status": "completed", "content": [done]}
-
-    def event(name: str, **fields: object) -> bytes:
-        nonlocal number
-        data = {"type": f"response.{name}", "sequence_number": number, **fields}
-        number += 1
-        return f"event: response.{name}\ndata: {json.dumps(data)}\n\n".encode()
-
-    yield event("created", response=response)
-    yield event("in_progress", response=response)
-    yield event("output_item.added", output_index=0, item=item)
-    yield event("content_part.added", **place, part=part)
-    for _ in range(deltas):
-        yield event("output_text.delta", **place, delta="wort ", logprobs=[], obfuscation="x" * 16)
-    yield event("output_text.done", **place, text=text, logprobs=[])
-    yield event("content_part.done", **place, part=done)
-    yield event("output_item.done", output_index=0, item=closed)
-    yield event("completed", response=response | {"status": "completed", "output": [closed]})
+def measure(relay: Contestant, results: Results, seconds: float) -> int:
+    """One round; the events that were relayed."""
+    asyncio.run(traffic.pour(relay.port, 0))  # warms up, as everything else does before it counts
+    relayed = traffic.STREAMS * (traffic.BURST_EVENTS + 8)
+    events, ms = asyncio.run(traffic.first_event(relay.port, FIRST_EVENTS))
+    relayed += events
+    results.add("first event, ms", ms)
+    with cpu_of(relay) as cpu:
+        events, latencies = asyncio.run(traffic.pace(relay.port, seconds))
+    relayed += events
+    if relay.cpu().relay:
+        results.add("paced: CPU, µs/event", cpu[0] / events / 1e3)
+    results.add("p50, ms", statistics.median(latencies))
+    results.add("p99, ms", statistics.quantiles(latencies, n=100)[98])
+    settle(relay)
+    with cpu_of(relay) as cpu:
+        events, took = asyncio.run(traffic.pour(relay.port, seconds))
+    relayed += events
+    results.add("full load, events/s", events / took)
+    if relay.cpu().relay:
+        results.add("CPU, µs/event", cpu[0] / events / 1e3)
+        settle(relay)
+        if worker := cpu[1]() - cpu[2]:
+            results.add("worker, µs/event", worker / events / 1e3)
+    return relayed
 
 
-async def upstream() -> None:
-    """Answers POSTs: {"deltas": N, "rate": events/s or 0} in the body."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                size = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
-                wish = json.loads(await reader.readexactly(size))
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-                )
-                await send(writer, **wish)
-                writer.write(b"0\r\n\r\n")
-
-    async def send(writer: asyncio.StreamWriter, deltas: int, rate: float) -> None:
-        for n, event in enumerate(ready[deltas]):
-            data = event
-            if rate:
-                await asyncio.sleep(1 / rate)
-                data = b": %d\n" % time.monotonic_ns() + event
-            writer.write(b"%x\r\n%s\r\n" % (len(data), data))
-            if rate or n % 16 == 0:
-                await writer.drain()
-
-    ready = _Ready()
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+@contextmanager
+def cpu_of(relay: Contestant) -> Iterator[list]:
+    """The relay's processor time within, ns; a way to ask for the worker's; and the worker's before."""
+    before = relay.cpu()
+    found: list = []
+    yield found
+    found += [relay.cpu().relay - before.relay, lambda: relay.cpu().worker, before.worker]
 
 
-class _Ready(dict[int, list[bytes]]):
-    def __missing__(self, deltas: int) -> list[bytes]:
-        self[deltas] = list(stream_events(deltas))
-        return self[deltas]
+def settle(relay: Contestant) -> None:
+    """Wait until the worker has caught up, so that its work doesn't burden what is measured next."""
+    before = relay.cpu().worker
+    while True:
+        time.sleep(0.3)
+        if (now := relay.cpu().worker) - before < 3e6:  # 1 % of the time
+            return
+        before = now
 
 
-# --- proxies ----------------------------------------------------------------------------------------------------
-
-
-async def bare(upstream_port: str) -> None:
-    """Only mitmproxy with `stream = True`."""
-    from mitmproxy.addons import default_addons
-    from mitmproxy.master import Master
-    from mitmproxy.options import Options
-
-    class Stream:
-        def responseheaders(self, flow) -> None:
-            flow.response.stream = True
-
-        def running(self) -> None:
-            print(master.addons.get("proxyserver").listen_addrs()[0][1], flush=True)
-
-    master = Master(Options())
-    master.addons.add(*default_addons(), Stream())
-    master.options.update(mode=[f"reverse:http://127.0.0.1:{upstream_port}"], listen_host="127.0.0.1", listen_port=0)
-    await master.run()
-
-
-def ours(upstream_port: str, db: str) -> None:
-    """The recording proxy."""
-    from responses_tap.mitm.proxy import Proxy
-
-    with Proxy(Path(db), upstream=f"http://127.0.0.1:{upstream_port}", on_notice=lambda _: None) as proxy:
-        print(proxy.port, flush=True)
-        sys.stdin.read()
-
-
-# --- client -----------------------------------------------------------------------------------------------------
-
-
-async def receive(port: int, deltas: int, rate: float) -> AsyncIterator[bytes]:
-    """The chunks of one response."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
-    body = json.dumps({"deltas": deltas, "rate": rate}).encode()
-    writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
-    await reader.readuntil(b"\r\n\r\n")
-    while size := int(await reader.readline(), 16):
-        yield await reader.readexactly(size)
-        await reader.readexactly(2)
-    writer.close()
-
-
-async def drain(port: int, deltas: int) -> None:
-    """Read one response as fast as it arrives, without parsing it."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    body = json.dumps({"deltas": deltas, "rate": 0}).encode()
-    writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
-    tail = b""
-    while not tail.endswith(b"\r\n0\r\n\r\n"):
-        tail = (tail + await reader.read(2**16))[-7:]
-    writer.close()
-
-
-async def throughput(port: int, events: int) -> float:
-    """Events/s of `STREAMS` streams at once."""
-    start = time.perf_counter()
-    await asyncio.gather(*(drain(port, events // STREAMS) for _ in range(STREAMS)))
-    return events / (time.perf_counter() - start)
-
-
-async def latency(port: int, seconds: float) -> float:
-    """The p99 of the relay latency, ms."""
-    found: list[float] = []
-
-    async def one() -> None:
-        async for chunk in receive(port, int(seconds * LATENCY_RATE), LATENCY_RATE):
-            found.append((time.monotonic_ns() - int(chunk[2 : chunk.index(b"\n")])) / 1e6)
-
-    await asyncio.gather(*(one() for _ in range(LATENCY_STREAMS)))
-    return statistics.quantiles(found, n=100)[98]
-
-
-async def first_event(port: int) -> float:
-    """The median time to the first event, ms."""
-    found = []
-    for _ in range(40):
-        start = time.perf_counter()
-        async for _ in receive(port, 1, 0):
-            found.append((time.perf_counter() - start) * 1e3)
-            break
-    return statistics.median(found)
-
-
-def written(db: Path) -> None:
-    """Wait until the recorder has caught up, so that its work does not burden the next measurement."""
+def recorded(folder: Path) -> int:
+    """The events in complete streams without findings."""
     from responses_tap.store import open_recording
 
-    with open_recording(db) as recording:
-        while any(row.end_ns is None for row in recording.streams(limit=100)):
-            time.sleep(0.02)
+    found = 0
+    for db in folder.glob("bench*.db"):
+        with open_recording(db) as recording:
+            rows = recording.streams()
+        found += sum(row.event_count for row in rows if row.state == "completed" and not row.errors + row.warnings)
+    return found
 
 
-def line(name: str, unit: str, ours_: list[float], bare_: list[float], again: list[float]) -> None:
-    """Print one measure: medians; ours against bare, pair by pair; the noise, which is bare against bare."""
-    ratios = [a / b for a, b in zip(ours_, bare_, strict=True)]
-    noise = [a / b for a, b in zip(again, bare_, strict=True)]
-    added = statistics.median(a - b for a, b in zip(ours_, bare_, strict=True))
-    print(
-        f"{name:<12} bare {statistics.median(bare_):9.2f} {unit}  ours {statistics.median(ours_):9.2f} {unit}  "
-        f"difference {added:+9.2f} {unit}  ours:bare {statistics.median(ratios):.3f} "
-        f"({min(ratios):.3f}-{max(ratios):.3f})  bare:bare {statistics.median(noise):.3f} "
-        f"({min(noise):.3f}-{max(noise):.3f})",
-        flush=True,
-    )
+def one_round(relay: Callable[[Path], "contextmanager"], results: Results, seconds: float) -> None:
+    """Start a relay, measure it, and count what it has recorded."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-")) / "run"
+    try:
+        with relay(folder) as contestant:
+            relayed = measure(contestant, results, seconds)
+        if results.name.startswith(OURS):
+            results.add("recorded", recorded(folder) / relayed)
+    finally:
+        shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def machine() -> str:
+    """The date, the machine and the versions, in a line."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        cpu = platform.machine()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("mitmproxy", "responses-tap"))
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} × {cpu}, {platform.system()}, {python}, {packages}"
 
 
 def main() -> None:
-    """Start the parts, measure in pairs, print."""
+    """Measure in rounds, print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--pairs", type=int, default=9, help="rounds of bare mitmproxy and ours")
+    parser.add_argument("--others", type=int, default=3, help="rounds of everything else")
+    parser.add_argument("--seconds", type=float, default=5, help="of full load, and of paced load, in each round")
+    parser.add_argument("--processes", type=int, default=2, help="of `record --processes`; 1 leaves it out")
     wish = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        db = Path(folder) / "bench.db"
-
-        def start(*role: str) -> int:
-            process = subprocess.Popen(
-                [sys.executable, __file__, *role], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-            stack.callback(process.wait)
-            stack.callback(process.stdin.close if role[0] == "ours" else process.terminate)
-            return int(process.stdout.readline())
-
-        source = str(start("upstream"))
-        ports = {"bare": start("bare", source), "ours": start("ours", source, str(db))}
-        ports["again"] = ports["bare"]
-        for name, unit, measure in (
-            ("events/s", "/s", lambda port: throughput(port, wish.events)),
-            ("p99 latency", "ms", lambda port: latency(port, wish.seconds)),
-            ("first event", "ms", first_event),
-        ):
-            found: dict[str, list[float]] = {key: [] for key in ports}
-            for n in range(wish.pairs + 1):
-                for key in sorted(ports, reverse=n % 2 == 1):
-                    value = asyncio.run(measure(ports[key]))
-                    written(db)
-                    if n:  # the first round warms up
-                        found[key].append(value)
-            line(name, unit, found["ours"], found["bare"], found["again"])
+    source = subprocess.Popen([sys.executable, traffic.__file__], stdout=subprocess.PIPE, text=True)
+    try:
+        assert source.stdout is not None
+        port = int(source.stdout.readline())
+        several = f"{OURS}, {wish.processes} processes"
+        rounds = {"direct": wish.others, BARE: wish.pairs, OURS: wish.pairs, f"{OURS} without splice": wish.others}
+        if wish.processes > 1:
+            rounds[several] = wish.others
+        rounds |= {name: wish.others for name in ("aiohttp relay", contestants.CLAUDE_TAP) if is_installed(name)}
+        results = {name: Results(name) for name in rounds}
+        for n in range(wish.pairs):
+            names = [name for name, count in rounds.items() if n < count]
+            for name in names if n % 2 else reversed(names):
+                processes = wish.processes if name == several else 1
+                one_round(
+                    lambda folder, name=name, processes=processes: running(name, port, folder, processes),
+                    results[name],
+                    wish.seconds,
+                )
+    finally:
+        source.terminate()
+        source.wait()
+        source.stdout.close()
+    print(f"| | {' | '.join(column for column, _ in _COLUMNS)} |\n|---|{'---:|' * len(_COLUMNS)}")
+    for result in results.values():
+        if result.figures:
+            print(result.row(results[BARE]))
+    noise = results[BARE].figures["full load, events/s"]
+    print(f"\n{machine()}; bare mitmproxy's own spread at full load: {min(noise):,.0f}–{max(noise):,.0f}")
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["upstream"]:
-            asyncio.run(upstream())
-        case ["bare", port]:
-            asyncio.run(bare(port))
-        case ["ours", port, db]:
-            ours(port, db)
-        case _:
-            main()
+    main()

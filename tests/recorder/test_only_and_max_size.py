@@ -18,17 +18,21 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import RECORDINGS
-from tests.feeding import FeedLoop
+from tests.feeding import FeedLoop, LoopTap
 from tests.recorder.test_containment import BODIES
-from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request
+from tests.recorder.test_containment import socket as socket_flow
+from tests.recorder.test_recorder import CLIENT, SERVER, SSE, kill_worker, play, request, workers
 from tests.upstream import SSE_HEAD, Upstream, ended, eventually, facts_hold, framed, rows
 
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.recorder.messages import (
+    EndingMessage,
     FileBegun,
     FindingMade,
+    MessageKind,
     Notice,
     ResponseMessage,
+    SocketMessage,
     StreamFinished,
     StreamStarted,
 )
@@ -151,6 +155,47 @@ def test_a_full_file_is_left_for_the_next_and_open_streams_end_where_they_began(
     assert (long.state, long.errors, long.event_count) == ("completed", 3, 13)
     keys = {row.request_headers for _, row in found}
     assert len(keys) == 1  # the masks' key is the same, so that a secret has one fingerprint in all of them
+
+
+def test_no_id_is_given_twice_while_sockets_hold_on_to_full_files(db: Path) -> None:
+    """Responses begin on a socket in the very read in which the one before ends, or while another is running."""
+    notices: list[Notice] = []
+    begins, *events = socket_flow("socket")[2:-1]
+
+    def send(tap: LoopTap, messages: list[tuple[MessageKind, bytes]]) -> None:
+        for _, payload in messages:
+            tap.message(SocketMessage.decode(payload))
+
+    for _ in range(2):  # the second recorder begins where the first has left
+        feeder = FeedLoop(db, notices.append, max_size=2**20)
+        sockets = [feeder.open(request(), time.monotonic_ns(), MessageKind.SOCKET) for _ in range(2)]
+        for tap in sockets:
+            tap.response(ResponseMessage(101, []))
+            send(tap, [begins, *events[:3]])
+        before = len(files(notices))
+        n = 0
+        while len(files(notices)) == before:
+            play(feeder, [big(n := n + 1)])
+            time.sleep(0.1)
+        (worker,) = workers(db)
+        os.kill(worker, signal.SIGSTOP)  # all of the following is one read
+        play(feeder, [CLEAN])
+        for tap in sockets:
+            send(tap, [*events[3:], begins, *events])
+            tap.end(EndingMessage("server", "closed", complete=True, close_code=1000))
+        play(feeder, [CLEAN])
+        os.kill(worker, signal.SIGCONT)
+        feeder.close()
+    found = [row.id for path in (db, *files(notices)) for row in rows(path)]
+    assert len(found) == len(set(found))
+    started = {notice.stream for notice in notices if isinstance(notice, StreamStarted)}
+    assert set(found) == started
+    for path in (db, *files(notices)):
+        with open_recording(path) as recording:
+            for row in rows(path):
+                if row.route == "websocket":
+                    assert (row.state, row.event_count) == ("completed", len(events))
+                    assert recording.body(row.id) == BODIES["socket"]
 
 
 def about(notice: Notice) -> int | None:

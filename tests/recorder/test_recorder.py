@@ -614,11 +614,12 @@ PROXY = """
     import asyncio, sys, time
     from pathlib import Path
     from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
+    from responses_tap.recorder.settings import RecorderSettings
     from responses_tap.recorder.messages import ResponseMessage, RequestMessage
 
     async def feed():
         later = asyncio.get_running_loop().call_later
-        feeder = WorkerSupervisor(Path(sys.argv[1]), "openai", lambda notice: None, later)
+        feeder = WorkerSupervisor(Path(sys.argv[1]), RecorderSettings(), lambda notice: None, later)
         for n in range(200):
             request = RequestMessage("POST", "http://h/responses", "h", "1.1", [], "2026-11-23T08:00:00Z", True, b"")
             tap = feeder.open(request, time.monotonic_ns())

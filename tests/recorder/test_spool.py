@@ -130,13 +130,14 @@ PROXY = """
     import asyncio, os, signal, sys, time
     from pathlib import Path
     from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
+    from responses_tap.recorder.settings import RecorderSettings
     from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage
     from tests.conftest import RECORDINGS
     from tests.recorder.test_recorder import workers
 
     async def feed():
         later = asyncio.get_running_loop().call_later
-        feeder = WorkerSupervisor(Path(sys.argv[1]), "openai", lambda notice: None, later)
+        feeder = WorkerSupervisor(Path(sys.argv[1]), RecorderSettings(), lambda notice: None, later)
         (worker,) = workers(Path(sys.argv[1]))
         os.kill(worker, signal.SIGSTOP)
         body = (RECORDINGS / "clean/text.sse").read_bytes()

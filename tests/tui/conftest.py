@@ -50,7 +50,7 @@ class Recorder:
     def begin_next(self, path: Path) -> None:
         """Go on in another file, as with `--max-size`."""
         following = Writer(path)
-        following.number_after(*self.writer.last_ids)
+        following.number_with(self.writer)
         following.commit()
         self.writer.set_meta("next", path.name)
         self.writer.commit()

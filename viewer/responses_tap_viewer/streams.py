@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -76,7 +77,12 @@ def last_id(path: Path) -> int:
 def open_existing(path: Path) -> "Recording":
     """Open an existing recording; UnusableInput where there is none."""
     if not is_there(path):
-        raise UnusableInput(str(path), "does not exist; `responses-tap record -- COMMAND` makes a recording")
+        several = (
+            f"is in several files; name one of them, like {first}"
+            if (first := recording_files(path)[0]) != path
+            else ""
+        )
+        raise UnusableInput(str(path), several or "does not exist; `responses-tap record -- COMMAND` makes a recording")
     # A file of one stream needs no database: sqlite-utils is imported only here, which halves the start-up time.
     from responses_tap.store import open_recording
 
@@ -84,6 +90,15 @@ def open_existing(path: Path) -> "Recording":
         return open_recording(path)
     except RecordingError as error:
         raise UnusableInput("", str(error)) from error
+
+
+def recording_files(path: Path) -> list[Path]:
+    """The files of the recording with that name: those of several processes, where there is no such file."""
+    if is_there(path):
+        return [path]
+    from responses_tap.store.shares import shares
+
+    return shares(path) or [path]
 
 
 def is_recording(path: Path) -> bool:
@@ -104,11 +119,13 @@ def _found(name: str) -> JudgedStream:
     path, hash_, number = name.rpartition("#")
     if not hash_ or not number.isdecimal() or is_there(Path(name)):
         path, number = name, ""
-    if path != STDIN:
+    if path == STDIN:
+        return _from_file(path, None)
+    if recording_files(Path(path)) == [Path(path)]:
         readable(Path(path))
-    if path != STDIN and is_recording(Path(path)):
-        return _recorded(Path(path), int(number) if number else None)
-    return _from_file(path, int(number) if number else None)
+        if not is_recording(Path(path)):
+            return _from_file(path, int(number) if number else None)
+    return _recorded(Path(path), int(number) if number else None)
 
 
 def is_there(path: Path) -> bool:
@@ -209,7 +226,8 @@ def recorded_stream(recording: "Recording", row: StreamRow) -> JudgedStream:
 def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[JudgedStream]:
     """The streams of these recordings, or of the default one, that match a filter; UnusableInput if none does."""
     found = []
-    for path in map(Path, recordings) if recordings else [default_recording()]:
+    named = map(Path, recordings) if recordings else [default_recording()]
+    for path in chain.from_iterable(map(recording_files, named)):
         with open_existing(path) as recording:
             for row in recording.matching(wanted):
                 whole = recording.stream(row.id)
@@ -220,8 +238,15 @@ def matching_streams(wanted: "Filter", recordings: Sequence[str]) -> list[Judged
     return found
 
 
+def file_of(path: Path, stream_id: int) -> Path:
+    """The file of a recording that a stream is in."""
+    from responses_tap.store.shares import file_of
+
+    return file_of(path, stream_id)
+
+
 def _recorded(path: Path, id_: int | None) -> JudgedStream:
-    with open_existing(path) as recording:
+    with open_existing(path if id_ is None else file_of(path, id_)) as recording:
         ids = recording.stream_ids()
         if id_ is None:
             if len(ids) != 1:

@@ -42,14 +42,16 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
 from responses_tap.recorder.proxy_side.tap import Tap
+from responses_tap.recorder.settings import RecorderSettings
 from responses_tap.store import RecordingError
+from responses_tap.store.shares import MOST_PROCESSES, Share
 from responses_tap.stream.file_values import timestamp
 from responses_tap.stream.filters import FilterError, parse
 
 DEFAULT_DB = "recordings/responses.db"
 """The file to record into by default."""
 
-_OPTIONS = ("tap_db", "tap_profile", "tap_only", "tap_max_size", "tap_keep")
+_OPTIONS = ("tap_db", "tap_profile", "tap_only", "tap_max_size", "tap_keep", "tap_share")
 _LEAST_SIZE = 2**20
 _MOST_NAMES = 100
 _LONGEST_NAME = 100
@@ -88,6 +90,7 @@ class Capture:
         loader.add_option("tap_keep", str, "", "Names of headers and parameters that are not masked: a,b.")
         loader.add_option("tap_max_size", str, "", "Begin another file, FILE-2.db, at this size: 500m, 2g.")
         loader.add_option("tap_profile", str, DEFAULT_PROFILE, "What to hold them against.", sorted(PROFILES))
+        loader.add_option("tap_share", str, "", "Which of several processes this is that record together: 2/4.")
         loader.add_option("tap_splice", bool, True, "Pass event streams on past mitmproxy's layers, where it is safe.")
         contentviews.add(ResponsesContentview)
 
@@ -97,9 +100,10 @@ class Capture:
         settings = tuple(getattr(ctx.options, name) for name in _OPTIONS)
         if updated.isdisjoint(_OPTIONS) or settings == self._settings:
             return
-        db, profile, only = Path(settings[0]).expanduser(), settings[1], settings[2]
-        max_size, keep = _size(settings[3]), [name.strip() for name in settings[4].split(",") if name.strip()]
+        db, profile, only, max_size, keep, share = settings
         _check(profile, only)
+        names = tuple(name.strip() for name in keep.split(",") if name.strip())
+        recorder = RecorderSettings(profile, only, _size(max_size), names, _share(share))
         if self._settings is not None and self._settings[0] == settings[0]:
             self.done()  # a file has one writer at a time
         marks = FlowMarks()
@@ -110,7 +114,7 @@ class Capture:
 
         try:
             later = ctx.master.event_loop.call_later
-            supervisor = WorkerSupervisor(db, profile, on_notice, later, only=only, max_size=max_size, keep=keep)
+            supervisor = WorkerSupervisor(Path(db).expanduser(), recorder, on_notice, later)
         except RecordingError as error:
             raise OptionsError(str(error)) from None  # type: ignore[no-untyped-call]
         self.done()
@@ -259,6 +263,18 @@ def _size(text: str) -> int:
     if text and size < _LEAST_SIZE:
         raise OptionsError(f"invalid size {text!r}: expected 100m or 2g, at least 1m")  # type: ignore[no-untyped-call]
     return size
+
+
+def _share(text: str) -> Share:
+    """The share in a text like 2/4, all of it in an empty one; OptionsError for anything else."""
+    number, slash, processes = text.partition("/")
+    if not text:
+        return Share()
+    if not (
+        slash and number.isdecimal() and processes.isdecimal() and 0 < int(number) <= int(processes) <= MOST_PROCESSES
+    ):
+        raise OptionsError(f"{text!r} is no share of a recording; give one like 2/4, of at most {MOST_PROCESSES}")  # type: ignore[no-untyped-call]
+    return Share(int(number), int(processes))
 
 
 def _check(profile: str, only: str) -> None:

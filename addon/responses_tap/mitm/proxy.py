@@ -83,18 +83,12 @@ class Proxy:
         on_notice: Callable[[Notice], object] = log_notice,
         options: Mapping[str, object] | None = None,
     ) -> None:
-        origin, prefix = _origin_and_prefix(upstream) if any(map(_is_bare_reverse, modes)) else ("", "")
-        self._prefixes: dict[str, str] = {}
-        for mode in modes:
-            if _is_bare_reverse(mode):
-                self._prefixes[mode.replace("reverse", f"reverse:{origin}")] = prefix
-            else:
-                self._prefixes[mode] = ""
+        self._prefixes = mode_specs(modes, upstream)
         self._options = {
             "mode": list(self._prefixes),
             "listen_host": listen[0],
             "listen_port": listen[1],
-            "confdir": str(_confdir()),
+            "confdir": str(confdir()),
             "tcp_timeout": _IDLE_SECONDS,
             "connection_strategy": "lazy" if all(map(_can_wait, modes)) else "eager",
             **{name: value for name, value in (options or {}).items() if not name.startswith("tap_")},
@@ -111,7 +105,7 @@ class Proxy:
         """Where it listens, in the order of the modes; some modes need no port."""
         self.ca = b""
         """The certificate that signs the ones shown to clients, PEM."""
-        self.ca_lasts = _confdir() == OWN_CONFDIR
+        self.ca_lasts = confdir() == OWN_CONFDIR
         """Whether that is the certificate of the user's mitmproxy, not one for this process only."""
         self._thread = threading.Thread(target=self._run, name="responses-tap proxy", daemon=True)
         self._thread.start()
@@ -152,11 +146,14 @@ class Proxy:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            asyncio.run(self._serve(), loop_factory=self._new_loop)
         except Exception as failure:  # noqa: BLE001 (raised again in the constructor)
             self._failure = failure
         finally:
             self._settled.set()
+
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.new_event_loop()
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
@@ -236,13 +233,25 @@ class _Forgetful:
 
 
 @cache
-def _confdir() -> Path:
+def confdir() -> Path:
     """The folder of mitmproxy's CA: its own if it has one, else a private one, deleted with this process."""
     if (OWN_CONFDIR / f"{CONF_BASENAME}-ca.pem").exists():
         return OWN_CONFDIR
     folder = tempfile.TemporaryDirectory(prefix="responses-tap-")
     atexit.register(folder.cleanup)
     return Path(folder.name)
+
+
+def mode_specs(modes: Sequence[str], upstream: str) -> dict[str, str]:
+    """The modes as mitmproxy names them, each with the path of its upstream; CannotRecord for a bad upstream."""
+    origin, prefix = _origin_and_prefix(upstream) if any(map(_is_bare_reverse, modes)) else ("", "")
+    specs = {}
+    for mode in modes:
+        if _is_bare_reverse(mode):
+            specs[mode.replace("reverse", f"reverse:{origin}")] = prefix
+        else:
+            specs[mode] = ""
+    return specs
 
 
 def _is_bare_reverse(mode: str) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m responses_tap.recorder DB PROFILE SESSION ONLY MAX_SIZE KEEP SPOOL`: a worker process.
+"""`python -m responses_tap.recorder DB SESSION SETTINGS SPOOL`: a worker process.
 
 It inherits the descriptor SPOOL, from which it reads. The key of the masks comes in through stdin, and then a byte
 whenever there is something to read; stdin ends with the proxy. Replies go out through stdout.
@@ -7,7 +7,8 @@ whenever there is something to read; stdin ends with the proxy. Replies go out t
 import sys
 from pathlib import Path
 
+from responses_tap.recorder.settings import RecorderSettings
 from responses_tap.recorder.worker_side.worker import run
 
-db, profile, session, only, max_size, keep, spool = sys.argv[1:]
-sys.exit(run(Path(db), profile, session, only, int(max_size), keep, int(spool)))
+db, session, settings, spool = sys.argv[1:]
+sys.exit(run(Path(db), session, RecorderSettings.decode(settings), int(spool)))

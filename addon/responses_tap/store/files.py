@@ -14,6 +14,7 @@ from responses_tap.errors import RecordingError
 from responses_tap.store.migrations import migrations
 from responses_tap.store.opening import connect, files_of, irregular, require_regular
 from responses_tap.store.recording_schema import check_ours, check_schema, is_empty
+from responses_tap.store.shares import shares
 
 _LOCK_OFFSET = 2**62
 """The byte whose lock marks an active writer, far beyond those that SQLite locks itself."""
@@ -23,6 +24,8 @@ _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 def take(path: Path, patience_s: float) -> tuple[Database, int]:
     """The database, and the descriptor that holds its lock; RecordingError where it cannot be written."""
+    if files := shares(path):
+        raise RecordingError(f"{path} is a recording by several processes, in {files[0]} and others; name one of them")
     try:
         require_regular(path)
         descriptor = _create(path)

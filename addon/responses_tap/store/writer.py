@@ -16,15 +16,14 @@ from responses_tap.store.files import take
 from responses_tap.store.opening import files_of
 from responses_tap.store.reader import Recording
 from responses_tap.store.rows import ChunkRow, EventRow
+from responses_tap.store.shares import Share
 from responses_tap.store.waiting import Statement, Waiting, is_of_the_file, storable
 from responses_tap.stream.conversation import OutputItems, RequestClues
 from responses_tap.stream.storable import Value, storable_text
 
-_NEXT_ID = (
-    "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
-)
-_NEXT_SOCKET = (
-    "SELECT 1 + max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_socket'), 0)) FROM sockets"
+_LAST_ID = "SELECT max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_id'), 0)) FROM streams"
+_LAST_SOCKET = (
+    "SELECT max(coalesce(max(id), 0), coalesce((SELECT value FROM meta WHERE key = 'last_socket'), 0)) FROM sockets"
 )
 _TABLES_OF_STREAMS = (
     "chunks", "events", "tails", "wire", "uploads", "findings", "verdicts", "client_events", "output_items", "histories"
@@ -40,7 +39,27 @@ _LEFT_BEHIND = (
 )
 """Deletes sockets without a stream, once streams have been deleted."""
 _INSERT_OUTPUT_ITEM = "INSERT INTO output_items VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+_WHOLE = Share()
 _INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Ids:
+    """The ids that have been given to streams and WebSockets, in all files of a recording; they are never reused."""
+
+    def __init__(self, share: Share, stream: int, socket: int) -> None:
+        """`stream` and `socket` are the last ones."""
+        self._share = share
+        self.stream, self.socket = stream, socket
+
+    def next_stream(self) -> int:
+        """An id for a stream."""
+        self.stream = self._share.following(self.stream)
+        return self.stream
+
+    def next_socket(self) -> int:
+        """An id for a WebSocket."""
+        self.socket = self._share.following(self.socket)
+        return self.socket
 
 
 class Writer:
@@ -50,12 +69,16 @@ class Writer:
     The `add_…` and `set_…` methods only collect; `commit` writes.
     """
 
-    def __init__(self, path: Path, patience_s: float = 5.0, masker: Masker | None = None) -> None:
+    def __init__(
+        self, path: Path, patience_s: float = 5.0, masker: Masker | None = None, share: Share = _WHOLE
+    ) -> None:
         """Open the file; `commit` waits up to `patience_s` for another process that is writing to it.
 
-        `masker` removes the credentials from what is written; by default, the writer has a masker of its own.
+        `masker` removes the credentials from what is written; by default, the writer has a masker of its own. `share`
+        is the part that the file has in a recording by several processes.
         """
         self.masker = masker or Masker()
+        self._share = share
         self.path = path
         self._patience_s = patience_s
         self._take(path)
@@ -64,8 +87,7 @@ class Writer:
         db, descriptor = take(path, self._patience_s)
         self._lock: int | None = descriptor
         self._db = db
-        self._next_id: int = db.execute(_NEXT_ID).fetchone()[0]
-        self._next_socket: int = db.execute(_NEXT_SOCKET).fetchone()[0]
+        self.ids = Ids(self._share, db.execute(_LAST_ID).fetchone()[0], db.execute(_LAST_SOCKET).fetchone()[0])
         self._beside = {file: file.stat() for file in files_of(path)[1:] if file.exists()}
         self.upload_key: bytes = self.meta("upload_key")["upload_key"]
         """The key of this recording's masks, 32 random bytes."""
@@ -122,8 +144,7 @@ class Writer:
 
     def add_stream(self, columns: Mapping[str, Value]) -> int:
         """Add a stream with these columns and return its id."""
-        stream_id = self._next_id
-        self._next_id += 1
+        stream_id = self.ids.next_stream()
         self._insert("streams", {"id": stream_id, **columns}, stream_id)
         return stream_id
 
@@ -151,8 +172,7 @@ class Writer:
 
     def add_socket(self, columns: Mapping[str, Value]) -> int:
         """Add a WebSocket with these columns and return its id."""
-        socket_id = self._next_socket
-        self._next_socket += 1
+        socket_id = self.ids.next_socket()
         self.take_over_socket(socket_id, columns)
         return socket_id
 
@@ -233,7 +253,7 @@ class Writer:
         for table in _TABLES_OF_STREAMS:
             self._add(f"DELETE FROM {table} WHERE stream = ?", stream_id)  # noqa: S608 (ours)
         self._add("DELETE FROM streams WHERE id = ?", stream_id)
-        self._add("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", self._next_id - 1)
+        self._add("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", self.ids.stream)
 
     @property
     def size(self) -> int:
@@ -243,16 +263,17 @@ class Writer:
         )
         return int((pages - free) * page)
 
-    @property
-    def last_ids(self) -> tuple[int, int]:
-        """The highest ids so far of a stream and of a WebSocket."""
-        return self._next_id - 1, self._next_socket - 1
+    def number_with(self, former: "Writer") -> None:
+        """Number streams and sockets together with the writer of a former file, which may be written to as well."""
+        self.ids.stream = max(self.ids.stream, former.ids.stream)
+        self.ids.socket = max(self.ids.socket, former.ids.socket)
+        former.ids = self.ids
+        self.note_last_ids()
 
-    def number_after(self, stream_id: int, socket_id: int) -> None:
-        """Number streams and sockets after these ids, the last ones of the previous file."""
-        self._next_id, self._next_socket = stream_id + 1, socket_id + 1
-        self.set_meta("last_id", stream_id)
-        self.set_meta("last_socket", socket_id)
+    def note_last_ids(self) -> None:
+        """Write down which ids have been given, in whichever file: nobody else is to use them."""
+        self.set_meta("last_id", self.ids.stream)
+        self.set_meta("last_socket", self.ids.socket)
 
     def remove_streams(self, ids: Iterable[int]) -> None:
         """Delete streams with all that belongs to them, immediately, and give their space back.
@@ -268,7 +289,7 @@ class Writer:
             connection.executemany("DELETE FROM streams WHERE id = ?", gone)
             for statement in _LEFT_BEHIND:
                 connection.execute(statement)
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", (self._next_id - 1,))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('last_id', ?)", (self.ids.stream,))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             if connection.in_transaction:

@@ -9,7 +9,14 @@ from typing import NamedTuple
 
 from responses_tap.errors import UnusableInput
 from responses_tap_viewer.printing import complain
-from responses_tap_viewer.streams import STDIN, PassedOver, default_recording, is_recording, is_there
+from responses_tap_viewer.streams import (
+    STDIN,
+    PassedOver,
+    default_recording,
+    is_recording,
+    is_there,
+    recording_files,
+)
 
 _RECORDINGS = ("", ".db", ".sqlite", ".sqlite3")
 """How a recording may be called that is not there yet, or that cannot be read."""
@@ -27,14 +34,19 @@ class Gathered(NamedTuple):
 @contextmanager
 def gathered(paths: Sequence[str]) -> Iterator[Gathered]:
     """The recording that is named, the default one for no path, or one of the streams in these files."""
-    if not paths:
-        yield Gathered(default_recording())
-    elif len(paths) == 1 and is_database(Path(paths[0])):
-        yield Gathered(Path(paths[0]))
+    if (named := only_database(paths)) is not None and len(recording_files(named)) == 1:
+        yield Gathered(named)
     else:
         with tempfile.TemporaryDirectory(prefix="responses-tap-", ignore_cleanup_errors=True) as folder:
             db = Path(folder) / "gathered.db"
             yield Gathered(db, put_together(db, [_file(path, Path(folder)) for path in paths]))
+
+
+def only_database(paths: Sequence[str]) -> Path | None:
+    """The recording that is named, the default one for no path; None where something else is."""
+    if not paths:
+        return default_recording()
+    return Path(paths[0]) if len(paths) == 1 and is_database(Path(paths[0])) else None
 
 
 def is_database(path: Path) -> bool:
@@ -47,8 +59,15 @@ def is_database(path: Path) -> bool:
 def put_together(db: Path, paths: Sequence[str]) -> bool:
     """Put what the paths hold into a new recording; whether a path was left out, which has been reported.
 
+    A recording stands alone: it is one by several processes.
+
     UnusableInput where nothing is left.
     """
+    if (named := only_database(paths)) is not None:
+        from responses_tap.store.merging import merge
+
+        merge(recording_files(named), db)
+        return False
     from responses_tap_viewer.importing import import_paths
 
     problems = [result for result in import_paths(paths, db) if isinstance(result, UnusableInput)]

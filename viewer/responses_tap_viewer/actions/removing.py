@@ -9,7 +9,7 @@ from responses_tap.errors import UnusableInput
 from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.streams import default_recording, open_existing
+from responses_tap_viewer.streams import default_recording, file_of, open_existing
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _KB, _MB = 1000, 1_000_000
@@ -60,7 +60,7 @@ def _parse(name: str) -> tuple[Path, int]:
     path, hash_, number = name.rpartition("#")
     if not number.isdecimal() or (hash_ and not path):
         raise UnusableInput(name, "is not a stream of a recording; give its id, or FILE.db#ID")
-    return Path(path) if hash_ else default_recording(), int(number)
+    return file_of(Path(path) if hash_ else default_recording(), int(number)), int(number)
 
 
 def _is_older(row: StreamRow, older: float) -> bool:

@@ -36,6 +36,7 @@ from responses_tap_viewer.streams import (
     PassedOver,
     Remark,
     as_excerpt,
+    file_of,
     is_recording,
     is_there,
     open_existing,
@@ -263,7 +264,7 @@ def _check_path(path: str, options: Options) -> Iterator[Checked | UnusableInput
 def _split(path: str) -> tuple[Path, int | None]:
     name, hash_, number = path.rpartition("#")
     if hash_ and number.isdecimal() and not is_there(Path(path)):
-        return Path(name), int(number)
+        return file_of(Path(name), int(number)) if not is_there(Path(name)) else Path(name), int(number)
     return Path(path), None
 
 

@@ -9,7 +9,7 @@ from responses_tap.errors import UnusableInput
 from responses_tap.escaping import shorten
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.parquet import extent
-from responses_tap_viewer.streams import STDIN, files_below, is_there, telling
+from responses_tap_viewer.streams import STDIN, files_below, is_there, recording_files, telling
 
 PARQUET = ".parquet"
 PART_BYTES = 8 << 20
@@ -56,7 +56,8 @@ def _below(path: str) -> Iterator[Unit]:
     elif not is_there(here) and ("://" in path or (path.endswith(PARQUET) and not _GLOB.isdisjoint(path))):
         yield from _at_url(path)
     else:
-        yield Unit(path, here.stat().st_size if is_there(here) else 0)
+        for file in recording_files(here):
+            yield Unit(path if file == here else str(file), file.stat().st_size if is_there(file) else 0)
 
 
 def _with_events(folder: Path) -> Path:

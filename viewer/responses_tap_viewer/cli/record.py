@@ -101,6 +101,13 @@ class _Record(click.Command):
     help="Send spans and metrics to an OpenTelemetry collector (http://localhost:4318); `pip install "
     "'responses-tap[otel]'`.",
 )
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, 99),
+    default=1,
+    help="Spread the traffic over this many processes, each with a file of its own: FILE.1.db, FILE.2.db, …",
+)
 @click.option("--notices", type=int, default=-1, hidden=True)
 @click.option("--until-eof", is_flag=True, hidden=True, expose_value=False, callback=_end_with_input)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -116,6 +123,7 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
     archive: str | None,
     with_events: bool,
     otlp: str | None,
+    processes: int,
     command: tuple[str, ...],
     **settings: str,
 ) -> None:
@@ -138,6 +146,10 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
     and streams with personal data redacted; what a run leaves undone, the next one with the same --db does. Spans that
     the collector doesn't take are lost, and counted.
 
+    One process relays what one core can. With --processes, N of them accept connections on the same port, and FILE.db
+    is the name of all their files together for list, view, show, check and export. If one is killed, the others
+    continue.
+
     \b
     Examples:
       responses-tap record -- python my_client.py
@@ -146,14 +158,17 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap record --mode regular -- codex exec "say hello"
       responses-tap record --mode reverse --mode regular@8091
       responses-tap record --archive s3://bucket/streams --otlp http://localhost:4318
+      responses-tap record --processes 8 --db gateway.db
     """  # fmt: skip
     from responses_tap_viewer.actions.forwarding.process import Settings, forwarded
-    from responses_tap_viewer.actions.recording.run import DEFAULT_UPSTREAM, current, record
+    from responses_tap_viewer.actions.recording.run import DEFAULT_UPSTREAM, Traffic, current, record
     from responses_tap_viewer.streams import default_recording
 
     where, upstream, db = address(listen), upstream or DEFAULT_UPSTREAM, db or default_recording()
     notices = int(settings.pop("notices"))
     if ui:
+        if processes > 1:
+            raise click.UsageError("--ui shows one file as it grows; record with one process, or without --ui")
         from responses_tap_viewer.tui.recorder_process import record_and_browse
 
         options = [f"--upstream={upstream}", f"--listen={listen}", f"--db={db}", *(f"--mode={mode}" for mode in modes)]
@@ -164,8 +179,10 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
         ctx.exit(record_and_browse(current(db, settings["tap_max_size"]), options, command))
     if with_events and not archive:
         raise click.UsageError("--with-events is for --archive")
-    wanted = [Settings([str(db)], "archive", archive, settings["tap_only"], with_events)] if archive else []
-    wanted += [Settings([str(db)], "otlp", otlp, settings["tap_only"])] if otlp else []
+    traffic = Traffic(upstream, where, modes, processes)
+    files = [str(file) for file in traffic.first_files(db)]
+    wanted = [Settings(files, "archive", archive, settings["tap_only"], with_events)] if archive else []
+    wanted += [Settings(files, "otlp", otlp, settings["tap_only"])] if otlp else []
     with forwarded(wanted, notices):
-        status = record(db, where, upstream, modes, command, settings, notices)
+        status = record(db, traffic, command, settings, notices)
     ctx.exit(status)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from responses_tap.errors import UnusableInput
-from responses_tap_viewer.actions.gathering import is_database, put_together
+from responses_tap_viewer.actions.gathering import only_database, put_together
 from responses_tap_viewer.actions.recording.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.printing import complain
-from responses_tap_viewer.streams import STDIN, default_recording
+from responses_tap_viewer.streams import STDIN, default_recording, recording_files
 
 if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
@@ -21,15 +21,21 @@ _PIECE = 1 << 20
 
 def view(paths: Sequence[str]) -> None:
     """Open the terminal UI on these paths; UnusableInput where there is nothing in them to look at."""
-    if not paths:
-        browse(default_recording())
-    elif len(paths) == 1 and is_database(Path(paths[0])):
-        browse(Path(paths[0]))
+    named = only_database(paths)
+    if named is not None and len(recording_files(named)) == 1:
+        browse(named)
     else:
         with tempfile.TemporaryDirectory(prefix="responses-tap-view-", ignore_cleanup_errors=True) as folder:
             db = Path(folder) / "view.db"
             _fill(db, paths)
-            browse(db, title=(NAME if paths[0] == STDIN else paths[0]) if len(paths) == 1 else f"{len(paths)} paths")
+            browse(db, title=_title(paths))
+
+
+def _title(paths: Sequence[str]) -> str:
+    if len(paths) > 1:
+        return f"{len(paths)} paths"
+    path = paths[0] if paths else str(default_recording())
+    return NAME if path == STDIN else path
 
 
 def browse(db: Path, *, title: str = "", recorder: "RecorderStatus | None" = None) -> None:

@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from responses_tap.recorder.proxy_side.process import WorkerProcess
 from responses_tap.recorder.proxy_side.reporting import Gap, NoticeThread
 from responses_tap.recorder.proxy_side.spool_writer import SpoolWriter
 from responses_tap.recorder.proxy_side.tap import LeftOut, Tap
+from responses_tap.recorder.settings import RecorderSettings
 from responses_tap.recorder.spool import COMMITTED, Spool, spool_key
 from responses_tap.store import RecordingError
 
@@ -67,28 +68,18 @@ class WorkerSupervisor:
     It lives on the proxy's thread, on which `later` calls back: a thread of its own would take the interpreter from
     the proxy again and again. Only what waits has one: a worker's replies, the listener for notices, and the start of
     a worker's successor. `on_notice` is called with each notice, on a thread of the supervisor, and may block.
-    `only` is a filter for the streams that are kept, `max_size` the bytes after which another file is begun, 0 for
-    never, `keep` has names of headers and query parameters whose values need no mask.
     """
 
     def __init__(
-        self,
-        db: Path,
-        profile: str,
-        on_notice: Callable[[Notice], object],
-        later: Later,
-        *,
-        only: str = "",
-        max_size: int = 0,
-        keep: Sequence[str] = (),
+        self, db: Path, settings: RecorderSettings, on_notice: Callable[[Notice], object], later: Later
     ) -> None:
         # The session's name lets a worker that takes over see what its predecessor has already written.
-        self._arguments = [str(db.absolute()), profile, secrets.token_hex(8), only, str(max_size), ",".join(keep)]
+        self._arguments = [str(db.absolute()), secrets.token_hex(8), settings.encode()]
         self._key = secrets.token_bytes(KEY_BYTES)
         self._file = Spool.create(spool_key(self._key))
         self._reporter = NoticeThread(on_notice)
         self._later = later
-        self._spool = SpoolWriter(self._file, spool_limit(), self._wake)
+        self._spool = SpoolWriter(self._file, spool_limit() // settings.share.processes, self._wake)
         self._flows = 0
         self._starts = self._committed_before = 0
         self._is_closing = self._has_stopped = self._has_failed = False

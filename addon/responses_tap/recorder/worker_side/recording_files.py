@@ -8,8 +8,11 @@ from responses_tap.privacy.masking import Masker
 from responses_tap.recorder.messages import FileBegun, Notice, Trouble
 from responses_tap.store import RecordingError
 from responses_tap.store.series import following, latest, unfinished
+from responses_tap.store.shares import Share
 from responses_tap.store.writer import Writer
 from responses_tap.stream.storable import Value
+
+_WHOLE = Share()
 
 
 class RecordingFiles:
@@ -19,22 +22,36 @@ class RecordingFiles:
     unfinished, cannot be written.
     """
 
-    def __init__(self, first: Path, max_size: int = 0, patience_s: float = 5.0, masker: Masker | None = None) -> None:
+    def __init__(
+        self,
+        first: Path,
+        max_size: int = 0,
+        patience_s: float = 5.0,
+        masker: Masker | None = None,
+        share: Share = _WHOLE,
+    ) -> None:
         self._first = first
         self._max_size = max_size
         self._patience_s = patience_s
+        self._share = share
         left = unfinished(first) if max_size else {}
-        self.current = Writer(latest(first) if max_size else first, patience_s, masker)
+        self.current = Writer(latest(first) if max_size else first, patience_s, masker, share)
         """Where streams begin."""
         self._earlier: list[Writer] = []
         for path, after in left.items():
             self._earlier.append(Writer(path, patience_s, self.current.masker))
             self._earlier[-1].set_meta("next", after)
+            self.current.number_with(self._earlier[-1])
 
     @property
     def writers(self) -> list[Writer]:
         """All of them, in the order in which they are to be committed: what goes over is in the current one first."""
         return [self.current, *self._earlier]
+
+    def note_last_ids(self) -> None:
+        """Before a commit: have the ids of streams that began in an earlier file written down in the current one."""
+        if self._earlier:
+            self.current.note_last_ids()
 
     def begin_next(self, marks: Mapping[str, Value]) -> Iterator[Notice]:
         """Begin another file, with these entries of `meta`, if the current one is full. All has been committed."""
@@ -52,10 +69,10 @@ class RecordingFiles:
             yield FileBegun(str(path))
 
     def _begun(self, path: Path, marks: Mapping[str, Value]) -> Writer:
-        writer = Writer(path, self._patience_s, self.current.masker)
+        writer = Writer(path, self._patience_s, self.current.masker, self._share)
         try:
             # In one commit: a worker that is killed before it finds a blank file, and goes on in the former one.
-            writer.number_after(*self.current.last_ids)
+            writer.number_with(self.current)
             for key, value in marks.items():
                 writer.set_meta(key, value)
             writer.commit()

@@ -11,6 +11,7 @@ from pathlib import Path
 from responses_tap.privacy.looks import own_patterns
 from responses_tap.privacy.masking import KEY_BYTES, Masker
 from responses_tap.recorder.messages import Message, Notice, Ready, Trouble
+from responses_tap.recorder.settings import RecorderSettings
 from responses_tap.recorder.spool import Spool, spool_key
 from responses_tap.recorder.worker_side import recovery
 from responses_tap.recorder.worker_side.body import described
@@ -44,18 +45,17 @@ _MOST_UNWRITTEN = 16 * 2**20
 _KEPT = "what comes is kept in memory as far as there is room; trying again"
 
 
-def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: str, spool: int) -> int:
+def run(db: Path, session: str, settings: RecorderSettings, spool: int) -> int:
     """Record what is in the spool with this descriptor until stdin ends; the exit status.
 
-    The first bytes of stdin are the key of the masks: it is in no argument, no variable and no file. `keep` has names
-    of headers and parameters whose values are kept, with commas between them.
+    The first bytes of stdin are the key of the masks: it is in no argument, no variable and no file.
     """
     key = _read_key(sys.stdin.fileno())
-    masker = Masker(key, filter(None, keep.split(",")))
+    masker = Masker(key, settings.keep)
     out = ReplyPipe(sys.stdout.fileno())
     try:
         own_patterns()
-        files = RecordingFiles(db, max_size, _PATIENCE_SECONDS, masker)
+        files = RecordingFiles(db, settings.max_size, _PATIENCE_SECONDS, masker, settings.share)
     except (RecordingError, sqlite3.Error, OSError) as error:
         out.send(Trouble(str(error)))
         return 1
@@ -63,7 +63,7 @@ def run(db: Path, profile: str, session: str, only: str, max_size: int, keep: st
     for terminal_signal in (signal.SIGINT, signal.SIGHUP):
         signal.signal(terminal_signal, signal.SIG_IGN)  # the worker ends when its pipe does
     reader = SpoolReader(Spool(spool, spool_key(key)))
-    Worker(files, reader, profile, session, out, Selection(only)).work(sys.stdin.fileno())
+    Worker(files, reader, settings.profile, session, out, Selection(settings.only)).work(sys.stdin.fileno())
     return 0
 
 
@@ -257,6 +257,7 @@ class Worker:
 
     def _publish(self) -> None:
         self._notices += self._flows.publish()
+        self._files.note_last_ids()
         for writer in self._files.writers:
             for key, value in self._marks(max(self._handled, self._missing.get(writer, 0))).items():
                 writer.set_meta(key, value)

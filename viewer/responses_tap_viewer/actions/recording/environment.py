@@ -12,6 +12,7 @@ from responses_tap.escaping import shell_word
 
 if TYPE_CHECKING:  # mitmproxy takes a second to import, and `clients` doesn't need it
     from responses_tap.mitm.proxy import Listener, Proxy
+    from responses_tap.mitm.proxy_group import ProxyGroup
 
 TRUST = (
     "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",
@@ -21,7 +22,7 @@ TRUST = (
 _PROXY_MODES = ("regular", "upstream")
 
 
-def variables(proxy: "Proxy", listener: "Listener", folder: Path) -> dict[str, str]:
+def variables(proxy: "Proxy | ProxyGroup", listener: "Listener", folder: Path) -> dict[str, str]:
     """The variables that point a client at the listener. Files that they name are written to `folder`.
 
     For modes that no variable selects, only those of the CA.

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
-from typing import cast
+from typing import NamedTuple, cast
 
 import click
 
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import printable, shorten
 from responses_tap.mitm.proxy import CannotRecord, Proxy
+from responses_tap.mitm.proxy_group import ProxyGroup
 from responses_tap.privacy.masking import Masker
 from responses_tap.protocol.findings import Severity, at_event
 from responses_tap.protocol.rules import advice
@@ -31,6 +32,7 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
+from responses_tap.store.shares import share_path
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS, OK
 from responses_tap.urls import is_loopback
@@ -50,11 +52,12 @@ _SIGNALLED = 128
 class Narrator:
     """Prints the recorder's notices to standard error: standard output belongs to the command."""
 
-    def __init__(self, db: Path, pipe: NoticePipe) -> None:
+    def __init__(self, files: Sequence[Path], pipe: NoticePipe) -> None:
         self._pipe = pipe
         self._streams: dict[int, StreamFinished] = {}
-        self._files = [db]
-        self._last_id = last_id(db)
+        self._files = list(files)
+        self._last_ids = {file: last_id(file) for file in files}
+        """Of what was recorded before."""
         self._begun: set[int] = set()
         self._refused_tls = False
         self._errors: dict[int, str] = {}
@@ -88,8 +91,8 @@ class Narrator:
         self._pipe.send(Warning(message))
         return click.style(f"{WARNING}{message}", fg=color)
 
-    def summary(self, seen: Seen, only: str) -> Iterator[str]:
-        """What was recorded, in all, as the files have it; where that is nothing, why, most likely."""
+    def summary(self, seen: Seen, only: str, db: Path) -> Iterator[str]:
+        """What was recorded, in all, as the files of `db` have it; where that is nothing, why, most likely."""
         streams = self._recorded()
         if not streams:
             yield self._warned(f"Recorded {_nothing(seen.passed, only)}", "yellow")
@@ -112,7 +115,7 @@ class Narrator:
                 first = f", first {stream.first_code}" if stream.first_code else ""
                 error = f": {shorten(self._errors[stream.stream], 200)}" if stream.stream in self._errors else ""
                 yield f"  stream {stream.stream}: {end}, {found}{first}{error}"
-        yield f"View: responses-tap view {self._files[-1]}"
+        yield f"View: responses-tap view {self._files[-1] if len(self._last_ids) == 1 else db}"
 
     def _recorded(self) -> list[StreamFinished]:
         """The streams of this run, read from the files: findings may follow the notice of a stream's end."""
@@ -124,7 +127,8 @@ class Narrator:
                     self._errors |= recording.errors((row.id, row.state) for row in rows)
             except RecordingError:
                 continue  # only the notices are left
-            streams |= {row.id: _finished(row) for row in rows if row.id > self._last_id or row.id in self._begun}
+            last_id = self._last_ids.get(path, 0)
+            streams |= {row.id: _finished(row) for row in rows if row.id > last_id or row.id in self._begun}
         return [streams[id_] for id_ in sorted(streams)]
 
 
@@ -167,6 +171,25 @@ def current(db: Path, max_size: str) -> Path:
     return latest(db) if max_size else db
 
 
+class Traffic(NamedTuple):
+    """What is to be recorded, and how it comes in."""
+
+    upstream: str
+    listen: tuple[str, int]
+    modes: Sequence[str]
+    """Those of mitmproxy."""
+    processes: int = 1
+    """How many processes share the work."""
+
+    def first_files(self, db: Path) -> list[Path]:
+        """The file of the recording, or that of each process."""
+        return [share_path(db, number) for number in range(1, self.processes + 1)] if self.processes > 1 else [db]
+
+    def files(self, db: Path, max_size: str) -> list[Path]:
+        """Those in which streams begin now."""
+        return [current(first, max_size) for first in self.first_files(db)]
+
+
 def end_with_input() -> None:
     """End this process by SIGTERM when its standard input ends; its children get an empty one."""
     lifeline, nothing = os.dup(0), os.open(os.devnull, os.O_RDONLY)
@@ -181,30 +204,19 @@ def end_with_input() -> None:
     threading.Thread(target=end, name="responses-tap lifeline", daemon=True).start()
 
 
-def record(
-    db: Path,
-    listen: tuple[str, int],
-    upstream: str,
-    modes: Sequence[str],
-    command: Sequence[str],
-    tap: Mapping[str, str],
-    notices: int,
-) -> int:
+def record(db: Path, traffic: Traffic, command: Sequence[str], tap: Mapping[str, str], notices: int) -> int:
     """Record until `command` ends, or without one until SIGINT or SIGTERM; return the exit status.
 
     `tap` has the addon's other options, by their names in mitmproxy; `notices` is the descriptor of a pipe to the UI
     that runs this, -1 without one.
     """
-    where = current(db, tap["tap_max_size"])
+    files = traffic.files(db, tap["tap_max_size"])
     pipe = NoticePipe(notices)
-    narrator = Narrator(where, pipe)
+    narrator = Narrator(files, pipe)
     options = {"ssl_verify_upstream_trusted_ca": upstream_ca(), **tap}
-    try:
-        proxy = Proxy(db, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options)
-    except CannotRecord as error:
-        raise UnusableInput("", str(error)) from error
-    with proxy, TemporaryDirectory(prefix="responses-tap-") as folder:
-        print_lines([_opening(proxy, upstream, modes, where)], err=True)
+    modes = traffic.modes
+    with _started(db, traffic, narrator, options) as proxy, TemporaryDirectory(prefix="responses-tap-") as folder:
+        print_lines([_opening(proxy, traffic.upstream, modes, _listed(files))], err=True)
         for listener in proxy.listeners:
             if not is_loopback(listener.host):
                 say(f"Warning: listening on {listener.host}; anyone on the network can use this proxy.")
@@ -218,11 +230,28 @@ def record(
             status = _wait(lambda: _tell_ready(proxy, settings))
     url = proxy.listeners[0].url if proxy.listeners else ""
     seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], url, refused_tls=False)
-    print_lines(narrator.summary(seen, tap["tap_only"]), err=True)
+    print_lines(narrator.summary(seen, tap["tap_only"], db), err=True)
     return status
 
 
-def _opening(proxy: Proxy, upstream: str, modes: Sequence[str], where: Path) -> str:
+def _started(db: Path, traffic: Traffic, narrator: Narrator, options: Mapping[str, object]) -> Proxy | ProxyGroup:
+    upstream, listen, modes, processes = traffic
+    try:
+        if processes > 1:
+            return ProxyGroup(
+                db, processes, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options
+            )
+        return Proxy(db, upstream=upstream, listen=listen, modes=modes, on_notice=narrator, options=options)
+    except CannotRecord as error:
+        raise UnusableInput("", str(error)) from error
+
+
+def _listed(files: Sequence[Path]) -> str:
+    first, *others = files
+    return f"{first} … {others[-1].name}" if others else str(first)
+
+
+def _opening(proxy: Proxy | ProxyGroup, upstream: str, modes: Sequence[str], where: str) -> str:
     """What is recorded, and where to."""
     if modes[0].partition("@")[0] == "reverse":
         return f"Recording {_shown(upstream)} to {where}"
@@ -237,7 +266,7 @@ def _shown(source: str) -> str:
     return Masker().urls(url) + at + port if port.isdecimal() else Masker().urls(source)
 
 
-def _tell_ready(proxy: Proxy, settings: Sequence[Mapping[str, str]]) -> None:
+def _tell_ready(proxy: Proxy | ProxyGroup, settings: Sequence[Mapping[str, str]]) -> None:
     say("Ready. In another terminal:")
     for listener, variables_ in zip(proxy.listeners, settings, strict=True):
         head = (
