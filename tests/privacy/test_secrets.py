@@ -146,7 +146,7 @@ def test_a_secret_in_a_response_stays_and_is_flagged(db: Path) -> None:
 
 def test_a_pattern_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(OWN_PATTERNS, "(")
-    with pytest.raises(CannotRecord, match="is no regular expression"):
+    with pytest.raises(CannotRecord, match="invalid regular expression"):
         Proxy(tmp_path / "r.db", upstream="http://h")
 
 
