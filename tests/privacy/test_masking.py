@@ -277,7 +277,7 @@ def test_the_user_s_own_patterns_are_secrets_too(monkeypatch: pytest.MonkeyPatch
     assert "ACME" not in MASKER.body(json.dumps({"input": text}))
     assert "ACME" not in MASKER.url("https://h/4711-ACME/responses")
     monkeypatch.setenv(OWN_PATTERNS, "fine\n(")
-    with pytest.raises(RecordingError, match=r"X"):
+    with pytest.raises(RecordingError, match=r"RESPONSES_TAP_SECRETS: invalid regular expression '\('"):
         find_secrets(text)
 
 
