@@ -140,7 +140,10 @@ def test_what_cannot_be_read_is_one_line_and_the_rest_is_checked(path: str, says
 def test_an_engine_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "daft", None)
     done = run(BROKEN, "--engine", "daft")
-    assert (done.exit_code, "--engine daft needs daft: pip install daft" in done.stderr) == (2, True)
+    assert (done.exit_code, "--engine daft needs the extra: pip install 'responses-tap[daft]'" in done.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_many_small_files_are_checked(tmp_path: Path) -> None:

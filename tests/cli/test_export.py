@@ -199,7 +199,8 @@ def test_a_full_output_is_one_line_and_the_device_stays(recording: Path) -> None
 def test_list_and_show_read_the_recording(recording: Path) -> None:
     listed = json.loads(CliRunner().invoke(main, ["list", str(recording), "--format", "json"]).stdout)
     assert list(listed[0]) == [
-        "id", "started_at", "model", "route", "status", "state", "ended_by", "response_id", "events", "error",
+        "id", "started_at", "model", "route", "status", "state", "ended_by", "response_id", "events", "input_tokens",
+        "output_tokens", "previous_response_id", "conversation", "turn", "follows", "prompt", "tools", "turns", "error",
         "warning", "note", "first_code",
     ]  # fmt: skip
     assert [row["first_code"] for row in listed] == [None, "NS201", "NS201", None, "NS201", "LC103"]

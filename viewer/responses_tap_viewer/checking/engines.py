@@ -52,7 +52,7 @@ def _batches(units: Iterable[Unit]) -> Iterator[Batch]:
 
 def _on_processes[R](check: Callable[[Unit], R], batches: Iterable[Batch]) -> Iterator[list[R]]:
     with ProcessPoolExecutor() as pool:
-        most = _AHEAD * (os.process_cpu_count() or 1)
+        most = _AHEAD * (os.cpu_count() or 1)
         waiting: deque[Any] = deque()
         for batch in batches:
             waiting.append(pool.submit(_check_batch, check, batch))
@@ -70,11 +70,11 @@ def _on_daft[R](check: Callable[[Unit], R], batches: list[Batch]) -> Iterator[li
     try:
         import daft
     except ModuleNotFoundError as error:
-        raise UnusableInput(f"--engine {DAFT}", "needs daft: pip install daft") from error
+        raise UnusableInput(f"--engine {DAFT}", "needs the extra: pip install 'responses-tap[daft]'") from error
 
     is_here = daft.get_or_create_runner().name == "native"
 
-    @daft.cls(use_process=True, max_concurrency=os.process_cpu_count() if is_here else None)
+    @daft.cls(use_process=True, max_concurrency=os.cpu_count() if is_here else None)
     class Checks:
         @daft.method.batch(return_dtype=daft.DataType.binary(), batch_size=1)
         def found(self, work: daft.Series) -> list[bytes]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
-from rich.cells import cell_len
 
 from responses_tap.escaping import printable, shorten
 from responses_tap.protocol.checker import RULES_VERSION
@@ -175,6 +174,8 @@ def _serious_code(row: StreamRow) -> set[str]:
 
 def _cell(text: str | None, width: int) -> str:
     """A text in a column of this width."""
+    from rich.cells import cell_len
+
     shown = shorten(text or "", width)
     return shown + " " * (width - cell_len(shown))
 
