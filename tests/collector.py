@@ -32,6 +32,8 @@ class Collector:
         self.answers = threading.Event()
         """Cleared, it accepts requests and doesn't answer."""
         self.answers.set()
+        self.refused = ""
+        """The path of a service that it hasn't."""
 
     @property
     def spans(self) -> list[Any]:
@@ -69,6 +71,9 @@ def collecting() -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             body = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
             collector.answers.wait()
+            if self.path == collector.refused:
+                self.send_error(405)
+                return
             collector.requests.append(request.FromString(body))
             answer = response().SerializeToString()
             self.send_response(200)

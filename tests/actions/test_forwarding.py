@@ -126,6 +126,13 @@ def test_metrics_are_those_of_the_conventions(upstream: str, tmp_path: Path, col
     }
 
 
+def test_a_collector_without_metrics_gets_the_spans(upstream: str, tmp_path: Path, collector: Collector) -> None:
+    collector.refused = "/v1/metrics"
+    done = record(upstream, tmp_path / "tap.db", "--otlp", collector.url, paths=("clean",))
+    assert f"! {collector.url} takes no metrics (" in done.stderr
+    assert f"Sent 1 span to {collector.url}" in done.stderr
+
+
 def test_nothing_private_leaves_unattended(upstream: str, tmp_path: Path, collector: Collector) -> None:
     db, place = tmp_path / "tap.db", tmp_path / "set"
     options = ("--archive", str(place), "--with-events", "--otlp", collector.url)

@@ -63,7 +63,9 @@ class Telemetry:
             else:
                 troubles += self.take(batch)
         if not self._is_down:
+            self._said.words = ""
             self._metrics.close()
+            troubles += [f"{self._url} takes no metrics ({self._said.words})"] * bool(self._said.words)
         lost = f"; {counted(self._lost, 'span')} lost" if self._lost else ""
         return [*troubles, f"Sent {counted(self._sent, 'span')} to {self._url}{lost}"]
 
