@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding, Reporter, Severity
+from responses_tap.protocol.rules import measured
 from responses_tap.protocol.scopes import ResponseScope, Scope
 
 RULES: "dict[str, type[Rule]]" = {}
@@ -29,7 +30,7 @@ class Page(NamedTuple):
 
     what: str
     impact: str
-    """Which clients break, as measured, or that none is known to."""
+    """Which clients break: what was measured, then what was read in their source or reported."""
     bad: str
     good: str
     fine: str
@@ -50,7 +51,12 @@ class Page(NamedTuple):
             return self.in_general
         kept = [said for sentence in _SENTENCE.split(self.impact) if (said := _narrowed(sentence, names))]
         fix = _PLACEHOLDER.sub(_listed(names, "and"), self.fix)
-        return self._replace(impact=" ".join(kept) or "Not measured with any client.", fix=fix)
+        return self._replace(impact=" ".join(kept), fix=fix)
+
+    def measured(self, said: str) -> "Page":
+        """The page with what was measured before what was only read or reported."""
+        impact = self.impact or ("" if said else "Not measured with any client.")
+        return self._replace(impact=" ".join(filter(None, (said, "Not measured:" if said and impact else "", impact))))
 
 
 def _name(path: str) -> str:
@@ -151,7 +157,8 @@ class Rule:
     def page(cls, finding: Finding | None = None) -> Page:
         """The rule's page; in the words of a finding of it, where one is given."""
         page = cls._written()
-        return page.in_general if finding is None else page.about(finding)
+        page = page.in_general if finding is None else page.about(finding)
+        return page.measured(measured.said(cls.code, finding))
 
     @classmethod
     def _written(cls) -> Page:

@@ -71,7 +71,7 @@ export async function serve(client, name, run) {
       if (unhandled) throw unhandled;
     } catch (raised) {
       outcome = "raised";
-      error = raised instanceof Error ? `${raised.name}: ${raised.message}` : JSON.stringify(raised);
+      error = raised instanceof Error ? `${nameOf(raised)}: ${raised.message}` : JSON.stringify(raised);
     }
     print({ ...named, outcome, error, ...answer });
   }
@@ -81,4 +81,8 @@ export async function serve(client, name, run) {
 function print(value) {
   const bytes = Buffer.from(JSON.stringify(value) + "\n");
   for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
+}
+
+function nameOf(error) {
+  return error.name === "Error" ? error.constructor.name : error.name;
 }

@@ -2,11 +2,20 @@
 
 from harness import KEY, MODEL, serve
 from langchain_openai import ChatOpenAI
+from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
+
+CLIENTS = {"http_client": DefaultHttpxClient(), "http_async_client": DefaultAsyncHttpxClient()}
 
 
 def run(answer, base_url, _tools):
     model = ChatOpenAI(
-        model=MODEL, base_url=base_url, api_key=KEY, use_responses_api=True, max_retries=0, output_version="v1"
+        model=MODEL,
+        base_url=base_url,
+        api_key=KEY,
+        use_responses_api=True,
+        max_retries=0,
+        output_version="v1",
+        **CLIENTS,
     )
     whole = None
     for chunk in model.stream("Hi"):

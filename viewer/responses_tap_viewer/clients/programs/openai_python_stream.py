@@ -3,9 +3,11 @@
 from harness import KEY, MODEL, serve
 from openai import OpenAI
 
+CLIENT = OpenAI(base_url="http://127.0.0.1", api_key=KEY, max_retries=0)
+
 
 def run(answer, base_url, _tools):
-    client = OpenAI(base_url=base_url, api_key=KEY, max_retries=0)
+    client = CLIENT.with_options(base_url=base_url)
     with client.responses.stream(model=MODEL, input="Hi") as stream:
         for _event in stream:
             pass

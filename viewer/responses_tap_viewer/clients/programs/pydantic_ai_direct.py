@@ -1,6 +1,7 @@
 """Pydantic AI: model_request_stream with OpenAIResponsesModel, and its final response."""
 
 from harness import KEY, MODEL, serve
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import ModelRequest, TextPart, ThinkingPart, ToolCallPart
 from pydantic_ai.models import ModelRequestParameters
@@ -10,7 +11,9 @@ from pydantic_ai.tools import ToolDefinition
 
 
 async def run(answer, base_url, tools):
-    model = OpenAIResponsesModel(MODEL, provider=OpenAIProvider(base_url=base_url, api_key=KEY))
+    http_client = DefaultAsyncHttpxClient(verify=False)  # loading certificates takes longer than all the rest
+    client = AsyncOpenAI(base_url=base_url, api_key=KEY, max_retries=0, http_client=http_client)
+    model = OpenAIResponsesModel(MODEL, provider=OpenAIProvider(openai_client=client))
     wanted = ModelRequestParameters(function_tools=[ToolDefinition(name=name) for name in tools])
     request = [ModelRequest.user_text_prompt("Hi")]
     async with model_request_stream(model, request, model_request_parameters=wanted) as stream:
