@@ -1,6 +1,6 @@
 """What each client made of a stream, as text, JSON and Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from responses_tap.errors import UnusableInput
@@ -46,7 +46,7 @@ def impact_markdown(matrix: ImpactMatrix) -> Iterator[str]:
         yield from impact_table(stream, matrix.unavailable)
 
 
-def impact_table(stream: StreamImpact, unavailable: dict[str, str]) -> Iterator[str]:
+def impact_table(stream: StreamImpact, unavailable: Mapping[str, str]) -> Iterator[str]:
     """The lines of a table with each client's fate."""
     yield "| client | version | outcome | what happens |"
     yield "|---|---|---|---|"
