@@ -32,11 +32,11 @@ class FaultCase(NamedTuple):
     """Of the finding."""
 
 
-def fault_cases(samples: Mapping[str, bytes], codes: Iterable[str] = FAULTS) -> list[FaultCase]:
+def fault_cases(samples: Mapping[str, bytes]) -> list[FaultCase]:
     """Each way of each fault, in some of the correct streams, each at another place."""
     rnd = random.Random(1)  # noqa: S311 - the same cases in each measurement
     blocks = {name: [Block.of(frame) for frame in frames_of(body)] for name, body in samples.items()}
-    ways = [Fault(code, (way,)) for code in codes for way in FAULTS[code].ways]
+    ways = [Fault(code, (way,)) for code, fault in FAULTS.items() for way in fault.ways]
     return [case for way in ways for case in _cases(way, blocks, rnd)]
 
 

@@ -134,11 +134,15 @@ def _failure(events: Sequence[Event]) -> str | None:
 
 
 def events_in(datas: Iterable[bytes | None]) -> list[Event]:
-    """The events in the data of frames; what is no JSON object is nothing to a client."""
+    """The events in the data of frames; what is no JSON object is nothing to a client.
+
+    Half a surrogate pair becomes `?`, as in a client's answer.
+    """
     parsed: list[Event] = []
     for data in datas:
         try:
             event = json.loads(data or b"")
+            event = json.loads(json.dumps(event, ensure_ascii=False).encode(errors="replace"))
         except (ValueError, RecursionError):
             continue
         if isinstance(event, dict):
