@@ -14,7 +14,7 @@ def say(value):
 def body(request):
     url = request["base_url"] + "/responses"
     with urllib.request.urlopen(urllib.request.Request(url, b"{{}}", method="POST")) as answer:
-        return answer.read().decode()
+        return answer.read().decode(errors="replace")
 
 def ok(text="", **more):
     say({{"client": "fake", "version": "9.9", "outcome": "ok", "text": text, **more}})

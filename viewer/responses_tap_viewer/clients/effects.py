@@ -37,6 +37,6 @@ def _error(error: str) -> str:
     """`RuntimeError ("…")`."""
     name, colon, message = error.partition(": ")
     if not colon or not name.isidentifier():
-        name, message = "an error", error
+        name, message = "an error", error.strip('"')  # the AI SDK's may be a bare string, which is printed as JSON
     words = _BEFORE_DATA.sub("…", message).strip().strip('"')
     return f'{name} ("{shorten(words, _MOST_MESSAGE)}")' if words else name

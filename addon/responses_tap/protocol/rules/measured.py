@@ -59,31 +59,38 @@ def effects(code: str, finding: Finding | None = None, data: Mapping[str, Any] |
 
     Empty where the rule has not been measured. `data` is measured.json, or another one like it.
     """
-    cases = (data or measurements())["faults"].get(code, {})
+    counts = _counts(code, finding, data or measurements())
+    return {client: _most_frequent(times) for client, times in counts.items()}
+
+
+def _counts(code: str, finding: Finding | None, data: Mapping[str, Any]) -> dict[str, Counter[str]]:
+    """How often each client had each effect; on streams like the finding's, where there were any."""
+    cases = data["faults"].get(code, {})
     alike = cases.get(signature(finding), {}) if finding is not None else {}
     counts: dict[str, Counter[str]] = {}
     for case in cases.values():
         for client, times in case.items():
             counts.setdefault(client, Counter()).update(times)
-    counts |= {client: Counter(times) for client, times in alike.items()}
-    return {client: _most_frequent(times) for client, times in counts.items()}
+    return counts | {client: Counter(times) for client, times in alike.items()}
 
 
 def said(code: str, finding: Finding | None = None) -> str:
-    """The effects in words; empty where the rule has not been measured."""
-    found = effects(code, finding)
+    """Each client that fails on any of the streams, in words; empty where the rule has not been measured."""
+    found = _counts(code, finding, measurements())
     if not found:
         return ""
     date = max(measurements()["clients"][client]["date"] for client in found)
     return f"Measured, last on {date}: {'; '.join(_harmed(found)) or 'no tested client fails'}."
 
 
-def _harmed(found: Mapping[str, Effect]) -> Iterator[str]:
+def _harmed(found: Mapping[str, Counter[str]]) -> Iterator[str]:
     """The clients that a defect harms, each with its version, those that it harms alike together."""
     alike: dict[str, list[str]] = {}
-    for client, effect in found.items():
-        if effect.words:
-            share = "" if effect.times == effect.of else f" in {effect.times} of {effect.of} streams"
+    for client, times in found.items():
+        harms = Counter({words: number for words, number in times.items() if words})
+        if harms:
+            effect, of = _most_frequent(harms), times.total()
+            share = "" if effect.times == of else f" in {effect.times} of {of} streams"
             name, _, api = client.partition(" ")
             version = measurements()["clients"][client]["version"]
             alike.setdefault(effect.words + share, []).append(f"{name} {version} {api}".strip())

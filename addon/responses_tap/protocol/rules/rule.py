@@ -21,6 +21,8 @@ _SECTION = re.compile(r"^(\w+): ", re.MULTILINE)
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 _CONDITION = re.compile(r"(?:From source review \(not tested\): )?[Ww]ith(?:out)? (`[\w.]+`(?:(?:, | or )`[\w.]+`)*)")
 """How a sentence of an impact begins that is about some fields only."""
+_UNMEASURED = ("From source review (not tested)", "Reported")
+"""How an impact begins that says for itself that it was not measured."""
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 """What a fix says in general, and for a finding in the names of its fields."""
 
@@ -56,7 +58,8 @@ class Page(NamedTuple):
     def measured(self, said: str) -> "Page":
         """The page with what was measured before what was only read or reported."""
         impact = self.impact or ("" if said else "Not measured with any client.")
-        return self._replace(impact=" ".join(filter(None, (said, "Not measured:" if said and impact else "", impact))))
+        is_named = not said or not impact or impact.startswith(_UNMEASURED)
+        return self._replace(impact=" ".join(filter(None, (said, "" if is_named else "Not measured:", impact))))
 
 
 def _name(path: str) -> str:
