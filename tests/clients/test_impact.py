@@ -129,6 +129,14 @@ def test_a_client_that_misbehaves_is_one_line_and_the_others_go_on(
     assert "Traceback (most recent" not in result.output
 
 
+def test_a_client_that_ends_at_some_streams_is_run_on_all_others(installed: Installed) -> None:
+    installed.fake("pydantic-ai", 'ok() if not request["tools"] else sys.exit("a call")')
+    found = report(*[TEXT, TOOL] * 3, TEXT, *FAKE)
+    assert found["not_run"] == []
+    assert [len(stream["clients"]) for stream in found["streams"]] == [1, 0] * 3 + [1]
+    assert all("a call" in stream["not_run"][0]["reason"] for stream in found["streams"][1::2])
+
+
 def test_a_client_that_cannot_be_installed_is_one_line_and_the_others_go_on(installed: Installed) -> None:
     installed.fake("pydantic-ai", "ok()")
     result = impact(TEXT, "--client", "litellm==999.0.0", *FAKE)

@@ -17,7 +17,7 @@ from responses_tap_viewer.clients.stated import Stated, events_in, stated
 from responses_tap_viewer.clients.verdict import verdict
 
 _MOST_FAILURES = 3
-"""How many streams a driver may end at before it is given up."""
+"""After how many streams in a row that a driver ends at it is given up."""
 _RUNS_TOOLS = "not run: the stream may call tools, which this client would run"
 
 
@@ -88,4 +88,5 @@ def _run(
                 raise
             impact.not_run[name] = str(error)
         else:
+            failures = 0
             impact.verdicts[name] = verdict(answer, stream.says)
