@@ -235,7 +235,7 @@ def words_of(finding: Finding) -> str:
     ("code", "lacking", "there", "elsewhere"),
     [
         ("SC810", ["error"], ["send `error` in every lifecycle event"], ["created_at", "`model`", "`id`", "full"]),
-        ("SC810", ["model"], ["Without `model` in response.created", "send `model`"], ["created_at", "`id`"]),
+        ("SC810", ["model"], ["send `model`"], ["created_at", "`id`"]),
         ("SC812", ["annotations"], ["without `annotations`", "send `annotations`"], ["logprobs"]),
     ],
 )

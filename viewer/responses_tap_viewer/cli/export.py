@@ -10,13 +10,14 @@ from responses_tap.stream.filters import Filter
 from responses_tap_viewer.cli import completion
 from responses_tap_viewer.cli.parameters import ALL, filter_option
 from responses_tap_viewer.printing import complain, print_document, print_lines
-from responses_tap_viewer.reports.export_formats import FORMATS
+from responses_tap_viewer.reports.export_formats import FORMATS, Format
 
 if TYPE_CHECKING:
     from responses_tap.stream.model import JudgedStream
 
 
 _PARQUET = "parquet"
+_REPORT = "md"
 _SUFFIXES = {format_.suffix for format_ in FORMATS.values()}
 _ALIASES = {"markdown": "md", "htm": "html"}
 
@@ -49,6 +50,12 @@ class _Format(click.Choice[str]):
 )
 @click.option("--all", "all_", is_flag=True, help="Export all streams of each recording.")
 @click.option("--with-events", is_flag=True, help=f"Include events, headers and bodies in a {_PARQUET} dataset.")
+@click.option(
+    "--impact",
+    "with_impact",
+    is_flag=True,
+    help="Run the official clients on each stream, and include in the bug report what each delivers, loses or raises.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--redact-text",
@@ -72,6 +79,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     format_: str,
     output: str | None,
     with_events: bool,
+    with_impact: bool,
     force: bool,
     redact_text: bool,
     structure_only: bool,
@@ -88,6 +96,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     \b
     Examples:
       responses-tap export 3 > report.md
+      responses-tap export 3 --impact > report.md
       responses-tap export mine.db#3 --format json -o trace.json
       responses-tap export 3 --format html --structure-only -o report.html
       responses-tap export --filter 'code:MD301 model:gpt*'
@@ -104,6 +113,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
         found, failed = _find(streams)
     else:
         raise click.UsageError("name streams, or select them with --filter or --all")
+    report = _with_impact(format_) if with_impact else None
     redaction = Redaction.STRUCTURE if structure_only else Redaction.NO_TEXT if redact_text else Redaction.WHOLE
     if format_ == _PARQUET:
         if output is None:
@@ -114,7 +124,9 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
         ctx.exit(UNUSABLE if failed else 0)
     if with_events:
         raise click.UsageError(f"--with-events is for --format {_PARQUET}")
-    written, words = depart(found, FORMATS[format_], redaction, mask_secrets=mask_secrets, allow_text=allow_text)
+    written, words = depart(
+        found, report or FORMATS[format_], redaction, mask_secrets=mask_secrets, allow_text=allow_text
+    )
     if output is None or output == "-":
         print_document(written)
     else:
@@ -122,6 +134,13 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
         print_lines([f"Wrote {output} ({len(written)} bytes)"], err=True)
     print_lines([f"responses-tap: {words}"], err=True)
     ctx.exit(UNUSABLE if failed else 0)
+
+
+def _with_impact(format_: str) -> Format:
+    """The bug report with what clients make of its streams; UsageError for another format."""
+    if format_ != _REPORT:
+        raise click.UsageError(f"--impact is for --format {_REPORT}")
+    return FORMATS[_REPORT]._replace(writer="responses_tap_viewer.actions.impact_section:impact_bug_report")
 
 
 def _find(names: Sequence[str]) -> "tuple[list[JudgedStream], int]":

@@ -16,6 +16,7 @@ from responses_tap_viewer.cli.clients import clients
 from responses_tap_viewer.cli.demo import demo
 from responses_tap_viewer.cli.diff import diff
 from responses_tap_viewer.cli.export import export
+from responses_tap_viewer.cli.impact import impact
 from responses_tap_viewer.cli.import_ import import_
 from responses_tap_viewer.cli.list import list_
 from responses_tap_viewer.cli.probe import probe
@@ -127,6 +128,7 @@ for _command in (
     demo,
     diff,
     export,
+    impact,
     import_,
     list_,
     probe,

@@ -34,17 +34,18 @@ _NEAR = 3
 _RULER = "\n---\n\n"
 
 
-def bug_report(streams: Sequence[JudgedStream]) -> str:
-    """The report on these streams, one by one."""
+def bug_report(streams: Sequence[JudgedStream], clients: Sequence[Sequence[str]] = ()) -> str:
+    """The report on these streams, one by one; `clients` has, for each, lines on what clients made of it."""
     share = max(_LEAST, (MOST - len(_RULER) * len(streams)) // len(streams))
-    return _RULER.join(_report(stream, share) for stream in streams)
+    said = clients or [()] * len(streams)
+    return _RULER.join(_report(stream, share, lines) for stream, lines in zip(streams, said, strict=True))
 
 
-def _report(stream: JudgedStream, most: int) -> str:
+def _report(stream: JudgedStream, most: int, clients: Sequence[str]) -> str:
     """The report on one stream, of at most `most` characters; the timeline gets what the rest leaves."""
     titles = Titles(stream)
     opening = _joined([f"# {_marked(titles.stream())}", "", *_summary(stream)])
-    findings = _joined(_findings(stream, titles, most * 2 // 5))
+    findings = _joined([*_findings(stream, titles, most * 2 // 5), *clients])
     closing = _joined([*_messages(stream.row, most // 8), *_reproduce(stream, most // 8), "", *_environment(stream)])
     left = most - len(opening) - len(findings) - len(closing) - 200
     return opening + _joined(_timeline(stream, left)) + findings + closing.rstrip("\n") + "\n"

@@ -13,8 +13,7 @@ from responses_tap.protocol.stated_values import differing_field, matched_output
 class TextDoneDiffers(AbsenceRule, code="AG601", severity=Severity.ERROR):
     """The done event of a text does not match its deltas.
 
-    Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
-        openai-node jumps from one to the other. Reported in maximhq/bifrost#6902.
+    Impact: What was shown while streaming and what is stored differ. Reported in maximhq/bifrost#6902.
     Bad: text~'Hel', text~'lo', text='Hel', part-0.0'Hello'
     Good: text~'Hel', text~'lo', text='Hello', part-0.0'Hello'
     Source: openai-python 3.54.0, openai/types/responses/response_text_done_event.py, class ResponseTextDoneEvent
@@ -29,8 +28,7 @@ class TextDoneDiffers(AbsenceRule, code="AG601", severity=Severity.ERROR):
 class PartDoneDiffers(AbsenceRule, code="AG602", severity=Severity.ERROR):
     """The text in `response.content_part.done` differs from the preceding text done event.
 
-    Impact: No tested client fails. What was shown while streaming and what is stored differ, and the snapshot of
-        openai-node jumps from one to the other.
+    Impact: What was shown while streaming and what is stored differ.
     Bad: text~'Hello', text='Hello', part-0.0'Hel', item-0'Hello'
     Good: text~'Hello', text='Hello', part-0.0'Hello', item-0'Hello'
     Source: Open Responses specification, section 'Items are streamable', point 2: the part is closed after the
@@ -46,7 +44,6 @@ class ItemContentDiffers(AbsenceRule, code="AG603", severity=Severity.ERROR):
     """A done item does not match its closed parts or its finished value.
 
     Impact: From source review (not tested): Codex shows the text of the item; the other clients show the deltas.
-        Where the terminal event repeats the item, the final response of openai-python and openai-node is wrong.
     Bad: text='Hello', part-0.0'Hello', item-0'Hel'
     Good: text='Hello', part-0.0'Hello', item-0'Hello'
     Source: Open Responses specification, section 'Items are streamable', point 3; 642 recorded OpenAI streams,
@@ -63,9 +60,7 @@ class ItemContentDiffers(AbsenceRule, code="AG603", severity=Severity.ERROR):
 class ArgumentsDiffer(AbsenceRule, code="AG604", severity=Severity.ERROR):
     """The done event of arguments, input or code does not match its deltas.
 
-    Impact: Clients call the tool with different arguments: the AI SDK and openai-agents with those of the finished
-        item, langchain-openai with the deltas; pydantic-ai warns and keeps the deltas. An empty done event wipes
-        out the arguments in cc-switch (farion1231/cc-switch#6481).
+    Impact: Reported: an empty done event wipes out the arguments in cc-switch (farion1231/cc-switch#6481).
     Bad: args~'{"a":', args~'1}', args='{"a": 1}'
     Good: args~'{"a":', args~'1}', args='{"a":1}'
     Fine: A recording in which secrets were replaced afterwards, in the done event but not in the split deltas.
@@ -81,8 +76,6 @@ class ArgumentsDiffer(AbsenceRule, code="AG604", severity=Severity.ERROR):
 class TerminalItemDiffers(StructureRule, code="AG605", severity=Severity.ERROR):
     """An item in the terminal event differs from its `response.output_item.done`.
 
-    Impact: The final response of openai-python and openai-node, and the history of openai-agents, differ from what
-        was shown.
     Bad: …, part-0.0'Hello', item-0'Hello', completed<out=1>'Other'
     Good: …, part-0.0'Hello', item-0'Hello', completed<out=1>'Hello'
     Fine: encrypted_content and fingerprint are not compared: OpenAI encrypts them again in every event.
@@ -107,9 +100,7 @@ class TerminalItemDiffers(StructureRule, code="AG605", severity=Severity.ERROR):
 class TerminalOutputEmpty(StructureRule, code="AG606", severity=Severity.ERROR):
     """The terminal event has an empty output, although items were streamed.
 
-    Impact: The final response of openai-python and openai-node is empty. `output: null` raises TypeError in
-        langchain-openai, pydantic-ai, openai-python 2.x and openai-node 6. Reported in QuantumNous/new-api#4362,
-        vllm-project/vllm#30223 and maximhq/bifrost#5667.
+    Impact: Reported in QuantumNous/new-api#4362, vllm-project/vllm#30223 and maximhq/bifrost#5667.
     Bad: item+0{message}, …, item-0, completed<out=0>
     Good: item+0{message}, …, item-0, completed<out=1>
     Fine: Only a note in profile codex: the backend of Codex always leaves it empty.
@@ -136,8 +127,8 @@ class TerminalOutputEmpty(StructureRule, code="AG606", severity=Severity.ERROR):
 class TerminalOutputOrder(StructureRule, code="AG607", severity=Severity.ERROR):
     """The terminal event lists the items in another order than their output_index, or leaves some out.
 
-    Impact: No tested client fails. Clients that recover from the terminal event abort (openclaw,
-        Wei-Shaw/sub2api#6118, invergent-ai/surogate#175).
+    Impact: Reported: clients that recover from the terminal event abort (openclaw, Wei-Shaw/sub2api#6118,
+        invergent-ai/surogate#175).
     Bad: item+0{reasoning}, item-0, item+1{message}, …, item-1, completed<out=[message, reasoning]>
     Good: item+0{reasoning}, item-0, item+1{message}, …, item-1, completed<out=[reasoning, message]>
     Source: openai-python 3.54.0, openai/types/responses/response_output_item_added_event.py, class
@@ -167,7 +158,7 @@ class TerminalOutputOrder(StructureRule, code="AG607", severity=Severity.ERROR):
 class ArgumentsNotJson(StructureRule, code="AG608", severity=Severity.WARNING):
     """The arguments of a finished call are not a JSON object.
 
-    Impact: The tool call fails in all clients.
+    Impact: The tool cannot be called.
     Bad: args='{"city"', item-0{function_call, completed}
     Good: args='{"city":"Paris"}', item-0{function_call, completed}
     Fine: a call that ended incomplete: OpenAI truncates its arguments, too.
@@ -237,8 +228,6 @@ class AnnotationsDiffer(StructureRule, code="AG609", severity=Severity.WARNING):
 class ItemFieldChanged(StructureRule, code="AG610", severity=Severity.ERROR):
     """An item has another type, name or role in `response.output_item.done` than when it was added.
 
-    Impact: With `type` changed, openai-node 7 raises OpenAIError. With `name` changed, the AI SDK and openai-agents
-        call the tool by its last name, langchain-openai and pydantic-ai by its first.
     Bad: item+0{function_call, name:f}, args~0, args=0, item-0{name:g}
     Good: item+0{function_call, name:f}, args~0, args=0, item-0{name:f}
     Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateResponseOutputItemIdentity
@@ -267,7 +256,7 @@ class ItemFieldChanged(StructureRule, code="AG610", severity=Severity.ERROR):
 class UsageInconsistent(StructureRule, code="AG611", severity=Severity.NOTE):
     """The total of the tokens is not the sum of input and output tokens.
 
-    Impact: No tested client fails; bills and budgets disagree.
+    Impact: Bills and budgets disagree.
     Bad: completed<usage{input_tokens:12, output_tokens:7, total_tokens:12}>
     Good: completed<usage{input_tokens:12, output_tokens:7, total_tokens:19}>
     Source: OpenAI API reference (openai-openapi 2.3.0), schema ResponseUsage.

@@ -14,8 +14,7 @@ from responses_tap.protocol.stated_values import matched_output
 class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
     """The response's id changes between its lifecycle events.
 
-    Impact: openai-python 3.x and openai-node 7 raise an exception ('Lifecycle response identity changed.'). The
-        client cannot know which id to send as previous_response_id.
+    Impact: The client cannot know which id to send as previous_response_id.
     Bad: created<id=a>, …, completed<id=b>
     Good: created<id=a>, …, completed<id=a>
     Fine: Only a note in profile copilot: GitHub Copilot changes it from event to event.
@@ -38,8 +37,7 @@ class ResponseIdChanged(Rule, code="ID501", severity=Severity.ERROR):
 class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
     """An item has another id in `response.output_item.done` than in `response.output_item.added`.
 
-    Impact: openai-python 3.x and openai-node 7 raise an exception. AI SDK 6 emits an error part 'text part … not
-        found'. Reported in BerriAI/litellm#30071 and EricLBuehler/mistral.rs#1944.
+    Impact: Reported in BerriAI/litellm#30071 and EricLBuehler/mistral.rs#1944.
     Bad: item+0{message, id:a}, …, item-0{id:b}
     Good: item+0{message, id:a}, …, item-0{id:a}
     Fine: Only a note in profile copilot: GitHub Copilot changes it from event to event.
@@ -68,8 +66,8 @@ class ItemIdChanged(Rule, code="ID502", severity=Severity.ERROR):
 class ItemIdMismatch(Rule, code="ID503", severity=Severity.ERROR):
     """Events of an item have an item_id that is not the item's id.
 
-    Impact: openai-node 7 raises OpenAIError. AI SDK 6 drops the text (BerriAI/litellm#19125). User interfaces that
-        find items by id show empty ones.
+    Impact: Reported: AI SDK 6 drops the text (BerriAI/litellm#19125). User interfaces that find items by id show
+        empty ones.
     Bad: item+0{message, id:a}, part+0.0[output_text](b), text~(b), …
     Good: item+0{message, id:a}, part+0.0[output_text](a), text~(a), …
     Fine: An item that was added without an id. Only a note in profile copilot.
@@ -86,9 +84,8 @@ class ItemIdMismatch(Rule, code="ID503", severity=Severity.ERROR):
 class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
     """An item has another id in the terminal event than in its `response.output_item.done`.
 
-    Impact: openai-python 3.x and openai-node 7 raise an exception if the item is a call; no tested client fails on
-        a message. openclaw fails the turn (openclaw/openclaw#122473), and clients that send the history back send
-        the item twice (OpenRouter, smg-project/smg#160).
+    Impact: Reported: openclaw fails the turn (openclaw/openclaw#122473), and clients that send the history back
+        send the item twice (OpenRouter, smg-project/smg#160).
     Bad: item+0{message, id:a}, …, item-0{id:a}, completed<out=1, id:b>
     Good: item+0{message, id:a}, …, item-0{id:a}, completed<out=1, id:a>
     Fine: Only a note in profile copilot: GitHub Copilot changes it from event to event.
@@ -116,9 +113,7 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
 class OutputIndexCollision(Rule, code="ID505", severity=Severity.ERROR):
     """Two items use the same output_index.
 
-    Impact: openai-python and openai-node 7 raise an exception ('Duplicate response output index'),
-        langchain-openai puts text or arguments into the wrong block, and openclaw and Codex proxies drop the tool
-        call. Reported in decolua/9router#2611, diegosouzapw/OmniRoute#10025 and mudler/LocalAI#9658.
+    Impact: Reported in decolua/9router#2611, diegosouzapw/OmniRoute#10025 and mudler/LocalAI#9658.
     Bad: item+0{reasoning}, item-0, item+0{function_call}, args~0, args=0, item-0
     Good: item+0{reasoning}, item-0, item+1{function_call}, args~1, args=1, item-1
     Source: openai-python 3.54.0, openai/types/responses/response_output_item_added_event.py, class
@@ -135,7 +130,6 @@ class OutputIndexCollision(Rule, code="ID505", severity=Severity.ERROR):
 class OutputIndexMoved(Rule, code="ID506", severity=Severity.ERROR):
     """An item's output_index changes while the item is streamed.
 
-    Impact: openai-node raises OpenAIError ('missing output at index'). langchain-openai works around it.
     Bad: item+0{function_call, id:a}, args~0, args=0, item-1{id:a}
     Good: item+0{function_call, id:a}, args~0, args=0, item-0{id:a}
     Source: openai-python 3.54.0, openai/types/responses/response_output_item_done_event.py, class
@@ -151,8 +145,7 @@ class OutputIndexMoved(Rule, code="ID506", severity=Severity.ERROR):
 class OutputIndexGap(Rule, code="ID507", severity=Severity.WARNING):
     """An item is added with a gap in output_index: items are not numbered 0, 1, 2, ….
 
-    Impact: openai-python up to 2.x raises IndexError (openai/openai-python#2852), openai-node 6 raises an
-        exception. openai-python 3.x, openai-node 7 and the other tested clients are unharmed.
+    Impact: Reported: openai-python up to 2.x raises IndexError (openai/openai-python#2852).
     Bad: created, in_progress, item+1{message}, …, item-1, completed<out=1>
     Good: created, in_progress, item+0{message}, …, item-0, completed<out=1>
     Fine: A resumed response, whose first items came before this capture began.
@@ -169,8 +162,7 @@ class OutputIndexGap(Rule, code="ID507", severity=Severity.WARNING):
 class PartIndexGap(Rule, code="ID508", severity=Severity.ERROR):
     """Parts, summary parts, commands or annotations of an item are not numbered 0, 1, 2, ….
 
-    Impact: With `content_index` wrong, openai-python raises IndexError and openai-node OpenAIError ('missing
-        content at index'; vllm-project/vllm#45742).
+    Impact: Reported in vllm-project/vllm#45742.
     Bad: item+0{message}, part+0.1[output_text], text~0.1, text=0.1, part-0.1, item-0
     Good: item+0{message}, part+0.0[output_text], text~0.0, text=0.0, part-0.0, item-0
     Fine: A resumed response, whose first parts came before this capture began.
@@ -187,7 +179,6 @@ class PartIndexGap(Rule, code="ID508", severity=Severity.ERROR):
 class ItemIdDuplicate(Rule, code="ID509", severity=Severity.ERROR):
     """Two items of one response have the same id.
 
-    Impact: openai-node raises "duplicate output item identity"; the AI SDK merges the two items.
     Bad: item+0{id:a}, item-0, item+1{id:a}
     Good: item+0{id:a}, item-0, item+1{id:b}
     Source: Open Responses specification, item ids are unique; openai-node, response-accumulator.ts.
@@ -210,8 +201,7 @@ class ItemIdDuplicate(Rule, code="ID509", severity=Severity.ERROR):
 class SequenceNotIncreasing(Rule, code="ID510", severity=Severity.WARNING):
     """A sequence number is not greater than the one before it.
 
-    Impact: No tested client fails. A client that attaches itself again with `starting_after` gets events twice or
-        misses some.
+    Impact: A client that attaches itself again with `starting_after` gets events twice or misses some.
     Bad: sequence_number 0, 1, 1, 2
     Good: sequence_number 0, 1, 2, 3
     Fine: A new response on the same WebSocket starts at 0 again.
@@ -228,7 +218,7 @@ class SequenceNotIncreasing(Rule, code="ID510", severity=Severity.WARNING):
 class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
     """The sequence numbers have a gap.
 
-    Impact: No tested client fails. Strict parsers treat the gap as lost events (ENTERPILOT/GoModel#953).
+    Impact: Reported: strict parsers treat the gap as lost events (ENTERPILOT/GoModel#953).
     Bad: sequence_number 0, 1, 4
     Good: sequence_number 0, 1, 2
     Fine: A gateway that left events out on purpose; hence only a note. Keepalives and vendor events use up numbers
@@ -247,7 +237,6 @@ class SequenceGap(Rule, code="ID511", severity=Severity.NOTE):
 class SequenceStart(Rule, code="ID512", severity=Severity.NOTE):
     """The first sequence number of a fresh stream is not 0.
 
-    Impact: No tested client fails.
     Bad: created (sequence_number 5), in_progress (6), …
     Good: created (sequence_number 0), in_progress (1), …
     Fine: A resumed response continues after `starting_after`.
@@ -263,8 +252,6 @@ class SequenceStart(Rule, code="ID512", severity=Severity.NOTE):
 class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
     """A function, custom tool or shell call has no call_id.
 
-    Impact: openai-agents raises ModelBehaviorError, openai-node 7 raises OpenAIError, the AI SDK rejects the event
-        and loses the tool call, langchain-openai yields a tool call with the id None.
     Bad: item+0{function_call}, args~0, args=0, item-0
     Good: item+0{function_call, call_id:c}, args~0, args=0, item-0{call_id:c}
     Source: OpenAI API reference (openai-openapi 2.3.0), schemas FunctionToolCall and CustomToolCall, required
@@ -290,8 +277,7 @@ class CallIdMissing(Rule, code="ID513", severity=Severity.ERROR):
 class CallIdChanged(Rule, code="ID514", severity=Severity.ERROR):
     """A call has another call_id in `response.output_item.done` than in `response.output_item.added`.
 
-    Impact: openai-python 3.x and openai-node 7 raise an exception. The result of the tool cannot be matched to its
-        call.
+    Impact: The result of the tool cannot be matched to its call.
     Bad: item+0{function_call, call_id:a}, args~0, args=0, item-0{call_id:b}
     Good: item+0{function_call, call_id:a}, args~0, args=0, item-0{call_id:a}
     Fine: A tool_search_call that the client executes: OpenAI itself changes its call_id.
@@ -343,7 +329,7 @@ class CallIdDuplicate(Rule, code="ID515", severity=Severity.ERROR):
 class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
     """The model or the creation time differs between the lifecycle events of one response.
 
-    Impact: No tested client fails. With `model` changed, costs and traces are attributed to the wrong model.
+    Impact: With `model` changed, costs and traces are attributed to the wrong model.
     Bad: created<model a>, …, completed<model b>
     Good: created<model a>, …, completed<model a>
     Fine: a router that learns the model only from its upstream.
@@ -368,8 +354,8 @@ class SnapshotFieldChanged(Rule, code="ID516", severity=Severity.NOTE):
 class IdEmpty(Rule, code="ID517", severity=Severity.WARNING):
     """The id of a response, an item or a call is an empty string.
 
-    Impact: No tested client fails at once; what is found by its id is not: outputs of tools are sent back for
-        nothing. With `call_id` empty, OpenAI rejects the next request.
+    Impact: What is found by its id is not: outputs of tools are sent back for nothing. With `call_id` empty, OpenAI
+        rejects the next request.
     Bad: item+0{function_call, call_id:""}
     Good: item+0{function_call, call_id:"call_1"}
     Source: OpenAI API reference (openai-openapi 2.3.0), `id` and `call_id` identify.

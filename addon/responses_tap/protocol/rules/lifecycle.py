@@ -9,9 +9,6 @@ from responses_tap.protocol.scopes import Scope
 class CreatedMissing(StructureRule, code="LC101", severity=Severity.ERROR):
     """The stream starts with an event other than `response.created`.
 
-    Impact: The responses.stream() helpers of openai-python and openai-node raise an exception (RuntimeError,
-        OpenAIError). The AI SDK has no response id and so no previous_response_id for the next turn. The other tested
-        clients continue.
     Bad: in_progress, item+0{message}, …, item-0, completed
     Good: created, in_progress, item+0{message}, …, item-0, completed
     Fine: The rest of a background response that a client attached itself to again (`starting_after`).
@@ -29,8 +26,8 @@ class CreatedMissing(StructureRule, code="LC101", severity=Severity.ERROR):
 class CreatedRepeated(StructureRule, code="LC102", severity=Severity.WARNING):
     """`response.created` is sent a second time while the response is in progress.
 
-    Impact: No tested client fails. Where several responses share one WebSocket, a client that splits them at
-        response.created sees two responses.
+    Impact: Where several responses share one WebSocket, a client that splits them at response.created sees two
+        responses.
     Bad: created, created, in_progress, item+0{message}, …
     Good: created, in_progress, item+0{message}, …
     Source: openai-python 3.54.0, openai/types/responses/response_created_event.py, class ResponseCreatedEvent
@@ -45,10 +42,7 @@ class CreatedRepeated(StructureRule, code="LC102", severity=Severity.WARNING):
 class TerminalMissing(StructureRule, code="LC103", severity=Severity.ERROR):
     """The stream ends without `response.completed`, `response.incomplete` or `response.failed`.
 
-    Impact: openai-python raises RuntimeError ("Didn't receive a `response.completed` event."), openai-agents
-        ModelBehaviorError, litellm APIConnectionError. openai-node, langchain-openai and pydantic-ai (with usage 0)
-        silently accept the truncated response; the AI SDK reports the finish reason 'other' or 'interrupted'.
-        From source review (not tested): Codex fails with 'stream closed before response.completed'
+    Impact: From source review (not tested): Codex fails with 'stream closed before response.completed'
         (openai/codex#41340, router-for-me/CLIProxyAPI#1407).
     Bad: …, text=, part-0.0, item-0, EOF
     Good: …, text=, part-0.0, item-0, completed, EOF
@@ -67,8 +61,8 @@ class TerminalMissing(StructureRule, code="LC103", severity=Severity.ERROR):
 class ErrorWithoutFailed(StructureRule, code="LC104", severity=Severity.WARNING):
     """The stream ends after an `error` event, without `response.failed`.
 
-    Impact: The SDKs stop at the error event. Codex drops it and reports that the stream was closed before
-        response.completed (icebear0828/codex-proxy-rs#90).
+    Impact: Reported: Codex drops the error event and says that the stream was closed before response.completed
+        (icebear0828/codex-proxy-rs#90).
     Bad: created, in_progress, error, EOF
     Good: created, in_progress, error, failed, EOF
     Fine: Only a note where other events follow the error.
@@ -85,7 +79,6 @@ class ErrorWithoutFailed(StructureRule, code="LC104", severity=Severity.WARNING)
 class TerminalRepeated(StructureRule, code="LC105", severity=Severity.WARNING):
     """A second terminal event follows the first.
 
-    Impact: pydantic-ai counts the usage twice.
     Bad: …, item-0, completed, completed
     Good: …, item-0, completed
     Source: Open Responses specification, section 'State machines'; 642 recorded OpenAI streams, without exception:
@@ -100,9 +93,6 @@ class TerminalRepeated(StructureRule, code="LC105", severity=Severity.WARNING):
 class EventAfterTerminal(StructureRule, code="LC106", severity=Severity.ERROR):
     """An event follows the terminal event of its response.
 
-    Impact: A late text delta doubles text in the snapshots of openai-python and openai-node and in the answers of
-        langchain-openai, pydantic-ai and litellm; the AI SDK emits an error part 'text part … not found'.
-        openai-agents is unharmed.
     Bad: …, text=, part-0.0, item-0, completed, text~
     Good: …, text=, part-0.0, item-0, completed
     Fine: `error` after `response.failed` (Azure sends it, maximhq/bifrost#6419), and `response.steer.*` on a
@@ -119,7 +109,7 @@ class EventAfterTerminal(StructureRule, code="LC106", severity=Severity.ERROR):
 class LifecycleOrder(StructureRule, code="LC107", severity=Severity.WARNING):
     """`response.queued` or `response.in_progress` is out of order or repeated.
 
-    Impact: No tested client fails. A user interface that shows the status jumps back to an earlier one.
+    Impact: A user interface that shows the status jumps back to an earlier one.
     Bad: created, item+0{message}, in_progress, …
     Good: created, in_progress, item+0{message}, …
     Source: Open Responses specification, section 'Streaming', paragraph 'State Machine events' (queued, then
@@ -134,8 +124,7 @@ class LifecycleOrder(StructureRule, code="LC107", severity=Severity.WARNING):
 class EmptyResponse(StructureRule, code="LC108", severity=Severity.WARNING):
     """The response completed without a single output item.
 
-    Impact: No tested client fails; openai-agents and the AI SDK take the empty answer as final. Reported in
-        raullenchai/Rapid-MLX#866.
+    Impact: Reported in raullenchai/Rapid-MLX#866.
     Bad: created, in_progress, completed<out=0>
     Good: created, in_progress, item+0{message}, item-0, completed<out=1>
     Fine: A resumed response, whose items came before this capture began; the answer to a request
@@ -161,7 +150,7 @@ class OpenAtIncomplete(StructureRule, code="LC109", severity=Severity.NOTE):
     """The response ended incomplete while items were still open.
 
     Impact: From source review (not tested): Codex loses the partial message, because it takes messages only from
-        response.output_item.done. The other clients keep what the deltas brought.
+        response.output_item.done.
     Bad: …, part+0.0[output_text], text~, incomplete
     Good: …, part+0.0[output_text], text~, text=, part-0.0, item-0{status:incomplete}, incomplete
     Fine: Other servers than OpenAI's leave the items open; hence only a note.
@@ -177,8 +166,7 @@ class OpenAtIncomplete(StructureRule, code="LC109", severity=Severity.NOTE):
 class NoEvents(StructureRule, code="LC110", severity=Severity.ERROR):
     """A stream was expected, but the body has no events.
 
-    Impact: openai-python and openai-node yield no event and raise no error until a final response is asked for;
-        from source review (not tested), Codex reports 'stream closed before response.completed'.
+    Impact: From source review (not tested): Codex reports 'stream closed before response.completed'.
     Bad: an empty body, an HTML page, plain text, an error or a whole response in JSON, `: ping` and `[DONE]` alone
     Good: created, in_progress, item+0{message}, …, item-0, completed
     Fine: A response in JSON to a request that did not ask for a stream. An HTTP error is rule TR907.

@@ -11,9 +11,9 @@ from responses_tap.protocol.stated_values import matched_output
 class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
     """An output_text part is closed, but `response.output_text.done` is never sent.
 
-    Impact: No tested client crashes or loses text. From source review (not tested): openai-python's stream() has no
-        event with the `parsed` structured output, blocks of langchain-openai's responses/v1 format get no id, and
-        consumers that wait for the final text never receive it. Reported in ogx-ai/ogx#5309.
+    Impact: From source review (not tested): openai-python's stream() has no event with the `parsed` structured
+        output, blocks of langchain-openai's responses/v1 format get no id, and consumers that wait for the final
+        text never receive it. Reported in ogx-ai/ogx#5309.
     Bad: item+0{message}, part+0.0[output_text], text~, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Fine: A part that is still open when the stream is truncated or the response fails.
@@ -30,7 +30,6 @@ class TextDoneMissing(AbsenceRule, code="MD301", severity=Severity.ERROR):
 class ReasoningTextDoneMissing(AbsenceRule, code="MD302", severity=Severity.WARNING):
     """A reasoning_text part is closed, but `response.reasoning_text.done` is never sent.
 
-    Impact: No tested client fails; it breaks the specification.
     Bad: item+0{reasoning}, part+0.0[reasoning_text], rt~, part-0.0, item-0
     Good: item+0{reasoning}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0
     Fine: A part that is still open when the stream is truncated or the response fails.
@@ -47,7 +46,6 @@ class ReasoningTextDoneMissing(AbsenceRule, code="MD302", severity=Severity.WARN
 class RefusalDoneMissing(AbsenceRule, code="MD303", severity=Severity.ERROR):
     """A refusal part is closed, but `response.refusal.done` is never sent.
 
-    Impact: langchain-openai takes the refusal only from response.refusal.done and loses it.
     Bad: item+0{message}, part+0.0[refusal], refusal~, part-0.0, item-0
     Good: item+0{message}, part+0.0[refusal], refusal~, refusal=, part-0.0, item-0
     Fine: A part that is still open when the stream is truncated or the response fails.
@@ -64,7 +62,6 @@ class RefusalDoneMissing(AbsenceRule, code="MD303", severity=Severity.ERROR):
 class SummaryTextDoneMissing(AbsenceRule, code="MD304", severity=Severity.WARNING):
     """A summary part is closed, but `response.reasoning_summary_text.done` is never sent.
 
-    Impact: No tested client fails; it breaks the specification.
     Bad: item+0{reasoning}, sp+0.0, st~, sp-0.0, item-0
     Good: item+0{reasoning}, sp+0.0, st~, st=, sp-0.0, item-0
     Fine: A part that is still open when the stream is truncated or the response fails.
@@ -80,8 +77,6 @@ class SummaryTextDoneMissing(AbsenceRule, code="MD304", severity=Severity.WARNIN
 class PartNotClosed(AbsenceRule, code="MD305", severity=Severity.ERROR):
     """An item is done while one of its parts is still open.
 
-    Impact: No tested client crashes; it breaks the specification. The AI SDK with store=true keeps the reasoning
-        part open until the item is done.
     Bad: item+0{message}, part+0.0[output_text], text~, text=, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Source: Open Responses specification, section 'Items are streamable', point 2: the part is then closed with
@@ -97,9 +92,8 @@ class PartNotClosed(AbsenceRule, code="MD305", severity=Severity.ERROR):
 class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
     """The response completed, but `response.output_item.done` is never sent for one of its items.
 
-    Impact: The AI SDK never emits the tool call and reports the finish reason 'stop'. From source review (not
-        tested): Codex shows nothing and runs no tool (router-for-me/CLIProxyAPI#4860), and openai-agents cannot
-        refill an empty `output`. For messages and reasoning no tested client fails.
+    Impact: From source review (not tested): Codex shows nothing and runs no tool (router-for-me/CLIProxyAPI#4860),
+        and openai-agents cannot refill an empty `output`.
     Bad: item+0{function_call}, args~0, args=0, completed<out=1>
     Good: item+0{function_call}, args~0, args=0, item-0, completed<out=1>
     Fine: A response that failed or was truncated. One that ended incomplete is rule LC109.
@@ -115,9 +109,8 @@ class ItemNotClosed(AbsenceRule, code="MD306", severity=Severity.ERROR):
 class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
     """A call is done, but the event with its complete arguments, input or code is never sent.
 
-    Impact: No tested client fails on function calls. From source review (not tested): the AI SDK needs
-        code_interpreter_call_code.done to emit a code interpreter call, and the MCP arguments of pydantic-ai stay
-        unclosed JSON.
+    Impact: From source review (not tested): the AI SDK needs code_interpreter_call_code.done to emit a code
+        interpreter call, and the MCP arguments of pydantic-ai stay unclosed JSON.
     Bad: item+0{function_call}, args~0, item-0
     Good: item+0{function_call}, args~0, args=0, item-0
     Fine: A call whose value is empty, and apply_patch_call, where not every operation has a diff. A call that has no
@@ -136,8 +129,6 @@ class ValueDoneMissing(AbsenceRule, code="MD307", severity=Severity.WARNING):
 class ProgressUnfinished(AbsenceRule, code="MD308", severity=Severity.NOTE):
     """A tool call is done, but the last of its progress events is never sent.
 
-    Impact: No tested client fails; in openai-node the item's status stays at the last progress event until
-        output_item.done comes.
     Bad: item+0{web_search_call}, ws.in_progress, ws.searching, item-0
     Good: item+0{web_search_call}, ws.in_progress, ws.searching, ws.completed, item-0
     Fine: Azure sends no `.completed` for web search and image generation.
@@ -160,8 +151,7 @@ class ProgressUnfinished(AbsenceRule, code="MD308", severity=Severity.NOTE):
 class DeltasMissing(AbsenceRule, code="MD309", severity=Severity.WARNING):
     """Text was delivered only in its done event; no deltas were streamed.
 
-    Impact: While streaming, the AI SDK, pydantic-ai and langchain-openai deliver an empty answer. The final
-        response of openai-python and openai-node is right. Reported in Sophomoresty/gemini-web2api#57.
+    Impact: Reported in Sophomoresty/gemini-web2api#57.
     Bad: item+0{message}, part+0.0[output_text], text='Hello', part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~'Hello', text='Hello', part-0.0, item-0
     Fine: An empty text. Arguments and inputs without deltas are only a note: LM Studio and gpt-5.3-codex-spark
@@ -178,7 +168,6 @@ class DeltasMissing(AbsenceRule, code="MD309", severity=Severity.WARNING):
 class AnnotationsNotStreamed(AbsenceRule, code="MD310", severity=Severity.WARNING):
     """A finished text part has annotations that were not streamed.
 
-    Impact: The AI SDK loses the sources, langchain-openai the citations, of a streamed answer.
     Bad: text~, text=, part-0.0{annotations:2}
     Good: text~, annotation+0, annotation+1, text=, part-0.0{annotations:2}
     Source: openai-python 3.54.0, class ResponseOutputTextAnnotationAddedEvent; recorded OpenAI streams, where the
@@ -202,8 +191,8 @@ class AnnotationsNotStreamed(AbsenceRule, code="MD310", severity=Severity.WARNIN
 class ItemNeverStreamed(AbsenceRule, code="MD311", severity=Severity.ERROR):
     """The terminal event lists an item that was never streamed.
 
-    Impact: The AI SDK and, from source review (not tested), Codex never see the item; pydantic-ai makes up for it
-        only with mcp_list_tools. Reported in vllm-project/vllm#48274 and ogx-ai/ogx#5458.
+    Impact: From source review (not tested): Codex never sees the item. Reported in vllm-project/vllm#48274 and
+        ogx-ai/ogx#5458.
     Bad: created, in_progress, completed<out=1>
     Good: created, in_progress, item+0{message}, item-0, completed<out=1>
     Fine: A resumed response. Only a warning in profile azure, because of its web searches.

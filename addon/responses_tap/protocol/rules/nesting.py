@@ -9,10 +9,7 @@ from responses_tap.protocol.scopes import Scope
 class ItemNotOpened(AbsenceRule, code="NS201", severity=Severity.ERROR):
     """An event uses an item before its `response.output_item.added`.
 
-    Impact: openai-python raises RuntimeError (IndexError up to 2.x; 3.x lets a reasoning item pass), openai-node
-        raises OpenAIError. The AI SDK emits error parts 'text part … not found'; its version 6 raises TypeError on
-        reasoning. langchain-openai yields a tool call without a name. From source review (not tested): Codex drops
-        the deltas. openai-agents, pydantic-ai and litellm deliver the answer. Reported in BerriAI/litellm#41185,
+    Impact: From source review (not tested): Codex drops the deltas. Reported in BerriAI/litellm#41185,
         anomalyco/opencode#40171 and ogx-ai/ogx#5458.
     Bad: created, in_progress, part+0.0[output_text], text~, text=, part-0.0, …
     Good: created, in_progress, item+0{message}, part+0.0[output_text], text~, text=, part-0.0, …
@@ -31,9 +28,7 @@ class ItemNotOpened(AbsenceRule, code="NS201", severity=Severity.ERROR):
 class PartNotOpened(AbsenceRule, code="NS202", severity=Severity.ERROR):
     """An event uses a content part, summary part or command that was never opened.
 
-    Impact: openai-python raises IndexError for message parts, openai-node raises OpenAIError for message, reasoning
-        and summary parts. The AI SDK, langchain-openai, openai-agents, pydantic-ai, litellm and, from source review
-        (not tested), Codex are unharmed. Reported in Wei-Shaw/sub2api#2875.
+    Impact: From source review (not tested): Codex is unharmed. Reported in Wei-Shaw/sub2api#2875.
     Bad: item+0{message}, text~, text=, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Fine: A resumed response (`starting_after`), whose part was opened before this capture began.
@@ -51,9 +46,8 @@ class PartNotOpened(AbsenceRule, code="NS202", severity=Severity.ERROR):
 class ItemDoneWithoutAdded(AbsenceRule, code="NS203", severity=Severity.ERROR):
     """`response.output_item.done` closes an item that was never opened.
 
-    Impact: openai-node raises OpenAIError ('missing output at index'). For a message the AI SDK emits 'text part …
-        not found', which aborts the run (BerriAI/litellm#37852). From source review (not tested): Codex is
-        unharmed.
+    Impact: Reported: for a message the AI SDK emits 'text part … not found', which aborts the run
+        (BerriAI/litellm#37852). From source review (not tested): Codex is unharmed.
     Bad: created, in_progress, item-0, completed<out=1>
     Good: created, in_progress, item+0{message}, item-0, completed<out=1>
     Fine: A resumed response (`starting_after`), whose item was opened before this capture began.
@@ -70,8 +64,6 @@ class ItemDoneWithoutAdded(AbsenceRule, code="NS203", severity=Severity.ERROR):
 class WrongItemType(StructureRule, code="NS204", severity=Severity.ERROR):
     """An event is for another type of item than the one at its output_index.
 
-    Impact: openai-python raises AssertionError or ignores the event, openai-node raises OpenAIError,
-        langchain-openai merges the wrong blocks and yields a tool call without a name.
     Bad: item+0{message}, …, item-0, item+1{message}, args~1, args=1, item-1
     Good: item+0{message}, …, item-0, item+1{function_call}, args~1, args=1, item-1
     Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateOutputItemIdentity
@@ -88,9 +80,8 @@ class WrongItemType(StructureRule, code="NS204", severity=Severity.ERROR):
 class PartTypeNotAllowed(StructureRule, code="NS205", severity=Severity.ERROR):
     """A content part is opened in an item that cannot hold its type of content.
 
-    Impact: openai-node raises OpenAIError. The other tested clients deliver the answer and lose the reasoning; one
-        that takes all content of a message for the answer shows the reasoning in it. Reported in ogx-ai/ogx#5458
-        and mudler/LocalAI#9658.
+    Impact: A client that takes all content of a message for the answer shows the reasoning in it. Reported in
+        ogx-ai/ogx#5458 and mudler/LocalAI#9658.
     Bad: item+0{message}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0
     Good: item+0{reasoning}, part+0.0[reasoning_text], rt~, rt=, part-0.0, item-0
     Source: Open Responses specification, section 'Reasoning' (`content` of the reasoning item); OpenAI API
@@ -105,7 +96,6 @@ class PartTypeNotAllowed(StructureRule, code="NS205", severity=Severity.ERROR):
 class PartKindMismatch(StructureRule, code="NS206", severity=Severity.ERROR):
     """A delta or done event targets a content part of another type.
 
-    Impact: openai-python raises AssertionError and openai-node raises OpenAIError.
     Bad: item+0{message}, part+0.0[refusal], text~, text=, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Source: openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
@@ -121,8 +111,6 @@ class PartKindMismatch(StructureRule, code="NS206", severity=Severity.ERROR):
 class ItemOpenedTwice(StructureRule, code="NS207", severity=Severity.ERROR):
     """`response.output_item.added` is repeated for the same item.
 
-    Impact: openai-python raises RuntimeError (AssertionError in 2.x), openai-node 7 raises OpenAIError. The AI
-        SDK, openai-agents, langchain-openai, pydantic-ai and litellm are unharmed.
     Bad: item+0{message}, item+0{message}, part+0.0[output_text], …, item-0
     Good: item+0{message}, part+0.0[output_text], …, item-0
     Source: openai-python 3.54.0, openai/lib/streaming/responses/_responses.py,
@@ -139,8 +127,8 @@ class ItemOpenedTwice(StructureRule, code="NS207", severity=Severity.ERROR):
 class PartOpenedTwice(StructureRule, code="NS208", severity=Severity.ERROR):
     """A content part, summary part or command is opened a second time.
 
-    Impact: openai-node raises OpenAIError ('missing content at index'). From source review (not tested):
-        openai-python adds a second part to its snapshot, and the text lands in the first.
+    Impact: From source review (not tested): openai-python adds a second part to its snapshot, and the text lands in
+        the first.
     Bad: item+0{message}, part+0.0[output_text], part+0.0[output_text], text~, text=, part-0.0, item-0
     Good: item+0{message}, part+0.0[output_text], text~, text=, part-0.0, item-0
     Source: openai-node 7.57.0, src/internal/responses/response-accumulator.ts, validateArrayAppend.
@@ -155,7 +143,6 @@ class PartOpenedTwice(StructureRule, code="NS208", severity=Severity.ERROR):
 class PartPrefilled(StructureRule, code="NS209", severity=Severity.WARNING):
     """An item is added with content already in it, which is then sent again by its own events.
 
-    Impact: openai-node 7 raises "missing content at index 0"; openai-python holds the part twice.
     Bad: item+0{message, content:[output_text]}, part+0.0[output_text], text~, …
     Good: item+0{message, content:[]}, part+0.0[output_text], text~, …
     Source: Open Responses specification, section "Items are streamable" (content is empty when an item is added);
@@ -181,8 +168,7 @@ class PartPrefilled(StructureRule, code="NS209", severity=Severity.WARNING):
 class ItemClosedTwice(StructureRule, code="NS210", severity=Severity.ERROR):
     """`response.output_item.done` is repeated for the same item.
 
-    Impact: The AI SDK emits an error part 'text part … not found'. From source review (not tested): Codex hands the
-        item on twice, so that a tool call may run twice.
+    Impact: From source review (not tested): Codex hands the item on twice, so that a tool call may run twice.
     Bad: item+0{message}, …, item-0, item-0
     Good: item+0{message}, …, item-0
     Source: Open Responses specification, section 'Items are state machines': no updates after a terminal status.

@@ -25,9 +25,6 @@ class DeltaAfterDone(StructureRule, code="OR401", severity=Severity.ERROR):
 class EventAfterItemDone(StructureRule, code="OR402", severity=Severity.ERROR):
     """An event of an item follows the item's `response.output_item.done`.
 
-    Impact: A late delta doubles text in the snapshots of openai-python and openai-node ('Hellolo') and in the
-        answers of langchain-openai, pydantic-ai and litellm; the AI SDK emits an error part 'text part … not
-        found'. openai-agents is unharmed.
     Bad: …, text~'Hel', text='Hello', part-0.0, item-0, text~'lo'
     Good: …, text~'Hel', text~'lo', text='Hello', part-0.0, item-0
     Source: Open Responses specification, section 'Items are state machines': no updates may be made to an item
@@ -42,7 +39,6 @@ class EventAfterItemDone(StructureRule, code="OR402", severity=Severity.ERROR):
 class DoneAfterClose(StructureRule, code="OR403", severity=Severity.WARNING):
     """An event of a part follows the end of the part.
 
-    Impact: No tested client fails; it breaks the specification.
     Bad: part+0.0[output_text], text~, part-0.0, text=, item-0
     Good: part+0.0[output_text], text~, text=, part-0.0, item-0
     Source: Open Responses specification, section 'Items are streamable', point 2.
@@ -56,8 +52,7 @@ class DoneAfterClose(StructureRule, code="OR403", severity=Severity.WARNING):
 class ProgressOrder(StructureRule, code="OR404", severity=Severity.WARNING):
     """Progress events of a tool call are out of order.
 
-    Impact: No tested client fails. From source review (not tested): the item's status goes backwards in openai-node
-        until the item is done.
+    Impact: From source review (not tested): the item's status goes backwards in openai-node until the item is done.
     Bad: web_search_call.in_progress, web_search_call.completed, web_search_call.searching
     Good: web_search_call.in_progress, web_search_call.searching, web_search_call.completed
     Fine: `mcp_call.in_progress` repeated after an approval: OpenAI sends it so.
@@ -74,7 +69,7 @@ class ProgressOrder(StructureRule, code="OR404", severity=Severity.WARNING):
 class PartsOverlap(StructureRule, code="OR405", severity=Severity.WARNING):
     """A part is opened while another part of the same item is still open.
 
-    Impact: No tested client fails. A client that does not look at content_index mixes the texts of the two parts.
+    Impact: A client that does not look at content_index mixes the texts of the two parts.
     Bad: part+0.0[output_text], text~0.0, text=0.0, part+0.1[output_text], part-0.0, text~0.1, text=0.1, part-0.1
     Good: part+0.0[output_text], text~0.0, text=0.0, part-0.0, part+0.1[output_text], text~0.1, text=0.1, part-0.1
     Fine: Different items may interleave: an item may be opened while another is open.
@@ -91,7 +86,6 @@ class PartsOverlap(StructureRule, code="OR405", severity=Severity.WARNING):
 class ItemAfterIncomplete(StructureRule, code="OR406", severity=Severity.NOTE):
     """An item starts after another item ended incomplete.
 
-    Impact: No tested client fails; it breaks the specification.
     Bad: item+0, item-0{incomplete}, item+1
     Good: item+0, item-0{incomplete}, incomplete
     Source: Open Responses specification, section "Items are state machines": an incomplete item is the last one.

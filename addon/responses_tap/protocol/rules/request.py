@@ -30,7 +30,7 @@ def _is_call(item: Scope) -> bool:
 class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
     """A tool is called by another type of item than it was declared for.
 
-    Impact: Codex aborts the call: a `custom` tool called as `function_call` has arguments where it expects an input.
+    Impact: A `custom` tool called as `function_call` has arguments where its program expects an input.
     Bad: tools:[{custom, name:a}], item+0{function_call, name:a}
     Good: tools:[{custom, name:a}], item+0{custom_tool_call, name:a}
     Source: OpenAI API reference (openai-openapi 2.3.0), schemas FunctionToolCall and CustomToolCall.
@@ -53,7 +53,7 @@ class CallTypeDiffers(Rule, code="RQ001", severity=Severity.WARNING):
 class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
     """A call names a tool that the request did not declare.
 
-    Impact: The client has nothing to run: openai-agents raises ModelBehaviorError, others answer with an error.
+    Impact: The client has nothing to run.
     Bad: tools:[{function, name:a}], item+0{function_call, name:b}
     Good: tools:[{function, name:a}], item+0{function_call, name:a}
     Fine: where the response repeats no tools, or has tools of other types (MCP, namespaces), which bring names of
@@ -79,7 +79,7 @@ class ToolNotDeclared(Rule, code="RQ002", severity=Severity.WARNING):
 class ToolChoiceIgnored(Rule, code="RQ003", severity=Severity.NOTE):
     """The response calls a tool although `tool_choice` forbids it, or calls none although it demands one.
 
-    Impact: No tested client looks; the program that asked waits for a call, or gets one it cannot use.
+    Impact: The program that asked waits for a call, or gets one it cannot use.
     Bad: tool_choice:required, item+0{message}, item-0, completed
     Good: tool_choice:required, item+0{function_call}, item-0, completed
     Source: OpenAI API reference (openai-openapi 2.3.0), schema ToolChoiceOptions.
@@ -127,7 +127,7 @@ class ToolCallAsText(Rule, code="RQ004", severity=Severity.NOTE):
 class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
     """`text.format` asks for JSON, but the text of a completed response is not JSON.
 
-    Impact: Every client that parses it fails: `responses.parse()` of openai-python raises ValidationError.
+    Impact: Every program that parses it fails.
     Bad: text.format:{json_object}, text='Sure! {…}', completed
     Good: text.format:{json_object}, text='{…}', completed
     Fine: a refusal, or a response that is incomplete.
@@ -158,7 +158,7 @@ class FormatIgnored(Rule, code="RQ005", severity=Severity.WARNING):
 class LimitExceeded(Rule, code="RQ006", severity=Severity.NOTE):
     """The response exceeds a limit of its request.
 
-    Impact: No tested client looks; it costs more than was agreed to.
+    Impact: It costs more than was agreed to.
     Bad: max_output_tokens:100, usage:{output_tokens:250}
     Good: max_output_tokens:100, usage:{output_tokens:100}, incomplete
     Fine: a server that counts reasoning otherwise; hence a note.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding, Reporter, Severity
+from responses_tap.protocol.rules import measured
 from responses_tap.protocol.scopes import ResponseScope, Scope
 
 RULES: "dict[str, type[Rule]]" = {}
@@ -20,6 +21,8 @@ _SECTION = re.compile(r"^(\w+): ", re.MULTILINE)
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z])")
 _CONDITION = re.compile(r"(?:From source review \(not tested\): )?[Ww]ith(?:out)? (`[\w.]+`(?:(?:, | or )`[\w.]+`)*)")
 """How a sentence of an impact begins that is about some fields only."""
+_UNMEASURED = ("From source review (not tested)", "Reported")
+"""How an impact begins that says for itself that it was not measured."""
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 """What a fix says in general, and for a finding in the names of its fields."""
 
@@ -29,7 +32,7 @@ class Page(NamedTuple):
 
     what: str
     impact: str
-    """Which clients break, as measured, or that none is known to."""
+    """Which clients break: what was measured, then what was read in their source or reported."""
     bad: str
     good: str
     fine: str
@@ -50,7 +53,13 @@ class Page(NamedTuple):
             return self.in_general
         kept = [said for sentence in _SENTENCE.split(self.impact) if (said := _narrowed(sentence, names))]
         fix = _PLACEHOLDER.sub(_listed(names, "and"), self.fix)
-        return self._replace(impact=" ".join(kept) or "Not measured with any client.", fix=fix)
+        return self._replace(impact=" ".join(kept), fix=fix)
+
+    def measured(self, said: str) -> "Page":
+        """The page with what was measured before what was only read or reported."""
+        impact = self.impact or ("" if said else "Not measured with any client.")
+        is_named = not said or not impact or impact.startswith(_UNMEASURED)
+        return self._replace(impact=" ".join(filter(None, (said, "" if is_named else "Not measured:", impact))))
 
 
 def _name(path: str) -> str:
@@ -151,7 +160,8 @@ class Rule:
     def page(cls, finding: Finding | None = None) -> Page:
         """The rule's page; in the words of a finding of it, where one is given."""
         page = cls._written()
-        return page.in_general if finding is None else page.about(finding)
+        page = page.in_general if finding is None else page.about(finding)
+        return page.measured(measured.said(cls.code, finding))
 
     @classmethod
     def _written(cls) -> Page:

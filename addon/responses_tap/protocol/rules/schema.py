@@ -15,10 +15,7 @@ from responses_tap.protocol.stated_values import final_items
 class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
     """An event lacks a field that its type requires.
 
-    Impact: Without `output_index`, openai-python raises RuntimeError (TypeError in 2.x), openai-node OpenAIError,
-        and the AI SDK drops the event (ggml-org/llama.cpp#20607, lemonade-sdk/lemonade#3607). Without
-        `content_index`, openai-python raises TypeError and openai-node OpenAIError. Without `item_id`, openai-node
-        7 and the AI SDK fail. Clients that only read deltas are unharmed.
+    Impact: Reported without `output_index`: ggml-org/llama.cpp#20607 and lemonade-sdk/lemonade#3607.
     Bad: text~{sequence_number, item_id, content_index, delta, logprobs}
     Good: text~{sequence_number, item_id, output_index, content_index, delta, logprobs}
     Fine: `function_call_arguments.done` without `name`: the API reference requires it, and no server sends it.
@@ -34,8 +31,7 @@ class RequiredFieldMissing(Rule, code="SC801", severity=Severity.ERROR):
 class LogprobsMissing(Rule, code="SC802", severity=Severity.WARNING):
     """`response.output_text.delta` or `response.output_text.done` has no logprobs.
 
-    Impact: No tested client fails. Decoders that validate reject the event: pydantic with the classes of
-        openai-python did, typed ones in Rust, Go or Dart may.
+    Impact: Decoders that validate may reject the event, such as typed ones in Rust, Go or Dart.
     Bad: text={sequence_number, item_id, output_index, content_index, text}
     Good: text={sequence_number, item_id, output_index, content_index, text, logprobs:[]}
     Fine: Streams from before July 2025. Off in profile open-responses.
@@ -53,8 +49,8 @@ class LogprobsMissing(Rule, code="SC802", severity=Severity.WARNING):
 class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
     """Events have no sequence_number.
 
-    Impact: No tested client fails. Strict decoders abort (diegosouzapw/OmniRoute#14330 names Grok Build and
-        OpenCode), and a client cannot resume the stream.
+    Impact: Reported: strict decoders abort (diegosouzapw/OmniRoute#14330 names Grok Build and OpenCode). A client
+        cannot resume the stream.
     Bad: created{response}, in_progress{response}, …
     Good: created{response, sequence_number:0}, in_progress{response, sequence_number:1}, …
     Fine: Streams from before June 2025 in which no event has a number.
@@ -71,9 +67,8 @@ class SequenceNumberMissing(Rule, code="SC803", severity=Severity.WARNING):
 class FieldType(Rule, code="SC804", severity=Severity.ERROR):
     """A field has a value of the wrong JSON type.
 
-    Impact: With `delta` as null, openai-python raises TypeError, the AI SDK emits a validation error, and the text
-        of openai-node contains 'null'. With `created_at` as a float, QuantumNous/new-api#6822 drops the event.
-        Strict decoders reject any value of another type.
+    Impact: With `created_at` as a float, QuantumNous/new-api#6822 drops the event. Strict decoders reject any value
+        of another type.
     Bad: text~{delta:'Hel'}, text~{delta:null}, text~{delta:'lo'}, text='Hello'
     Good: text~{delta:'Hel'}, text~{delta:''}, text~{delta:'lo'}, text='Hello'
     Source: OpenAI API reference (openai-openapi 2.3.0), schema ResponseStreamEvent.
@@ -87,9 +82,7 @@ class FieldType(Rule, code="SC804", severity=Severity.ERROR):
 class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
     """`response.output_item.added` or `response.output_item.done` has no item.
 
-    Impact: openai-python 2.x raises AttributeError, 3.x RuntimeError at the item's next event
-        (openai/openai-python#3125); openai-node raises OpenAIError, langchain-openai AttributeError, and the AI
-        SDK emits a validation error.
+    Impact: Reported in openai/openai-python#3125.
     Bad: item+0{null}, part+0.0[output_text], …, item-0{message}
     Good: item+0{message}, part+0.0[output_text], …, item-0{message}
     Source: OpenAI API reference (openai-openapi 2.3.0), schema OutputItem; the schema of Open Responses would
@@ -105,8 +98,7 @@ class ItemNull(Rule, code="SC805", severity=Severity.ERROR):
 class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
     """An event has an outdated or wrong name.
 
-    Impact: openai-node raises OpenAIError ('Unhandled response stream event'). The other tested clients ignore the
-        event, so that what it opens counts as never opened. Old vLLM and Bedrock Mantle send such names.
+    Impact: Old vLLM and Bedrock Mantle send such names.
     Bad: item+0{reasoning}, reasoning_part.added, rt~, rt=, reasoning_part.done, item-0
     Good: item+0{reasoning}, content_part.added, rt~, rt=, content_part.done, item-0
     Fine: `response.reasoning.delta` and `response.reasoning.done`: Open Responses names them so.
@@ -123,8 +115,7 @@ class MisspelledEvent(Rule, code="SC806", severity=Severity.ERROR):
 class UnknownEvent(Rule, code="SC807", severity=Severity.NOTE):
     """An event has an unknown type.
 
-    Impact: openai-node's responses.stream() raises OpenAIError ('Unhandled response stream event'), and decoders
-        with a closed list of types reject it. The other tested clients ignore it.
+    Impact: Decoders with a closed list of types reject it.
     Bad: created, in_progress, trace_event, item+0{message}, …
     Good: created, in_progress, acme:trace_event, item+0{message}, …
     Fine: Prefixed events are legal, and OpenAI adds types that this release does not know; hence only a note. A
@@ -142,7 +133,7 @@ class UnknownEvent(Rule, code="SC807", severity=Severity.NOTE):
 class UnknownItem(Rule, code="SC808", severity=Severity.NOTE):
     """An item has an unknown type.
 
-    Impact: Strict unions reject the event; pydantic-ai warns; others ignore the item.
+    Impact: Strict unions reject the event.
     Bad: item+0{thought_bubble}
     Good: item+0{acme:thought_bubble}
     Fine: the vendor's own items (`vendor:name`); new ones of OpenAI that this release does not know yet.
@@ -163,8 +154,7 @@ class UnknownItem(Rule, code="SC808", severity=Severity.NOTE):
 class StrayErrorMember(Rule, code="SC809", severity=Severity.ERROR):
     """An event that is not an `error` event has a top-level `error` member.
 
-    Impact: openai-python, openai-node and all clients built on them raise APIError at this event
-        (openai/codex#24973).
+    Impact: Reported in openai/codex#24973.
     Bad: created, in_progress, failed{response, error:{code, message}}
     Good: created, in_progress, failed{response:{error:{code, message}}}
     Fine: `error: null`.
@@ -181,9 +171,7 @@ class StrayErrorMember(Rule, code="SC809", severity=Severity.ERROR):
 class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
     """The response in `response.created` or in the terminal event lacks required fields.
 
-    Impact: Without `id`, `created_at` or `model` in response.created, the AI SDK reports a type error. Without `id`
-        in response.completed, Codex cannot parse the response. Typed decoders (async-openai, Grok Build) may reject
-        it.
+    Impact: Typed decoders (async-openai, Grok Build) may reject it.
     Bad: created{response:{}}
     Good: created{response:{id, object, created_at, model, output, …}}
     Fine: Only a warning where nothing but fields lack that may be null, and a note on a WebSocket where nothing but
@@ -225,10 +213,8 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
 class ItemFieldMissing(Rule, code="SC811", severity=Severity.ERROR):
     """An item lacks fields that its type requires.
 
-    Impact: Without `summary` in a reasoning item, Codex drops all later deltas (agentclientprotocol/codex-acp#266),
-        and
-        @openai/agents crashes. Without `content` in a message, openai-python and openai-node
-        fail. Strict decoders reject the item.
+    Impact: Without `summary` in a reasoning item, Codex drops all later deltas (agentclientprotocol/codex-acp#266).
+        Strict decoders reject the item.
     Bad: item+0{reasoning, id}
     Good: item+0{reasoning, id, summary:[]}
     Fine: fields that OpenAI itself leaves out of an item that is only just added, such as a search's action.
@@ -319,7 +305,7 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
 class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
     """An `error` event has no message: neither `message` nor `error.message`.
 
-    Impact: Clients show an empty error.
+    Impact: The user sees an empty error.
     Bad: error{}
     Good: error{code, message, param}
     Source: openai-python 3.54.0, class ResponseErrorEvent (flat); Open Responses, ErrorStreamingEvent (nested).
@@ -340,8 +326,8 @@ class ErrorEventShape(Rule, code="SC813", severity=Severity.WARNING):
 class UntypedError(Rule, code="SC814", severity=Severity.ERROR):
     """An error was sent without a type: `{"error": {…}}`.
 
-    Impact: openai-python and openai-node raise APIError with its message; clients that look at types, such as Codex,
-        ignore it and report a closed stream (router-for-me/CLIProxyAPI#3055).
+    Impact: Reported: clients that look at types, such as Codex, ignore it and report a closed stream
+        (router-for-me/CLIProxyAPI#3055).
     Bad: …, text~, {"error":{message}}, EOF
     Good: …, text~, error{message}, failed<error:{code, message}>
     Source: Open Responses specification, section 'Streaming': each event has a type; openai-python 3.54.0,
@@ -358,7 +344,7 @@ class UntypedError(Rule, code="SC814", severity=Severity.ERROR):
 class OtherApi(Rule, code="SC815", severity=Severity.ERROR):
     """The stream belongs to another API.
 
-    Impact: Clients of the Responses API find no event that they know: an empty answer, or an error.
+    Impact: Clients of the Responses API find no event that they know.
     Bad: {"object":"chat.completion.chunk","choices":[…]}
     Good: created, …
     Fine: a stream that was meant for a client of that API.

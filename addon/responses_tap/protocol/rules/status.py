@@ -20,8 +20,7 @@ _DETAILS = {"input_tokens_details": "cached_tokens", "output_tokens_details": "r
 class ResponseStatusMismatch(Rule, code="ST701", severity=Severity.ERROR):
     """A lifecycle event has a response status that contradicts its type.
 
-    Impact: Truncated answers are taken for complete ones (vllm-project/agentic-api#273). With status in_progress
-        in response.completed, openai-node and pydantic-ai keep the response as in progress.
+    Impact: Reported: truncated answers are taken for complete ones (vllm-project/agentic-api#273).
     Bad: …, item-0, completed<status:incomplete>
     Good: …, item-0, completed<status:completed>
     Fine: `response.created` may carry queued, and `response.failed` may carry cancelled.
@@ -73,7 +72,6 @@ class TruncationHidden(Rule, code="ST702", severity=Severity.WARNING):
 class IncompleteWithoutReason(Rule, code="ST703", severity=Severity.WARNING):
     """`response.incomplete` does not say why the response is incomplete.
 
-    Impact: The AI SDK reports the finish reason 'stop', as if the answer were whole; pydantic-ai reports None.
     Bad: …, item-0, incomplete<reason:null>
     Good: …, item-0, incomplete<reason:max_output_tokens>
     Source: openai-python 3.54.0, openai/types/responses/response.py, class IncompleteDetails, field reason.
@@ -94,9 +92,8 @@ class IncompleteWithoutReason(Rule, code="ST703", severity=Severity.WARNING):
 class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
     """`response.failed` does not say what failed.
 
-    Impact: The cause is lost, and clients cannot decide whether to try again: langchain-openai raises 'Response …
-        failed.', from source review (not tested), Codex reports 'response.failed event received'
-        (openai/codex#24973).
+    Impact: The cause is lost, and clients cannot decide whether to try again. From source review (not tested):
+        Codex reports 'response.failed event received' (openai/codex#24973).
     Bad: created, in_progress, failed<error:null>
     Good: created, in_progress, failed<error:{code, message}>
     Fine: A failed event whose response has the status cancelled.
@@ -120,7 +117,7 @@ class FailedWithoutError(Rule, code="ST704", severity=Severity.WARNING):
 class CompletedWithError(Rule, code="ST705", severity=Severity.WARNING):
     """`response.completed` carries an error, or a reason for being incomplete.
 
-    Impact: All tested clients ignore the error and treat the response as complete.
+    Impact: Clients that ignore the error treat the response as complete.
     Bad: completed<error{code, message}>
     Good: failed<error{code, message}>
     Source: OpenAI API reference (openai-openapi 2.3.0), schema Response: `error` and `incomplete_details` are null
@@ -144,7 +141,6 @@ class CompletedWithError(Rule, code="ST705", severity=Severity.WARNING):
 class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
     """An item is done with a status that is not final.
 
-    Impact: No tested client fails; it breaks the specification.
     Bad: item+0{message, status:in_progress}, …, item-0{status:in_progress}
     Good: item+0{message, status:in_progress}, …, item-0{status:completed}
     Fine: image_generation_call `generating` and web_search_call `searching` (Azure sends them), and calls made by
@@ -174,7 +170,6 @@ class ItemStatusNotFinal(Rule, code="ST706", severity=Severity.WARNING):
 class ItemStatusUnexpected(Rule, code="ST707", severity=Severity.NOTE):
     """An item is added with another status than `in_progress`.
 
-    Impact: No tested client fails.
     Bad: item+0{message, completed}, part+0.0, text~, …
     Good: item+0{message, in_progress}, part+0.0, text~, …
     Fine: outputs of tools, and searches of some servers, which arrive whole; OpenAI adds some messages so, too.
@@ -197,7 +192,7 @@ class ItemStatusUnexpected(Rule, code="ST707", severity=Severity.NOTE):
 class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
     """An item has a status that is not valid for its type.
 
-    Impact: Strict decoders (Rust, Go, Dart) reject the event; no other tested client fails.
+    Impact: Strict decoders (Rust, Go, Dart) reject the event.
     Bad: item-0{message, done}
     Good: item-0{message, completed}
     Source: OpenAI API reference (openai-openapi 2.3.0), the status enum of each item schema.
@@ -234,9 +229,8 @@ class ItemStatusInvalid(Rule, code="ST708", severity=Severity.WARNING):
 class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
     """A finished response has no usage.
 
-    Impact: openai-agents, pydantic-ai and langchain-openai account for no tokens. From source review (not tested):
-        the context meter of Codex stays at 0, and Codex fails on a usage without its integers. Reported in
-        diegosouzapw/OmniRoute#6906.
+    Impact: From source review (not tested): the context meter of Codex stays at 0, and Codex fails on a usage
+        without its integers. Reported in diegosouzapw/OmniRoute#6906.
     Bad: …, item-0, completed<usage:null>
     Good: …, item-0, completed<usage:{input_tokens, output_tokens, total_tokens, …}>
     Fine: Only a note for `response.incomplete`, and no finding for `response.failed`.
@@ -258,10 +252,9 @@ class UsageMissing(Rule, code="ST709", severity=Severity.WARNING):
 class UsageInvalid(Rule, code="ST710", severity=Severity.ERROR):
     """The usage of a terminal event lacks an integer that clients decode, or has another type there.
 
-    Impact: Without `input_tokens`, `output_tokens` or `total_tokens` as an integer, Codex fails the whole turn
-        (NousResearch/Gym#3313, bitrouter#453). Without `input_tokens_details`, `output_tokens_details`,
-        `cached_tokens` or `reasoning_tokens`, openai-python raises AttributeError in programs that read the
-        details.
+    Impact: Reported: without `input_tokens`, `output_tokens` or `total_tokens` as an integer, Codex fails the whole
+        turn (NousResearch/Gym#3313, bitrouter#453). Programs that read the details fail without
+        `input_tokens_details`, `output_tokens_details`, `cached_tokens` or `reasoning_tokens`.
     Bad: completed<usage:{prompt_tokens, completion_tokens, total_tokens}>
     Good: completed<usage:{input_tokens, output_tokens, total_tokens, …}>
     Fine: Only a warning where nothing but the details lacks. `usage: null` is rule ST709's.
@@ -318,7 +311,7 @@ def _shown(holder: dict[str, Any], name: str) -> str:
 class CompletedItemInIncomplete(Rule, code="ST711", severity=Severity.NOTE):
     """The last item of a response that was truncated by max_output_tokens is marked completed.
 
-    Impact: No tested client fails; consumers that read only the item treat a partial answer as complete.
+    Impact: Consumers that read only the item treat a partial answer as complete.
     Bad: …, item-0{status:completed}, incomplete<reason:max_output_tokens>
     Good: …, item-0{status:incomplete}, incomplete<reason:max_output_tokens>
     Source: Open Responses specification, section 'Items are state machines'.

@@ -7,8 +7,7 @@ from responses_tap.protocol.rules.rule import Rule
 class EventNameMismatch(Rule, code="TR901", severity=Severity.ERROR):
     """The name in the `event:` line differs from the type in the data.
 
-    Impact: Clients that dispatch on the event name miss the event. No tested client fails: openai-python and
-        openai-node look only for the names `error` and `thread.*`.
+    Impact: Clients that dispatch on the event name miss the event.
     Bad: event: message, data: {"type":"response.created",…}
     Good: event: response.created, data: {"type":"response.created",…}
     Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses' (MUST
@@ -24,8 +23,7 @@ class EventNameMismatch(Rule, code="TR901", severity=Severity.ERROR):
 class EventNameMissing(Rule, code="TR902", severity=Severity.NOTE):
     """Events have no `event:` line.
 
-    Impact: No tested client fails. Clients that dispatch on the event name see no events
-        (ranxianglei/billion-context#549).
+    Impact: Reported: clients that dispatch on the event name see no events (ranxianglei/billion-context#549).
     Bad: data: {"type":"response.created",…}
     Good: event: response.created, data: {"type":"response.created",…}
     Fine: It is legal SSE, and OpenRouter sends none either; hence only a note.
@@ -41,8 +39,7 @@ class EventNameMissing(Rule, code="TR902", severity=Severity.NOTE):
 class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
     """The data of a frame is not JSON.
 
-    Impact: openai-python raises JSONDecodeError and openai-node raises an exception; both end the stream. litellm
-        and, from source review (not tested), Codex skip the event.
+    Impact: From source review (not tested): Codex skips the event.
     Bad: data: {"type":"keepalive","sequence_number":4
     Good: data: {"type":"keepalive","sequence_number":4}
     Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses': data
@@ -58,8 +55,6 @@ class DataNotJson(Rule, code="TR903", severity=Severity.ERROR):
 class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
     """The data of a frame is JSON, but not an object with a type.
 
-    Impact: openai-python and clients built on it (langchain-openai, pydantic-ai) raise AttributeError, openai-node
-        raises OpenAIError.
     Bad: data: ["keepalive"]
     Good: data: {"type":"keepalive","sequence_number":4}
     Source: Open Responses specification, section 'HTTP Responses', paragraph 'Streaming HTTP Responses': the type
@@ -75,7 +70,6 @@ class DataNotObject(Rule, code="TR904", severity=Severity.ERROR):
 class NotUtf8(Rule, code="TR905", severity=Severity.ERROR):
     """The data of a frame is not valid UTF-8.
 
-    Impact: openai-python raises UnicodeDecodeError. Other clients show the replacement character U+FFFD.
     Bad: text~ with the first byte of 'é', text~ with its second byte
     Good: text~ with both bytes of 'é'
     Source: WHATWG HTML 9.2.6, event stream interpretation: streams are decoded as UTF-8.
@@ -121,8 +115,7 @@ class HttpStatus(Rule, code="TR907", severity=Severity.ERROR):
 class DoneMarkerEarly(Rule, code="TR908", severity=Severity.ERROR):
     """`[DONE]` precedes the terminal event.
 
-    Impact: openai-python and openai-node stop reading at `[DONE]` and never see the end, with the effects of
-        LC103: openai-python raises RuntimeError, openai-node returns a response in progress.
+    Impact: The end of the stream is not read, with the effects of LC103.
     Bad: …, item-0, [DONE], completed
     Good: …, item-0, completed, [DONE]
     Fine: `[DONE]` after an `error` event.
@@ -156,7 +149,7 @@ class DoneMarkerMissing(Rule, code="TR909", severity=Severity.NOTE):
 class DataAfterDoneMarker(Rule, code="TR910", severity=Severity.WARNING):
     """Events follow `[DONE]`.
 
-    Impact: No client fails, but openai-python and openai-node never read them (anomalyco/opencode#40171).
+    Impact: Reported in anomalyco/opencode#40171.
     Bad: …, completed, [DONE], ping, EOF
     Good: …, completed, [DONE], EOF
     Source: openai-python 3.54.0, openai/_streaming.py, Stream.__stream__; openai-node 7.57.0,
@@ -171,8 +164,7 @@ class DataAfterDoneMarker(Rule, code="TR910", severity=Severity.WARNING):
 class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
     """The last event is not ended by a blank line.
 
-    Impact: Parsers that keep to WHATWG HTML drop the event, openai-python and the AI SDK among them: the terminal
-        event is lost, with the effects of LC103. openai-node reads it.
+    Impact: Parsers that keep to WHATWG HTML drop the event.
     Bad: …, completed (no blank line), EOF
     Good: …, completed (and a blank line), EOF
     Fine: Only a note in a file, whose end an editor may have trimmed. A stream without a terminal event is rule
@@ -188,7 +180,6 @@ class UnterminatedEvent(Rule, code="TR911", severity=Severity.ERROR):
 class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
     """An `event:` line has no data.
 
-    Impact: openai-python raises JSONDecodeError and openai-node an exception; both end the stream.
     Bad: event: ping, blank line
     Good: : ping, blank line
     Source: WHATWG HTML 9.2.6, event stream interpretation: an event without data is not dispatched; openai-python
@@ -203,7 +194,7 @@ class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
 class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
     """A keepalive is sent as a `response.*` event without that event's required fields.
 
-    Impact: Strict decoders abort (diegosouzapw/OmniRoute#14330).
+    Impact: Reported: strict decoders abort (diegosouzapw/OmniRoute#14330).
     Bad: {type:response.in_progress} every 15 seconds
     Good: a comment line `: ping` every 15 seconds
     Source: diegosouzapw/OmniRoute#14330; WHATWG HTML 9.2.7, which advises a comment line as keepalive.
@@ -218,8 +209,8 @@ class KeepaliveShape(Rule, code="TR913", severity=Severity.WARNING):
 class BlankLineMissing(Rule, code="TR914", severity=Severity.ERROR):
     """Events follow each other without the blank line that ends an event.
 
-    Impact: Parsers that keep to WHATWG HTML join the data of all of them into one, which is not JSON: openai-python
-        raises JSONDecodeError, openai-node an exception (rexxars/eventsource-parser#31).
+    Impact: Parsers that keep to WHATWG HTML join the data of all of them into one, which is not JSON
+        (rexxars/eventsource-parser#31).
     Bad: event: a, data: {…}, event: b, data: {…}, blank line
     Good: event: a, data: {…}, blank line, event: b, data: {…}, blank line
     Source: WHATWG HTML 9.2.6, event stream interpretation: an event is dispatched at a blank line.

@@ -1,0 +1,1 @@
+"""The official clients: a driver for each, the environment it runs in, and what its answer means."""
