@@ -109,7 +109,8 @@ def ended(db: Path, count: int = 1) -> list[StreamRow]:
 
 
 def _ended(db: Path) -> int:
-    return sum(row.ended_by is not None for row in rows(db))
+    with open_recording(db) as recording:
+        return sum(row.ended_by is not None for row in recording.streams())
 
 
 def facts_hold(recording: Recording, stream: int, body: bytes) -> None:

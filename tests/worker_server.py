@@ -11,6 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
+from responses_tap.recorder.settings import RecorderSettings
 from responses_tap.recorder.worker_side.worker import run
 
 
@@ -35,10 +36,10 @@ def _work(arguments: list[str], stdin: int, stdout: int, status: int, spool: int
         os.dup2(given, standard)
     os.close(stdin)
     os.close(stdout)
-    db, profile, session, only, max_size, keep = arguments
+    db, session, settings = arguments
     code = 1
     try:
-        code = run(Path(db), profile, session, only, int(max_size), keep, spool)
+        code = run(Path(db), session, RecorderSettings.decode(settings), spool)
     finally:
         os.write(status, str(code).encode())
         os._exit(code)

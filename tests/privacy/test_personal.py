@@ -80,8 +80,8 @@ def test_it_leaves_only_on_request(said: Path, format_: str, tmp_path: Path) -> 
     allowed = run(said, "--format", format_, "--allow-text")
     assert allowed.exit_code == 0
     assert allowed.stderr == (
-        "responses-tap: credentials masked: 0; user and model text is exported as it is: 49 characters; looks like "
-        "personal data: 1 card number, 1 e-mail\n"
+        "responses-tap: credentials masked: 0; user and model text, unredacted: 49 characters; likely personal data: "
+        "1 card number, 1 e-mail\n"
     )
     for amount in ("--redact-text", "--structure-only"):
         left = run(said, "--format", format_, amount)

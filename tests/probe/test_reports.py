@@ -78,9 +78,10 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere(recordings: tuple[
 
 def test_words_of_a_server_are_text_in_every_format(tmp_path: Path) -> None:
     with RightServer("flaky", words=HOSTILE) as server:
-        run(
+        done = run(
             "probe", server.url, "--model", MODEL, "--db", tmp_path / "p.db", "--scenario", "verbosity", "--repeat", "2"
         )
+    assert done.exit_code == 1, done.output
     made = {name: printed((tmp_path / "p.db",), name) for name in ("text", "json", "junit", "html", "md")}
     assert all("\x1b[31m<" not in content for content in made.values())
     assert "<script>alert" not in made["html"]

@@ -202,9 +202,9 @@ def test_the_test_checks_the_head_of_the_response_too(
 def test_what_cannot_be_resent_is_refused(recording: Path, format_: str) -> None:
     result = CliRunner().invoke(main, ["export", str(SEED), "--format", format_])
     assert result.exit_code == 2
-    assert "has no request to send again" in result.stderr
+    assert "cannot be sent again: the source has no request" in result.stderr
     stream = asked(recording, 1, None)
-    with pytest.raises(UnusableInput, match="has no request to send again"):
+    with pytest.raises(UnusableInput, match="cannot be sent again: the source has no request"):
         export([stream], FORMATS[format_])
     result = CliRunner().invoke(main, ["export", f"{recording}#2", "--format", format_, "--structure-only"])
     assert "--structure-only" in result.stderr
