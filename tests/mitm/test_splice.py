@@ -289,7 +289,7 @@ class Pours:
         self._then = then
         self.begins, self.stopped = threading.Semaphore(0), threading.Event()
         self.sent = 0
-        self.body = EVENTS[0] + (b": " + b"x" * 99_996 + b"\n\n") * 160
+        self.body = EVENTS[0] + (b": " + b"x" * 99_996 + b"\n\n") * 80
 
     def __call__(self, connection: socket.socket) -> None:
         connection.sendall(SSE_HEAD + framed(EVENTS[0]))
@@ -308,6 +308,19 @@ class Pours:
         self.stopped.set()
 
 
+def bound_buffers(proxy: Proxy) -> None:
+    """Keep the kernel from growing what waits for the proxy, on a slow machine beyond any body."""
+
+    def bound() -> None:
+        for handler in ctx.master.addons.get("proxyserver").connections.values():
+            for transport in handler.transports.values():
+                assert transport.writer is not None
+                sock = transport.writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**18)
+
+    on_loop(proxy, bound)
+
+
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("is_spliced", [True, False])
 def test_a_client_that_does_not_read_stops_the_server(db: Path, tmp_path: Path, tls: bool, is_spliced: bool) -> None:
@@ -316,6 +329,7 @@ def test_a_client_that_does_not_read_stops_the_server(db: Path, tmp_path: Path, 
     context = server_context(tmp_path, make_ca(tmp_path), "http/1.1") if tls else None
     with recorded(db, server, context, tap_splice=is_spliced) as proxy, asked(proxy) as answer:
         assert answer.read(len(EVENTS[0])) == EVENTS[0]
+        bound_buffers(proxy)
         server.begins.release()
         assert server.stopped.wait(PATIENCE)
         assert server.sent < len(server.body) - 2**20
@@ -333,6 +347,7 @@ def test_a_reset_while_the_client_does_not_read(db: Path) -> None:
     server = Pours(resets)
     with recorded(db, server) as proxy, asked(proxy) as answer:
         assert answer.read(len(EVENTS[0])) == EVENTS[0]
+        bound_buffers(proxy)
         server.begins.release()
         assert server.stopped.wait(PATIENCE)
         with pytest.raises(http.client.IncompleteRead):
