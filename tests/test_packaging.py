@@ -138,6 +138,18 @@ def test_checking_a_text_imports_neither_database_nor_proxy() -> None:
     assert done.stdout.splitlines()[-1] == ""
 
 
+def test_listing_a_recording_imports_only_what_reads_it(tmp_path: Path) -> None:
+    db = tmp_path / "listed.db"
+    imported = [sys.executable, "-m", "responses_tap_viewer", "import", TOP / "recordings/clean/text.sse", "--db", db]
+    subprocess.run(imported, capture_output=True, check=True)
+    code = (
+        "import sys; from responses_tap_viewer.cli import main; main(['list', sys.argv[1]], standalone_mode=False); "
+        "print(*({'sqlite_utils', 'dateutil', 'mitmproxy', 'textual', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, db], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+
+
 def test_what_is_imported_is_declared() -> None:
     # A library that merely comes along with another may vanish with that one's next release.
     core, whole = requires("responses-tap-core") or [], requires("responses-tap") or []

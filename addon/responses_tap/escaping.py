@@ -32,6 +32,8 @@ _STYLE = re.compile("(\x1b\\[(?:[0-2]|3[0-7])m)")
 
 def printable(text: str) -> str:
     """`text` with everything escaped that could fool a terminal or a reader."""
+    if text.isascii() and text.isprintable():  # most are, and that is known ten times sooner
+        return text
     return _UNSAFE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
@@ -42,6 +44,8 @@ def shorten(text: str, most: int = SHORT) -> str:
 
 def terminal_line(line: str) -> str:
     """A line that may already be coloured, safe to print: the only escape sequences left are colours."""
+    if "\x1b" not in line:
+        return printable(line)
     return "".join(part if _STYLE.fullmatch(part) else printable(part) for part in _STYLE.split(line))
 
 

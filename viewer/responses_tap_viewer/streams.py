@@ -83,7 +83,7 @@ def open_existing(path: Path) -> "Recording":
             else ""
         )
         raise UnusableInput(str(path), several or "does not exist; `responses-tap record -- COMMAND` makes a recording")
-    # A file of one stream needs no database: sqlite-utils is imported only here, which halves the start-up time.
+    # A file of one stream needs no database: pydantic, which reads one, takes long to import.
     from responses_tap.store import open_recording
 
     try:

@@ -1,4 +1,4 @@
-"""A recording, one SQLite file: `writer` fills it, `reader` reads it; `migrations` and `schema` make and check it."""
+"""A recording, one SQLite file: `writer` fills it, `reader` reads it; `recording_schema` checks it."""
 
 from responses_tap.errors import RecordingError
 from responses_tap.store.reader import Recording, open_recording

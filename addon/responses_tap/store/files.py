@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from responses_tap.errors import RecordingError
-from responses_tap.store.migrations import migrations
+from responses_tap.store.migrations import check_ours, migrations
 from responses_tap.store.opening import connect, files_of, irregular, require_regular
-from responses_tap.store.recording_schema import check_ours, check_schema, is_empty
+from responses_tap.store.recording_schema import check_schema, is_empty
 from responses_tap.store.shares import shares
 
 _LOCK_OFFSET = 2**62
@@ -59,9 +59,8 @@ def _require_ours(path: Path, patience_s: float) -> None:
     """Raise RecordingError where the file isn't a recording, before anything in it, or its mode, is changed."""
     try:
         with closing(connect(path, patience_s)) as connection:
-            db = Database(connection)
-            if not is_empty(db, path):
-                check_schema(db, path)
+            if not is_empty(connection, path):
+                check_schema(connection, path)
     except sqlite3.Error as error:
         raise _unwritable(path, error) from error
 
@@ -91,7 +90,7 @@ def _opened(path: Path, patience_s: float, descriptor: int) -> Database:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         migrations.apply(db)
-        check_ours(db, path)
+        check_ours(db.conn, path)
         db.execute("INSERT OR IGNORE INTO meta VALUES ('upload_key', ?)", (secrets.token_bytes(32),))
         _lock(path, descriptor)
         db.conn.set_progress_handler(None, 0)  # the file is ours

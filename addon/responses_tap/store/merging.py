@@ -6,10 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 from responses_tap.errors import RecordingError
-from responses_tap.store.migrations import STRICT_TABLES, TURN_TABLES
 from responses_tap.store.opening import connect, files_of
 from responses_tap.store.reader import open_recording
 from responses_tap.store.recording_schema import damaged
+from responses_tap.store.schema_steps import STRICT_TABLES, TURN_TABLES
 from responses_tap.store.writer import Writer
 
 _PATIENCE_S = 5.0

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from responses_tap.errors import RecordingError
 from responses_tap.protocol.events import read
 from responses_tap.protocol.findings import Finding
@@ -55,14 +53,14 @@ def open_recording(path: Path | str, patience_s: float = 5.0) -> "Recording":
     if not path.exists():
         raise RecordingError(f"{path} does not exist; {ADVICE}")
     try:
-        db = Database(connect(path, patience_s))
+        connection = connect(path, patience_s)
     except sqlite3.Error as error:
         raise RecordingError(f"{path} cannot be read ({error}); check its permissions") from error
     try:
-        check_schema(db, path)
-        return Recording(path, db)
+        check_schema(connection, path)
+        return Recording(path, connection)
     except BaseException:
-        db.close()
+        connection.close()
         raise
 
 
@@ -72,11 +70,11 @@ class Recording:
     Those that read many streams skip the damaged ones and add them to `damaged`.
     """
 
-    def __init__(self, path: Path, db: Database) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.damaged: dict[int, RecordingError] = {}
         """The streams that could not be listed, by id, and why."""
-        self._db = db
+        self._connection = connection
         self._steps = 0
         there = self._columns("streams")
         lacking = {column.since for column in COLUMNS.values() if column.sql and column.name not in there}
@@ -95,7 +93,7 @@ class Recording:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._connection.close()
 
     def data_version(self) -> int:
         """A number that changes whenever another process has written to the file."""
@@ -390,7 +388,7 @@ class Recording:
 
     def _fetch(self, sql: str, parameters: Parameters) -> list[Values]:
         """The rows of a query; a text that isn't UTF-8 stays bytes."""
-        connection = self._db.conn
+        connection = self._connection
         connection.set_progress_handler(self._is_endless, _STEPS)
         try:
             for connection.text_factory in (str, _decoded):

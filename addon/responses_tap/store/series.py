@@ -6,8 +6,6 @@ from contextlib import closing
 from itertools import count, pairwise
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from responses_tap.errors import RecordingError
 from responses_tap.store.opening import connect, require_regular
 from responses_tap.store.recording_schema import is_empty
@@ -61,7 +59,7 @@ def _says(path: Path, question: str, *, of_empty: bool = False) -> bool:
     try:
         require_regular(path)
         with closing(connect(path, _PATIENCE_S)) as connection:
-            if is_empty(Database(connection), path):
+            if is_empty(connection, path):
                 return of_empty
             return bool(connection.execute(question).fetchone()[0])
     except (sqlite3.Error, RecordingError):

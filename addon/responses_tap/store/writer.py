@@ -129,7 +129,7 @@ class Writer:
 
     def recording(self) -> Recording:
         """What has been committed, for reading; closed with the writer."""
-        return Recording(self.path, self._db)
+        return Recording(self.path, self._db.conn)
 
     def meta(self, pattern: str) -> dict[str, Any]:
         """The committed entries of the table `meta` whose keys match the GLOB pattern."""

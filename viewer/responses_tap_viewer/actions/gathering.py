@@ -1,7 +1,6 @@
 """A recording as it was named, or one that is made for the moment from files, folders and standard input."""
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +36,8 @@ def gathered(paths: Sequence[str]) -> Iterator[Gathered]:
     if (named := only_database(paths)) is not None and len(recording_files(named)) == 1:
         yield Gathered(named)
     else:
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="responses-tap-", ignore_cleanup_errors=True) as folder:
             db = Path(folder) / "gathered.db"
             yield Gathered(db, put_together(db, [_file(path, Path(folder)) for path in paths]))

@@ -1,6 +1,5 @@
 """`diff`: how two streams, the sides of a gateway or the streams of a recording differ."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +88,8 @@ def _streams(a: str, b: str, format_: str, *, ground_truth: bool, side_by_side: 
     if format_ == "json":
         print_document(difference.report(compared, names))
     elif side_by_side:
+        import shutil
+
         print_lines(difference.side_by_side(compared, names, shutil.get_terminal_size((120, 24)).columns))
     else:
         print_lines(difference.lines(compared, names, right=_sender(streams[0]) if ground_truth else None))

@@ -174,9 +174,11 @@ def _serious_code(row: StreamRow) -> set[str]:
 
 def _cell(text: str | None, width: int) -> str:
     """A text in a column of this width."""
+    shown = shorten(text or "", width)
+    if shown.isascii():
+        return shown.ljust(width)
     from rich.cells import cell_len
 
-    shown = shorten(text or "", width)
     return shown + " " * (width - cell_len(shown))
 
 
