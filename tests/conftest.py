@@ -38,10 +38,12 @@ def events_of(sample: Path) -> list[dict[str, Any]]:
 
 _TESTS = Path(__file__).parent
 SLOW = (
-    "actions", "cli", "engines", "fuzz", "mitm", "probe", "recorder", "tui", "compare/test_gateway.py",
-    "formats/test_pastes.py", "privacy/test_canaries.py", "privacy/test_redaction.py", "privacy/test_secrets.py",
-    "protocol/test_faults.py", "reports/test_hostile_reports.py", "reports/test_hostile_scripts.py",
-    "reports/test_html.py", "reports/test_resend.py", "store/test_hostile_recordings.py", "test_arrow.py",
+    "actions", "checking", "cli", "clients", "engines", "fuzz", "mitm", "probe", "recorder", "store", "tui",
+    "compare/test_gateway.py", "formats/test_hostile_files.py", "formats/test_other_programs.py",
+    "formats/test_parquet.py", "formats/test_pastes.py", "formats/test_round_trips.py", "privacy/test_canaries.py",
+    "privacy/test_redaction.py", "privacy/test_secrets.py", "protocol/test_eventless.py",
+    "protocol/test_exchanges.py", "protocol/test_faults.py", "reports/test_hostile_reports.py",
+    "reports/test_hostile_scripts.py", "reports/test_html.py", "reports/test_resend.py", "test_arrow.py",
     "test_benchmarks.py", "test_examples.py", "test_packaging.py", "test_pytest_plugin.py", "test_readme.py",
 )  # fmt: skip
 """The folders and files whose tests are slow: `pytest -m "not slow"` leaves them out, and ends within a minute."""

@@ -204,9 +204,9 @@ def test_a_har_names_what_it_could_not_read(tmp_path: Path) -> None:
         (b'{"log": {"entries": []}}', "HAR without entries"),
         (b'{"format": "responses-tap trace", "version": 9}', "trace of version 9"),
         (b'{"a":\n 1,,}', "breaks in line 2"),
-        (b"[1, 2]", "element 0 is no object"),
+        (b"[1, 2]", "element 0 is not an object"),
         (b'{"type": "user"}\n{"type": "assistant"}\n', "without an event of the Responses API"),
-        (b"* Trying\n> POST /x HTTP/1.1\n> \n", "no answer"),
+        (b"* Trying\n> POST /x HTTP/1.1\n> \n", "no response"),
         (b'["\xff"]', "not UTF-8"),
     ],
 )

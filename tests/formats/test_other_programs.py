@@ -114,7 +114,7 @@ def test_a_flow_without_a_body_is_reported_with_what_to_do(tmp_path: Path) -> No
     first, second, third = result.stderr.splitlines()
     assert "flow 0 has no response body; mitmproxy streamed it through" in first
     assert "store_streamed_bodies" in first
-    assert "flow 1 has no answer (it was still open)" in second
+    assert "flow 1 has no response (it was still open)" in second
     assert "flow 2 is a WebSocket" in third
 
 
@@ -247,7 +247,7 @@ def test_what_a_cassette_lacks_is_named_with_its_line(tmp_path: Path) -> None:
     assert [finding["code"] for finding in report["streams"][0]["findings"]] == SEED_CODES
     lines = file.read_text().splitlines()
     for n, (error, words) in enumerate(
-        zip(report["errors"], ["has no response body", "is no base64", "KeyError: 'response'"], strict=True), 1
+        zip(report["errors"], ["has no response body", "is not base64", "KeyError: 'response'"], strict=True), 1
     ):
         place, _, line = error["message"].partition(" (line ")
         assert place == f"interaction {n}"
