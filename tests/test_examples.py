@@ -88,7 +88,7 @@ def test_the_probe_of_the_action_fails_with_the_server(tmp_path: Path) -> None:
         known = {"URL": wrong.url, "MODEL": MODEL, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
         assert execute([ACTION / "probe.sh"], tmp_path, OPTIONS="--scenario usage", **known).returncode == 1
     done = execute([ACTION / "probe.sh"], tmp_path, OPTIONS="--scenario usage", **known)
-    assert (done.returncode, "doesn't answer" in done.stderr) == (2, True)
+    assert (done.returncode, "doesn't respond" in done.stderr) == (2, True)
 
 
 def test_the_hook_checks_fixtures(tmp_path: Path) -> None:

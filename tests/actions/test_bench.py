@@ -180,9 +180,9 @@ def test_an_answer_is_continued_retrieved_and_resumed(url: str) -> None:
     assert responses.retrieve(second.id).output_text == "Hello, world."
     rest = list(responses.retrieve(second.id, stream=True, starting_after=9))
     assert [event.sequence_number for event in rest] == [10, 11, 12]
-    with pytest.raises(openai.BadRequestError, match="'resp_0' was not answered here"):
+    with pytest.raises(openai.BadRequestError, match="'resp_0' was not sent by this bench"):
         responses.create(model="m", input="hi", previous_response_id="resp_0")
-    with pytest.raises(openai.NotFoundError, match="no response 'resp_0' was answered here"):
+    with pytest.raises(openai.NotFoundError, match="no response 'resp_0' was sent by this bench"):
         responses.retrieve("resp_0")
 
 
@@ -223,7 +223,7 @@ def test_names_are_put_together(url: str) -> None:
         ("/text/v1/responses", b"{", 400, "the body isn't JSON"),
         ("/text/v1/responses", b"[]", 400, "the body isn't a JSON object"),
         ("/text/v1/responses", b"[" * 100_000, 400, "the body isn't JSON"),
-        ("/text/v1/responses", b'{"previous_response_id": []}', 400, "previous response [] was not answered here"),
+        ("/text/v1/responses", b'{"previous_response_id": []}', 400, "previous response [] was not sent by this bench"),
         ("/text/v1/embeddings", b"{}", 404, "there are POST responses"),
         ("/text/v1/responses", None, 404, "there are POST responses"),
         ("/text", None, 404, "there are POST responses"),

@@ -80,6 +80,30 @@ def test_a_url_is_no_missing_file() -> None:
     assert BROKEN[0].name in result.stdout
 
 
+@pytest.mark.parametrize("typed", [["list"], ["view"], ["show"], ["check"]])
+def test_a_recording_on_another_machine_is_no_missing_file(typed: list[str]) -> None:
+    result = run(*typed, "me@gateway:/var/x.db")
+    assert result.exit_code == 2
+    assert (
+        "is on another machine; copy it here, or run `ssh -t me@gateway responses-tap view /var/x.db`" in result.stderr
+    )
+
+
+@pytest.mark.parametrize("command", ["export", "show", "list", "view", "check"])
+def test_a_recording_named_by_an_option_is_pointed_out(command: str) -> None:
+    result = run(command, "1", "--db", "mine.db")
+    assert result.exit_code == 2
+    assert "No such option '--db'. Name the recording (mine.db) or a stream in it (mine.db#3)" in result.stderr
+
+
+def test_check_without_a_path_says_how_to_check_standard_input() -> None:
+    result = run("check")
+    assert result.exit_code == 2
+    assert "Missing argument 'PATH…'. Name files, or - for standard input: responses-tap check - < stream.sse" in (
+        result.stderr
+    )
+
+
 def test_rm_can_be_tried_first(recording: Path) -> None:
     result = run("rm", "1", "--dry-run", db=recording)
     assert result.stdout == f"{recording}: 1 stream would be removed (1)\n"

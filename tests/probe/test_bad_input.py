@@ -63,7 +63,7 @@ CASES: dict[str, tuple[Script, str]] = {
     ),
     "HTML": (
         replies(b"<html>Welcome</html>", "text/html"),
-        "answers with a page of HTML (200); give the API's base URL, which often ends in /v1",
+        "returns an HTML page (200); give the API's base URL, which often ends in /v1",
     ),
     "a redirect": (
         replies(b"", "text/plain", "307 Temporary Redirect", "location: https://h/v2/responses"),
@@ -71,11 +71,11 @@ CASES: dict[str, tuple[Script, str]] = {
     ),
     "no such API": (
         replies(b'{"detail": "Not Found"}', status="404 Not Found"),
-        "has no Responses API there: POST /responses is answered 404: Not Found",
+        "has no Responses API there: POST /responses returns 404: Not Found",
     ),
     "another API's JSON": (
         replies(b'{"choices": []}'),
-        "answers a plain request with application/json, without a single event",
+        "responds to a plain request with application/json, without a single event",
     ),
     "a server error": (
         replies(b'{"error": {"message": "out of memory"}}', status="500 Oops"),
@@ -87,7 +87,7 @@ CASES: dict[str, tuple[Script, str]] = {
     ),
     "a stream without an end": (streams_for_ever, "it hadn't ended after 20 s"),
     "silence": (says_nothing, "nothing came for 5 s"),
-    "a reset connection": (reset, "doesn't answer ("),
+    "a reset connection": (reset, "doesn't respond ("),
 }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_one_line_says_why_a_server_cannot_be_probed(case: str, tmp_path: Path) 
 def test_no_server(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    assert refusal(ask(url, tmp_path)).startswith(f"responses-tap: {url} doesn't answer (")
+    assert refusal(ask(url, tmp_path)).startswith(f"responses-tap: {url} doesn't respond (")
 
 
 def test_no_such_model(tmp_path: Path) -> None:

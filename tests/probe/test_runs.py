@@ -71,7 +71,7 @@ def test_what_is_not_recorded_stands_in_its_cell(tmp_path: Path) -> None:
     assert all(
         re.search(r'POST /responses/resp_\w+/cancel: 200 \{"id', again[name]) for name in ("text", "junit", "md")
     )
-    assert re.search(r"(?s)The answer to DELETE /responses/resp_\w+: 200<.*response\.deleted", again["html"])
+    assert re.search(r"(?s)The response to DELETE /responses/resp_\w+: 200<.*response\.deleted", again["html"])
 
 
 def test_servers_stand_side_by_side_in_recordings_of_their_own(tmp_path: Path) -> None:

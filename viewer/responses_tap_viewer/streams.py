@@ -1,6 +1,8 @@
 """Finds the streams that a user names: in a recording, in a file, below a folder."""
 
 import os
+import re
+import shlex
 import sqlite3
 import sys
 import traceback
@@ -35,7 +37,7 @@ _SUFFIXES = (".sse", ".db", ".sqlite", ".sqlite3")
 _OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt", ".yaml", ".yml", ".flow", ".flows", ".mitm", ".gz", ".parquet")
 """Endings that other files have, too: in a folder, such files are skipped if they hold no stream."""
 
-
+_REMOTE = re.compile(r"([\w.-]+@[\w.-]+):(.+)")
 _CODE = 5
 """Characters of a rule's code."""
 UNUSABLE = 2
@@ -82,7 +84,8 @@ def open_existing(path: Path) -> "Recording":
             if (first := recording_files(path)[0]) != path
             else ""
         )
-        raise UnusableInput(str(path), several or "does not exist; `responses-tap record -- COMMAND` makes a recording")
+        advice = "does not exist; `responses-tap record -- COMMAND` makes a recording"
+        raise UnusableInput(str(path), several or _elsewhere(path) or advice)
     # A file of one stream needs no database: pydantic, which reads one, takes long to import.
     from responses_tap.store import open_recording
 
@@ -137,12 +140,26 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def require_here(path: Path) -> None:
+    """Raise UnusableInput where a path that isn't there names something on a server or another machine."""
+    if not is_there(path) and (hint := _elsewhere(path)):
+        raise UnusableInput(str(path), hint)
+
+
+def _elsewhere(path: Path) -> str:
+    """What to do where a path is meant as a URL or as a file on another machine, as scp names it; else empty."""
+    if path.parts[:1] in (("http:",), ("https:",)):
+        return "is a URL; save its stream with curl -N, or test the server with `responses-tap probe URL --model M`"
+    if remote := _REMOTE.fullmatch(str(path)):
+        machine, there = map(shlex.quote, remote.groups())
+        return f"is on another machine; copy it here, or run `ssh -t {machine} responses-tap view {there}`"
+    return ""
+
+
 def readable(path: Path) -> None:
     """Raise UnusableInput unless `path` is a readable file."""
     if not is_there(path):
-        is_url = path.parts[:1] in (("http:",), ("https:",))
-        hint = "is a URL; save its stream with curl -N, or test the server with `responses-tap probe URL --model M`"
-        raise UnusableInput(str(path), hint if is_url else "does not exist")
+        raise UnusableInput(str(path), _elsewhere(path) or "does not exist")
     if path.is_dir():
         raise UnusableInput(str(path), "is a folder; name a file in it")
     if not path.is_file():

@@ -186,15 +186,13 @@ class _Connection(socketserver.BaseRequestHandler):
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
         path = request.target.decode("latin-1")
         if not self._is_ours(headers.get("host", "")):
-            raise Refused(
-                HTTPStatus.MISDIRECTED_REQUEST, "only loopback names and the address listened on are answered"
-            )
+            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "expected a loopback name or the address listened on as Host")
         if "origin" in headers and not self._is_ours(split(headers["origin"]).netloc):
-            raise Refused(HTTPStatus.FORBIDDEN, "no other origin is answered")
+            raise Refused(HTTPStatus.FORBIDDEN, "requests from other origins are refused")
         if not path.startswith("/"):
             raise Refused(HTTPStatus.BAD_REQUEST, "expected a path")
         if request.method not in _METHODS:
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "GET, HEAD and POST are answered")
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "expected GET, HEAD or POST")
         if int(headers.get("content-length", 0)) > self.server.most_body:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have {self.server.most_body} bytes")
         if request.method == b"GET" and headers.get("upgrade", "").lower() == "websocket":

@@ -256,7 +256,7 @@ def _encoding_lie(draft: DraftResponse, spec: FaultSpec) -> DraftResponse:
     return replace(draft, blocks=(Block(packed, None, draft.blocks[-1].at_ns if draft.blocks else 0),))
 
 
-@_fault("status", "answer 429 with Retry-After, or the HTTP error ARG", 4, "status=429 status=500 status=503",
+@_fault("status", "return 429 with Retry-After, or the HTTP error ARG", 4, "status=429 status=500 status=503",
         shows="TR907", argument=True)  # fmt: skip
 def _status(draft: DraftResponse, spec: FaultSpec) -> DraftResponse:
     status = _number(spec, HTTPStatus.TOO_MANY_REQUESTS)
@@ -270,7 +270,7 @@ def _status(draft: DraftResponse, spec: FaultSpec) -> DraftResponse:
     return refused.with_header("Retry-After", "1") if status in _RETRY else refused
 
 
-@_fault("retry-after", "answer 429, or the status of another fault, with Retry-After: ARG", 5, "retry-after=2",
+@_fault("retry-after", "return 429, or the status of another fault, with Retry-After: ARG", 5, "retry-after=2",
         shows="TR907", argument=True)  # fmt: skip
 def _retry_after(draft: DraftResponse, spec: FaultSpec) -> DraftResponse:
     seconds = _number(spec, 1)

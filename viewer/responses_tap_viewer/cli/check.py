@@ -24,8 +24,15 @@ _FOUND = 1
 """The exit status for findings at or above --fail-on."""
 
 
+def _named(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        hint = "Name files, or - for standard input: responses-tap check - < stream.sse"
+        raise click.MissingParameter(hint, ctx, param)
+    return value
+
+
 @click.command(cls=ConfiguredCommand)
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True, shell_complete=completion.paths)
+@click.argument("paths", metavar="PATH…", nargs=-1, callback=_named, shell_complete=completion.paths)
 @click.option(
     "--profile",
     type=click.Choice([*PROFILES, AUTO]),

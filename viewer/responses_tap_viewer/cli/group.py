@@ -31,6 +31,9 @@ from responses_tap_viewer.cli.view import view
 from responses_tap_viewer.cli.vocabulary import vocabulary
 from responses_tap_viewer.printing import complain
 
+_NAMED = " Name the recording (mine.db) or a stream in it (mine.db#3)."
+"""The hint for --db where a recording is an argument."""
+
 
 class _Commands(click.Group):
     """The group of commands: examples keep their lines, and unusable input is one line and status 2."""
@@ -90,7 +93,8 @@ def _printable_errors() -> Iterator[None]:
     except click.MissingParameter:  # it consists of our own lines
         raise
     except click.ClickException as error:
-        raise click.UsageError(printable(error.format_message()), getattr(error, "ctx", None)) from error
+        hint = _NAMED if isinstance(error, click.NoSuchOption) and error.option_name == "--db" else ""
+        raise click.UsageError(printable(error.format_message()) + hint, getattr(error, "ctx", None)) from error
 
 
 def _print_no_more() -> None:

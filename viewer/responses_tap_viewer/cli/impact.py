@@ -31,10 +31,10 @@ _HARMED = 1
     default=30,
     show_default=True,
     metavar="SEC",
-    help="After how long a client hangs.",
+    help="Report a client as hanging after SEC seconds.",
 )
 @click.option("--all-faults", is_flag=True, help="Measure every fault, for the rules' pages, instead of a STREAM.")
-@click.option("-o", "--output", metavar="F", type=click.Path(path_type=Path), help="Where --all-faults writes to.")
+@click.option("-o", "--output", metavar="F", type=click.Path(path_type=Path), help="The output file of --all-faults.")
 @click.option("--format", "format_", type=click.Choice(["text", "json", "md"]), default="text", show_default=True)
 @click.pass_context
 def impact(  # noqa: PLR0913, PLR0917 - one parameter an option
@@ -50,8 +50,8 @@ def impact(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Run the official clients on streams, and print what each delivers, loses or raises.
 
     Each client is installed on first use, in the user's cache folder, by uv (or pip) or npm. It gets the stream from a
-    server on loopback, and neither keys nor settings. Exit status: 0 fine, 1 if a client doesn't deliver what a stream
-    says, 2 if a stream is unusable or a client that --client names cannot be run.
+    server on loopback, and neither keys nor settings. Exit status: 0 success, 1 if a client doesn't deliver what a
+    stream says, 2 if a stream is unusable or a client that --client names cannot be run.
 
     \b
     Examples:

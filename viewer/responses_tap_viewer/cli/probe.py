@@ -39,7 +39,7 @@ _INTERRUPTED = 130
     "--timeout",
     type=click.FloatRange(min=0.1),
     metavar="SEC",
-    help="Give up after SEC without a byte, or 4 × SEC in all; by default as the server's own speed suggests.",
+    help="Give up after SEC without a byte, or 4 × SEC in all; by default derived from the server's speed.",
 )
 @click.option("--header", "headers", multiple=True, metavar="'K: V'", help="Send this header with each request.")
 @click.option("--api-key-env", metavar="VAR", help="The variable with the API key; by default OPENAI_API_KEY.")

@@ -94,7 +94,7 @@ class _Record(click.Command):
     help="Add the streams to a Parquet dataset while they are recorded, as export does; `pip install "
     "'responses-tap[archive]'`.",
 )
-@click.option("--with-events", is_flag=True, help="Archive events, headers and bodies, too.")
+@click.option("--with-events", is_flag=True, help="Also archive events, headers and bodies.")
 @click.option(
     "--otlp",
     metavar="URL",
@@ -142,11 +142,11 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
     stream ends; streams that don't match are then discarded without being reported. Streams that are open when a file
     reaches --max-size end in that file; new ones go to the next.
 
-    --archive and --otlp work in processes of their own and never hold the traffic up. In an archive, secrets are masked
-    and streams with personal data redacted; what a run leaves undone, the next one with the same --db does. Spans that
+    --archive and --otlp work in processes of their own and never delay the traffic. In an archive, secrets are masked
+    and streams with personal data redacted; what a run leaves undone, the next with the same --db finishes. Spans that
     the collector doesn't take are lost, and counted.
 
-    One process relays what one core can. With --processes, N of them accept connections on the same port, and FILE.db
+    One process uses one core. With --processes, N of them accept connections on the same port, and FILE.db
     is the name of all their files together for list, view, show, check and export. If one is killed, the others
     continue.
 

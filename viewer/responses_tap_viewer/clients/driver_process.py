@@ -177,7 +177,7 @@ class _Running:
         self._process.wait()
         self._threads[1].join()
         said = next((line.strip() for line in reversed(self._complaints) if line.strip()), "without a word")
-        return f"its driver ended with status {self._process.returncode}: {shorten(said, _MOST_ERROR)}"
+        return f"its driver exited with status {self._process.returncode}: {shorten(said, _MOST_ERROR)}"
 
 
 def _of(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -191,6 +191,6 @@ def _parsed(line: bytes) -> ClientAnswer:
         text = json.dumps(json.loads(line), ensure_ascii=False)
         return ClientAnswer.model_validate_json(text.encode(errors="replace"))
     except (ValueError, RecursionError) as error:
-        what = "no answer" if isinstance(error, ValidationError) else "no JSON"
+        what = "no result" if isinstance(error, ValidationError) else "no JSON"
         shown = shorten(line.decode(errors="replace").strip(), 80)
         raise CannotRun(f"its driver printed something that is {what}: {shown}") from error

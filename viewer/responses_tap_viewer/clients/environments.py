@@ -154,7 +154,7 @@ def _said(command: Sequence[str], seconds: float = _ASK_SECONDS) -> str:
         raise CannotRun(f"{name} does not start ({error.strerror})") from error
     if done.returncode:
         words = " ".join((done.stderr or done.stdout).split())
-        raise CannotRun(shorten(words, _MOST_ERROR) or f"{name} ended with status {done.returncode}")
+        raise CannotRun(shorten(words, _MOST_ERROR) or f"{name} exited with status {done.returncode}")
     return done.stdout.strip()
 
 

@@ -252,7 +252,7 @@ def same(seen: Observed, as_: str, path: str = "") -> str | None:
     if not (isinstance(one, dict) and isinstance(other, dict)):
         return f"`{path}` is {json.dumps(one)}, it was {json.dumps(other)}"
     names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
-    return f"it differs from the answer before in {', '.join(names)}"
+    return f"it differs from the response before in {', '.join(names)}"
 
 
 @check
@@ -286,7 +286,7 @@ def body(seen: Observed) -> str | None:
 def resumed(seen: Observed, after: int) -> str | None:
     """A stream that is taken up again goes on with the event behind `after`, and ends."""
     if not seen.answer.is_stream:
-        return Unsupported("the answer isn't a stream")
+        return Unsupported("the response isn't a stream")
     first = seen.answer.events[0].get("sequence_number") if seen.answer.events else None
     return None if first == after + 1 else f"it goes on with event {first}, not with {after + 1}"
 
@@ -328,7 +328,7 @@ def has(seen: Observed, path: str) -> str | None:
 def tail(seen: Observed, as_: str, after: int) -> str | None:
     """The events are those of another step's answer behind `after`, one by one."""
     if not seen.answer.is_stream:
-        return Unsupported("the answer isn't a stream")
+        return Unsupported("the response isn't a stream")
     other = [event for event in seen.all[as_][0].events if event.get("sequence_number", -1) > after]
     if seen.answer.events == other:
         return None
@@ -342,7 +342,7 @@ def alike(seen: Observed) -> str | None:
     """The answers of a step that is sent several times at once have the same events."""
     for several in seen.all.values():
         if seen.answer in several and any(answer.events != seen.answer.events for answer in several):
-            return "the answers to the same request differ"
+            return "the responses to the same request differ"
     return None
 
 

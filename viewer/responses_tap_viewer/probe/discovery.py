@@ -28,7 +28,7 @@ def _unusable(client: ProbeClient, answer: Answer, model: str) -> str:
     kind = answer.content_type or "no content type"
     to = answer.headers.get("location", "nowhere").removesuffix("/responses")
     reasons = (
-        (answer.status in (0, _BAD_GATEWAY), f"doesn't answer ({_cause(answer)})"),
+        (answer.status in (0, _BAD_GATEWAY), f"doesn't respond ({_cause(answer)})"),
         (
             answer.status in _REDIRECTS,
             f"redirects to {to} ({answer.status}); give the URL that it redirects to",
@@ -40,14 +40,16 @@ def _unusable(client: ProbeClient, answer: Answer, model: str) -> str:
         (bool(answer.failure), f"fails at a plain request ({answer.failure})"),
         (
             "html" in answer.content_type,
-            f"answers with a page of HTML ({answer.status}); give the API's base URL, which often ends in /v1",
+            f"returns an HTML page ({answer.status}); give the API's base URL, which often ends in /v1",
         ),
     )
     if told := next((message for applies, message in reasons if applies), ""):
         return told
     if answer.refusal and not answer.is_limited:
         return _refused(client, answer, model)
-    return "" if answer.events or answer.is_limited else f"answers a plain request with {kind}, without a single event"
+    return (
+        "" if answer.events or answer.is_limited else f"responds to a plain request with {kind}, without a single event"
+    )
 
 
 def _refused(client: ProbeClient, answer: Answer, model: str) -> str:
@@ -56,7 +58,7 @@ def _refused(client: ProbeClient, answer: Answer, model: str) -> str:
         others = ", ".join(models[:_SHOWN_MODELS]) + (", …" if len(models) > _SHOWN_MODELS else "")
         return f"has no model {model!r}; it has {others}"
     if answer.status in _NOT_FOUND:
-        return f"has no Responses API there: POST /responses is answered {answer.refusal}"
+        return f"has no Responses API there: POST /responses returns {answer.refusal}"
     return f"refuses a plain request ({answer.refusal})"
 
 

@@ -173,7 +173,7 @@ class Runner:
                     if any(answer.failure or (answer.refusal and not step.may_fail) for answer in last):
                         break
             except MissingValue as missing:
-                return chain.attempt(Verdict(Outcome.SKIPPED, f"an earlier answer has no `{missing}`"))
+                return chain.attempt(Verdict(Outcome.SKIPPED, f"an earlier response has no `{missing}`"))
         if scenario.name in _MEASURES:
             self._client.patience.learn(chain.answers[scenario.ask[0].name][0])
         return chain.attempt(verdict(scenario, chain.answers, chain.known))

@@ -57,7 +57,7 @@ class Sockets:
         except TimeoutError:
             has_ended = any(_type(message) in _ENDS for message in got)
             if not step.may_be_ignored and not (step.ends > 1 and has_ended):
-                trouble, timed_out = "the answer over the WebSocket didn't end in time", True
+                trouble, timed_out = "the response over the WebSocket didn't end in time", True
         except ConnectionClosed as error:
             trouble = "" if step.may_be_ignored else f"the server closed the WebSocket: {error}"
         except (InvalidHandshake, InvalidMessage, WebSocketException, OSError) as error:

@@ -95,7 +95,7 @@ def _cell(scenario: Scenario, n: int, target: Target, cell: Cell, streams: int) 
 
 
 def _stream(place: str, id_: str, streams: int) -> Iterator[str]:
-    yield f'<details class="stream"><summary>The answer, recorded as {html(place)}</summary><div>'
+    yield f'<details class="stream"><summary>The response, recorded as {html(place)}</summary><div>'
     try:
         yield from Section(find_stream(place), id_, streams).lines()
     except (UnusableInput, RecordingError) as error:
@@ -104,8 +104,8 @@ def _stream(place: str, id_: str, streams: int) -> Iterator[str]:
 
 
 def _unrecorded(request: UnrecordedRequest) -> Iterator[str]:
-    yield f"<details><summary>The answer to {html(request.request)}: {request.status}</summary>"
-    for title, text in (("The request", request.content), ("The answer", request.answer)):
+    yield f"<details><summary>The response to {html(request.request)}: {request.status}</summary>"
+    for title, text in (("The request", request.content), ("The response", request.answer)):
         if text:
             yield f'<p>{title}:</p><pre tabindex="0">{html(text)}</pre>'
     yield "</details>"

@@ -11,7 +11,7 @@ from responses_tap.errors import UnusableInput
 from responses_tap_viewer.actions.gathering import only_database, put_together
 from responses_tap_viewer.actions.recording.piping import NAME, read_start, record_pipe
 from responses_tap_viewer.printing import complain
-from responses_tap_viewer.streams import STDIN, default_recording, recording_files
+from responses_tap_viewer.streams import STDIN, default_recording, recording_files, require_here
 
 if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
@@ -21,6 +21,8 @@ _PIECE = 1 << 20
 
 def view(paths: Sequence[str]) -> None:
     """Open the terminal UI on these paths; UnusableInput where there is nothing in them to look at."""
+    for path in paths:
+        require_here(Path(path))
     named = only_database(paths)
     if named is not None and len(recording_files(named)) == 1:
         browse(named)

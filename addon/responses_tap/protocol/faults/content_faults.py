@@ -193,7 +193,7 @@ CONTENT_FAULTS: tuple[Fault, ...] = (
     fault("RQ003", _declared("call a tool though tool_choice is none", lambda _: None, tool_choice="none")),
     fault("RQ004", _asked("write a call into a text", _in_text(" <tool_call>{} "), tools=[_TOOL], text=_PROSE,
                           needs="a text of several deltas in a completed response")),
-    fault("RQ005", _asked("answer in prose though JSON was asked for", _in_prose,
+    fault("RQ005", _asked("write prose though JSON was asked for", _in_prose,
                           text={"format": {"type": "json_object"}},
                           needs="a text that isn't JSON in a completed response")),
     fault("RQ006", change("use more tokens than were allowed", "completed incomplete", _limit_passed,

@@ -130,7 +130,7 @@ class Bench:
         request = _parsed(asked.body)
         continued = request.get("previous_response_id")
         if continued is not None and self._memory.get(continued) is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"previous response {continued!r} was not answered here")
+            raise Refused(HTTPStatus.BAD_REQUEST, f"previous response {continued!r} was not sent by this bench")
         draft = self.draft(place.sample)
         if brings_results(request) and has_calls(draft.blocks):
             draft = self.draft("text")
@@ -143,13 +143,13 @@ class Bench:
                 return _whole(answered, place.faults)
             return planted(answered, place.faults).playback()
         except CannotPlant as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"{error} (the answer to this request)") from error
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{error} (in the response to this request)") from error
 
     def _retrieved(self, id_: str, query: str) -> Playback:
         """A response that was answered before, whole or from an event on; never with a fault."""
         blocks = self._memory.get(unquote(id_))
         if blocks is None:
-            raise Refused(HTTPStatus.NOT_FOUND, f"no response {unquote(id_)!r} was answered here")
+            raise Refused(HTTPStatus.NOT_FOUND, f"no response {unquote(id_)!r} was sent by this bench")
         asked = parse_qs(query)
         if asked.get("stream", ["false"])[-1] != "true":
             return _json(_final(blocks))
