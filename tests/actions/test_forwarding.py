@@ -108,6 +108,11 @@ def test_what_is_recorded_is_archived_and_sent(upstream: str, tmp_path: Path, co
 def test_metrics_are_those_of_the_conventions(upstream: str, tmp_path: Path, collector: Collector) -> None:
     record(upstream, tmp_path / "tap.db", "--otlp", collector.url, paths=("clean", "broken", "refused"))
     metrics = collector.metrics
+    histograms = [metric for metric in metrics.values() if metric.HasField("histogram")]
+    bounds = {
+        point.explicit_bounds[i] for metric in histograms for point in metric.histogram.data_points for i in (0, -1)
+    }
+    assert (len(histograms), bounds) == (3, {0.01, 81.92})
     duration = metrics["gen_ai.client.operation.duration"]
     points = {attributes(point).get("error.type"): point for point in duration.histogram.data_points}
     assert (duration.unit, {error: point.count for error, point in points.items()}) == ("s", {None: 2, "401": 1})
