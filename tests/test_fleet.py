@@ -1,4 +1,4 @@
-"""A fleet in small: four recorders, one dataset, one collector. Nothing is missing and nothing is there twice."""
+"""A fleet in small: four recorders by two processes each, one dataset, one collector; nothing is missing or doubled."""
 
 import http.client
 import json
@@ -29,6 +29,7 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 from tests.collector import Collector, attributes, collecting  # noqa: E402 (needs what may be missing)
 
 CHILDREN = Path("/proc/self/task").exists()
+_RECORDER = "regexp_replace(recording, '[.][12][.]db$', '')"
 _COUNTS = "count(*), count(DISTINCT stream), count(DISTINCT id)"
 _JOINED = "'DIR/findings/**/*.parquet' JOIN 'DIR/streams/**/*.parquet' USING (stream)"
 _TRIES = 600
@@ -39,7 +40,7 @@ class Recorder:
 
     def __init__(self, db: Path, upstream: str, place: Path, collector: Collector) -> None:
         self.db = db
-        options = ("--listen", "127.0.0.1:0", "--archive", str(place), "--otlp", collector.url)
+        options = ("--listen", "127.0.0.1:0", "--processes", "2", "--archive", str(place), "--otlp", collector.url)
         command = [sys.executable, "-m", "responses_tap_viewer", "record", "--upstream", upstream, "--db", str(db)]
         self.process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
@@ -102,10 +103,10 @@ def test_four_recorders_one_of_which_is_killed(upstream: str, tmp_path: Path) ->
     def ask(question: str) -> list[Any]:
         return duckdb.connect().sql(question.replace("DIR", str(place))).fetchall()
 
-    streams = ask(f"SELECT recording, {_COUNTS} FROM 'DIR/streams/**/*.parquet' GROUP BY 1")
-    assert sorted(streams) == [(f"{name}.db", 5, 5, 5) for name in names]
-    findings = ask(f"SELECT recording, code, count(*) FROM {_JOINED} GROUP BY ALL")
-    assert sorted(findings) == [(f"{name}.db", "MD301", 2) for name in names]
+    streams = ask(f"SELECT {_RECORDER}, {_COUNTS} FROM 'DIR/streams/**/*.parquet' GROUP BY 1")
+    assert sorted(streams) == [(name, 5, 5, 5) for name in names]
+    findings = ask(f"SELECT {_RECORDER}, code, count(*) FROM {_JOINED} GROUP BY ALL")
+    assert sorted(findings) == [(name, "MD301", 2) for name in names]
     assert ask("SELECT count(*) FROM 'DIR/findings/**/*.parquet'") == [(8,)]
     spans = Counter(span.span_id for span in collector.spans)
     assert max(spans.values()) == 1

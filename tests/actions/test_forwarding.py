@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,11 @@ def test_what_is_recorded_is_archived_and_sent(upstream: str, tmp_path: Path, co
 def test_metrics_are_those_of_the_conventions(upstream: str, tmp_path: Path, collector: Collector) -> None:
     record(upstream, tmp_path / "tap.db", "--otlp", collector.url, paths=("clean", "broken", "refused"))
     metrics = collector.metrics
+    histograms = [metric for metric in metrics.values() if metric.HasField("histogram")]
+    bounds = {
+        point.explicit_bounds[i] for metric in histograms for point in metric.histogram.data_points for i in (0, -1)
+    }
+    assert (len(histograms), bounds) == (3, {0.01, 81.92})
     duration = metrics["gen_ai.client.operation.duration"]
     points = {attributes(point).get("error.type"): point for point in duration.histogram.data_points}
     assert (duration.unit, {error: point.count for error, point in points.items()}) == ("s", {None: 2, "401": 1})
@@ -183,6 +189,77 @@ def test_an_archive_is_completed_wherever_it_was_killed(tmp_path: Path) -> None:
         assert same(place, whole)
 
 
+WAITS = """if True:
+    import sys
+    from responses_tap_viewer.archive.dataset import Dataset
+    at_once = Dataset._put
+    def waits(self, path, rows):
+        Dataset._put = at_once
+        print("writing", flush=True)
+        sys.stdin.readline()
+        at_once(self, path, rows)
+    Dataset._put = waits
+"""
+"""Makes what follows wait for a line before it writes its first file."""
+EXPORT = """
+    from responses_tap_viewer.cli import main
+    main(["export", "--filter", "id<3", sys.argv[1], "--format", "parquet", "--with-events", "-o", sys.argv[2]])
+"""
+
+
+@pytest.mark.parametrize("first", [ARCHIVER.removeprefix("if True:"), EXPORT], ids=["archiver", "export"])
+@pytest.mark.parametrize("second", ["archiver", "export"])
+def test_two_processes_at_once_add_no_stream_twice(
+    tmp_path: Path, first: str, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_locks = pytest.importorskip("responses_tap_viewer.actions.file_locks")
+    db, place = tmp_path / "tap.db", tmp_path / "set"
+    files = [str(path) for path in sorted((RECORDINGS / "broken").glob("MD*.sse"))[:5]]
+    assert CliRunner().invoke(main, ["import", "--db", str(db), *files]).exit_code == 0
+    command = [sys.executable, "-c", WAITS + first, str(db), str(place), "2", "0"]
+    sleep = file_locks.time.sleep
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+
+        def let_it_go_on(seconds: float) -> None:
+            monkeypatch.undo()
+            print(file=process.stdin, flush=True)
+            sleep(seconds)
+
+        monkeypatch.setattr(file_locks.time, "sleep", let_it_go_on)
+        if second == "export":
+            exported(db, place, "--with-events")
+        else:
+            archived(db, place)
+        assert file_locks.time.sleep is sleep, "the second one hasn't waited for the first"
+    assert process.returncode == 0
+    assert same(place, exported(db, tmp_path / "whole", "--with-events"))
+    assert not list(tmp_path.glob("*-archive"))
+
+
+def test_a_lock_that_another_process_keeps_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_locks = pytest.importorskip("responses_tap_viewer.actions.file_locks")
+    monkeypatch.setattr(file_locks, "_PATIENCE_S", 0)
+    db, place = tmp_path / "tap.db", tmp_path / "set"
+    assert CliRunner().invoke(main, ["import", "--db", str(db), str(RECORDINGS / "clean/text.sse")]).exit_code == 0
+    with file_locks.archiving([db]):
+        done = CliRunner().invoke(main, ["export", f"{db}#1", "--format", "parquet", "-o", str(place)])
+        assert (done.exit_code, done.stderr.count("\n"), place.exists()) == (2, 1, False)
+        assert f"{db}-archive is a lock that another process still holds" in done.stderr
+        assert "is a lock that another process still holds" in archived(db, place)[0]
+    assert "Archived 1 stream" in archived(db, place)[-1]
+
+
+def archived(db: Path, place: Path) -> list[str]:
+    """What an archiver of the whole recording says."""
+    from responses_tap_viewer.actions.forwarding import archiving, following
+
+    with closing(following.Follower([db])) as follower:
+        return archiving.Archiver(str(place), with_events=True, every_s=0).close(follower.ended())
+
+
 def test_a_collector_that_is_down_costs_spans_which_are_counted(upstream: str, tmp_path: Path) -> None:
     with collecting() as gone:
         pass
@@ -246,5 +323,6 @@ def test_an_archive_that_refuses_for_a_while_misses_nothing(tmp_path: Path) -> N
     assert archiver.take(follower.ended()) == []  # told once
     (place / "findings").unlink()
     (done,) = archiver.close(follower.ended())
+    follower.close()
     assert "Archived" in done
     assert same(place, exported(db, tmp_path / "whole"))

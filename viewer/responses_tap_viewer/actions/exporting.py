@@ -14,6 +14,7 @@ from responses_tap.privacy.leaks import SecretFound, find_leaks, masked, secrets
 from responses_tap.privacy.redaction import Redaction, redacted
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.departure import PersonalFound, personal_data, words
+from responses_tap_viewer.actions.file_locks import archiving
 from responses_tap_viewer.reports.export_formats import Format
 from responses_tap_viewer.reports.text import counted
 
@@ -64,7 +65,8 @@ def archive(
 ) -> tuple[str, str]:
     """Add the streams to a Parquet dataset; what was done, and what leaves, in words. Errors as `prepared` has them.
 
-    UnusableInput also where the extra `archive` isn't installed, or nothing can be written there.
+    UnusableInput also where the extra `archive` isn't installed, nothing can be written there, or another process
+    archives the same recording for too long.
     """
     try:
         from responses_tap_viewer.archive.dataset import Dataset
@@ -74,7 +76,9 @@ def archive(
     keep = None if with_events else bare
     leaving, summary = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text, keep=keep)
     keys = [stream.fingerprint for stream in streams]
-    added, known = Dataset(url, with_events=with_events).add(zip(keys, leaving, strict=True))
+    dataset = Dataset(url, with_events=with_events)
+    with archiving(Path(stream.source) for stream in streams if stream.id is not None):
+        added, known = dataset.add(zip(keys, leaving, strict=True))
     were = f"; {counted(known, 'stream')} already there" if known else ""
     return f"Added {counted(added, 'stream')} to {url}{were}", summary
 

@@ -13,9 +13,11 @@ from opentelemetry.semconv.attributes import error_attributes, server_attributes
 from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.reports.otlp import NS, RESOURCE
 
-_DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-_CHUNK_TIMES = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""The bounds that the conventions recommend, in seconds."""
+_BOUNDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+"""Those of every bucket, in seconds, as the conventions give them for all three histograms.
+
+docs/gen-ai/gen-ai-metrics.md in https://github.com/open-telemetry/semantic-conventions-genai (commit 004902b).
+"""
 _DIMENSIONS = (
     gen_ai.GEN_AI_OPERATION_NAME,
     gen_ai.GEN_AI_PROVIDER_NAME,
@@ -33,18 +35,14 @@ class Metrics:
         self._provider = MeterProvider([PeriodicExportingMetricReader(exporter)], RESOURCE, shutdown_on_exit=False)
         meter = self._provider.get_meter("responses_tap")
 
-        def seconds(name: str, about: str, bounds: tuple[float, ...]) -> Histogram:
-            return meter.create_histogram(name, "s", about, explicit_bucket_boundaries_advisory=bounds)
+        def seconds(name: str, about: str) -> Histogram:
+            return meter.create_histogram(name, "s", about, explicit_bucket_boundaries_advisory=_BOUNDS)
 
-        self._duration = seconds(
-            gen_ai_metrics.GEN_AI_CLIENT_OPERATION_DURATION, "GenAI operation duration", _DURATIONS
-        )
+        self._duration = seconds(gen_ai_metrics.GEN_AI_CLIENT_OPERATION_DURATION, "GenAI operation duration")
         self._first_chunk = seconds(
-            gen_ai_metrics.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK, "Time to receive the first chunk", _CHUNK_TIMES
+            gen_ai_metrics.GEN_AI_CLIENT_OPERATION_TIME_TO_FIRST_CHUNK, "Time to receive the first chunk"
         )
-        self._chunk = seconds(
-            gen_ai_metrics.GEN_AI_CLIENT_OPERATION_TIME_PER_OUTPUT_CHUNK, "Time per output chunk", _CHUNK_TIMES
-        )
+        self._chunk = seconds(gen_ai_metrics.GEN_AI_CLIENT_OPERATION_TIME_PER_OUTPUT_CHUNK, "Time per output chunk")
         self._findings = meter.create_counter("responses_tap.findings", "{finding}", "Violations of the protocol")
 
     def add(self, stream: JudgedStream, span: ReadableSpan) -> None:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from responses_tap.errors import UnusableInput
 from responses_tap.stream.model import JudgedStream
+from responses_tap_viewer.actions import file_locks
 from responses_tap_viewer.actions.exporting import unattended
 from responses_tap_viewer.actions.forwarding.following import EndedStream
 from responses_tap_viewer.reports.text import counted
@@ -39,6 +41,7 @@ class Archiver:
         self._dataset.try_out()
         self._every_s = every_s
         self._waiting: dict[str, JudgedStream] = {}
+        self._recordings: set[Path] = set()
         self._frames = 0
         self._due_at = 0.0
         self._retry_at = 0.0
@@ -92,6 +95,7 @@ class Archiver:
             self._troubles.append(f"can't be archived: {error}")
         else:
             self._waiting[stream.fingerprint] = leaving
+            self._recordings.add(found.recording.path)
             self._frames += len(leaving.entries)
 
     def _flush(self) -> bool:
@@ -99,7 +103,8 @@ class Archiver:
         if time.monotonic() < self._retry_at:
             return False
         try:
-            self._added += self._dataset.add(self._waiting.items()).streams
+            with file_locks.archiving(self._recordings):
+                self._added += self._dataset.add(self._waiting.items()).streams
         except UnusableInput as error:
             if not self._refusal:
                 self._troubles.append(f"{error}; the recording keeps what isn't archived, trying again")
@@ -107,5 +112,5 @@ class Archiver:
             self._retry_at = time.monotonic() + _RETRY_S
             return False
         self._refusal = ""
-        self._waiting, self._frames = {}, 0
+        self._waiting, self._recordings, self._frames = {}, set(), 0
         return True

@@ -54,6 +54,11 @@ class Follower:
             if not is_later and self._stays(found):
                 yield found
 
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files:
+            file.close()
+
     def _rows(self) -> Iterator[EndedStream]:
         for file in self._files:  # grows
             with suppress(RecordingError):  # not there yet, or being replaced
@@ -92,6 +97,11 @@ class _FollowedFile:
                     self.open.add(row.id)
                 else:
                     yield EndedStream(recording, row)
+
+    def close(self) -> None:
+        """Close the file, if it has been opened."""
+        if self._recording is not None:
+            self._recording.close()
 
     def next(self) -> Path | None:
         """The file in which the recorder went on, once it has; None before that, and afterwards."""

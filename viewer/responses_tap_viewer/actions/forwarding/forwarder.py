@@ -1,22 +1,22 @@
 """The loop of the forwarding process: from a recording to a destination, until the recorder has ended."""
 
-import fcntl
 import os
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from responses_tap.errors import UnusableInput
+from responses_tap_viewer.actions.file_locks import locked
 from responses_tap_viewer.actions.forwarding.following import EndedStream, Follower
 from responses_tap_viewer.actions.forwarding.process import Report, Settings
 
 _POLL_S = 1.0
 _QUIET_S = 5.0
 """Seconds without the end of a stream, after which nothing more is expected of a recorder that was killed."""
-_LOCK_S = 60.0
-"""Seconds that another process may go on forwarding a recording whose recorder has ended."""
 
 
 class Destination(Protocol):
@@ -42,9 +42,21 @@ class Forwarder:
 
     def run(self, lifeline: int) -> None:
         """Forward until this pipe is closed, and then what is left."""
-        if not self._lock():
-            self._report(Report("done", f"{self._settings.files[0]} is still being forwarded by another process"))
-            return
+        try:
+            with self._alone(), closing(self._follower):
+                self._forward(lifeline)
+        except UnusableInput as error:
+            self._report(Report("done", str(error)))
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Wait for the process of a killed recorder, which may still send spans. What archives may run beside it."""
+        if self._settings.kind == "archive":
+            return nullcontext()
+        path = Path(f"{self._settings.files[0]}-{self._settings.kind}")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return locked(path)
+
+    def _forward(self, lifeline: int) -> None:
         while (heard := _heard(lifeline)) is None:
             self._tell(self._destination.take(self._follower.ended()))
         # A recorder that wasn't killed says so.
@@ -60,21 +72,6 @@ class Forwarder:
                 quiet_since = time.monotonic()
                 yield found
             time.sleep(_POLL_S)
-
-    def _lock(self) -> bool:
-        """Wait for the process of a killed recorder, which may still be forwarding; False where that takes too long."""
-        path = Path(f"{self._settings.files[0]}-{self._settings.kind}")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        until = time.monotonic() + _LOCK_S
-        while time.monotonic() < until:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_POLL_S)
-            else:
-                return True
-        return False
 
     def _tell(self, troubles: Iterable[str]) -> None:
         for words in troubles:
