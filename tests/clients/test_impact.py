@@ -109,10 +109,10 @@ def alive(pid: int) -> bool:
     ("answer", "reason"),
     [
         ('print("Traceback, or a banner", flush=True)', "Traceback, or a banner"),
-        ('print("[1, 2]", flush=True)', "no answer"),
+        ('print("[1, 2]", flush=True)', "no result"),
         ('sys.stdout.buffer.write(b"\\xff\\xfe\\n"); sys.stdout.flush()', "no JSON"),
         ('sys.exit("libfoo.so: no such file")', "libfoo.so: no such file"),
-        ('say({"client": "fake", "version": "9.9", "outcome": "fine"})', "no answer"),
+        ('say({"client": "fake", "version": "9.9", "outcome": "fine"})', "no result"),
         ('print("[" * 100_000, flush=True)', "no JSON"),
     ],
 )

@@ -53,7 +53,7 @@ def _below(path: str) -> Iterator[Unit]:
     elif is_there(here) and here.is_dir():
         for file in files_below(_with_events(here)):
             yield Unit(str(file), file.stat().st_size, is_below=True)
-    elif not is_there(here) and ("://" in path or (path.endswith(PARQUET) and not _GLOB.isdisjoint(path))):
+    elif not is_there(here) and (_is_store(path) or (path.endswith(PARQUET) and not _GLOB.isdisjoint(path))):
         yield from _at_url(path)
     else:
         for file in recording_files(here):
@@ -118,6 +118,11 @@ def opened(path: str) -> Iterator[BinaryIO]:
         return
     with _reading(path), _fsspec(path).open(path, "rb") as remote:
         yield remote
+
+
+def _is_store(path: str) -> bool:
+    """Whether a path is a URL that may be one of Parquet; a web page or an API isn't."""
+    return "://" in path and (not path.startswith(("http://", "https://")) or PARQUET in path)
 
 
 def _fsspec(url: str) -> Any:  # noqa: ANN401 (it has no types)
