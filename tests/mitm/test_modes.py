@@ -261,7 +261,7 @@ def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) ->
         lines = []
         for line in process.stderr:
             lines.append(line.strip())
-            if line.startswith("Ctrl-C"):
+            if line.startswith("Press Ctrl-C"):
                 break
         process.terminate()
         assert process.wait() == 0
