@@ -17,7 +17,7 @@ from tests.conftest import RECORDINGS
 
 from responses_tap import open_recording
 from responses_tap.stream.columns import StreamRow
-from responses_tap_viewer.actions.playback import Playback, playback
+from responses_tap_viewer.actions.playback import BreakOff, Playback, playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
 from responses_tap_viewer.streams import find_stream
 
@@ -33,7 +33,7 @@ def upstream() -> Iterator[str]:
     playbacks = {
         "/clean/": playback(find_stream(str(RECORDINGS / "clean/text.sse"))),
         "/seed/": playback(find_stream(str(RECORDINGS / "broken/llamastack-before-pr5308.sse"))),
-        "/cut/": Playback(200, _SSE, ((0, _TEXT[: len(_TEXT) // 2]),), cut=True),
+        "/cut/": Playback(200, _SSE, ((0, _TEXT[: len(_TEXT) // 2]),), break_off=BreakOff.CUT),
         "/slow/": Playback(200, _SSE, ((0, _TEXT[: len(_TEXT) // 2]), (3_600_000_000_000, b"never"))),
         "/late/": Playback(200, _SSE, ((0, _TEXT), (0, _LATE))),
         "/busy/": Playback(429, (("Content-Type", "application/json"),), ((0, b'{"error":{"message":"busy"}}'),)),
@@ -198,9 +198,9 @@ def test_bad_upstreams_and_files_are_one_line(upstream: str, tmp_path: Path) -> 
     foreign = tmp_path / "notes.txt"
     foreign.write_text("not a recording, but long enough to be somebody's notes " * 40)
     for url, db, words in (
-        ("ftp://nowhere", tmp_path / "r.db", "is no http(s) URL"),
-        ("http://[x/v1", tmp_path / "r.db", "is no http(s) URL"),
-        ("http://h:99999/v1", tmp_path / "r.db", "is no http(s) URL"),
+        ("ftp://nowhere", tmp_path / "r.db", "is not an http(s) URL"),
+        ("http://[x/v1", tmp_path / "r.db", "is not an http(s) URL"),
+        ("http://h:99999/v1", tmp_path / "r.db", "is not an http(s) URL"),
         (upstream, foreign, "is not a responses-tap recording"),
         (upstream, tmp_path, str(tmp_path)),
     ):

@@ -202,7 +202,7 @@ def test_record_points_its_command_at_the_proxy(db: Path, tmp_path: Path) -> Non
     assert not (tmp_path / ".mitmproxy").exists()
     assert node == "1"
     assert int(certificates) == 2  # the upstream's CA and the recorder's
-    assert "The CA is one for this run: ~/.mitmproxy has none" in done.stderr
+    assert "Using a CA for this run only: there is none in ~/.mitmproxy" in done.stderr
     assert "what it names (elsewhere.example) goes past the recorder" in done.stderr
     assert [row.state for row in rows(db)] == ["completed"]
 
@@ -266,7 +266,7 @@ def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) ->
         process.terminate()
         assert process.wait() == 0
     text = "\n".join(lines)
-    assert text.count("Listening beyond this machine, on 0.0.0.0") == 1
+    assert text.count("Warning: listening on 0.0.0.0; anyone on the network can use this proxy.") == 1
     assert "export OPENAI_BASE_URL=http://0.0.0.0:" in text
     assert f"export OPENAI_BASE_URL=http://{second}/v1" in text
     assert f"export HTTPS_PROXY=http://{proxy} HTTP_PROXY=http://{proxy} " in text

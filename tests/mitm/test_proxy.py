@@ -432,7 +432,7 @@ def test_what_cannot_be_started_is_reported_in_a_line(db: Path, tmp_path: Path) 
         assert notices == []  # the line is the only one
         assert message.startswith(f"cannot listen on 127.0.0.1:{listen[1]} (Address already in use)")
     assert "is not a responses-tap recording" in refusal(lambda: Proxy(notes, upstream="http://h"))
-    assert "is no http(s) URL" in refusal(lambda: Proxy(db, upstream="h:80"))
+    assert "is not an http(s) URL" in refusal(lambda: Proxy(db, upstream="h:80"))
     assert "nonsense" in refusal(lambda: Proxy(db, modes=["nonsense"]))
     with Proxy(db, upstream="http://h") as proxy:  # none of them has left anything behind
         assert proxy.port
