@@ -75,7 +75,7 @@ def test_export_takes_a_filter_in_place_of_streams(recording: Path, monkeypatch:
     nothing = run("export", "--filter", "model:nobody")
     assert nothing.exit_code == 2
     assert nothing.stderr == "responses-tap: no stream matches model:nobody; `responses-tap list` lists the streams\n"
-    assert "name streams, or choose them with --filter" in run("export").stderr
+    assert "name streams, or select them with --filter or --all" in run("export").stderr
 
 
 def test_rm_removes_all_of_a_stream_and_gives_the_space_back(recording: Path) -> None:
@@ -108,8 +108,8 @@ def test_rm_removes_nothing_if_a_name_is_wrong(recording: Path, tmp_path: Path) 
     for name, words in (
         (f"{recording}#99", "has no stream 99; nothing was removed"),
         (f"{tmp_path}/no.db#1", "does not exist"),
-        (str(recording), "names no stream of a recording"),
-        ("#3", "names no stream of a recording"),
+        (str(recording), "is not a stream of a recording"),
+        ("#3", "is not a stream of a recording"),
     ):
         result = run("rm", f"{recording}#2", name)
         assert result.exit_code == 2

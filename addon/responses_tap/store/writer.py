@@ -265,9 +265,9 @@ class Writer:
 
     def number_with(self, former: "Writer") -> None:
         """Number streams and sockets together with the writer of a former file, which may be written to as well."""
-        self.ids.stream = max(self.ids.stream, former.ids.stream)
-        self.ids.socket = max(self.ids.socket, former.ids.socket)
-        former.ids = self.ids
+        former.ids.stream = max(self.ids.stream, former.ids.stream)
+        former.ids.socket = max(self.ids.socket, former.ids.socket)
+        self.ids = former.ids  # which the files before that one count with, too
         self.note_last_ids()
 
     def note_last_ids(self) -> None:

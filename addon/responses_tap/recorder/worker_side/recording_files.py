@@ -41,7 +41,7 @@ class RecordingFiles:
         for path, after in left.items():
             self._earlier.append(Writer(path, patience_s, self.current.masker))
             self._earlier[-1].set_meta("next", after)
-            self.current.number_with(self._earlier[-1])
+            self._earlier[-1].number_with(self.current)
 
     @property
     def writers(self) -> list[Writer]:
