@@ -101,7 +101,7 @@ def test_without_a_terminal_other_commands_are_named(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["view", "a.db"])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "needs a terminal; `list` and `show`" in done.stderr
+    assert "needs a terminal; use `list` and `show` instead" in done.stderr
 
 
 def test_a_file_alone_is_browsed_on_a_terminal(tmp_path: Path) -> None:
