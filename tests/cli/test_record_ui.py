@@ -57,7 +57,7 @@ def test_it_shows_how_to_connect_and_when_the_recorder_dies(tmp_path: Path) -> N
         screen.shows("has no streams yet", "● recording · export OPENAI_BASE_URL=http://127.0.0.1:")
         found = subprocess.run(["pgrep", "-P", str(screen.process.pid)], capture_output=True, text=True, check=True)
         os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
-        screen.shows("the recorder ended with -9")
+        screen.shows("the recorder exited with status -9")
         screen.press("q")
         screen.ends()
         assert "Traceback" not in screen.written.decode()
