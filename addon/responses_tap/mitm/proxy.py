@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from mitmproxy import ctx
@@ -28,6 +27,7 @@ from responses_tap.mitm.addon import Capture, log_notice
 from responses_tap.mitm.connection_hints import ConnectionHints
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
 from responses_tap.recorder.messages import Notice, Trouble
+from responses_tap.self_closing import SelfClosing
 
 _USER = re.compile(r"(?<=//)[^/\s]*(?=@)")
 OWN_CONFDIR = Path(CONF_DIR).expanduser()
@@ -63,7 +63,7 @@ class Listener(NamedTuple):
         return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}{self.prefix}"
 
 
-class Proxy:
+class Proxy(SelfClosing):
     """A recording proxy, running from construction to `close`; CannotRecord if it cannot be started.
 
     `modes` are mitmproxy's: `reverse`, alone or as `reverse@PORT`, goes to `upstream`, a base URL such as
@@ -128,14 +128,6 @@ class Proxy:
     def base_url(self) -> str:
         """The URL to give a client as the API's base URL: the first listener and the upstream's prefix."""
         return self.listeners[0].url
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop, once everything that passed has been written to the file."""

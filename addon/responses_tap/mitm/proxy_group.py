@@ -8,8 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from mitmproxy.certs import CertStore
 from mitmproxy.options import CONF_BASENAME, KEY_SIZE
@@ -17,10 +16,11 @@ from mitmproxy.options import CONF_BASENAME, KEY_SIZE
 from responses_tap.mitm.proxy import OWN_CONFDIR, CannotRecord, Listener, confdir, mode_specs
 from responses_tap.mitm.shared_ports import ProxySettings, SharedPorts
 from responses_tap.recorder.messages import Hint, Notice, Trouble, decode_reply
+from responses_tap.self_closing import SelfClosing
 from responses_tap.store.shares import share_path
 
 
-class ProxyGroup:
+class ProxyGroup(SelfClosing):
     """Like `Proxy`, with the traffic spread over several processes; the parameters are the same.
 
     The recording `db` is in as many files (`store.shares`). A process that dies takes the connections that it had with
@@ -78,14 +78,6 @@ class ProxyGroup:
     def passed(self) -> Mapping[str, int]:
         """The requests to other APIs that passed, counted by method and path; complete once it is closed."""
         return self._passed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop all, once everything that passed has been written to the files."""

@@ -8,13 +8,13 @@ from dataclasses import fields
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from responses_tap.errors import RecordingError
 from responses_tap.protocol.events import read
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
+from responses_tap.self_closing import SelfClosing
 from responses_tap.store.narrowing import narrow, sql_value
 from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
 from responses_tap.store.recording_schema import check_schema, damaged
@@ -64,7 +64,7 @@ def open_recording(path: Path | str, patience_s: float = 5.0) -> "Recording":
         raise
 
 
-class Recording:
+class Recording(SelfClosing):
     """An open recording. Every method raises RecordingError where the file is damaged.
 
     Those that read many streams skip the damaged ones and add them to `damaged`.
@@ -82,14 +82,6 @@ class Recording:
         bulk = {column.name for column in COLUMNS.values() if column.bulk}
         self._whole, self._light = _select(COLUMNS, self._absent), _select(COLUMNS, self._absent | bulk)
         self._fields = "fields" if "fields" in self._columns("findings") else "'[]'"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

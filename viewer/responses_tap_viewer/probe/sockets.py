@@ -3,13 +3,12 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from responses_tap.protocol.grammar import TERMINALS
+from responses_tap.self_closing import SelfClosing
 from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient
 from responses_tap_viewer.probe.scenario import ScenarioStep
@@ -19,7 +18,7 @@ _ENDS = TERMINALS | {"error"}
 _SWITCHED = 101
 
 
-class Sockets:
+class Sockets(SelfClosing):
     """The sockets of one run of a scenario, by the names that its steps give them; closed at its end."""
 
     def __init__(self, client: ProbeClient, mark: str) -> None:
@@ -27,12 +26,8 @@ class Sockets:
         self._mark = mark
         self._open: dict[str, ClientConnection] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close those that are still open."""
         for socket in self._open.values():
             socket.close()
 

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from responses_tap.self_closing import SelfClosing
 
 _VERSION = "2025-06-18"
 _SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -14,7 +15,7 @@ _TOOL = {"name": "get_weather", "description": "Get the weather of a city", "inp
 _POLL_SECONDS = 0.02
 
 
-class ToolServer:
+class ToolServer(SelfClosing):
     """Offers one tool, `get_weather`, on a port of its own until it is closed.
 
     It speaks the streamable HTTP of the Model Context Protocol (2025-06-18, Transports), with a JSON body for each
@@ -27,12 +28,8 @@ class ToolServer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/mcp"
         threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Stop."""
         self._server.shutdown()
         self._server.server_close()
 
