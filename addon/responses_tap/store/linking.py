@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from responses_tap.stream.conversation import RequestClues
+from responses_tap.stream.conversation import RequestClues, first_words
 from responses_tap.urls import split
 
 _MOST_CANDIDATES = 200
@@ -35,7 +35,6 @@ _SET_RESULTS = """
 _TOOLS = """
     SELECT call_id, tool FROM output_items WHERE result = ? AND tool IS NOT NULL
 """
-_MOST_WORDS = 200
 
 
 class _Turn(NamedTuple):
@@ -120,5 +119,4 @@ def _first(connection: sqlite3.Connection, sql: str, *parameters: str | int) -> 
 def _results(clues: RequestClues, tools: dict[str, str]) -> str | None:
     """What a request is about that brings results: `get_weather → 18 °C`."""
     words = [f"{result.name or tools.get(result.call_id) or 'tool'} → {result.words}" for result in clues.results]
-    text = ", ".join(words)
-    return (text if len(text) <= _MOST_WORDS else f"{text[: _MOST_WORDS - 1]}…") or None
+    return first_words(", ".join(words)) or None

@@ -97,9 +97,10 @@ def clues_of(headers: Headers, body: str | None) -> RequestClues:
     """What a request with these headers and this body says; the body's masks all have to be alike."""
     document = json_object(body or "")
     previous = string(document, "previous_response_id") or None
-    thread = _thread(document) or _named_in(headers)
+    named = _thread(document)
+    thread = named or _named_in(headers)
     items = _items(document.get("input"))
-    chain = [] if previous or _thread(document) else list(_chain(b"", map(_digest, items)))
+    chain = [] if previous or named else list(_chain(b"", map(_digest, items)))
     recent = items[: -_MOST_ITEMS - 1 : -1]
     results = _results(items)
     return RequestClues(
@@ -279,8 +280,12 @@ def _words(content: object) -> str:
         parts = [part for part in content if isinstance(part, dict)]
         content = _text_in(parts) or ", ".join(f"[{string(part, 'type') or 'part'}]" for part in parts)
     text = content if isinstance(content, str) else "" if content is None else _written(content)
-    words = " ".join(text[: 10 * _MOST_WORDS].split())
-    return short_text(words if len(words) <= _MOST_WORDS else f"{words[: _MOST_WORDS - 1]}…")
+    return short_text(first_words(" ".join(text[: 10 * _MOST_WORDS].split())))
+
+
+def first_words(text: str) -> str:
+    """As much of a text as a row has of its prompt."""
+    return text if len(text) <= _MOST_WORDS else f"{text[: _MOST_WORDS - 1]}…"
 
 
 def _texts_of(items: Iterable[dict[str, Any]], name: str) -> tuple[str, ...]:

@@ -35,18 +35,20 @@ class RecordedRequest:
     @classmethod
     def of(cls, columns: Mapping[str, Value]) -> "RecordedRequest":
         """The request of which a row says this."""
-        request = cls(str(columns["url"]))
-        request._headers = tuple(map(tuple, json.loads(str(columns.get("request_headers") or "[]"))))
-        request._know_body(columns)
-        return request
+        headers = tuple(map(tuple, json.loads(str(columns.get("request_headers") or "[]"))))
+        return cls._known(columns, headers)
 
     @classmethod
     def restored(cls, row: StreamRow) -> "RecordedRequest":
         """The request of a row."""
-        headers = json.dumps(row.request_headers)
-        return cls.of(
-            {"url": row.url, "model": row.model, "request_body": row.request_body, "request_headers": headers}
-        )
+        return cls._known({"url": row.url, "model": row.model, "request_body": row.request_body}, row.request_headers)
+
+    @classmethod
+    def _known(cls, columns: Mapping[str, Value], headers: Headers) -> "RecordedRequest":
+        request = cls(str(columns["url"]))
+        request._headers = headers
+        request._know_body(columns)
+        return request
 
     def begin(self, stream: int, request: RequestMessage, writer: Writer) -> None:
         """Its stream has begun: follow what the message announces."""
