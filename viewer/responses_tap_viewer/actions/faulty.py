@@ -64,13 +64,11 @@ def _rule_fault(name: str) -> str:
 def draft_of(stream: JudgedStream, speed: float = 1) -> DraftResponse:
     """The response to a stream as it was, at this speed; UnusableInput where it has none that can be sent."""
     right = playback(stream, "event").at_speed(speed)
-    entries = over_sse(stream).entries
-    if not entries:
+    frames = [entry.frame for entry in over_sse(stream).entries]
+    if len(frames) != len(right.pieces):  # a response that isn't streamed
         blocks = [Block(piece, None, at_ns) for at_ns, piece in right.pieces]
     else:
-        times = [entry.n * PACE_NS if entry.at_ns is None else entry.at_ns for entry in entries]
-        scaled = [round(at_ns / speed) if speed else 0 for at_ns in times]
-        blocks = [Block.of(entry.frame, at_ns) for entry, at_ns in zip(entries, scaled, strict=True)]
+        blocks = [Block.of(frame, at_ns) for frame, (at_ns, _) in zip(frames, right.pieces, strict=True)]
     return DraftResponse(right.status, right.headers, tuple(blocks), break_off=right.break_off)
 
 

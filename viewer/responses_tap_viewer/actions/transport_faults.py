@@ -13,7 +13,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
-from responses_tap.protocol.faults import Block, CannotPlant, FaultSpec, changed, events_of, plant_blocks
+from responses_tap.protocol.faults import Block, CannotPlant, FaultSpec, changed, counted_like, events_of, plant_blocks
 from responses_tap_viewer.actions.draft_response import DraftResponse
 from responses_tap_viewer.actions.playback import BreakOff
 
@@ -21,8 +21,6 @@ _SECOND = 10**9
 _LONGEST = 3600.0
 """Seconds that a pause may have."""
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|)")
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_BLANK_LINE = re.compile(rb"(\r\n|\r|\n)(?:\r\n|\r|\n)+\Z")
 _BOM = b"\xef\xbb\xbf"
 _ERROR = {"code": "server_error", "message": "The server had an error."}
 _RECHUNKINGS = ("byte", "event", "coarse", "utf8", "crlf")
@@ -113,7 +111,7 @@ def _error_mid(draft: DraftResponse, spec: FaultSpec) -> DraftResponse:
     n = _event(spec)
 
     def end(events: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
-        numbered = {"sequence_number": 0} if "sequence_number" in events[0] else {}
+        numbered = counted_like(events[0])
         error = {"type": "error", **_ERROR, "param": None, **numbered}
         return [*events[:n], error, *([_failed(events) | numbered] if spec.argument else [])]
 
@@ -137,7 +135,7 @@ def _keepalive_comments(draft: DraftResponse, _spec: FaultSpec) -> DraftResponse
 def _keepalive_event(draft: DraftResponse, _spec: FaultSpec) -> DraftResponse:
 
     def insert(events: list[dict[str, Any]], _n: int) -> list[dict[str, Any]]:
-        more = {"type": "keepalive"} | ({"sequence_number": 0} if "sequence_number" in events[0] else {})
+        more = {"type": "keepalive"} | counted_like(events[0])
         return events[:1] + [each for event in events[1:] for each in (dict(more), event)]
 
     blocks = changed(draft.blocks, insert, 0, renumbers=True) if events_of(draft.blocks) else None
@@ -156,7 +154,7 @@ def _no_blank_line(draft: DraftResponse, spec: FaultSpec) -> DraftResponse:
     places = range(last) if spec.event is None else [min(_block_of(draft, _event(spec)), last - 1)]
     blocks = list(draft.blocks)
     for n in places:
-        blocks[n] = blocks[n]._replace(raw=_BLANK_LINE.sub(rb"\1", blocks[n].raw))
+        blocks[n] = blocks[n].without_blank_line()
     return replace(draft, blocks=tuple(blocks))
 
 
@@ -284,7 +282,7 @@ def _broken_off(draft: DraftResponse, spec: FaultSpec, how: BreakOff) -> DraftRe
 
 
 def _with_crlf(draft: DraftResponse) -> DraftResponse:
-    return replace(draft, blocks=tuple(b._replace(raw=_LINE_END.sub(b"\r\n", b.raw)) for b in draft.blocks))
+    return replace(draft, blocks=tuple(block.with_line_ends(b"\r\n") for block in draft.blocks))
 
 
 def _event(spec: FaultSpec) -> int:

@@ -83,10 +83,10 @@ def _of_calls(delivered: Sequence[DeliveredCall], right: Sequence[StatedCall]) -
     want = [(call.id, call.name, _arguments(call.arguments)) for call in right]
     if sorted(have) == sorted(want):
         return Fate.DELIVERED if want else None
-    if not Counter(have) - Counter(want):
+    more, less = Counter(have) - Counter(want), Counter(want) - Counter(have)
+    if not more:
         return Fate.LOST
-    more = Counter(have) - Counter(want)
-    return Fate.DOUBLED if more.keys() <= set(want) and not Counter(want) - Counter(have) else Fate.WRONG
+    return Fate.DOUBLED if more.keys() <= set(want) and not less else Fate.WRONG
 
 
 def _arguments(arguments: Any) -> str:  # noqa: ANN401 - any JSON

@@ -9,7 +9,7 @@
 A planted fault breaks its rule, and no other at error or warning but for those in its `spread`.
 """
 
-from responses_tap.protocol.faults.draft import Block, Event, changed, events_of
+from responses_tap.protocol.faults.draft import Block, Event, changed, counted_like, events_of
 from responses_tap.protocol.faults.planting import (
     FAULTS,
     CannotPlant,
@@ -31,6 +31,7 @@ __all__ = [
     "Fault",
     "FaultSpec",
     "changed",
+    "counted_like",
     "events_of",
     "everywhere",
     "find_fault",

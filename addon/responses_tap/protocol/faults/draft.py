@@ -13,6 +13,7 @@ type Edit = Callable[[list[Event], int], list[Event] | None]
 """(events, n) → the events with a defect at the n-th; None where it doesn't fit there."""
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_BLANK_LINE = re.compile(rb"(\r\n|\r|\n)(?:\r\n|\r|\n)+\Z")
 
 
 class Block(NamedTuple):
@@ -41,6 +42,14 @@ class Block(NamedTuple):
         raw = _encoded(event, named=b"data:" not in self.raw[:5], line_end=line_end[0] if line_end else b"\n")
         return self._replace(raw=raw, event=event)
 
+    def with_line_ends(self, line_end: bytes) -> "Block":
+        """The same block with its lines ended so."""
+        return self._replace(raw=_LINE_END.sub(line_end, self.raw))
+
+    def without_blank_line(self) -> "Block":
+        """The same block, running into the next one."""
+        return self._replace(raw=_BLANK_LINE.sub(rb"\1", self.raw))
+
     @property
     def is_done_marker(self) -> bool:
         """Whether this is `data: [DONE]`."""
@@ -60,6 +69,11 @@ def changed(blocks: Sequence[Block], edit: Edit, n: int, *, renumbers: bool) -> 
     joined = _rejoined(blocks, before, after)
     first = next((event["sequence_number"] for event in before if "sequence_number" in event), None)
     return _renumbered(joined, first) if renumbers else joined
+
+
+def counted_like(other: Event) -> Event:
+    """The number that an event needs beside another one, to be counted by `changed`; {} if that has none."""
+    return {"sequence_number": 0} if "sequence_number" in other else {}
 
 
 def events_of(blocks: Iterable[Block]) -> list[Event]:

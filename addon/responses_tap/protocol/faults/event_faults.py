@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from responses_tap.protocol.faults.draft import Edit, Event
+from responses_tap.protocol.faults.draft import Edit, Event, counted_like
 from responses_tap.protocol.faults.ways import Change, Fault, Way, change, delay, double, drop, edit, fault, fresh
 
 type Where = Callable[[list[Event], int], bool]
@@ -88,14 +88,12 @@ def _emptied(events: list[Event], n: int) -> list[Event] | None:
 
 
 def _cut_by_error(events: list[Event], n: int) -> list[Event] | None:
-    numbered = {"sequence_number": 0} if "sequence_number" in events[0] else {}
-    return [*events[:n], _ERROR | numbered] if n else None
+    return [*events[:n], _ERROR | counted_like(events[0])] if n else None
 
 
 def _of_wrong_type(events: list[Event], n: int) -> list[Event] | None:
     place = {"item_id": events[n]["item_id"], "output_index": events[n]["output_index"]}
-    numbered = {"sequence_number": 0} if "sequence_number" in events[n] else {}
-    return [*events[: n + 1], _WRONG_TYPE | place | numbered, *events[n + 1 :]]
+    return [*events[: n + 1], _WRONG_TYPE | place | counted_like(events[n]), *events[n + 1 :]]
 
 
 def _announced_as(type_: str, field: str) -> Change:

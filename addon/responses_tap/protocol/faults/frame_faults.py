@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
-from responses_tap.protocol.faults.draft import Block, Event
+from responses_tap.protocol.faults.draft import Block, Event, counted_like
 from responses_tap.protocol.faults.ways import Fault, Way, edit, everywhere, fault, insert, names
 
 type Spoil = Callable[[Sequence[Block], int], list[Block] | None]
 
 _DONE = Block(b"data: [DONE]\n\n", None)
-_LINE_ENDS = re.compile(rb"(\r\n|\r|\n)+\Z")
+_LINE_ENDS = re.compile(rb"(?:\r\n|\r|\n)+\Z")
 _NAME = re.compile(rb"^event:[^\r\n]*(\r\n|\r|\n)", re.MULTILINE)
 _DELTA = re.compile(rb'("delta" *: *")')
 _CHAT = {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}
@@ -94,8 +94,7 @@ def _ping_after_marker(blocks: Sequence[Block], _place: int) -> list[Block]:
 def _run_together(blocks: Sequence[Block], place: int) -> list[Block] | None:
     if place + 1 == len(blocks) or blocks[place + 1].event is None or not blocks[place + 1].raw.startswith(b"event:"):
         return None
-    raw = _LINE_ENDS.sub(rb"\1", blocks[place].raw)
-    return [*blocks[:place], blocks[place]._replace(raw=raw), *blocks[place + 1 :]]
+    return [*blocks[:place], blocks[place].without_blank_line(), *blocks[place + 1 :]]
 
 
 def _unterminated(blocks: Sequence[Block], place: int) -> list[Block] | None:
@@ -119,8 +118,7 @@ def _another_response(events: list[Event], n: int) -> list[Event] | None:
 def _keepalive(events: list[Event], n: int) -> list[Event] | None:
     if n <= 1:
         return None
-    numbered = {"sequence_number": 0} if "sequence_number" in events[n] else {}
-    return [*events[:n], {"type": "response.in_progress"} | numbered, *events[n:]]
+    return [*events[:n], {"type": "response.in_progress"} | counted_like(events[n]), *events[n:]]
 
 
 FRAME_FAULTS: tuple[Fault, ...] = (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from responses_tap.protocol.faults.draft import Block, Edit, Event, changed
+from responses_tap.protocol.faults.draft import Block, Edit, Event, changed, counted_like
 
 type Change = Callable[[Event], bool]
 """Changes a copy of an event; returns False where it doesn't fit."""
@@ -126,7 +126,7 @@ def insert(title: str, event: Event, types: str = "", *, needs: str = "") -> Way
     def apply(events: list[Event], n: int) -> list[Event] | None:
         if n == 0:
             return None
-        more = event | ({"sequence_number": 0} if "type" in event and "sequence_number" in events[n] else {})
+        more = event | (counted_like(events[n]) if "type" in event else {})
         return [*events[:n], more, *events[n:]]
 
     return edit(title, types, apply, needs=needs or "a second event")
