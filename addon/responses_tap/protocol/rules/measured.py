@@ -60,24 +60,36 @@ def effects(code: str, finding: Finding | None = None, data: Mapping[str, Any] |
 
     Empty where the rule has not been measured. `data` is measured.json, or another one like it.
     """
-    counts = _counts(code, finding, data or measurements())
+    data = data or measurements()
+    counts = _counts(code, _case(code, finding, data), data)
     return {client: _most_frequent(times) for client, times in counts.items()}
 
 
-def _counts(code: str, finding: Finding | None, data: Mapping[str, Any]) -> dict[str, Counter[str]]:
-    """How often each client had each effect; on streams like the finding's, where there were any."""
+def _case(code: str, finding: Finding | None, data: Mapping[str, Any]) -> str | None:
+    """The signature of a finding, None where no stream like its was measured."""
+    found = None if finding is None else signature(finding)
+    return found if found in data["faults"].get(code, {}) else None
+
+
+def _counts(code: str, case: str | None, data: Mapping[str, Any]) -> dict[str, Counter[str]]:
+    """How often each client had each effect; in this case only, for the clients that it was measured with."""
     cases = data["faults"].get(code, {})
-    alike = cases.get(signature(finding), {}) if finding is not None else {}
+    alike = {} if case is None else cases[case]
     counts: dict[str, Counter[str]] = {}
-    for case in cases.values():
-        for client, times in case.items():
+    for each in cases.values():
+        for client, times in each.items():
             counts.setdefault(client, Counter()).update(times)
     return counts | {client: Counter(times) for client, times in alike.items()}
 
 
 def said(code: str, finding: Finding | None = None) -> str:
     """Each client that fails on any of the streams, in words; empty where the rule has not been measured."""
-    found = _counts(code, finding, measurements())
+    return _said(code, _case(code, finding, measurements()))
+
+
+@cache
+def _said(code: str, case: str | None) -> str:
+    found = _counts(code, case, measurements())
     if not found:
         return ""
     date = max(measurements()["clients"][client]["date"] for client in found)
