@@ -17,7 +17,7 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
 from responses_tap.recorder.proxy_side.tap import Tap
-from responses_tap.recorder.settings import RecorderSettings
+from responses_tap.recorder.recorder_settings import RecorderSettings
 
 
 class FeedLoop:

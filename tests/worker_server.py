@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from responses_tap.recorder.settings import RecorderSettings
+from responses_tap.recorder.recorder_settings import RecorderSettings
 from responses_tap.recorder.worker_side.worker import run
 
 

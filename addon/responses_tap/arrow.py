@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from responses_tap.formats import Damaged, UnrecognizedFormat
-from responses_tap.formats.rows import BODIES, COLUMNS, stream_of
+from responses_tap.formats.table_rows import BODIES, COLUMNS, stream_of
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, PROFILES
 from responses_tap.stream.judging import by_response, checked, checker_for

@@ -161,7 +161,7 @@ ARCHIVER = """if True:
     import os, signal, sys
     from pathlib import Path
     from responses_tap_viewer.actions.forwarding import archiving
-    from responses_tap_viewer.actions.forwarding.following import Follower
+    from responses_tap_viewer.actions.forwarding.following import RecordingFollower
     from responses_tap_viewer.archive.dataset import Dataset
     db, place, archiving._MOST_STREAMS, left = sys.argv[1], sys.argv[2], int(sys.argv[3]), [int(sys.argv[4])]
     put = Dataset._put
@@ -171,7 +171,7 @@ ARCHIVER = """if True:
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
     Dataset._put = dies
-    archiving.Archiver(place, with_events=True, every_s=0).close(Follower([Path(db)]).ended())
+    archiving.Archiver(place, with_events=True, every_s=0).close(RecordingFollower([Path(db)]).ended())
 """
 """An archiver that writes files of so many streams, and is killed after so many files; never for 0."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import certs
 
-from responses_tap.recorder.proxy_side import process
+from responses_tap.recorder.proxy_side import worker_process
 
 _load_key = cache(certs.load_pem_private_key)
 
@@ -67,4 +67,4 @@ def _known_ca(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _forked_workers(worker_server: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork the workers instead of starting each as a program; tests/recorder/ and tests/mitm/ hold that."""
-    monkeypatch.setattr(process, "_start", lambda arguments, _spool: ForkedWorker(worker_server, arguments))
+    monkeypatch.setattr(worker_process, "_start", lambda arguments, _spool: ForkedWorker(worker_server, arguments))

@@ -614,7 +614,7 @@ PROXY = """
     import asyncio, sys, time
     from pathlib import Path
     from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
-    from responses_tap.recorder.settings import RecorderSettings
+    from responses_tap.recorder.recorder_settings import RecorderSettings
     from responses_tap.recorder.messages import ResponseMessage, RequestMessage
 
     async def feed():

@@ -130,7 +130,7 @@ PROXY = """
     import asyncio, os, signal, sys, time
     from pathlib import Path
     from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
-    from responses_tap.recorder.settings import RecorderSettings
+    from responses_tap.recorder.recorder_settings import RecorderSettings
     from responses_tap.recorder.messages import EndingMessage, RequestMessage, ResponseMessage
     from tests.conftest import RECORDINGS
     from tests.recorder.test_recorder import workers

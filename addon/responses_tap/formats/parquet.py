@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from responses_tap.formats import Damaged, TooLarge, UnrecognizedFormat
 from responses_tap.formats.json_documents import LARGEST
-from responses_tap.formats.rows import BODIES, COLUMNS, stream_of
+from responses_tap.formats.table_rows import BODIES, COLUMNS, stream_of
 from responses_tap.protocol.sse import framed
 from responses_tap.stream.file_values import optional_count
 from responses_tap.stream.model import Skipped, Stream, TimedFrame

@@ -42,7 +42,7 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
 from responses_tap.recorder.proxy_side.tap import Tap
-from responses_tap.recorder.settings import RecorderSettings
+from responses_tap.recorder.recorder_settings import RecorderSettings
 from responses_tap.store import RecordingError
 from responses_tap.store.shares import MOST_PROCESSES, Share
 from responses_tap.stream.file_values import timestamp

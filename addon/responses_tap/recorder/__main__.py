@@ -7,7 +7,7 @@ whenever there is something to read; stdin ends with the proxy. Replies go out t
 import sys
 from pathlib import Path
 
-from responses_tap.recorder.settings import RecorderSettings
+from responses_tap.recorder.recorder_settings import RecorderSettings
 from responses_tap.recorder.worker_side.worker import run
 
 db, session, settings, spool = sys.argv[1:]

@@ -10,7 +10,7 @@ import click
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
 from responses_tap_viewer.cli import completion
-from responses_tap_viewer.cli.settings import ConfiguredCommand
+from responses_tap_viewer.cli.project_settings import ConfiguredCommand
 from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:

@@ -160,7 +160,7 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
       responses-tap record --archive s3://bucket/streams --otlp http://localhost:4318
       responses-tap record --processes 8 --db gateway.db
     """  # fmt: skip
-    from responses_tap_viewer.actions.forwarding.process import Settings, forwarded
+    from responses_tap_viewer.actions.forwarding.forwarding_process import ForwardingSettings, forwarded
     from responses_tap_viewer.actions.recording.run import DEFAULT_UPSTREAM, Traffic, current, record
     from responses_tap_viewer.streams import default_recording
 
@@ -181,8 +181,8 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise click.UsageError("--with-events is for --archive")
     traffic = Traffic(upstream, where, modes, processes)
     files = [str(file) for file in traffic.first_files(db)]
-    wanted = [Settings(files, "archive", archive, settings["tap_only"], with_events)] if archive else []
-    wanted += [Settings(files, "otlp", otlp, settings["tap_only"])] if otlp else []
+    wanted = [ForwardingSettings(files, "archive", archive, settings["tap_only"], with_events)] if archive else []
+    wanted += [ForwardingSettings(files, "otlp", otlp, settings["tap_only"])] if otlp else []
     with forwarded(wanted, notices):
         status = record(db, traffic, command, settings, notices)
     ctx.exit(status)

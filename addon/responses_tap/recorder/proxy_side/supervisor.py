@@ -19,11 +19,11 @@ from responses_tap.recorder.messages import (
     Trouble,
 )
 from responses_tap.recorder.proxy_side.memory import spool_limit
-from responses_tap.recorder.proxy_side.process import WorkerProcess
 from responses_tap.recorder.proxy_side.reporting import Gap, NoticeThread
 from responses_tap.recorder.proxy_side.spool_writer import SpoolWriter
 from responses_tap.recorder.proxy_side.tap import LeftOut, Tap
-from responses_tap.recorder.settings import RecorderSettings
+from responses_tap.recorder.proxy_side.worker_process import WorkerProcess
+from responses_tap.recorder.recorder_settings import RecorderSettings
 from responses_tap.recorder.spool import COMMITTED, Spool, spool_key
 from responses_tap.store import RecordingError
 

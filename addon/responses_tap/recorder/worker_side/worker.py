@@ -11,7 +11,7 @@ from pathlib import Path
 from responses_tap.privacy.looks import own_patterns
 from responses_tap.privacy.masking import KEY_BYTES, Masker
 from responses_tap.recorder.messages import Message, Notice, Ready, Trouble
-from responses_tap.recorder.settings import RecorderSettings
+from responses_tap.recorder.recorder_settings import RecorderSettings
 from responses_tap.recorder.spool import Spool, spool_key
 from responses_tap.recorder.worker_side import recovery
 from responses_tap.recorder.worker_side.body import described

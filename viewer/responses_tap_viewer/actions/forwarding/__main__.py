@@ -7,7 +7,7 @@ import sys
 
 from responses_tap.errors import UnusableInput
 from responses_tap_viewer.actions.forwarding.forwarder import Forwarder
-from responses_tap_viewer.actions.forwarding.process import Report, Settings
+from responses_tap_viewer.actions.forwarding.forwarding_process import ForwardingReport, ForwardingSettings
 
 _NICENESS = 10
 
@@ -17,16 +17,16 @@ def _main() -> int:
     for terminal_signal in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(terminal_signal, signal.SIG_IGN)  # it ends after the recorder
     try:
-        forwarder = Forwarder(Settings(**json.loads(sys.argv[1])), _say)
+        forwarder = Forwarder(ForwardingSettings(**json.loads(sys.argv[1])), _say)
     except UnusableInput as error:
-        _say(Report("refused", str(error)))
+        _say(ForwardingReport("refused", str(error)))
         return 1
-    _say(Report("ready", ""))
+    _say(ForwardingReport("ready", ""))
     forwarder.run(sys.stdin.fileno())
     return 0
 
 
-def _say(report: Report) -> None:
+def _say(report: ForwardingReport) -> None:
     print(json.dumps(report), flush=True)  # noqa: T201 (the pipe to the recorder)
 
 

@@ -30,7 +30,7 @@ class EndedStream(NamedTuple):
         return None if row is None else recorded_stream(self.recording, row)
 
 
-class Follower:
+class RecordingFollower:
     """The streams of a recording that match the filter `only`: of its files, and of those in which they go on."""
 
     def __init__(self, files: Iterable[Path], only: str = "") -> None:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from responses_tap.errors import UnusableInput
 from responses_tap_viewer.actions.file_locks import locked
-from responses_tap_viewer.actions.forwarding.following import EndedStream, Follower
-from responses_tap_viewer.actions.forwarding.process import Report, Settings
+from responses_tap_viewer.actions.forwarding.following import EndedStream, RecordingFollower
+from responses_tap_viewer.actions.forwarding.forwarding_process import ForwardingReport, ForwardingSettings
 
 _POLL_S = 1.0
 _QUIET_S = 5.0
@@ -32,10 +32,10 @@ class Destination(Protocol):
 class Forwarder:
     """Forwards the streams of a recording; UnusableInput where the destination can't be used."""
 
-    def __init__(self, settings: Settings, report: Callable[[Report], object]) -> None:
+    def __init__(self, settings: ForwardingSettings, report: Callable[[ForwardingReport], object]) -> None:
         self._settings = settings
         self._report = report
-        self._follower = Follower(map(Path, settings.files), settings.only)
+        self._follower = RecordingFollower(map(Path, settings.files), settings.only)
         self._destination = _destination(settings)
         if settings.kind == "otlp":
             self._follower.skip()  # a collector can't be asked which spans it has
@@ -46,7 +46,7 @@ class Forwarder:
             with self._alone(), closing(self._follower):
                 self._forward(lifeline)
         except UnusableInput as error:
-            self._report(Report("done", str(error)))
+            self._report(ForwardingReport("done", str(error)))
 
     def _alone(self) -> AbstractContextManager[None]:
         """Wait for the process of a killed recorder, which may still send spans. What archives may run beside it."""
@@ -62,7 +62,7 @@ class Forwarder:
         # A recorder that wasn't killed says so.
         *troubles, done = self._destination.close(self._follower.ended() if heard else self._left_by_killed())
         self._tell(troubles)
-        self._report(Report("done", done))
+        self._report(ForwardingReport("done", done))
 
     def _left_by_killed(self) -> Iterator[EndedStream]:
         """What the worker of a killed recorder still writes. What the next recorder writes isn't ours."""
@@ -75,10 +75,10 @@ class Forwarder:
 
     def _tell(self, troubles: Iterable[str]) -> None:
         for words in troubles:
-            self._report(Report("trouble", words))
+            self._report(ForwardingReport("trouble", words))
 
 
-def _destination(settings: Settings) -> Destination:
+def _destination(settings: ForwardingSettings) -> Destination:
     if settings.kind == "otlp":
         from responses_tap_viewer.actions.forwarding.telemetry import Telemetry
 

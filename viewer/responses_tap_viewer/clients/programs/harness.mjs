@@ -28,7 +28,7 @@ function manifestOf(name) {
 }
 
 /** What a client has delivered so far. */
-export class Answer {
+export class DriverAnswer {
   text = "";
   reasoning = "";
   tool_calls = [];
@@ -61,7 +61,7 @@ export async function serve(client, name, run) {
   print(named);
   for await (const line of createInterface({ input: process.stdin })) {
     const { base_url, tools } = JSON.parse(line);
-    const answer = new Answer();
+    const answer = new DriverAnswer();
     let outcome = "ok";
     let error = null;
     unhandled = null;

@@ -18,7 +18,7 @@ MODEL = "gpt-5.1"
 KEY = "none"
 
 
-class Answer:
+class DriverAnswer:
     """What a client has delivered so far."""
 
     def __init__(self):
@@ -58,7 +58,7 @@ def serve(client, package, run):
     _print(out, named)
     for line in sys.stdin:
         request = json.loads(line)
-        answer, outcome, error = Answer(), "ok", None
+        answer, outcome, error = DriverAnswer(), "ok", None
         try:
             done = run(answer, request["base_url"], request["tools"])
             if inspect.isawaitable(done):

@@ -12,8 +12,8 @@ from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.compare.compare import SAME, Difference, Pair, compare_streams, described
 from responses_tap_viewer.compare.outline import Step, events_of
 from responses_tap_viewer.compare.shape import differing
-from responses_tap_viewer.tui.event_names import short_type
 from responses_tap_viewer.tui.json_lines import json_lines
+from responses_tap_viewer.tui.short_types import short_type
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, padded
 
 _SIDE_BY_SIDE_FROM = 80

@@ -5,7 +5,7 @@ from responses_tap.protocol.rules import RULES
 from responses_tap.stream.timeline import GLYPHS
 from responses_tap_viewer.reports.event_lists import event_list
 from responses_tap_viewer.tui.detail.stats_page import labelled
-from responses_tap_viewer.tui.event_names import short_type
+from responses_tap_viewer.tui.short_types import short_type
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, inline
 
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from responses_tap.stream.timeline import MISSING, OK
 from responses_tap_viewer.reports.text import counted
-from responses_tap_viewer.tui.event_names import short_type
+from responses_tap_viewer.tui.short_types import short_type
 from responses_tap_viewer.tui.spans import Line, Role
 from responses_tap_viewer.tui.streams.stream_columns import finding
 from responses_tap_viewer.tui.summary import Summary

@@ -9,7 +9,7 @@ from responses_tap.protocol.grammar import ROWS
 from responses_tap.protocol.grammar import Role as ScopeRole
 from responses_tap.protocol.rules import fix
 from responses_tap.stream.timeline import GLYPHS, MISSING, TimelineRow, label
-from responses_tap_viewer.tui.event_names import short_type
+from responses_tap_viewer.tui.short_types import short_type
 from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Line, Role, Span, fit, inline, wrap
 from responses_tap_viewer.tui.widgets.heights import Heights
 

@@ -23,7 +23,7 @@ _START_S = 30.0
 _BYE = b"."
 
 
-class Settings(NamedTuple):
+class ForwardingSettings(NamedTuple):
     """What to forward, and where."""
 
     files: list[str]
@@ -35,7 +35,7 @@ class Settings(NamedTuple):
     every_s: float = EVERY_S
 
 
-class Report(NamedTuple):
+class ForwardingReport(NamedTuple):
     """What a process says, each in a line of JSON."""
 
     kind: Literal["ready", "refused", "trouble", "done"]
@@ -43,7 +43,7 @@ class Report(NamedTuple):
 
 
 @contextmanager
-def forwarded(wanted: Sequence[Settings], notices: int) -> Iterator[None]:
+def forwarded(wanted: Sequence[ForwardingSettings], notices: int) -> Iterator[None]:
     """Forward what is recorded meanwhile, print what goes wrong, and at the end what was done.
 
     UnusableInput where a destination can't be used. `notices` is that of `recording.run.record`.
@@ -69,7 +69,7 @@ def forwarded(wanted: Sequence[Settings], notices: int) -> Iterator[None]:
 class ForwardingProcess:
     """A running process; UnusableInput where its destination can't be used."""
 
-    def __init__(self, settings: Settings, on_trouble: Callable[[str], object]) -> None:
+    def __init__(self, settings: ForwardingSettings, on_trouble: Callable[[str], object]) -> None:
         self._on_trouble = on_trouble
         self._spoke = threading.Event()
         self._refusal: str | None = None
@@ -108,10 +108,10 @@ class ForwardingProcess:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
-                self._take(Report(*json.loads(line)))
+                self._take(ForwardingReport(*json.loads(line)))
         self._spoke.set()
 
-    def _take(self, report: Report) -> None:
+    def _take(self, report: ForwardingReport) -> None:
         match report.kind:
             case "refused":
                 self._refusal = report.words
