@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.conftest import RECORDINGS
+from tests.dying import DIES
 
 from responses_tap_viewer.cli import main
 
@@ -78,17 +79,12 @@ def test_another_recording_of_the_same_streams_adds_none(recording: Path, tmp_pa
     assert "Added 0 streams" in export(tmp_path / "other.db", tmp_path / "set").stderr
 
 
-KILLED = """if True:
+KILLED = f"""if True:
     import os, sys, signal
     from responses_tap_viewer.archive.dataset import Dataset
     from responses_tap_viewer.cli import main
-    put, left = Dataset._put, [int(sys.argv.pop(1))]
-    def dies(self, path, rows):
-        left[0] -= 1
-        put(self, path, rows)
-        if not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-    Dataset._put = dies
+    left = [int(sys.argv.pop(1))]
+{DIES}
     main()
 """
 """The program, killed once it has written as many files as its first argument says."""

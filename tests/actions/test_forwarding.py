@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from tests.conftest import RECORDINGS
+from tests.dying import DIES
 
 from responses_tap import open_recording
 from responses_tap_viewer.actions.playback import Playback, playback
@@ -157,20 +158,14 @@ def test_what_the_filter_leaves_out_is_not_archived(upstream: str, tmp_path: Pat
     assert [row["errors"] for row in rows(tmp_path / "set", "streams")] == [1]
 
 
-ARCHIVER = """if True:
+ARCHIVER = f"""if True:
     import os, signal, sys
     from pathlib import Path
     from responses_tap_viewer.actions.forwarding import archiving
     from responses_tap_viewer.actions.forwarding.following import RecordingFollower
     from responses_tap_viewer.archive.dataset import Dataset
     db, place, archiving._MOST_STREAMS, left = sys.argv[1], sys.argv[2], int(sys.argv[3]), [int(sys.argv[4])]
-    put = Dataset._put
-    def dies(self, path, rows):
-        left[0] -= 1
-        put(self, path, rows)
-        if not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-    Dataset._put = dies
+{DIES}
     archiving.Archiver(place, with_events=True, every_s=0).close(RecordingFollower([Path(db)]).ended())
 """
 """An archiver that writes files of so many streams, and is killed after so many files; never for 0."""
