@@ -27,13 +27,7 @@ class ConfiguredCommand(click.Command):
         options = {param.opts[0].removeprefix("--"): param for param in self.params}
         defaults: dict[str, Any] = {}
         for name, value in settings.items():
-            if name not in _NAMES:
-                raise UnusableInput(str(file), f"has an unknown setting {name!r}; known: {', '.join(_NAMES)}")
-            texts = [value] if isinstance(value, str) else value
-            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-                raise UnusableInput(str(file), f"needs text for the setting {name!r}")
-            if name not in _LISTS and isinstance(value, list):
-                raise UnusableInput(str(file), f"needs one text, not a list, for the setting {name!r}")
+            texts = _texts(file, name, value)
             option = options[name]
             try:
                 converted = [option.type.convert(text, option, ctx) for text in texts]
@@ -43,6 +37,18 @@ class ConfiguredCommand(click.Command):
         if "baseline" in defaults:
             defaults["baseline"] = str(file.parent / defaults["baseline"])
         return defaults
+
+
+def _texts(file: Path, name: str, value: object) -> list[str]:
+    """The value of a setting, which is one text or, where its option is repeatable, a list of them."""
+    if name not in _NAMES:
+        raise UnusableInput(str(file), f"has an unknown setting {name!r}; known: {', '.join(_NAMES)}")
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UnusableInput(str(file), f"needs text for the setting {name!r}")
+    if name not in _LISTS and isinstance(value, list):
+        raise UnusableInput(str(file), f"needs one text, not a list, for the setting {name!r}")
+    return texts
 
 
 def _nearest_settings(folder: Path) -> tuple[Path, dict[str, Any]]:
