@@ -17,7 +17,7 @@ from responses_tap.mitm.proxy import OWN_CONFDIR, CannotRecord, Listener, confdi
 from responses_tap.mitm.shared_ports import ProxySettings, SharedPorts
 from responses_tap.recorder.messages import Hint, Notice, Trouble, decode_reply
 from responses_tap.self_closing import SelfClosing
-from responses_tap.store.shares import share_path
+from responses_tap.store.shares import share_paths
 
 
 class ProxyGroup(SelfClosing):
@@ -40,7 +40,7 @@ class ProxyGroup(SelfClosing):
     ) -> None:
         if os.path.lexists(db):
             raise CannotRecord(f"{db} is a recording by one process; give another file with --db")
-        self.files = [share_path(db, number) for number in range(1, processes + 1)]
+        self.files = share_paths(db, processes)
         """The file of each process; with a maximum size, the first one."""
         self._on_notice = on_notice
         self._lock = threading.Lock()

@@ -30,6 +30,11 @@ def share_path(recording: Path, number: int) -> Path:
     return recording.with_name(f"{recording.stem}.{number}{recording.suffix}")
 
 
+def share_paths(recording: Path, processes: int) -> list[Path]:
+    """The files of so many processes; of one, the recording itself."""
+    return [share_path(recording, number) for number in range(1, processes + 1)] if processes > 1 else [recording]
+
+
 def shares(recording: Path) -> list[Path]:
     """The files of a recording by several processes, empty if it isn't one."""
     if os.path.lexists(recording):

@@ -9,7 +9,7 @@ the next writer adds.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from responses_tap.escaping import shorten
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import JudgedStream, moment
 from responses_tap_viewer.archive import tables
+from responses_tap_viewer.store_errors import store_errors
 
 _NO_DAY = "__HIVE_DEFAULT_PARTITION__"
 """What Hive calls a partition whose value is null."""
@@ -150,16 +151,8 @@ class Dataset:
         if not self._fs.async_impl:
             self._fs.makedirs(folder, exist_ok=True)
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Raise whatever a store's library raises as UnusableInput."""
-        try:
-            yield
-        except UnusableInput:
-            raise
-        except Exception as error:
-            what = shorten(str(error)) or type(error).__name__
-            raise UnusableInput(self._url, f"can't be written to ({what})") from error
+    def _telling(self) -> AbstractContextManager[None]:
+        return store_errors(self._url, "can't be written to")
 
 
 def _partition(started_at: str | None = None, host: str = "") -> str:

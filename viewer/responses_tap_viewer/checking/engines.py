@@ -1,10 +1,8 @@
 """Where checking happens: on the processors of this machine, or on whatever Daft is told to run on."""
 
 import os
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from responses_tap.errors import UnusableInput
@@ -51,6 +49,8 @@ def _batches(units: Iterable[Unit]) -> Iterator[Batch]:
 
 
 def _on_processes[R](check: Callable[[Unit], R], batches: Iterable[Batch]) -> Iterator[list[R]]:
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor() as pool:
         most = _AHEAD * (os.cpu_count() or 1)
         waiting: deque[Any] = deque()
@@ -67,6 +67,8 @@ def _check_batch[R](check: Callable[[Unit], R], batch: Batch) -> list[R]:
 
 
 def _on_daft[R](check: Callable[[Unit], R], batches: list[Batch]) -> Iterator[list[R]]:
+    import pickle
+
     try:
         import daft
     except ModuleNotFoundError as error:

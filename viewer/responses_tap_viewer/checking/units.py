@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from responses_tap.errors import UnusableInput
-from responses_tap.escaping import shorten
-from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.parquet import extent
+from responses_tap_viewer.store_errors import store_errors
 from responses_tap_viewer.streams import STDIN, files_below, is_there, recording_files, telling
 
 PARQUET = ".parquet"
@@ -17,6 +16,7 @@ PART_BYTES = 8 << 20
 _SMALL_BYTES = 128 << 10
 """A Parquet file of at most this size is checked as a whole: it isn't opened to see how much is packed in it."""
 _GLOB = frozenset("*?[")
+_UNREADABLE = "cannot be read"
 
 
 class Unit(NamedTuple):
@@ -74,7 +74,7 @@ def _eventless(dataset: str) -> UnusableInput:
 
 
 def _at_url(url: str) -> Iterator[Unit]:
-    with _reading(url):
+    with store_errors(url, _UNREADABLE):
         fs, root = _fsspec(url).core.url_to_fs(url)
         if not _GLOB.isdisjoint(url):
             found = fs.glob(root, detail=True)
@@ -116,7 +116,7 @@ def opened(path: str) -> Iterator[BinaryIO]:
         with Path(path).open("rb") as file:
             yield file
         return
-    with _reading(path), _fsspec(path).open(path, "rb") as remote:
+    with store_errors(path, _UNREADABLE), _fsspec(path).open(path, "rb") as remote:
         yield remote
 
 
@@ -131,15 +131,3 @@ def _fsspec(url: str) -> Any:  # noqa: ANN401 (it has no types)
     except ModuleNotFoundError as error:
         raise UnusableInput(url, "is a URL, which needs fsspec: pip install 'responses-tap[archive]'") from error
     return fsspec
-
-
-@contextmanager
-def _reading(url: str) -> Iterator[None]:
-    """Raise whatever a store's library raises as UnusableInput."""
-    try:
-        yield
-    except (UnusableInput, UnrecognizedFormat):
-        raise
-    except Exception as error:
-        what = shorten(str(error)) or type(error).__name__
-        raise UnusableInput(url, f"cannot be read ({what})") from error

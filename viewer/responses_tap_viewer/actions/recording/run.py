@@ -32,7 +32,7 @@ from responses_tap.recorder.messages import (
 )
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
-from responses_tap.store.shares import share_path
+from responses_tap.store.shares import share_paths
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS, OK
 from responses_tap.urls import is_loopback
@@ -183,7 +183,7 @@ class Traffic(NamedTuple):
 
     def first_files(self, db: Path) -> list[Path]:
         """The file of the recording, or that of each process."""
-        return [share_path(db, number) for number in range(1, self.processes + 1)] if self.processes > 1 else [db]
+        return share_paths(db, self.processes)
 
     def files(self, db: Path, max_size: str) -> list[Path]:
         """Those in which streams begin now."""
