@@ -79,7 +79,7 @@ class StreamRow:
     retry_of: int | None
     """The stream of the attempt before this one."""
     previous_response_id: str | None
-    """The response that the request goes on from, as it names it."""
+    """The response that the request continues, by the ID that it gives."""
     conversation: str | None
     """What the turns of one conversation have in common: how the client names it, else the id of its first stream."""
     turn: Count | None

@@ -2,7 +2,7 @@
 
 Clients say it by `previous_response_id`, by the id of a conversation, by a header (Codex), or by sending the turn
 before again. To find that one, histories are compared by digests of their items: what clients leave out or write in
-another way (reasoning, statuses, ids, how text is cut into parts) is no part of them. Everything here is made of what
+another way (reasoning, statuses, ids, how text is cut into parts) doesn't count. Everything here is made of what
 is recorded, in which secrets are masked.
 """
 

@@ -38,7 +38,7 @@ def title_of(spec: FaultSpec) -> str:
 
 
 def fault_named(text: str) -> FaultSpec:
-    """Read NAME[=ARG][@EVENT]. Raises UnusableInput where there is no such fault, and offers names like it."""
+    """Read NAME[=ARG][@EVENT]. Raises UnusableInput for an unknown fault, with similar names."""
     try:
         spec = parse_spec(text)
         if spec.name in TRANSPORT_FAULTS:

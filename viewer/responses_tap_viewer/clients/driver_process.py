@@ -186,7 +186,7 @@ def _of(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _parsed(line: bytes) -> ClientAnswer:
-    """A line as an answer; half a surrogate pair, which is no text, becomes `?`."""
+    """A line as an answer; half a surrogate pair, which isn't text, becomes `?`."""
     try:
         text = json.dumps(json.loads(line), ensure_ascii=False)
         return ClientAnswer.model_validate_json(text.encode(errors="replace"))

@@ -9,7 +9,7 @@ from responses_tap_viewer.clients.verdict import ClientVerdict, Fate
 _MOST_MESSAGE = 90
 _VERBS = {Fate.LOST: "loses", Fate.DOUBLED: "doubles", Fate.WRONG: "garbles"}
 _BEFORE_DATA = re.compile(r"[\[{\n].*", re.DOTALL)
-"""Where an error's message goes on with the data that it is about."""
+"""Where an error's message continues with its data."""
 
 
 def effect(correct: ClientVerdict, broken: ClientVerdict, *, is_failure: bool = False) -> str | None:

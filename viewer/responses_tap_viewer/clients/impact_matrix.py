@@ -19,7 +19,7 @@ class StreamImpact:
 
     @property
     def harmed(self) -> list[str]:
-        """The drivers whose clients don't deliver what the stream says; to raise what it reports is no harm."""
+        """The drivers whose clients don't deliver what the stream says; raising what it reports isn't harm."""
         return [name for name, each in self.verdicts.items() if not self._is_right(each)]
 
     def _is_right(self, each: ClientVerdict) -> bool:

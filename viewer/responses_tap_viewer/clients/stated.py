@@ -134,7 +134,7 @@ def _failure(events: Sequence[Event]) -> str | None:
 
 
 def events_in(datas: Iterable[bytes | None]) -> list[Event]:
-    """The events in the data of frames; what is no JSON object is nothing to a client.
+    """The events in the data of frames; clients ignore anything that isn't a JSON object.
 
     Half a surrogate pair becomes `?`, as in a client's answer.
     """

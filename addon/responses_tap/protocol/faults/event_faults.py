@@ -141,7 +141,7 @@ def _another_item(event: Event) -> bool:
 
 
 def _incomplete_early(events: list[Event], n: int) -> list[Event] | None:
-    """End an item incomplete, and the response, which goes on to another item."""
+    """End an item incomplete in a response that continues with another item."""
     item, last = events[n]["item"], events[-1]
     later = [event for event in events[n + 1 :] if event.get("type") == "response.output_item.added"]
     if not later or item.get("status") != "completed" or last.get("type") != "response.completed":

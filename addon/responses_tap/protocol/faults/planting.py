@@ -24,7 +24,7 @@ _SPEC = re.compile(r"(?P<name>[^=@]*)(?:=(?P<argument>[^@]*))?(?:@(?P<event>.*))
 
 
 class CannotPlant(Exception):  # noqa: N818 - it is about the request
-    """There is no such fault, or this stream can't have it; the message is one line."""
+    """The fault is unknown or doesn't fit this stream; the message is one line."""
 
 
 class FaultSpec(NamedTuple):

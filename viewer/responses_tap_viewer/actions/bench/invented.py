@@ -20,7 +20,7 @@ type Schema = Mapping[str, Any]
 
 
 def invented(schema: object) -> Any:  # noqa: ANN401 - any JSON
-    """A value that fits the schema, as far as the usual keywords say; {} where it isn't one, or goes on for ever."""
+    """A value that fits the schema, as far as the usual keywords say; {} if it isn't a schema or never ends."""
     return _Inventor(schema).value(schema, _DEEPEST)
 
 

@@ -31,7 +31,7 @@ class EndedStream(NamedTuple):
 
 
 class RecordingFollower:
-    """The streams of a recording that match the filter `only`: of its files, and of those in which they go on."""
+    """The streams of a recording that match the filter `only`, in its files and in those that continue them."""
 
     def __init__(self, files: Iterable[Path], only: str = "") -> None:
         self._files = list(map(_FollowedFile, files))

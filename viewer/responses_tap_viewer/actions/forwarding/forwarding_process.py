@@ -27,7 +27,7 @@ class ForwardingSettings(NamedTuple):
     """What to forward, and where."""
 
     files: list[str]
-    """Those of the recording, each with those in which it goes on."""
+    """The recording's files; each may be continued in others."""
     kind: Literal["archive", "otlp"]
     url: str
     only: str = ""

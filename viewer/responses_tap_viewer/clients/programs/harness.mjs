@@ -12,7 +12,7 @@ export const KEY = "none";
 const folder = process.env.RESPONSES_TAP_CLIENT;
 const { resolve } = createRequire(join(folder, "package.json"));
 
-for (const name of ["log", "info", "debug", "warn"]) console[name] = console.error; // whatever a library prints is no answer
+for (const name of ["log", "info", "debug", "warn"]) console[name] = console.error; // what a library prints isn't an answer
 
 /** A package of the client's folder, as an ES module if it has one. */
 export async function load(name) {

@@ -53,7 +53,7 @@ class DriverAnswer:
 def serve(client, package, run):
     """Answer each request by `run(answer, base_url, tools)`, a function or a coroutine function."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogatepass")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # what a library prints isn't an answer
     named = {"client": client, "version": version(package)}
     _print(out, named)
     for line in sys.stdin:
