@@ -29,6 +29,8 @@ class Upstream:
         self.requests: list[bytes] = []
         """The heads of the requests that came."""
         self.bodies: list[bytes] = []
+        self.answered = threading.local()
+        """`head`: of the request that the script in this thread answers."""
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -40,7 +42,8 @@ class Upstream:
                     head = [request_line]
                     while (line := self.rfile.readline()) not in (b"\r\n", b""):
                         head.append(line)
-                    outer.requests.append(b"".join(head))
+                    outer.answered.head = b"".join(head)
+                    outer.requests.append(outer.answered.head)
                     sizes = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length:")]
                     outer.bodies.append(self.rfile.read(sum(sizes)))
                     name = request_line.split()[1].decode().partition("?")[0].strip("/").split("/")[0]

@@ -251,7 +251,7 @@ def archived(db: Path, place: Path) -> list[str]:
     """What an archiver of the whole recording says."""
     from responses_tap_viewer.actions.forwarding import archiving, following
 
-    with closing(following.Follower([db])) as follower:
+    with closing(following.RecordingFollower([db])) as follower:
         return archiving.Archiver(str(place), with_events=True, every_s=0).close(follower.ended())
 
 
@@ -311,7 +311,7 @@ def test_an_archive_that_refuses_for_a_while_misses_nothing(tmp_path: Path) -> N
     assert CliRunner().invoke(main, arguments).exit_code == 0
     archiving = pytest.importorskip("responses_tap_viewer.actions.forwarding.archiving")
     following = pytest.importorskip("responses_tap_viewer.actions.forwarding.following")
-    archiver, follower = archiving.Archiver(str(place), with_events=False, every_s=0), following.Follower([db])
+    archiver, follower = archiving.Archiver(str(place), with_events=False, every_s=0), following.RecordingFollower([db])
     (place / "findings").write_text("in the way")
     (trouble,) = archiver.take(follower.ended())
     assert "the recording keeps what isn't archived, trying again" in trouble

@@ -61,7 +61,7 @@ def upstream() -> Iterator[Upstream]:
     go_on = threading.Event()
 
     def v1(connection: socket.socket) -> None:
-        asked = server.requests[-1].split()[1]
+        asked = server.answered.head.split()[1]
         if b"models" in asked:
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
             return

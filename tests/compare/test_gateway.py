@@ -127,7 +127,7 @@ def test_what_the_gateway_did_is_reported(tmp_path: Path) -> None:
         f"< drops response.output_text.done (event {done}; before B's event {done - 1})",
         "≠ changes the text of response.output_text.delta: ",
         "≠ rewrites response id, model",
-        f"# splits texts otherwise: {len(deltas)} deltas become {len(deltas) - 1}",
+        f"# re-splits deltas: {len(deltas)} deltas become {len(deltas) - 1}",
         f"# re-chunks: {len(events)} pieces became {len(events) - 2}",
     ):
         assert words in text

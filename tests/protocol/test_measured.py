@@ -24,6 +24,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Measurements that a test fills in."""
     cases: dict[str, Any] = {}
     monkeypatch.setattr(measured, "measurements", lambda: data(cases))
+    monkeypatch.setattr(measured, "_said", measured._said.__wrapped__)  # it keeps what it said of the shipped ones
     return cases
 
 
