@@ -203,7 +203,7 @@ def test_record_points_its_command_at_the_proxy(db: Path, tmp_path: Path) -> Non
     assert node == "1"
     assert int(certificates) == 2  # the upstream's CA and the recorder's
     assert "Using a CA for this run only: there is none in ~/.mitmproxy" in done.stderr
-    assert "what it names (elsewhere.example) goes past the recorder" in done.stderr
+    assert "NO_PROXY is set: requests to elsewhere.example bypass the recorder" in done.stderr
     assert [row.state for row in rows(db)] == ["completed"]
 
 

@@ -65,7 +65,7 @@ async def test_every_format_is_offered_shown_and_written(
             await dialog(screen)
             await screen.press("shift+tab", "shift+tab", *["down"] * line)
             await screen.until(lambda format_=format_: name(screen) == f"responses-tap-stream-4{format_.suffix}")
-            await screen.until(lambda: " leave: " in verdict(screen) and preview(screen))
+            await screen.until(lambda: " bytes: " in verdict(screen) and preview(screen))
             await screen.press("enter")
             await screen.until((tmp_path / f"responses-tap-stream-4{format_.suffix}").exists)
             await screen.until(lambda: screen.app.screen is screen.browser)
@@ -80,13 +80,13 @@ async def test_what_looks_like_a_secret_stays_unless_it_is_masked(
     recorder.add(body(delta | {"delta": f"the key is {SECRET}"}))
     async with browsing(recorder) as screen:
         await dialog(screen)
-        await screen.shows("✖", "looks like a secret", "--mask-secrets")
+        await screen.shows("✖", "has a possible secret", "--mask-secrets")
         await screen.press("enter")
         await screen.pilot.pause()
         assert isinstance(screen.app.screen, ExportScreen)
         await screen.press("shift+tab", "down")
         await screen.until(
-            lambda: "credentials masked: 2; user and model text is exported as it is: " in verdict(screen)
+            lambda: "credentials masked: 2; user and model text, unredacted: " in verdict(screen)
         )
         await screen.press("shift+tab", "down", "down")
         await screen.until(lambda: '"format": "responses-tap trace"' in preview(screen))
@@ -142,7 +142,7 @@ async def test_the_dialog_says_plainly_what_leaves_and_offers_ways(
     delta = {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "item_id": "msg_1"}
     recorder.add(body(*(delta | {"delta": piece} for piece in (said[:30], said[30:]))))
     words = (
-        "credentials masked: 1; user and model text is exported as it is: 52 characters; looks like personal data: "
+        "credentials masked: 1; user and model text, unredacted: 52 characters; likely personal data: "
         "1 card number, 1 e-mail"
     )
     async with browsing(recorder) as screen:

@@ -134,7 +134,7 @@ async def test_the_rules_are_looked_through_by_words(four: Recorder) -> None:
         await screen.shows("Rules", "▌✖ LC103 terminal-missing", "Fix", "end every stream with a terminal event")
         await screen.press("shift+tab")
         await screen.until(lambda: isinstance(screen.app.focused, Input))
-        await screen.press(*"before receiving its output item")
+        await screen.press(*"uses an item before")
         await screen.shows("▌✖ NS201 item-not-opened", "send response.output_item.added")
         await screen.press("enter")
         await screen.until(lambda: screen.focus == "rules")
