@@ -164,7 +164,7 @@ class Server:
 
 def read_headers(answers) -> None:
     assert b" 200 " in answers.readline()
-    while answers.readline() != b"\r\n":
+    while answers.readline() not in (b"\r\n", b""):
         pass
 
 
