@@ -1,5 +1,6 @@
 """Undoes a content-encoding piece by piece; where it is damaged or a bomb, what could be decoded is kept."""
 
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,8 @@ _MOST_CODINGS = 5
 """Nested encodings, as many as curl accepts: each needs memory, whatever it decodes."""
 _MOST_AT_ONCE = 1 << 20
 """Bytes that are decoded before they are counted, if the library can stop there."""
+_BROKE = "the content-encoding broke within "
+_BROKEN_WITHIN = re.compile(_BROKE + r"(\d+) bytes")
 
 
 class CodingError(Exception):
@@ -70,12 +73,19 @@ class ContentDecoder:
                 decoded += piece
                 self._yielded += len(piece)
                 if self._yielded > max(UNSUSPICIOUS, MOST_TIMES * self._received):
-                    raise CodingError(f"it yields more than {MOST_TIMES} times its size, the limit")
+                    self.damage = f"the content-encoding yields more than {MOST_TIMES} times its size, the limit"
+                    break
         except CodingError as error:
-            self.damage = f"the content-encoding broke within {self._received} bytes ({error})"
+            self.damage = f"{_BROKE}{self._received} bytes ({error})"
         except Exception as error:  # noqa: BLE001 (three libraries, given whatever a server sends)
-            self.damage = f"the content-encoding broke within {self._received} bytes ({error!r})"
+            self.damage = f"{_BROKE}{self._received} bytes ({error!r})"
         return bytes(decoded)
+
+
+def broken_within(reason: str | None) -> int | None:
+    """Within how many bytes an encoding broke, by why a stream ended, where that includes the `damage`."""
+    said = _BROKEN_WITHIN.search(reason or "")
+    return int(said[1]) if said else None
 
 
 def _names(encodings: str | None) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import brotli
 import pytest
+from click.testing import CliRunner
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -50,6 +51,7 @@ from responses_tap.recorder.worker_side.spool_reader import SpoolReader
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.writer import Writer
+from responses_tap_viewer.cli import main
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
@@ -275,6 +277,22 @@ def test_a_damaged_encoding_keeps_what_could_be_decoded(feeder: FeedLoop, db: Pa
     assert f"the content-encoding broke within {len(half) + 50} bytes" in (row.end_reason or "")
     with open_recording(db) as recording:
         facts_hold(recording, row.id, CLEAN[:1000])
+
+
+@pytest.mark.parametrize("intact", [0, 1000], ids=["plain", "broken off"])
+@pytest.mark.parametrize("end", [SERVER, CLIENT], ids=["server", "client"])
+def test_a_damaged_encoding_is_the_one_finding_live_and_later(
+    feeder: FeedLoop, db: Path, intact: int, end: EndingMessage
+) -> None:
+    deflate = zlib.compressobj(wbits=31)
+    wire = deflate.compress(CLEAN[:intact]) + deflate.flush(zlib.Z_SYNC_FLUSH) if intact else b""
+    play(feeder, [wire + CLEAN[intact:]], headers=[*SSE, ("Content-Encoding", "gzip")], end=end)
+    feeder.close()
+    with open_recording(db) as recording:
+        (live,) = recording.findings(1)
+    assert (live.code, live.message.split(", the")[1]) == ("TR915", " Content-Encoding header says gzip")
+    report = json.loads(CliRunner().invoke(main, ["check", str(db), "--format", "json"]).stdout)
+    assert [found["code"] for found in report["streams"][0]["findings"]] == ["TR915"]
 
 
 def test_an_unknown_encoding_is_said(feeder: FeedLoop, db: Path) -> None:

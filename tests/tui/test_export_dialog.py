@@ -85,9 +85,7 @@ async def test_what_looks_like_a_secret_stays_unless_it_is_masked(
         await screen.pilot.pause()
         assert isinstance(screen.app.screen, ExportScreen)
         await screen.press("shift+tab", "down")
-        await screen.until(
-            lambda: "credentials masked: 2; user and model text, unredacted: " in verdict(screen)
-        )
+        await screen.until(lambda: "credentials masked: 2; user and model text, unredacted: " in verdict(screen))
         await screen.press("shift+tab", "down", "down")
         await screen.until(lambda: '"format": "responses-tap trace"' in preview(screen))
         assert SECRET not in preview(screen)

@@ -1,4 +1,4 @@
-"""What HTTP says of a body (TR906, TR907), and what a body without a single event is instead (LC110)."""
+"""What HTTP says of a body (TR906, TR907, TR915), and what a body without a single event is instead (LC110)."""
 
 import json
 import re
@@ -26,6 +26,7 @@ class Head(NamedTuple):
     status: int | None = None
     content_type: str | None = None
     """Empty where the response has headers, and none of them is this."""
+    content_encoding: str | None = None
 
     @property
     def is_error(self) -> bool:
@@ -67,6 +68,11 @@ class Eventless(NamedTuple):
     """Whether the request is known to have asked for a stream."""
 
 
+def judge_broken(report: Reporter, head: Head, broken_within: int) -> None:
+    """Report a body whose Content-Encoding could not be undone within its first `broken_within` bytes."""
+    report("TR915", None, body=f"invalid within its first {broken_within} bytes", header=head.content_encoding)
+
+
 def judge_eventless(report: Reporter, found: Eventless, *, cut: bool) -> dict[str, Any] | None:
     """Report what a body without events is; returns the response in it, where that is right.
 
@@ -79,7 +85,7 @@ def judge_eventless(report: Reporter, found: Eventless, *, cut: bool) -> dict[st
     if head.is_error:
         report("TR907", None, status=head.status, what=_error(text, document))
     elif head.status is not None and (coding := _coding(body)) is not None:
-        report("TR915", None, coding=coding)
+        report("TR915", None, body=coding, header=head.content_encoding or "nothing")
     elif found.was_asked and not head.is_event_stream and is_response(document):
         report("TR916", None, status=document.get("status"))
     elif is_response(document) and not found.streamed and not head.is_event_stream:

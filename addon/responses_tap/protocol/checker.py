@@ -8,7 +8,7 @@ server's tests.
 
 from collections.abc import Collection
 
-from responses_tap.protocol.bodies import Eventless, Head, judge_eventless, judge_head
+from responses_tap.protocol.bodies import Eventless, Head, judge_broken, judge_eventless, judge_head
 from responses_tap.protocol.events import Event, parse, untyped_error
 from responses_tap.protocol.findings import Finding, order
 from responses_tap.protocol.frames import FrameChecks
@@ -67,6 +67,7 @@ class Checker:
         self._has_ours = False
         self._heard_ns = 0
         """When the last frame came that is no event."""
+        self._broken_within: int | None = None
         self._is_interrupted = False
         """Whether a response began while another one ran."""
 
@@ -172,6 +173,10 @@ class Checker:
         elif not frame.data:
             self._frames.nothing(frame, response)
 
+    def encoding_broke(self, within: int) -> None:
+        """The body's Content-Encoding could not be undone within so many bytes, which explains whatever is missing."""
+        self._broken_within = within
+
     def finish(self, *, cut: bool = False) -> list[Finding]:
         """The body has ended: check what only its end can show. Returns the findings, in order.
 
@@ -180,6 +185,7 @@ class Checker:
         """
         if not self._finished:
             self._finished = True
+            cut = cut or self._broken_within is not None
             if self._judges:
                 is_cut = cut or self._is_excerpt
                 self._count_responses()
@@ -191,6 +197,8 @@ class Checker:
             else:
                 self._body.findings.clear()  # one finding covers it all
                 self._judge_document(cut=cut)
+            if self._broken_within is not None:
+                judge_broken(self._body, self._head, self._broken_within)
         return self.findings
 
     def _judge_document(self, *, cut: bool) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from responses_tap.coding import broken_within
 from responses_tap.protocol.bodies import Head
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event
@@ -30,15 +31,18 @@ def checker_for(
     response = stream.response
     if request is None:
         request = facts_of(stream.request.url, stream.request.body)
-    return Checker(
+    checker = Checker(
         profile,
         live=stream.live,
         framed=stream.framed,
         request=request._replace(resumes=resumed or request.resumes),
-        head=Head(response.status, _content_type(response)),
+        head=Head(response.status, _content_type(response), header(response.headers, "content-encoding")),
         streamed=response.body is None,
         lacks=stream.lacks,
     )
+    if (within := broken_within(stream.ending.reason)) is not None:
+        checker.encoding_broke(within)
+    return checker
 
 
 def _content_type(response: Response) -> str | None:

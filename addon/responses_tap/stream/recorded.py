@@ -37,7 +37,9 @@ def stream_of(row: StreamRow, frames: Iterable[TimedFrame] = ()) -> Stream:
         frames,
         request=Request(row.method, row.url, row.http_version, row.request_headers, row.request_body, row.started_at),
         response=Response(row.status, row.response_headers, row.response_body),
-        ending=Ending(row.state if row.state in STATES else None, ended_by if ended_by in ENDED_BY else None),
+        ending=Ending(
+            row.state if row.state in STATES else None, ended_by if ended_by in ENDED_BY else None, row.end_reason
+        ),
         framed=EVENTS_ALONE not in ways,
         live=CAPTURED in ways,
         socket=row.socket,

@@ -271,15 +271,16 @@ class StreamedUnasked(Rule, code="TR918", severity=Severity.ERROR):
 
 
 class ContentEncodingMismatch(Rule, code="TR915", severity=Severity.ERROR):
-    """The body is compressed without a Content-Encoding header.
+    """The body isn't encoded as its Content-Encoding header says.
 
-    Impact: Every client reads garbage, and finds no event in it.
+    Impact: A client reads garbage and finds no event in it, or its HTTP library raises an error where the encoding
+        breaks.
     Bad: no Content-Encoding, a body that begins with the bytes of a zstd frame
     Good: Content-Encoding: zstd
     Source: RFC 9110, section 8.4: Content-Encoding lists the codings that were applied.
-    Fix: declare the coding, or have the proxy that took the header away decode the body, too.
+    Fix: declare the coding that was applied; a proxy that changes the header must change the body, too.
     """
 
-    message = "the body is {coding}, and the Content-Encoding header does not say so"
+    message = "the body is {body}, the Content-Encoding header says {header}"
     by = "bodies"
     ends = True

@@ -119,6 +119,11 @@ class EventBody:
         self._check(Frame(body, None, None), 0)
         self.output.take_document(body)
 
+    def encoding_broke(self, within: int) -> None:
+        """The encoding could not be undone within so many bytes."""
+        if isinstance(self._checker, Checker):
+            self._checker.encoding_broke(within)
+
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
         if tail := self._decoder.finish():

@@ -25,7 +25,8 @@ class RecordedResponse:
         self._profile = profile
         self._request = request
         self._status: int | None = None
-        self._content_type: str | None = None
+        self._declared: tuple[tuple[str, str], ...] = ()
+        """The headers that say what the body is."""
         self._coding = ContentDecoder(None)
         self._keeps_wire = False
         self.can_decode = True
@@ -38,10 +39,11 @@ class RecordedResponse:
     def head(self, response: ResponseMessage) -> None:
         """Take the status and headers."""
         self._status = response.status
-        self._content_type = header(response.headers, "content-type") or ""
-        self._coding = ContentDecoder(header(response.headers, "content-encoding"))
+        declared = {name: header(response.headers, name) or "" for name in ("content-type", "content-encoding")}
+        self._declared = tuple(declared.items())
+        self._coding = ContentDecoder(declared["content-encoding"])
         self.can_decode = self._coding.damage is None
-        if self._content_type.lower().startswith("text/event-stream"):
+        if declared["content-type"].lower().startswith("text/event-stream"):
             self.events = self._event_body()
 
     def chunk(self, data: bytes, at_ns: int) -> None:
@@ -110,8 +112,6 @@ class RecordedResponse:
         return {"response_body": bytes(self._document) or None} if self.events is None else {}
 
     def _event_body(self, document: bytes | None = None) -> EventBody:
-        typed = () if self._content_type is None else (("content-type", self._content_type),)
-        known = Stream(
-            request=Request(url=self._request.url), response=Response(self._status, typed, document), live=True
-        )
+        response = Response(self._status, self._declared, document)
+        known = Stream(request=Request(url=self._request.url), response=response, live=True)
         return EventBody(self._stream, self._writer, checker_for(known, self._profile, request=self._request.facts))

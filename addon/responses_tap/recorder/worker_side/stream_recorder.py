@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from responses_tap.coding import broken_within
 from responses_tap.recorder.messages import (
     EndedBy,
     EndingMessage,
@@ -155,6 +156,8 @@ class StreamRecorder:
         by_peer = ending.ended_by in ("server", "network")
         cut = not by_peer and (self._state == "open" or ending.lost > 0 or unfinished > 0)
         received = response.received
+        if (broken := broken_within(response.damage)) is not None:
+            self._verdict.encoding_broke(broken)
         self._verdict.finish(received.last_byte_ns, received.count - 1, cut=cut or not response.can_decode)
         if self._state == "open":
             self._settle(self._final_state(ending), ending.ended_by, "; ".join(reasons), at_ns)
