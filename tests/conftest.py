@@ -1,6 +1,7 @@
 """Where the samples are, and where material outside the project would be."""
 
 import json
+import signal
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 CLEAN = sorted((RECORDINGS / "clean").glob("*.sse"))
 BROKEN = sorted((RECORDINGS / "broken").glob("[A-Z][A-Z][0-9][0-9][0-9]-*.sse"))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a script's background: the programs that tests interrupt would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 # The same examples in each run, so that main stays green; the long profile looks for new ones.

@@ -66,7 +66,9 @@ class TlsUpstream:
         with connection, connection.makefile("rb") as requests:
             while requests.readline():
                 size = 0
-                while (line := requests.readline()) not in (b"\r\n", b""):
+                while (line := requests.readline()) != b"\r\n":
+                    if not line:
+                        return  # the client has hung up
                     size = int(line.split(b":")[1]) if line.lower().startswith(b"content-length:") else size
                 requests.read(size)
                 connection.sendall(SSE_HEAD + b"".join(map(framed, self._events)) + b"0\r\n\r\n")

@@ -15,7 +15,10 @@ def listed(screen: Screen) -> list[object]:
 
 
 async def sorted_by(screen: Screen, column: str) -> None:
-    while screen.streams.catalogue.order.column != column:
+    seen: list[str] = []
+    while (at := screen.streams.catalogue.order.column) != column:
+        assert at not in seen, f"no column of {seen} at this width"
+        seen.append(at)
         before = screen.streams.catalogue.order
         await screen.press("s")
         await screen.until(lambda before=before: screen.streams.catalogue.order != before)
