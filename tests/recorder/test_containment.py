@@ -447,17 +447,18 @@ def test_a_background_response_has_the_state_that_it_states(state: str, tmp_path
     assert facts(db)["background"][0].state == state
 
 
+@pytest.mark.parametrize("end", ['"}\n\n', ""], ids=["whole", "cut"])
 @pytest.mark.usefixtures("fast")
-def test_a_huge_event_takes_few_times_its_size(tmp_path: Path) -> None:
-    """In a process of its own, whose peak it is."""
+def test_a_huge_event_takes_few_times_its_size(end: str, tmp_path: Path) -> None:
+    """In a process of its own, whose peak it is: 4 to 5 times the event, up to once more where memory is moved."""
     if not Path("/proc/self/status").exists():
         pytest.skip("only Linux tells the peak of a program")
-    command = [sys.executable, "-c", textwrap.dedent(HUGE), tmp_path / "r.db"]
+    command = [sys.executable, "-c", textwrap.dedent(HUGE), tmp_path / "r.db", end]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     growth, size = map(int, done.stdout.split())
-    assert growth < 5 * size
+    assert growth < 7 * size
     (row,) = rows(tmp_path / "r.db")
-    assert (row.event_count, row.state) == (1, "truncated")
+    assert row.state == "truncated"
     with open_recording(tmp_path / "r.db") as recording:
         assert len(recording.body(row.id)) > size
 
@@ -478,7 +479,8 @@ HUGE = """
         answer = ResponseMessage(200, [("content-type", "text/event-stream")])
         messages = [(1, request.encode()), (2, answer.encode()), (3, event)]
         messages += [(3, piece)] * (SIZE // len(piece) + 1)
-        messages += [(3, b'"}\\n\\n'), (4, EndingMessage("server", "over", complete=True).encode())]
+        messages += [(3, sys.argv[2].encode())] if sys.argv[2] else []
+        messages += [(4, EndingMessage("server", "over", complete=True).encode())]
         return [encode_message(kind, 1, n, payload) for n, (kind, payload) in enumerate(messages)]
 
     def now(name):  # getrusage would count what the process was before it became this program

@@ -57,7 +57,7 @@ class Checker:
         self._is_excerpt = Lack.EXCERPT in lacks
         self._head = head
         self._streamed = streamed
-        self._begin = bytearray()
+        self._begin = b""
         self._judges: list[Judge] = []
         self._body = Ledger(self.profile, 0)
         self._frames = FrameChecks(self._body, live=live, framed=framed)
@@ -204,7 +204,7 @@ class Checker:
     def _judge_document(self, *, cut: bool) -> None:
         """Judge a body without events; a response in it, where that is right, as an object."""
         was_asked = self._request.streams is True
-        body = Eventless(self._head, bytes(self._begin), self._streamed or was_asked, was_asked)
+        body = Eventless(self._head, self._begin, self._streamed or was_asked, was_asked)
         document = judge_eventless(self._body, body, cut=cut)
         if document is not None:
             self._body.findings += judge_response(document, self.profile, self._request)
