@@ -64,13 +64,18 @@ _ASSIGNED = r"""\\{0,8}["']?\s{0,8}[:=]\s{0,8}\\{0,8}["']?(?:basic\s+|token\s+)?
 class _Look(NamedTuple):
     kind: str
     needles: tuple[str, ...]
-    """A text without any of these need not be searched; those in lower case match any case."""
+    """A text without any of these need not be searched."""
     pattern: re.Pattern[str]
     """Its first group, if it has one, is the secret."""
+    folds: bool
+    """Whether the pattern takes any case; the needles are in lower case then."""
 
 
+_KEY_LENGTH = 19
+"""Characters of the shortest API key: the shortest lead, and the 16 at least that its pattern wants behind it."""
+_has_digit = re.compile(r"\d").search
 _LOOKS = tuple(
-    _Look(kind, needles, re.compile(pattern))
+    _Look(kind, needles, re.compile(pattern), pattern.startswith("(?i)"))
     for kind, needles, pattern in (
         # A digit tells a token from words: `Bearer authentication`, `sk-learn-contrib-package`.
         ("bearer token", ("bearer",), r"(?i)\bbearer\s{1,8}((?=[a-z._~+/=-]{0,400}+\d)[\w.~+/=-]{12,}+)"),
@@ -144,8 +149,12 @@ def find_secrets(text: str, *, masks: bool = False) -> list[Secret]:
 
 def _matches(text: str) -> Iterator[Secret]:
     folded = text.lower()
+    # The many leads are looked for in few words: a key is long, and has a digit and neither a space nor a quote in it.
+    words = [word for word in text.replace('"', " ").split() if len(word) >= _KEY_LENGTH and _has_digit(word)]
+    candidates = " ".join(words)
     for look in (*_LOOKS, *own_patterns()):
-        if any(needle in (folded if needle.islower() else text) for needle in look.needles):
+        place = candidates if look.needles is _LEADS else folded if look.folds else text
+        if any(map(place.__contains__, look.needles)):
             for match in look.pattern.finditer(text):
                 start, end = match.span(min(look.pattern.groups, 1))
                 if start < end:  # a user's pattern may match the empty string
@@ -160,6 +169,8 @@ def own_patterns() -> tuple[_Look, ...]:
 @cache
 def _compiled(lines: str) -> tuple[_Look, ...]:
     try:
-        return tuple(_Look("own pattern", ("",), re.compile(line)) for line in lines.splitlines() if line.strip())
+        return tuple(
+            _Look("own pattern", ("",), re.compile(line), folds=False) for line in lines.splitlines() if line.strip()
+        )
     except re.error as error:
         raise RecordingError(f"{OWN_PATTERNS}: invalid regular expression {error.pattern!r} ({error})") from error
