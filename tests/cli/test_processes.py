@@ -273,10 +273,12 @@ def test_processes_share_the_memory_for_what_waits(tmp_path: Path, monkeypatch: 
         feeder = FeedLoop(db, notices.append, share=share)
         (worker,) = workers(db)
         os.kill(worker, signal.SIGSTOP)
+        large = CLEAN + b": " + b"x" * 10_000 + b"\n\n"
         for _ in range(60):
-            play(feeder, [CLEAN + b": " + b"x" * 10_000 + b"\n\n"])
+            play(feeder, [large])
+        # What comes within one flush is appended, however much it is: more has to come.
         if is_told:
-            eventually(lambda: any(isinstance(notice, Trouble) for notice in notices))  # noqa: B023 (called here)
+            eventually(lambda: play(feeder, [large]) or any(isinstance(n, Trouble) for n in notices))  # noqa: B023
         os.kill(worker, signal.SIGCONT)
         feeder.close()
         assert any(isinstance(notice, Trouble) for notice in notices) is is_told
