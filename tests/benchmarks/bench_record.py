@@ -1,6 +1,6 @@
 """What recording costs the traffic: ours against bare mitmproxy, in alternating pairs, and beside other relays.
 
-    python tests/benchmarks/bench_record.py [--pairs 9] [--others 3] [--seconds 5] [--processes 2]
+    python tests/benchmarks/bench_record.py [--pairs 9] [--others 3] [--seconds 5] [--full-load 5] [--processes 2]
 
 Prints a table in Markdown. Everything runs on this machine, each part in a process of its own: upstream, relay, and
 this client, which share its processors. Each measurement starts a fresh relay. Beside each median stands its ratio to
@@ -71,7 +71,7 @@ class Results:
         return f"{cell} ({statistics.median(ratios):.2f}, {min(ratios):.2f}–{max(ratios):.2f})"
 
 
-def measure(relay: Contestant, results: Results, seconds: float) -> int:
+def measure(relay: Contestant, results: Results, wish: argparse.Namespace) -> int:
     """One round; the events that were relayed."""
     asyncio.run(traffic.pour(relay.port, 0))  # warms up, as everything else does before it counts
     relayed = traffic.STREAMS * (traffic.BURST_EVENTS + 8)
@@ -79,7 +79,7 @@ def measure(relay: Contestant, results: Results, seconds: float) -> int:
     relayed += events
     results.add("first event, ms", ms)
     with cpu_of(relay) as cpu:
-        events, latencies = asyncio.run(traffic.pace(relay.port, seconds))
+        events, latencies = asyncio.run(traffic.pace(relay.port, wish.seconds))
     relayed += events
     if relay.cpu().relay:
         results.add("paced: CPU, µs/event", cpu[0] / events / 1e3)
@@ -87,7 +87,7 @@ def measure(relay: Contestant, results: Results, seconds: float) -> int:
     results.add("p99, ms", statistics.quantiles(latencies, n=100)[98])
     settle(relay)
     with cpu_of(relay) as cpu:
-        events, took = asyncio.run(traffic.pour(relay.port, seconds))
+        events, took = asyncio.run(traffic.pour(relay.port, wish.full_load or wish.seconds))
     relayed += events
     results.add("full load, events/s", events / took)
     if relay.cpu().relay:
@@ -129,12 +129,12 @@ def recorded(folder: Path) -> int:
     return found
 
 
-def one_round(relay: Callable[[Path], "contextmanager"], results: Results, seconds: float) -> None:
+def one_round(relay: Callable[[Path], "contextmanager"], results: Results, wish: argparse.Namespace) -> None:
     """Start a relay, measure it, and count what it has recorded."""
     folder = Path(tempfile.mkdtemp(prefix="bench-")) / "run"
     try:
         with relay(folder) as contestant:
-            relayed = measure(contestant, results, seconds)
+            relayed = measure(contestant, results, wish)
         if results.name.startswith(OURS):
             results.add("recorded", recorded(folder) / relayed)
     finally:
@@ -159,6 +159,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=9, help="rounds of bare mitmproxy and ours")
     parser.add_argument("--others", type=int, default=3, help="rounds of everything else")
     parser.add_argument("--seconds", type=float, default=5, help="of full load, and of paced load, in each round")
+    parser.add_argument("--full-load", type=float, help="seconds of full load, where it is to last longer")
     parser.add_argument("--processes", type=int, default=2, help="of `record --processes`; 1 leaves it out")
     wish = parser.parse_args()
     source = subprocess.Popen([sys.executable, traffic.__file__], stdout=subprocess.PIPE, text=True)
@@ -178,7 +179,7 @@ def main() -> None:
                 one_round(
                     lambda folder, name=name, processes=processes: running(name, port, folder, processes),
                     results[name],
-                    wish.seconds,
+                    wish,
                 )
     finally:
         source.terminate()

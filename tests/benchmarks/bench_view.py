@@ -7,6 +7,7 @@ Builds the recording first (in a temporary folder, or at --db, where it stays fo
 """
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -123,7 +124,11 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _LINES, _COLUMNS, 0, 0))
         read, write = os.pipe()
         arguments = [sys.executable, __file__, "--child", str(db), str(write)]
-        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        size = {
+            "COLUMNS": str(_COLUMNS),
+            "LINES": str(_LINES),
+        }  # readline, where it is loaded, exports those of its own
+        environment = os.environ | size | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.process = subprocess.Popen(
             arguments, stdin=theirs, stdout=theirs, stderr=theirs, pass_fds=[write], env=environment
         )
@@ -139,7 +144,7 @@ class Terminal:
             seen += self._read(end - time.monotonic())
             if text in seen:
                 return time.monotonic()
-        raise TimeoutError(f"{text!r} did not come")
+        raise TimeoutError(f"{text!r} did not come after {seen[-2000:]!r}")
 
     def press(self, key: bytes) -> tuple[float, float, float]:
         """Seconds until the first and the last output that a key brought, and of the processor until the last."""
@@ -206,7 +211,14 @@ def open_long(db: Path) -> Iterator[str]:
 
 def measure(db: Path) -> None:
     """Print the figures."""
-    terminal = Terminal(db)
+    with contextlib.closing(Terminal(db)) as terminal:
+        measure_keys(terminal)
+    for line in open_long(db):
+        print(line)
+
+
+def measure_keys(terminal: Terminal) -> None:
+    """Print how soon the screen follows."""
     imported = terminal.busy()
     shown = terminal.until(b"bench-") - terminal.imported_at
     print(f"first screen after the imports: {shown:.2f} s, {terminal.busy() - imported:.2f} s of the processor")
@@ -219,9 +231,6 @@ def measure(db: Path) -> None:
     worst = max(answers, key=lambda name: answers[name][0])
     print(f"slowest key: {worst}, {answers[worst][0] * _MS:.0f} ms until the screen changes")
     print(f"memory at its most: {terminal.memory():.0f} MB")
-    terminal.close()
-    for line in open_long(db):
-        print(line)
 
 
 def main() -> None:
