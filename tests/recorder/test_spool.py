@@ -313,14 +313,14 @@ OLD = PLENTY | {"proc/self/cgroup": "5:cpu,memory:/d\n1:name=systemd:/d\n"}
 @pytest.mark.parametrize(
     ("files", "limit"),
     [
-        (PLENTY, 2**30),
+        (PLENTY, 2**32),
         ({"proc/meminfo": "MemAvailable: 1024 kB\n"}, 2**18),
-        (GROUPED | {"sys/fs/cgroup/a/b/memory.max": "max\n"}, 2**30),
+        (GROUPED | {"sys/fs/cgroup/a/b/memory.max": "max\n"}, 2**32),
         (GROUPED | {"sys/fs/cgroup/a/b/memory.max": "4194304\n"}, 2**20),
         (GROUPED | {"sys/fs/cgroup/a/b/memory.max": "max\n", "sys/fs/cgroup/a/memory.max": "8388608\n"}, 2**21),
         (GROUPED | {"sys/fs/cgroup/memory.max": "8388608\n"}, 2**21),
         (OLD | {"sys/fs/cgroup/memory/d/memory.limit_in_bytes": "4194304\n"}, 2**20),
-        (OLD | {"sys/fs/cgroup/memory/d/memory.limit_in_bytes": "9223372036854771712\n"}, 2**30),
+        (OLD | {"sys/fs/cgroup/memory/d/memory.limit_in_bytes": "9223372036854771712\n"}, 2**32),
     ],
 )
 def test_the_limit_goes_by_the_memory_that_is_allowed(tmp_path: Path, files: dict[str, str], limit: int) -> None:
@@ -328,4 +328,4 @@ def test_the_limit_goes_by_the_memory_that_is_allowed(tmp_path: Path, files: dic
 
 
 def test_there_is_a_limit_where_nothing_tells_of_memory(tmp_path: Path) -> None:
-    assert 0 < spool_limit(tmp_path) <= 2**30
+    assert 0 < spool_limit(tmp_path) <= 2**32

@@ -4,12 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_MOST_BYTES = 2**30
+_MOST_BYTES = 4 * 2**30
 _SHARE = 4
 
 
 def spool_limit(root: Path = Path("/")) -> int:
-    """Bytes that may wait in the spool: 1 GiB, or a quarter of the memory that is available, whichever is less.
+    """Bytes that may wait in the spool: 4 GiB, or a quarter of the memory that is available, whichever is less.
 
     `root` is where the files are in which Linux tells about memory.
     """
