@@ -1,6 +1,7 @@
 """Where the samples are, and where material outside the project would be."""
 
 import json
+import os
 import signal
 import tarfile
 from pathlib import Path
@@ -52,6 +53,11 @@ SLOW = (
     "test_benchmarks.py", "test_examples.py", "test_packaging.py", "test_pytest_plugin.py", "test_readme.py",
 )  # fmt: skip
 """The folders and files whose tests are slow: `pytest -m "not slow"` leaves them out, and ends within a minute."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many tests wait for other programs, or for time to pass."""
+    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
