@@ -146,6 +146,15 @@ def test_an_engine_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch
     )
 
 
+@pytest.mark.skipif(importlib.util.find_spec("daft") is None, reason="needs daft")
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="Daft could start a cluster")
+def test_a_cluster_that_cannot_be_used_is_one_line() -> None:
+    command = [sys.executable, "-m", "responses_tap_viewer", "check", str(BROKEN), "--engine", "daft"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=os.environ | {"DAFT_RUNNER": "ray"})
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "--engine daft can't run the check (ModuleNotFoundError: No module named 'ray')" in done.stderr
+
+
 def test_many_small_files_are_checked(tmp_path: Path) -> None:
     parquet.write_table(pa.Table.from_pylist([{"body": CLEAN.read_bytes()}]), tmp_path / "0.parquet")
     for n in range(1, 2000):

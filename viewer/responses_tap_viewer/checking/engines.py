@@ -16,6 +16,8 @@ _AHEAD = 2
 _MOST_UNITS = 64
 """Small files that are handed over together."""
 _MOST_PARTITIONS = 256
+_MOST_SAID = 300
+"""Characters of what an engine says of its failure."""
 
 type Batch = list[Unit]
 
@@ -67,12 +69,19 @@ def _check_batch[R](check: Callable[[Unit], R], batch: Batch) -> list[R]:
 
 
 def _on_daft[R](check: Callable[[Unit], R], batches: list[Batch]) -> Iterator[list[R]]:
+    try:
+        yield from _results_of_daft(check, batches)
+    except Exception as error:  # such as a cluster that isn't there
+        if isinstance(error, ModuleNotFoundError) and error.name == "daft":
+            raise UnusableInput(f"--engine {DAFT}", "needs the extra: pip install 'responses-tap[daft]'") from error
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UnusableInput(f"--engine {DAFT}", f"can't run the check ({said[:_MOST_SAID]})") from error
+
+
+def _results_of_daft[R](check: Callable[[Unit], R], batches: list[Batch]) -> Iterator[list[R]]:
     import pickle
 
-    try:
-        import daft
-    except ModuleNotFoundError as error:
-        raise UnusableInput(f"--engine {DAFT}", "needs the extra: pip install 'responses-tap[daft]'") from error
+    import daft
 
     is_here = daft.get_or_create_runner().name == "native"
 
