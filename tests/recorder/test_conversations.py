@@ -14,6 +14,8 @@ from tests.crafting import unguarded
 from tests.mitm.test_websocket import cli
 from tests.right_server import MODEL, RightServer
 from tests.upstream import ended, rows
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.store import open_recording
@@ -30,9 +32,9 @@ def db(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def client_of(db: Path) -> Iterator[openai.OpenAI]:
+def client_of(db: Path, defect: str = "") -> Iterator[openai.OpenAI]:
     with (
-        RightServer() as server,
+        RightServer(defect) as server,
         Proxy(db, upstream=server.url, on_notice=[].append) as proxy,
         openai.OpenAI(api_key="k", base_url=proxy.base_url, max_retries=0) as client,
     ):
@@ -158,6 +160,21 @@ def test_codex_names_its_threads_in_a_header(db: Path) -> None:
         ("t-1", 3),
         ("s-9", 1),
     ]
+
+
+def test_handshakes_that_are_refused_belong_to_the_turn_that_comes_instead(db: Path) -> None:
+    """As Codex does before each turn where a server has no WebSocket."""
+    headers = {"thread-id": "t-1"}
+    with client_of(db, "no-websocket") as client:
+        url = f"{client.base_url}responses".replace("http", "ws", 1)
+        for _ in range(2):
+            for _ in range(3):
+                with pytest.raises(InvalidStatus):
+                    connect(url, additional_headers=headers)
+            list(client.responses.create(model=MODEL, stream=True, input="Hi", extra_headers=headers))
+        recorded = ended(db, 8)
+    assert [(row.conversation, row.turn, row.turns) for row in recorded] == [("t-1", 1, 2)] * 4 + [("t-1", 2, 2)] * 4
+    assert [row.follows for row in recorded] == [None] * 4 + [4] * 4
 
 
 def test_the_api_names_conversations(db: Path) -> None:

@@ -15,8 +15,9 @@ from responses_tap.urls import split
 _MOST_CANDIDATES = 200
 """The newest streams with the same history that are looked at."""
 _OF_HOST = "JOIN streams s ON s.id = {} WHERE s.host = ? AND s.id < ? AND"
-_LINKS = "SELECT host, method, url, coalesce(retry_of, continues) FROM streams WHERE id = ?"
+_LINKS = "SELECT host, method, url, route, coalesce(retry_of, continues) FROM streams WHERE id = ?"
 _BY_RESPONSE = "SELECT id FROM streams WHERE response_id = ? AND host = ? AND id < ? ORDER BY id DESC LIMIT 1"
+_TURN = "SELECT conversation, turn, follows, route, socket FROM streams WHERE id = ?"
 _BY_THREAD = "SELECT id FROM streams WHERE conversation = ? AND host = ? AND id < ? ORDER BY id DESC LIMIT 1"
 _BY_HISTORY = f"""
     SELECT h.digest, s.id,
@@ -43,6 +44,8 @@ class _Turn(NamedTuple):
     conversation: str
     turn: int
     follows: int | None
+    is_refused: bool
+    """Whether it is a WebSocket handshake that was refused: the turn itself comes by another way."""
 
 
 def link(connection: sqlite3.Connection, stream: int, clues: RequestClues) -> None:
@@ -50,13 +53,15 @@ def link(connection: sqlite3.Connection, stream: int, clues: RequestClues) -> No
     found = connection.execute(_LINKS, (stream,)).fetchone()
     if found is None:
         return
-    host, method, url, same = found
+    host, method, url, route, same = found
+    if route == "websocket" and clues.thread and same != _first(connection, _BY_THREAD, clues.thread, host, stream):
+        same = None  # the turn of the handshake that was refused before has come by another way meanwhile
     if same is None and method == "GET" and not clues.histories:
         same = _first(connection, _BY_RESPONSE, split(url).path.rpartition("/")[2], host, stream)
     turn = (None if same is None else _turn_of(connection, same)) or _next(connection, stream, host, clues)
     connection.execute(
         "UPDATE streams SET previous_response_id = ?, conversation = ?, turn = ?, follows = ? WHERE id = ?",
-        (clues.previous_response_id, *turn, stream),
+        (clues.previous_response_id, turn.conversation, turn.turn, turn.follows, stream),
     )
     if clues.call_ids:
         connection.execute(_SET_RESULTS, (stream, json.dumps(clues.call_ids), stream, turn.conversation))
@@ -67,8 +72,11 @@ def link(connection: sqlite3.Connection, stream: int, clues: RequestClues) -> No
 
 def _turn_of(connection: sqlite3.Connection, stream: int) -> _Turn | None:
     """The turn that a stream is, None where that isn't known."""
-    row = connection.execute("SELECT conversation, turn, follows FROM streams WHERE id = ?", (stream,)).fetchone()
-    return None if row is None or row[0] is None or row[1] is None else _Turn(*row)
+    row = connection.execute(_TURN, (stream,)).fetchone()
+    if row is None or row[0] is None or row[1] is None:
+        return None
+    conversation, turn, follows, route, socket = row
+    return _Turn(conversation, turn, follows, route == "websocket" and socket is None)
 
 
 def _next(connection: sqlite3.Connection, stream: int, host: str, clues: RequestClues) -> _Turn:
@@ -76,8 +84,8 @@ def _next(connection: sqlite3.Connection, stream: int, host: str, clues: Request
     before = _before(connection, stream, host, clues)
     known = None if before is None else _turn_of(connection, before)
     if known is not None and clues.thread in (None, known.conversation):
-        return _Turn(known.conversation, known.turn + 1, before)
-    return _Turn(clues.thread or str(stream), 1, before)
+        return known if known.is_refused else _Turn(known.conversation, known.turn + 1, before, is_refused=False)
+    return _Turn(clues.thread or str(stream), 1, before, is_refused=False)
 
 
 def _before(connection: sqlite3.Connection, stream: int, host: str, clues: RequestClues) -> int | None:
