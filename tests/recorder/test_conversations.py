@@ -20,6 +20,7 @@ from websockets.sync.client import connect
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.store import open_recording
 from responses_tap.store.migrations import migrations
+from responses_tap.store.writer import Writer
 from responses_tap.stream.columns import StreamRow
 
 WEATHER = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {}}}
@@ -121,6 +122,21 @@ def test_four_turns_are_one_conversation(db: Path, kind: type[Agent], *, statele
     assert call == result
     assert (call.stream, call.tool, call.result) == (1, "get_weather", 2)
     assert "turn 2 of 4, after stream 1" in cli("show", f"{db}#2")
+
+
+def test_nothing_leads_to_a_stream_that_was_deleted(db: Path) -> None:
+    with client_of(db) as client:
+        for _ in Agent(client).four_turns():
+            pass
+        ended(db, 4)
+    writer = Writer(db)
+    writer.remove_streams([2])
+    writer.close()
+    assert [(row.id, row.follows) for row in rows(db)] == [(1, None), (3, None), (4, 3)]
+    with open_recording(db) as recording:
+        (call,) = recording.calls(1)
+    assert (call.tool, call.result) == ("get_weather", None)
+    assert "stream 2" not in cli("show", f"{db}#1") + cli("show", f"{db}#3")
 
 
 @pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "previous_response_id"])

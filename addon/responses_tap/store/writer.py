@@ -36,8 +36,10 @@ _LINK_CONTINUATION = (
 _LEFT_BEHIND = (
     "DELETE FROM sockets WHERE end_ns IS NOT NULL AND id NOT IN (SELECT socket FROM streams WHERE socket IS NOT NULL)",
     "DELETE FROM client_events WHERE socket NOT IN (SELECT id FROM sockets)",
+    "UPDATE output_items SET result = NULL WHERE result NOT IN (SELECT id FROM streams)",
+    "UPDATE streams SET follows = NULL WHERE follows NOT IN (SELECT id FROM streams)",
 )
-"""Deletes sockets without a stream, once streams have been deleted."""
+"""Deletes sockets without a stream, and what leads to a stream that is gone, once streams have been deleted."""
 _INSERT_OUTPUT_ITEM = "INSERT INTO output_items VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _WHOLE = Share()
 _INSERT_FINDING = "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
