@@ -157,6 +157,11 @@ def test_the_result_of_a_call_gets_an_answer_in_text(url: str) -> None:
     assert response.output_text == "Hello, world."
 
 
+def test_a_request_that_forbids_calls_gets_none(url: str) -> None:
+    response = client(url, "tool-call").responses.create(model="m", input="hi", tools=[TOOL], tool_choice="none")
+    assert response.output_text == "Hello, world."
+
+
 class Weather(BaseModel):
     """What a client wants to have."""
 

@@ -22,7 +22,7 @@ from responses_tap.errors import UnusableInput
 from responses_tap.protocol.faults import Block, CannotPlant, FaultSpec, events_of, similar
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.rules import RULES
-from responses_tap_viewer.actions.bench.answers import answer, brings_results, has_calls
+from responses_tap_viewer.actions.bench.answers import answer, has_calls, wants_no_call
 from responses_tap_viewer.actions.bench.index import IndexedFault, IndexedSample, index_json, index_page
 from responses_tap_viewer.actions.draft_response import DraftResponse
 from responses_tap_viewer.actions.faulty import draft_of_body, every_fault, fault_named, planted, title_of
@@ -132,7 +132,7 @@ class Bench:
         if continued is not None and self._memory.get(continued) is None:
             raise Refused(HTTPStatus.BAD_REQUEST, f"previous response {continued!r} was not sent by this bench")
         draft = self.draft(place.sample)
-        if brings_results(request) and has_calls(draft.blocks):
+        if wants_no_call(request) and has_calls(draft.blocks):
             draft = self.draft("text")
         id_ = self._memory.new_id()
         right = answer(draft.blocks, request, id_)

@@ -38,12 +38,15 @@ def has_calls(blocks: Sequence[Block]) -> bool:
     return any(_item(event).get("type") == kind for event in events_of(blocks) for kind in _CALLS)
 
 
-def brings_results(asked: Asked) -> bool:
-    """Whether the request brings the result of a call."""
+def wants_no_call(asked: Asked) -> bool:
+    """Whether the request brings the result of a call, or forbids calls."""
     items = asked.get("input")
-    return isinstance(items, list) and any(
-        isinstance(item, dict) and item.get("type") in ("function_call_output", "custom_tool_call_output")
-        for item in items
+    return asked.get("tool_choice") == "none" or (
+        isinstance(items, list)
+        and any(
+            isinstance(item, dict) and item.get("type") in ("function_call_output", "custom_tool_call_output")
+            for item in items
+        )
     )
 
 
