@@ -48,8 +48,20 @@ def url() -> Iterator[str]:
         yield server.url
 
 
+_clients: list[openai.OpenAI] = []
+
+
+@pytest.fixture(autouse=True)
+def clients_are_closed() -> Iterator[None]:
+    """Or Python warns of their connections, in whatever test runs when it finds them."""
+    yield
+    while _clients:
+        _clients.pop().close()
+
+
 def client(url: str, path: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{url}/{path}/v1", api_key="none", max_retries=0, timeout=60)
+    _clients.append(openai.OpenAI(base_url=f"{url}/{path}/v1", api_key="none", max_retries=0, timeout=60))
+    return _clients[-1]
 
 
 def asked(url: str, path: str, body: bytes | None = STREAM, **headers: str) -> tuple[int, str, bytes]:
