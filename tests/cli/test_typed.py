@@ -1,5 +1,8 @@
 """What people type: it is understood, or the error says what to type instead."""
 
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,9 @@ from tests.conftest import BROKEN, CLEAN, RECORDINGS
 
 from responses_tap_viewer.actions.recording.samples import record_samples
 from responses_tap_viewer.cli import main
+
+PROGRAM = [sys.executable, "-m", "responses_tap_viewer"]
+NO_TEXT_DONE = (RECORDINGS / "broken/MD301-text-done-missing.sse").read_bytes()
 
 
 def run(*arguments: str, db: Path | None = None) -> Result:
@@ -129,3 +135,23 @@ def test_a_port_alone_is_on_this_machine(typed: str) -> None:
 def test_the_help_of_each_command_has_two_examples(name: str) -> None:
     help_ = run(name, "--help").stdout
     assert help_.partition("Examples:")[2].count("responses-tap ") >= 2
+
+
+def test_what_a_folder_holds_besides_is_told(tmp_path: Path) -> None:
+    for name in ("UP.SSE", "app.log", "lines.ndjson", "notes.md", "LICENSE", ".hidden"):
+        (tmp_path / name).write_bytes(NO_TEXT_DONE)
+    told = (
+        "holds 2 more files that are not looked at (no ending, .md); name a file to have it read, whatever its ending"
+    )
+    for command, status in (("check", 1), ("list", 0)):
+        done = subprocess.run([*PROGRAM, command, str(tmp_path)], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (status, f"responses-tap: {tmp_path} {told}\n")
+        assert done.stdout.count("● ") + done.stdout.count("✖ ") >= 3
+
+
+def test_closed_streams_are_no_internal_error() -> None:
+    command = shlex.join([*PROGRAM, "check", "-"])
+    done = subprocess.run(["sh", "-c", f"{command} <&-"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "is empty" in done.stderr) == (2, True), done.stderr
+    done = subprocess.run(["sh", "-c", f"{command} >&- 2>&-"], input=NO_TEXT_DONE, capture_output=True, check=False)
+    assert done.returncode == 1

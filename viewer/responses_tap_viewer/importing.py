@@ -24,6 +24,7 @@ from responses_tap_viewer.streams import (
     files_below,
     is_recording,
     is_there,
+    left_out_below,
     passed_over,
     readable,
     remark_on,
@@ -50,6 +51,8 @@ def import_paths(paths: Iterable[str], db: Path) -> Iterator[str | UnusableInput
                 continue
             for file in [Path(path)] if found is None else found:
                 yield from _import_file(file, target, below=found is not None)
+            if found is not None:
+                yield from left_out_below(Path(path))
     except sqlite3.Error as error:
         raise RecordingError(f"cannot write {db} ({error}); give another file with --db") from error
     finally:

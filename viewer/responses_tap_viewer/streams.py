@@ -17,6 +17,7 @@ from responses_tap.errors import RecordingError, UnusableInput
 from responses_tap.escaping import shorten
 from responses_tap.formats import Damaged, UnrecognizedFormat
 from responses_tap.formats.raw import SQLITE_MAGIC
+from responses_tap.protocol.findings import counted
 from responses_tap.protocol.profiles import DEFAULT_PROFILE, Lack, unasked
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.judging import checker_for, judged
@@ -34,8 +35,14 @@ if not SAMPLES.is_dir():  # a checkout keeps them at its top
 STDIN = "-"
 """The path that stands for standard input."""
 _SUFFIXES = (".sse", ".db", ".sqlite", ".sqlite3")
-_OTHER_SUFFIXES = (".jsonl", ".json", ".har", ".txt", ".yaml", ".yml", ".flow", ".flows", ".mitm", ".gz", ".parquet")
+_OTHER_SUFFIXES = (
+    ".jsonl", ".ndjson", ".json", ".har", ".txt", ".log", ".out", ".yaml", ".yml", ".flow", ".flows", ".mitm", ".gz",
+    ".parquet",
+)  # fmt: skip
 """Endings that other files have, too: in a folder, such files are skipped if they hold no stream."""
+_BESIDE_RECORDINGS = (".db-wal", ".db-shm", ".db-archive", ".db-otlp")
+_MOST_KINDS = 5
+"""Endings that are named of files that are not looked at."""
 
 _REMOTE = re.compile(r"([\w.-]+@[\w.-]+):(.+)")
 _CODE = 5
@@ -171,15 +178,26 @@ def readable(path: Path) -> None:
 def files_below(folder: Path) -> list[Path]:
     """The files below a folder that may be streams or recordings, by name; UnusableInput where there are none."""
     suffixes = _SUFFIXES + _OTHER_SUFFIXES
-    found = sorted(p for p in folder.rglob("*") if p.suffix in suffixes and p.is_file())
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
     if not found:
         raise UnusableInput(str(folder), f"holds no stream (looked for {', '.join(suffixes)})")
     return found
 
 
+def left_out_below(folder: Path) -> Iterator["PassedOver"]:
+    """What a folder holds beside them, in a line: nobody should take for checked what was not looked at."""
+    suffixes = _SUFFIXES + _OTHER_SUFFIXES + _BESIDE_RECORDINGS
+    visible = (p for p in folder.rglob("*") if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    others = [p.suffix.lower() for p in visible if p.suffix.lower() not in suffixes and p.is_file()]
+    if others:
+        kinds = ", ".join(suffix or "no ending" for suffix in sorted(set(others))[:_MOST_KINDS])
+        told = f"holds {counted(len(others), 'more file')} that {'is' if len(others) == 1 else 'are'} not looked at"
+        yield PassedOver(str(folder), f"{told} ({kinds}); name a file to have it read, whatever its ending")
+
+
 def passed_over(error: UnusableInput, path: Path) -> UnusableInput:
     """The error for a file found in a folder: one that may well be unrelated isn't a failure."""
-    if isinstance(error, NoStream) and path.suffix in _OTHER_SUFFIXES:
+    if isinstance(error, NoStream) and path.suffix.lower() in _OTHER_SUFFIXES:
         return PassedOver(error.source, f"is passed over: it {error.message}")
     return error
 

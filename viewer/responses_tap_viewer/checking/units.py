@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 from responses_tap.errors import UnusableInput
 from responses_tap.formats.parquet import extent
 from responses_tap_viewer.store_errors import store_errors
-from responses_tap_viewer.streams import STDIN, files_below, is_there, recording_files, telling
+from responses_tap_viewer.streams import STDIN, files_below, is_there, left_out_below, recording_files, telling
 
 PARQUET = ".parquet"
 PART_BYTES = 8 << 20
@@ -53,6 +53,7 @@ def _below(path: str) -> Iterator[Unit]:
     elif is_there(here) and here.is_dir():
         for file in files_below(_with_events(here)):
             yield Unit(str(file), file.stat().st_size, is_below=True)
+        yield from (Unit(path, error=others) for others in left_out_below(here))
     elif not is_there(here) and (_is_store(path) or (path.endswith(PARQUET) and not _GLOB.isdisjoint(path))):
         yield from _at_url(path)
     else:

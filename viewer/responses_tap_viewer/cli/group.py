@@ -40,6 +40,10 @@ class _Commands(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Print wrong usage of the group itself as printable text."""
+        # Under some daemons they are closed.
+        sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115 (for as long as the program runs)
+        sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+        sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
         with _printable_errors():
             return super().make_context(*args, **extra)
 
