@@ -63,6 +63,13 @@ def test_the_bug_report_has_what_a_maintainer_needs(recording: Path) -> None:
     assert '"stream": true' in report
 
 
+@pytest.mark.parametrize("format_", ["md", "html"])
+def test_a_report_says_that_it_is_redacted(recording: Path, format_: str) -> None:
+    told = "letters stand for what user and model wrote, also in the request"
+    whole, redacted = (export(f"{recording}#2", "--format", format_, *more) for more in ((), ("--redact-text",)))
+    assert (told in whole, told in redacted) == (False, True)
+
+
 def test_a_report_fits_an_issue_and_its_fences_hold(tmp_path: Path) -> None:
     events = (RECORDINGS / "clean/text.sse").read_text().replace("Hello", "```\\n# not a heading")
     long = tmp_path / "long.sse"

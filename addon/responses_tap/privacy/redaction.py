@@ -83,7 +83,7 @@ def redacted(stream: JudgedStream, redaction: Redaction) -> JudgedStream:
             # A finding that depends on a socket's other responses cannot be reproduced from one of them.
             others = [_unworded(finding, redaction) for finding in stream.findings if finding.code.startswith("WS")]
             findings = sorted((*after.findings, *others), key=order)
-            return replace(after, source=_source(stream, redaction), findings=findings)
+            return replace(after, source=_source(stream, redaction), findings=findings, is_redacted=True)
     raise UnusableInput(stream.name, "cannot be redacted: without its texts its findings would be others")
 
 

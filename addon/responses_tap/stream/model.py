@@ -207,6 +207,8 @@ class JudgedStream:
     """The calls of tools in its output, and those whose results its request brings."""
     remark: str = ""
     """How its file was read, where that isn't obvious."""
+    is_redacted: bool = False
+    """Whether letters stand for what user and model wrote."""
 
     @property
     def name(self) -> str:

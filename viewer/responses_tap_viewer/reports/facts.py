@@ -105,6 +105,8 @@ def facts(stream: JudgedStream) -> Iterator[tuple[str, str]]:
             yield "Note", printable(row.note)
     if error := error_text(stream):
         yield "Error", printable(error)
+    if stream.is_redacted:
+        yield "Redacted", "letters stand for what user and model wrote, also in the request"
     yield "Checked by", f"responses-tap {version('responses-tap')}, rules {RULES_VERSION}"
 
 
