@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import stat
@@ -248,8 +249,26 @@ def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Pat
     assert "planted" not in done.stderr
     nothing = record(upstream, tmp_path / "r.db", sys.executable, "-c", "")
     assert "0 streams of the Responses API; no other request passed" in nothing.stderr
-    again = f"  Try: responses-tap record --mode regular -- {sys.executable} -c ''"
+    options = f"--upstream {upstream} --listen 127.0.0.1:0 --db {shlex.quote(str(tmp_path / 'r.db'))}"
+    again = f"  Try: responses-tap record --mode regular {options} -- {sys.executable} -c ''"
     assert nothing.stderr.splitlines()[-1] == again
+
+
+def test_what_to_try_repeats_the_options(tmp_path: Path) -> None:
+    db = tmp_path / "my recordings" / "r.db"
+    given = ["--port", "0", "--db", str(db), "--max-size=5m", "--keep", "x-a", "--keep", "x-b", "--mode", "reverse"]
+    secret = ["--upstream", "http://user:pw0123456789@127.0.0.1:9/v1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "responses_tap_viewer", "record", *given, *secret, "--", "true"],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    line = done.stderr.splitlines()[-1].removeprefix("  Try: ")
+    assert "pw0123456789" not in done.stderr
+    words = shlex.split(line)
+    assert words[:4] == ["responses-tap", "record", "--mode", "regular"]
+    for pair in (["--listen", "0"], ["--db", str(db)], ["--max-size", "5m"], ["--keep", "x-a"], ["--keep", "x-b"]):
+        assert words[words.index(pair[1]) - 1 :][:2] == pair
+    assert words[-2:] == ["--", "true"]
 
 
 def test_only_cannot_ask_for_a_text(tmp_path: Path) -> None:

@@ -19,6 +19,25 @@ def _end_with_input(_: click.Context, __: click.Parameter, is_wanted: bool) -> N
         end_with_input()
 
 
+def _given(ctx: click.Context) -> list[str]:
+    """The options on the command line as words for another run, without --mode; credentials in URLs are masked."""
+    from responses_tap.privacy.masking import Masker
+
+    words: list[str] = []
+    for option in ctx.command.params:
+        name = option.name or ""
+        typed = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if not typed or not isinstance(option, click.Option) or option.hidden or name in ("modes", "ui"):
+            continue
+        if option.is_flag:
+            words.append(option.opts[-1])
+        else:
+            value = str(ctx.params[name])
+            for each in value.split(",") if option.multiple else [value]:
+                words += [option.opts[-1], Masker().urls(each)] if each else []
+    return words
+
+
 class _Record(click.Command):
     """Says where `--` belongs when an option of the COMMAND is taken for one of ours."""
 
@@ -179,10 +198,10 @@ def record(  # noqa: PLR0913, PLR0917 - one parameter an option
         ctx.exit(record_and_browse(current(db, settings["tap_max_size"]), options, command))
     if with_events and not archive:
         raise click.UsageError("--with-events is for --archive")
-    traffic = Traffic(upstream, where, modes, processes)
+    traffic, given = Traffic(upstream, where, modes, processes), _given(ctx)
     files = [str(file) for file in traffic.first_files(db)]
     wanted = [ForwardingSettings(files, "archive", archive, settings["tap_only"], with_events)] if archive else []
     wanted += [ForwardingSettings(files, "otlp", otlp, settings["tap_only"])] if otlp else []
     with forwarded(wanted, notices):
-        status = record(db, traffic, command, settings, notices)
+        status = record(db, traffic, command, settings, notices, given)
     ctx.exit(status)

@@ -13,6 +13,7 @@ _BASE_URL = re.compile(rb"""\b(?:base_?url|api_?base)["']?\s*[:=]\s*["'`]https?:
 """Where a program sets its own base URL, in Python, JavaScript, JSON, TOML or YAML."""
 _MOST_READ = 1 << 20
 _PROXY = ("regular", "upstream")
+_REGULAR = ("--mode", "regular")
 
 
 class Seen(NamedTuple):
@@ -25,8 +26,10 @@ class Seen(NamedTuple):
     """How the client was to connect: `reverse`, `regular`, …."""
     url: str
     """The recorder's base URL, or the proxy's URL."""
-    refused_tls: bool
+    refused_tls: bool = False
     """Whether a client gave up the TLS connection, as one does that doesn't trust the CA."""
+    options: Sequence[str] = ()
+    """Those of `record` that the user gave, as words, without --mode."""
 
 
 class Advice(NamedTuple):
@@ -47,22 +50,20 @@ def advise(seen: Seen) -> Advice:
     if seen.refused_tls:
         return Advice(
             "the client doesn't trust the recorder's CA",
-            "responses-tap clients lists the variables for it; or, without TLS: " + _recording(seen.command),
+            "responses-tap clients lists the variables for it; or, without TLS: " + _recording(seen),
         )
     if _program(seen.command) == "codex" and seen.mode not in _PROXY:
         return Advice(
             "Codex ignores OPENAI_BASE_URL",
             f"codex -c openai_base_url={seen.url or BASE_URL} … (see `responses-tap clients codex`), or "
-            + _recording(seen.command, "--mode regular"),
+            + _recording(seen, *_REGULAR),
         )
     return _unseen(seen)
 
 
 def _unseen(seen: Seen) -> Advice:
     if (place := _hard_coded(seen.command)) and seen.mode not in _PROXY:
-        return Advice(
-            f"{place} sets the base URL itself", f"remove it there, or {_recording(seen.command, '--mode regular')}"
-        )
+        return Advice(f"{place} sets the base URL itself", f"remove it there, or {_recording(seen, *_REGULAR)}")
     if seen.passed:
         return Advice(
             "the client sent other requests only; the Responses API is POST …/responses",
@@ -71,16 +72,17 @@ def _unseen(seen: Seen) -> Advice:
     if seen.mode in _PROXY:
         return Advice(
             "the client ignores HTTPS_PROXY (as Node before 22.21 does), or sent no request",
-            _recording(seen.command) + " sets OPENAI_BASE_URL instead",
+            _recording(seen) + " sets OPENAI_BASE_URL instead",
         )
     return Advice(
         "the client sets its base URL itself or ignores OPENAI_BASE_URL, or it sent no request",
-        _recording(seen.command, "--mode regular"),
+        _recording(seen, *_REGULAR),
     )
 
 
-def _recording(command: Sequence[str], options: str = "") -> str:
-    return " ".join(filter(None, ("responses-tap record", options, "--", shlex.join(command))))
+def _recording(seen: Seen, *mode: str) -> str:
+    """The same run again, in this mode."""
+    return shlex.join(["responses-tap", "record", *mode, *seen.options, "--", *seen.command])
 
 
 def _program(command: Sequence[str]) -> str:

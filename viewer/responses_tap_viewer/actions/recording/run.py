@@ -204,11 +204,13 @@ def end_with_input() -> None:
     threading.Thread(target=end, name="responses-tap lifeline", daemon=True).start()
 
 
-def record(db: Path, traffic: Traffic, command: Sequence[str], tap: Mapping[str, str], notices: int) -> int:
+def record(
+    db: Path, traffic: Traffic, command: Sequence[str], tap: Mapping[str, str], notices: int, given: Sequence[str]
+) -> int:
     """Record until `command` ends, or without one until SIGINT or SIGTERM; return the exit status.
 
     `tap` has the addon's other options, by their names in mitmproxy; `notices` is the descriptor of a pipe to the UI
-    that runs this, -1 without one.
+    that runs this, -1 without one; `given` are the options as the user gave them, for the advice at the end.
     """
     files = traffic.files(db, tap["tap_max_size"])
     pipe = NoticePipe(notices)
@@ -229,7 +231,7 @@ def record(db: Path, traffic: Traffic, command: Sequence[str], tap: Mapping[str,
         else:
             status = _wait(lambda: _tell_ready(proxy, settings))
     url = proxy.listeners[0].url if proxy.listeners else ""
-    seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], url, refused_tls=False)
+    seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], url, options=given)
     print_lines(narrator.summary(seen, tap["tap_only"], db), err=True)
     return status
 
