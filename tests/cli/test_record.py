@@ -243,8 +243,8 @@ def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Pat
     *_, last, cause, help_ = done.stderr.splitlines()
     said = "0 streams of the Responses API; 5 other requests passed (3 × POST /v1/chat/completions, 1 × POST /"
     assert said in last
-    assert cause == "  Likely cause: the client uses the Chat Completions API, which isn't recorded"
-    assert help_.startswith("  Try: client.responses.create(")
+    assert cause.startswith("  Likely cause: the client uses the Chat Completions API, which isn't recorded; ")
+    assert help_ == "  Try: responses-tap clients"
     assert "0 errors" not in done.stderr
     assert "planted" not in done.stderr
     nothing = record(upstream, tmp_path / "r.db", sys.executable, "-c", "")

@@ -1,4 +1,4 @@
-"""A run of `record -- COMMAND` that saw no stream: why, most likely, and the line that would help."""
+"""A run of `record -- COMMAND` that saw no stream: why, most likely, and the command that would help."""
 
 import re
 import shlex
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from responses_tap_viewer.actions.recording.known_clients import BASE_URL, CLIENTS
+from responses_tap_viewer.actions.recording.known_clients import CLIENTS
 
 _CHAT = ("/chat/completions", "/completions")
 _BASE_URL = re.compile(rb"""\b(?:base_?url|api_?base)["']?\s*[:=]\s*["'`]https?://""", re.IGNORECASE)
@@ -14,6 +14,7 @@ _BASE_URL = re.compile(rb"""\b(?:base_?url|api_?base)["']?\s*[:=]\s*["'`]https?:
 _MOST_READ = 1 << 20
 _PROXY = ("regular", "upstream")
 _REGULAR = ("--mode", "regular")
+_CLIENTS = "responses-tap clients"
 
 
 class Seen(NamedTuple):
@@ -24,8 +25,6 @@ class Seen(NamedTuple):
     command: Sequence[str]
     mode: str
     """How the client was to connect: `reverse`, `regular`, …."""
-    url: str
-    """The recorder's base URL, or the proxy's URL."""
     refused_tls: bool = False
     """Whether a client gave up the TLS connection, as one does that doesn't trust the CA."""
     options: Sequence[str] = ()
@@ -33,7 +32,7 @@ class Seen(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """The most likely cause, and what to type or write."""
+    """The most likely cause, and the command to paste."""
 
     cause: str
     help: str
@@ -43,46 +42,52 @@ def advise(seen: Seen) -> Advice:
     """Why nothing was recorded, most likely."""
     if any(name.split("?")[0].endswith(_CHAT) for name in seen.passed):
         return Advice(
-            "the client uses the Chat Completions API, which isn't recorded",
-            "client.responses.create(…, stream=True) · ChatOpenAI(…, use_responses_api=True) · "
+            "the client uses the Chat Completions API, which isn't recorded; the Responses API is "
+            "client.responses.create(…, stream=True), ChatOpenAI(…, use_responses_api=True), "
             'Agent("openai-responses:…")',
+            _CLIENTS,
         )
     if seen.refused_tls:
-        return Advice(
-            "the client doesn't trust the recorder's CA",
-            "responses-tap clients lists the variables for it; or, without TLS: " + _recording(seen),
-        )
-    if _program(seen.command) == "codex" and seen.mode not in _PROXY:
-        return Advice(
-            "Codex ignores OPENAI_BASE_URL",
-            f"codex -c openai_base_url={seen.url or BASE_URL} … (see `responses-tap clients codex`), or "
-            + _recording(seen, *_REGULAR),
-        )
-    return _unseen(seen)
-
-
-def _unseen(seen: Seen) -> Advice:
-    if (place := _hard_coded(seen.command)) and seen.mode not in _PROXY:
-        return Advice(f"{place} sets the base URL itself", f"remove it there, or {_recording(seen, *_REGULAR)}")
+        return _distrusted(seen)
     if seen.passed:
         return Advice(
-            "the client sent other requests only; the Responses API is POST …/responses",
-            "responses-tap clients lists how to point known clients at the recorder",
+            "the client sent other requests only; the Responses API is POST …/responses, and `responses-tap clients` "
+            "lists how to point known clients at the recorder",
+            _CLIENTS,
         )
-    if seen.mode in _PROXY:
-        return Advice(
-            "the client ignores HTTPS_PROXY (as Node before 22.21 does), or sent no request",
-            _recording(seen) + " sets OPENAI_BASE_URL instead",
-        )
+    return _past_the_proxy(seen) if seen.mode in _PROXY else _past_the_base_url(seen)
+
+
+def _distrusted(seen: Seen) -> Advice:
+    """The client gave up TLS: without it, where the base URL can be set."""
+    cause = "the client doesn't trust the recorder's CA; `responses-tap clients` lists the variables for it"
+    if _hard_coded(seen.command):
+        return Advice(cause, _CLIENTS)
+    return Advice(f"{cause}, and without TLS there is no need for one", _recording(seen, seen.command))
+
+
+def _past_the_base_url(seen: Seen) -> Advice:
+    if _program(seen.command) == "codex":
+        cause = "Codex ignores OPENAI_BASE_URL, and reads HTTPS_PROXY (or see `responses-tap clients codex`)"
+        return Advice(cause, _recording(seen, seen.command, *_REGULAR))
+    place = _hard_coded(seen.command)
+    if place:
+        cause = f"{place} sets the base URL itself; remove it there, or go through a proxy"
+    else:
+        cause = "the client sets its base URL itself or ignores OPENAI_BASE_URL, or it sent no request"
+    return Advice(cause, _recording(seen, seen.command, *_REGULAR))
+
+
+def _past_the_proxy(seen: Seen) -> Advice:
     return Advice(
-        "the client sets its base URL itself or ignores OPENAI_BASE_URL, or it sent no request",
-        _recording(seen, *_REGULAR),
+        "the client ignores HTTPS_PROXY (as Node before 22.21 does), or sent no request; OPENAI_BASE_URL may do",
+        _recording(seen, seen.command),
     )
 
 
-def _recording(seen: Seen, *mode: str) -> str:
-    """The same run again, in this mode."""
-    return shlex.join(["responses-tap", "record", *mode, *seen.options, "--", *seen.command])
+def _recording(seen: Seen, command: Sequence[str], *mode: str) -> str:
+    """The run of a command, in this mode, with the same options."""
+    return shlex.join(["responses-tap", "record", *mode, *seen.options, "--", *command])
 
 
 def _program(command: Sequence[str]) -> str:

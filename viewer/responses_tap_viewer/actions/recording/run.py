@@ -230,8 +230,7 @@ def record(
             status = _run(command, settings[0] if settings else {})
         else:
             status = _wait(lambda: _tell_ready(proxy, settings))
-    url = proxy.listeners[0].url if proxy.listeners else ""
-    seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], url, options=given)
+    seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], options=given)
     print_lines(narrator.summary(seen, tap["tap_only"], db), err=True)
     return status
 
