@@ -38,7 +38,7 @@ def seen(
             f"{RECORD} {DB} -- python client.py",
         ),
         (seen(passed={"GET /v1/models": 1}), "other requests only", "responses-tap clients"),
-        (seen(mode="regular"), "ignores HTTPS_PROXY", f"{RECORD} {DB} -- python client.py"),
+        (seen(mode="regular"), "ignores HTTPS_PROXY", f"{RECORD} {DB} --listen 127.0.0.1:8090"),
     ],
 )
 def test_the_likely_cause_and_what_to_type(what: Seen, cause: str, help_: str) -> None:
@@ -63,3 +63,23 @@ def test_a_base_url_from_the_environment_is_not_hard_coded(tmp_path: Path) -> No
     program = tmp_path / "client.py"
     program.write_text('client = OpenAI(base_url=os.environ["OPENAI_BASE_URL"])\n')
     assert str(program) not in advise(seen(["python", str(program)])).cause
+
+
+CURL = ("curl", "--noproxy", "*", "https://api.openai.com/v1/responses")
+
+
+@pytest.mark.parametrize("mode", ["reverse", "regular"])
+def test_a_client_past_a_proxy_is_not_sent_from_mode_to_mode(mode: str) -> None:
+    advice = advise(seen(CURL, mode=mode))
+    assert advice.help == f"{RECORD} {DB} --listen 127.0.0.1:8090"
+    assert "by hand" in advice.cause
+
+
+@pytest.mark.parametrize(
+    ("given", "listen"), [("0", "127.0.0.1:8090"), ("127.0.0.1:0", "127.0.0.1:8090"), ("8765", "8765")]
+)
+def test_a_client_to_be_told_by_hand_is_told_an_address_that_lasts(given: str, listen: str) -> None:
+    what = seen(["node", "client.mjs"], mode="regular")._replace(options=["--listen", given, "--db", "r.db"])
+    advice = advise(what)
+    assert advice.help == f"{RECORD} --listen {listen} --db r.db"
+    assert "NODE_USE_ENV_PROXY=1" in advice.cause

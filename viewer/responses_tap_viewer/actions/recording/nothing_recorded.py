@@ -5,8 +5,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from responses_tap_viewer.actions.recording.known_clients import CLIENTS
+from responses_tap_viewer.actions.recording.known_clients import BASE_URL, CLIENTS
 
 _CHAT = ("/chat/completions", "/completions")
 _BASE_URL = re.compile(rb"""\b(?:base_?url|api_?base)["']?\s*[:=]\s*["'`]https?://""", re.IGNORECASE)
@@ -14,7 +15,10 @@ _BASE_URL = re.compile(rb"""\b(?:base_?url|api_?base)["']?\s*[:=]\s*["'`]https?:
 _MOST_READ = 1 << 20
 _PROXY = ("regular", "upstream")
 _REGULAR = ("--mode", "regular")
+_FIXED = urlsplit(BASE_URL).netloc
+"""An address to be told to a client beforehand."""
 _CLIENTS = "responses-tap clients"
+_BY_HAND = "its base URL has to be set by hand, to the address that the recorder prints"
 
 
 class Seen(NamedTuple):
@@ -71,6 +75,9 @@ def _past_the_base_url(seen: Seen) -> Advice:
         cause = "Codex ignores OPENAI_BASE_URL, and reads HTTPS_PROXY (or see `responses-tap clients codex`)"
         return Advice(cause, _recording(seen, seen.command, *_REGULAR))
     place = _hard_coded(seen.command)
+    if _avoids_proxies(seen.command):
+        cause = f"{place or 'the client'} sets the base URL itself, and --noproxy goes past a proxy, too"
+        return Advice(f"{cause}: {_BY_HAND}", _waiting(seen))
     if place:
         cause = f"{place} sets the base URL itself; remove it there, or go through a proxy"
     else:
@@ -79,15 +86,35 @@ def _past_the_base_url(seen: Seen) -> Advice:
 
 
 def _past_the_proxy(seen: Seen) -> Advice:
-    return Advice(
-        "the client ignores HTTPS_PROXY (as Node before 22.21 does), or sent no request; OPENAI_BASE_URL may do",
-        _recording(seen, seen.command),
+    """Nothing reached the proxy. `record -- COMMAND` isn't advised: whoever tried that was sent here."""
+    why = (
+        "as --noproxy says"
+        if _avoids_proxies(seen.command)
+        else "as Node does before 22.21, but not from 24 on, with NODE_USE_ENV_PROXY=1"
     )
+    place = _hard_coded(seen.command)
+    where = f" ({place} sets it)" if place else ""
+    return Advice(f"the client ignores HTTPS_PROXY ({why}), or sent no request: {_BY_HAND}{where}", _waiting(seen))
 
 
 def _recording(seen: Seen, command: Sequence[str], *mode: str) -> str:
     """The run of a command, in this mode, with the same options."""
     return shlex.join(["responses-tap", "record", *mode, *seen.options, "--", *command])
+
+
+def _waiting(seen: Seen) -> str:
+    """A recorder without a command, at an address that is known beforehand."""
+    options = list(seen.options)
+    at = options.index("--listen") if "--listen" in options else None
+    if at is None:
+        options += ["--listen", _FIXED]
+    elif options[at + 1].rpartition(":")[2] == "0":
+        options[at + 1] = _FIXED
+    return shlex.join(["responses-tap", "record", *options])
+
+
+def _avoids_proxies(command: Sequence[str]) -> bool:
+    return _program(command) == "curl" and any(word.startswith("--noproxy") for word in command)
 
 
 def _program(command: Sequence[str]) -> str:
