@@ -1,5 +1,8 @@
 """Why a run of `record -- COMMAND` saw no stream, and the line that helps."""
 
+import os
+import shlex
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,12 +29,6 @@ def seen(
     [
         (seen(), "ignores OPENAI_BASE_URL", f"{RECORD} --mode regular {DB} -- python client.py"),
         (seen(passed={"POST /v1/chat/completions?key=…": 2}), "client.responses.create(", "responses-tap clients"),
-        (
-            seen(["codex", "exec", "hi"]),
-            "Codex ignores OPENAI_BASE_URL",
-            f"{RECORD} --mode regular {DB} -- codex exec hi",
-        ),
-        (seen(["npx", "codex"]), "Codex ignores", f"{RECORD} --mode regular {DB} -- npx codex"),
         (
             seen(mode="regular", refused_tls=True),
             "doesn't trust the recorder's CA",
@@ -83,3 +80,30 @@ def test_a_client_to_be_told_by_hand_is_told_an_address_that_lasts(given: str, l
     advice = advise(what)
     assert advice.help == f"{RECORD} --listen {listen} --db r.db"
     assert "NODE_USE_ENV_PROXY=1" in advice.cause
+
+
+@pytest.mark.parametrize(
+    ("mode", "refused_tls", "cause"),
+    [
+        ("reverse", False, "Codex ignores OPENAI_BASE_URL"),
+        ("regular", False, "Codex went past HTTPS_PROXY"),
+        ("regular", True, "doesn't trust the recorder's CA"),
+    ],
+)
+@pytest.mark.parametrize("runner", [(), ("env",)])
+def test_codex_is_told_the_address_of_the_next_run(
+    tmp_path: Path, mode: str, refused_tls: bool, cause: str, runner: tuple[str, ...]
+) -> None:
+    codex = tmp_path / "my tools" / "codex"
+    codex.parent.mkdir()
+    codex.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    codex.chmod(0o755)
+    advice = advise(seen([*runner, str(codex), "exec", "say 'hello'"], mode=mode, refused_tls=refused_tls))
+    assert cause in advice.cause
+    program, _, command = advice.help.partition(" -- ")
+    assert program == f"{RECORD} {DB}"
+    url = "http://127.0.0.1:45545/v1"
+    done = subprocess.run(
+        shlex.split(command), capture_output=True, text=True, check=True, env={**os.environ, "OPENAI_BASE_URL": url}
+    )
+    assert done.stdout.splitlines() == ["-c", f"openai_base_url={url}", "exec", "say 'hello'"]

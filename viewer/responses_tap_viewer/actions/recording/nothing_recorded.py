@@ -65,6 +65,8 @@ def advise(seen: Seen) -> Advice:
 def _distrusted(seen: Seen) -> Advice:
     """The client gave up TLS: without it, where the base URL can be set."""
     cause = "the client doesn't trust the recorder's CA; `responses-tap clients` lists the variables for it"
+    if _program(seen.command) == "codex":
+        return Advice(f"{cause}, and without TLS there is no need for one", _with_codex(seen))
     if _hard_coded(seen.command):
         return Advice(cause, _CLIENTS)
     return Advice(f"{cause}, and without TLS there is no need for one", _recording(seen, seen.command))
@@ -72,8 +74,7 @@ def _distrusted(seen: Seen) -> Advice:
 
 def _past_the_base_url(seen: Seen) -> Advice:
     if _program(seen.command) == "codex":
-        cause = "Codex ignores OPENAI_BASE_URL, and reads HTTPS_PROXY (or see `responses-tap clients codex`)"
-        return Advice(cause, _recording(seen, seen.command, *_REGULAR))
+        return Advice("Codex ignores OPENAI_BASE_URL, and has an option of its own for it", _with_codex(seen))
     place = _hard_coded(seen.command)
     if _avoids_proxies(seen.command):
         cause = f"{place or 'the client'} sets the base URL itself, and --noproxy goes past a proxy, too"
@@ -87,6 +88,8 @@ def _past_the_base_url(seen: Seen) -> Advice:
 
 def _past_the_proxy(seen: Seen) -> Advice:
     """Nothing reached the proxy. `record -- COMMAND` isn't advised: whoever tried that was sent here."""
+    if _program(seen.command) == "codex":
+        return Advice("Codex went past HTTPS_PROXY, or sent no request; its base URL can be set", _with_codex(seen))
     why = (
         "as --noproxy says"
         if _avoids_proxies(seen.command)
@@ -111,6 +114,14 @@ def _waiting(seen: Seen) -> str:
     elif options[at + 1].rpartition(":")[2] == "0":
         options[at + 1] = _FIXED
     return shlex.join(["responses-tap", "record", *options])
+
+
+def _with_codex(seen: Seen) -> str:
+    """Codex with the base URL of the next run, which only a shell in it knows."""
+    at = next(i for i, word in enumerate(seen.command) if Path(word).name.lower() == "codex") + 1
+    head, tail = shlex.join(seen.command[:at]), shlex.join(seen.command[at:])
+    script = f'{head} -c openai_base_url="$OPENAI_BASE_URL" {tail}'.rstrip()
+    return _recording(seen, ["sh", "-c", script])
 
 
 def _avoids_proxies(command: Sequence[str]) -> bool:
