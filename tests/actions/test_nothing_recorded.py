@@ -107,3 +107,24 @@ def test_codex_is_told_the_address_of_the_next_run(
         shlex.split(command), capture_output=True, text=True, check=True, env={**os.environ, "OPENAI_BASE_URL": url}
     )
     assert done.stdout.splitlines() == ["-c", f"openai_base_url={url}", "exec", "say 'hello'"]
+
+
+@pytest.mark.parametrize(("status", "how"), [(126, "126: not executable"), (127, "127: not found")])
+def test_a_command_that_was_not_found_is_all_there_is_to_say(status: int, how: str) -> None:
+    advice = advise(seen(["sh", "-c", "no-such-client --now"])._replace(status=status))
+    assert advice == (f"the command failed (exit status {how})", "sh -c 'no-such-client --now'")
+
+
+def test_a_command_that_failed_is_said_before_a_guess() -> None:
+    failed, plain = advise(seen()._replace(status=1)), advise(seen())
+    first = "the command failed (exit status 1) before a request reached the recorder; if not for that, "
+    assert failed == (first + plain.cause, plain.help)
+    codex = advise(seen(["codex"])._replace(status=1)).cause
+    assert codex.startswith(first + "Codex")
+
+
+def test_a_command_whose_requests_came_did_not_fail_before_them() -> None:
+    what = seen(passed={"POST /v1/chat/completions": 1})
+    assert advise(what._replace(status=1)) == advise(what)
+    distrusting = seen(mode="regular", refused_tls=True)
+    assert advise(distrusting._replace(status=1)) == advise(distrusting)

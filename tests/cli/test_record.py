@@ -252,6 +252,11 @@ def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Pat
     options = f"--upstream {upstream} --listen 127.0.0.1:0 --db {shlex.quote(str(tmp_path / 'r.db'))}"
     again = f"  Try: responses-tap record --mode regular {options} -- {sys.executable} -c ''"
     assert nothing.stderr.splitlines()[-1] == again
+    failing = record(upstream, tmp_path / "r.db", "sh", "-c", "no-such-client")
+    assert failing.returncode == 127
+    *_, cause, help_ = failing.stderr.splitlines()
+    assert cause == "  Likely cause: the command failed (exit status 127: not found)"
+    assert help_ == "  Try: sh -c no-such-client"
 
 
 def test_what_to_try_repeats_the_options(tmp_path: Path) -> None:

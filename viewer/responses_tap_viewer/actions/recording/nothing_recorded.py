@@ -17,6 +17,8 @@ _PROXY = ("regular", "upstream")
 _REGULAR = ("--mode", "regular")
 _FIXED = urlsplit(BASE_URL).netloc
 """An address to be told to a client beforehand."""
+_STATUS = {126: ": not executable", 127: ": not found"}
+"""What a shell says by the exit status (POSIX, Shell & Utilities, section 2.8.2)."""
 _CLIENTS = "responses-tap clients"
 _BY_HAND = "its base URL has to be set by hand, to the address that the recorder prints"
 
@@ -33,6 +35,8 @@ class Seen(NamedTuple):
     """Whether a client gave up the TLS connection, as one does that doesn't trust the CA."""
     options: Sequence[str] = ()
     """Those of `record` that the user gave, as words, without --mode."""
+    status: int = 0
+    """The exit status of the command; that of one ended by signal N is 128 + N."""
 
 
 class Advice(NamedTuple):
@@ -43,7 +47,18 @@ class Advice(NamedTuple):
 
 
 def advise(seen: Seen) -> Advice:
-    """Why nothing was recorded, most likely."""
+    """Why nothing was recorded, most likely; a command that failed before its first request is said to have."""
+    guess = _guessed(seen)
+    if not seen.status or seen.passed or seen.refused_tls:
+        return guess
+    how = _STATUS.get(seen.status, "")
+    failed = f"the command failed (exit status {seen.status}{how})"
+    if how:  # its own words say more than a guess
+        return Advice(failed, shlex.join(seen.command))
+    return Advice(f"{failed} before a request reached the recorder; if not for that, {guess.cause}", guess.help)
+
+
+def _guessed(seen: Seen) -> Advice:
     if any(name.split("?")[0].endswith(_CHAT) for name in seen.passed):
         return Advice(
             "the client uses the Chat Completions API, which isn't recorded; the Responses API is "

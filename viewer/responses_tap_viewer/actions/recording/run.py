@@ -230,7 +230,8 @@ def record(
             status = _run(command, settings[0] if settings else {})
         else:
             status = _wait(lambda: _tell_ready(proxy, settings))
-    seen = Seen(proxy.passed, command, modes[0].partition("@")[0].partition(":")[0], options=given)
+    mode = modes[0].partition("@")[0].partition(":")[0]
+    seen = Seen(proxy.passed, command, mode, options=given, status=status)
     print_lines(narrator.summary(seen, tap["tap_only"], db), err=True)
     return status
 
