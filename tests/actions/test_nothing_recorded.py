@@ -46,7 +46,13 @@ def test_the_likely_cause_and_what_to_type(what: Seen, cause: str, help_: str) -
 
 @pytest.mark.parametrize(
     "line",
-    ['client = OpenAI(base_url="https://api.openai.com/v1")', "new OpenAI({ baseURL: 'http://h/v1' })"],
+    [
+        'client = OpenAI(base_url="https://api.openai.com/v1")',
+        "new OpenAI({ baseURL: 'http://h/v1' })",
+        'await fetch("https://api.openai.com/v1/responses", { method: "POST" })',
+        "const url = 'https://api.openai.com/v1'",
+        "fetch(`http://gateway:8000/openai/v1/responses?stream=1`)",
+    ],
 )
 def test_a_base_url_in_the_program_is_pointed_at(tmp_path: Path, line: str) -> None:
     program = tmp_path / "client.py"
@@ -56,9 +62,18 @@ def test_a_base_url_in_the_program_is_pointed_at(tmp_path: Path, line: str) -> N
     assert "--mode regular" in advice.help
 
 
-def test_a_base_url_from_the_environment_is_not_hard_coded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        'client = OpenAI(base_url=os.environ["OPENAI_BASE_URL"])',
+        'const url = process.env.OPENAI_BASE_URL ?? "https://api.openai.com/v1"',
+        "# see https://api.openai.com/v1/responses",
+        'fetch("https://api.openai.community/v1")',
+    ],
+)
+def test_a_base_url_from_the_environment_is_not_hard_coded(tmp_path: Path, line: str) -> None:
     program = tmp_path / "client.py"
-    program.write_text('client = OpenAI(base_url=os.environ["OPENAI_BASE_URL"])\n')
+    program.write_text(line)
     assert str(program) not in advise(seen(["python", str(program)])).cause
 
 
@@ -128,3 +143,17 @@ def test_a_command_whose_requests_came_did_not_fail_before_them() -> None:
     assert advise(what._replace(status=1)) == advise(what)
     distrusting = seen(mode="regular", refused_tls=True)
     assert advise(distrusting._replace(status=1)) == advise(distrusting)
+
+
+def test_a_url_in_the_command_itself_is_pointed_at() -> None:
+    advice = advise(seen(["curl", "-N", "https://api.openai.com/v1/responses"]))
+    assert advice.cause.startswith("the command sets the base URL itself")
+    assert advice.help == f"{RECORD} --mode regular {DB} -- curl -N https://api.openai.com/v1/responses"
+
+
+def test_a_script_past_the_proxy_is_told_where_its_url_is(tmp_path: Path) -> None:
+    script = tmp_path / "hard.mjs"
+    script.write_text('import "x"\nawait fetch("https://api.openai.com/v1/responses", { method: "POST" })\n')
+    advice = advise(seen(["node", str(script)], mode="regular"))
+    assert f"({script}:2 sets it)" in advice.cause
+    assert advice.help == f"{RECORD} {DB} --listen 127.0.0.1:8090"

@@ -10,8 +10,12 @@ from urllib.parse import urlsplit
 from responses_tap_viewer.actions.recording.known_clients import BASE_URL, CLIENTS
 
 _CHAT = ("/chat/completions", "/completions")
-_BASE_URL = re.compile(rb"""\b(?:base_?url|api_?base)["']?\s*[:=]\s*["'`]https?://""", re.IGNORECASE)
-"""Where a program sets its own base URL, in Python, JavaScript, JSON, TOML or YAML."""
+_HARD_CODED = re.compile(
+    rb"""\b(?:base_?url|api_?base)["']?\s*[:=]\s*["'`]https?://"""
+    rb"""|["'`]https?://(?:api\.openai\.com/v1\b|[^\s"'`]+/v1/responses\b)""",
+    re.IGNORECASE,
+)
+"""Where a program sets its own base URL, in Python, JavaScript, JSON, TOML or YAML, or has a URL of the API."""
 _MOST_READ = 1 << 20
 _PROXY = ("regular", "upstream")
 _REGULAR = ("--mode", "regular")
@@ -151,7 +155,10 @@ def _program(command: Sequence[str]) -> str:
 
 
 def _hard_coded(command: Sequence[str]) -> str:
-    """The file and line, among the arguments of a command, where a base URL is written; empty where none is."""
+    """The file and line, among the arguments of a command, where a base URL is written; empty where none is.
+
+    It may be in the command itself, as that of curl.
+    """
     for word in command[1:]:
         path = Path(word)
         try:
@@ -161,6 +168,16 @@ def _hard_coded(command: Sequence[str]) -> str:
                 text = file.read(_MOST_READ)
         except (OSError, ValueError):
             continue
-        if found := _BASE_URL.search(text):
-            return f"{word}:{text.count(b'\n', 0, found.start()) + 1}"
-    return ""
+        if line := _line_with_url(text):
+            return f"{word}:{line}"
+    words = (b'"%s"' % word.encode(errors="surrogateescape") for word in command[1:])
+    return "the command" if any(map(_line_with_url, words)) else ""
+
+
+def _line_with_url(text: bytes) -> int:
+    """The number of the line that has a URL which isn't what to take where OPENAI_BASE_URL is unset; 0 for none."""
+    for found in _HARD_CODED.finditer(text):
+        begin, end = text.rfind(b"\n", 0, found.start()) + 1, text.find(b"\n", found.end())
+        if b"OPENAI_BASE_URL" not in text[begin : end if end >= 0 else None]:
+            return text.count(b"\n", 0, found.start()) + 1
+    return 0
