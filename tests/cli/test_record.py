@@ -148,7 +148,12 @@ def test_an_error_response_is_recorded(upstream: str, tmp_path: Path) -> None:
 
 def test_an_upstream_that_is_down_is_an_honest_502(tmp_path: Path) -> None:
     db = tmp_path / "r.db"
-    assert "502" in record("http://127.0.0.1:9/v1", db, *client(PLAIN)).stderr
+    done = record("http://127.0.0.1:9/v1", db, *client(PLAIN))
+    assert "502" in done.stderr
+    assert "LC110 no-events in stream 1: " in done.stderr
+    assert "it is empty, because the server was not reached" in done.stderr
+    (fix,) = [line for line in done.stderr.splitlines() if "fix: " in line]
+    assert fix == "    fix: start the server, or correct the address that it is asked at. (responses-tap rules LC110)"
     row = only_stream(db)
     assert (row.state, row.ended_by) == ("http-error", "network")
 

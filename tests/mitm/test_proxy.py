@@ -20,6 +20,7 @@ from tests.recorder.test_recorder import workers
 from tests.upstream import SSE_HEAD, Script, Upstream, ended, eventually, facts_hold, framed, hang_up, head, rows
 
 from responses_tap.mitm.proxy import CannotRecord, Proxy
+from responses_tap.protocol.rules import advice
 from responses_tap.recorder.messages import FindingMade, Hint, Notice, StreamFinished, Trouble
 from responses_tap.store import open_recording
 
@@ -249,6 +250,16 @@ def test_a_server_that_cannot_be_reached(db: Path) -> None:
     (row,) = rows(db)
     assert (row.state, row.ended_by) == ("http-error", "network")
     assert "the server was not reached" in (row.end_reason or "")
+    with open_recording(db) as recording:
+        (finding,) = recording.findings(row.id)
+    assert finding.message == "the body has no Responses API event: it is empty, because the server was not reached"
+    assert "events" not in advice(finding.code, finding.severity, finding)
+    checked = subprocess.run(
+        [sys.executable, "-m", "responses_tap_viewer", "check", str(db)], capture_output=True, text=True, check=False
+    )
+    assert finding.message in checked.stdout
+    assert "events (responses-tap" not in checked.stdout
+    assert "fix: start the server" in checked.stdout
 
 
 def json_answer(body: bytes, status: str = "200 OK") -> Script:

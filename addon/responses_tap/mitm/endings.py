@@ -14,6 +14,7 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.http import HTTPFlow
 
 from responses_tap.mitm.layers import handler_of, stream_of
+from responses_tap.protocol.bodies import UNREACHED
 from responses_tap.recorder.messages import EndedBy, EndingMessage
 
 _ABNORMAL_CLOSURE = 1006
@@ -89,7 +90,7 @@ def _by_client(client: Client, message: str, connections: TcpConnections) -> End
 def _by_server(server: Server, message: str, connections: TcpConnections, *, answered: bool) -> EndingMessage:
     was_reached = server.timestamp_tls_setup if server.tls else server.timestamp_tcp_setup
     if not answered and not was_reached:
-        return EndingMessage("network", f"the server was not reached ({message})", complete=False)
+        return EndingMessage("network", f"{UNREACHED} ({message})", complete=False)
     if reset := _STREAM_RESET.search(message):
         return EndingMessage("network", f"the server's side reset the HTTP/2 stream ({reset[1]})", complete=False)
     if isinstance(error := connections.error(server), OSError):

@@ -8,6 +8,8 @@ from responses_tap.protocol.events import error_words, is_error
 from responses_tap.protocol.findings import Reporter
 from responses_tap.protocol.sse import DONE_MARKER
 
+UNREACHED = "the server was not reached"
+"""How the reason begins of the end of a stream whose request found no server."""
 _SHOWN = 80
 """Characters of a body that a message quotes."""
 _MESSAGE = 300
@@ -66,6 +68,8 @@ class Eventless(NamedTuple):
     """Whether a stream was expected; otherwise a whole response in JSON is right, too."""
     was_asked: bool
     """Whether the request is known to have asked for a stream."""
+    unreached: bool = False
+    """Whether no server was reached, so that none is to blame for the body."""
 
 
 def judge_broken(report: Reporter, head: Head, broken_within: int) -> None:
@@ -91,7 +95,7 @@ def judge_eventless(report: Reporter, found: Eventless, *, cut: bool) -> dict[st
     elif is_response(document) and not found.streamed and not head.is_event_stream:
         return cast("dict[str, Any]", document)
     elif not cut:
-        report("LC110", None, what=_what(text, document))
+        report("LC110", None, what=f"empty, because {UNREACHED}" if found.unreached else _what(text, document))
     return None
 
 

@@ -68,6 +68,7 @@ class Checker:
         self._heard_ns = 0
         """When the last frame came that is no event."""
         self._broken_within: int | None = None
+        self._is_unreached = False
         self._is_interrupted = False
         """Whether a response began while another one ran."""
 
@@ -177,6 +178,10 @@ class Checker:
         """The body's Content-Encoding could not be undone within so many bytes, which explains whatever is missing."""
         self._broken_within = within
 
+    def not_reached(self) -> None:
+        """The request found no server."""
+        self._is_unreached = True
+
     def finish(self, *, cut: bool = False) -> list[Finding]:
         """The body has ended: check what only its end can show. Returns the findings, in order.
 
@@ -204,7 +209,7 @@ class Checker:
     def _judge_document(self, *, cut: bool) -> None:
         """Judge a body without events; a response in it, where that is right, as an object."""
         was_asked = self._request.streams is True
-        body = Eventless(self._head, self._begin, self._streamed or was_asked, was_asked)
+        body = Eventless(self._head, self._begin, self._streamed or was_asked, was_asked, self._is_unreached)
         document = judge_eventless(self._body, body, cut=cut)
         if document is not None:
             self._body.findings += judge_response(document, self.profile, self._request)

@@ -1,8 +1,9 @@
 """LC1xx: the response is created, lives and ends."""
 
+from responses_tap.protocol.bodies import UNREACHED
 from responses_tap.protocol.events import Event
-from responses_tap.protocol.findings import Severity
-from responses_tap.protocol.rules.rule import StructureRule
+from responses_tap.protocol.findings import Finding, Severity
+from responses_tap.protocol.rules.rule import Page, StructureRule
 from responses_tap.protocol.scopes import Scope
 
 
@@ -178,3 +179,11 @@ class NoEvents(StructureRule, code="LC110", severity=Severity.ERROR):
     message = "the body has no Responses API event: it is {what}"
     by = "bodies"
     ends = True
+
+    @classmethod
+    def page(cls, finding: Finding | None = None) -> Page:
+        """The rule's page; for a server that was not reached, the fix is not its answer."""
+        page = super().page(finding)
+        if finding is None or not finding.text.endswith(UNREACHED):
+            return page
+        return page._replace(fix="start the server, or correct the address that it is asked at.")

@@ -124,6 +124,11 @@ class EventBody:
         if isinstance(self._checker, Checker):
             self._checker.encoding_broke(within)
 
+    def not_reached(self) -> None:
+        """The request found no server."""
+        if isinstance(self._checker, Checker):
+            self._checker.not_reached()
+
     def finish(self, at_ns: int, chunk: int, *, cut: bool) -> None:
         """No more bytes will come. `cut` says that it was not the server who stopped."""
         if tail := self._decoder.finish():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from responses_tap.coding import broken_within
+from responses_tap.protocol.bodies import UNREACHED
 from responses_tap.recorder.messages import (
     EndedBy,
     EndingMessage,
@@ -158,6 +159,8 @@ class StreamRecorder:
         received = response.received
         if (broken := broken_within(response.damage)) is not None:
             self._verdict.encoding_broke(broken)
+        if ending.reason.startswith(UNREACHED):
+            self._verdict.not_reached()
         self._verdict.finish(received.last_byte_ns, received.count - 1, cut=cut or not response.can_decode)
         if self._state == "open":
             self._settle(self._final_state(ending), ending.ended_by, "; ".join(reasons), at_ns)

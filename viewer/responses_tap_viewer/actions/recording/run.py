@@ -18,7 +18,7 @@ from responses_tap.escaping import printable, shorten
 from responses_tap.mitm.proxy import CannotRecord, Proxy
 from responses_tap.mitm.proxy_group import ProxyGroup
 from responses_tap.privacy.masking import Masker
-from responses_tap.protocol.findings import Severity, at_event
+from responses_tap.protocol.findings import Finding, Severity, at_event
 from responses_tap.protocol.rules import advice
 from responses_tap.recorder.messages import (
     EndedBy,
@@ -71,7 +71,8 @@ class Narrator:
                 at = at_event(notice.position, notice.message)
                 head = click.style(f"{GLYPHS[severity]} {notice.code} {notice.name}", fg=COLORS[severity])
                 say(f"{head} in stream {notice.stream}{at}: {printable(notice.message)}")
-                if fix := advice(notice.code, severity):
+                finding = Finding(notice.code, notice.name, severity, notice.position, notice.message)
+                if fix := advice(notice.code, severity, finding):
                     say(f"    {fix}")
             case StreamStarted():
                 self._begun.add(notice.stream)
