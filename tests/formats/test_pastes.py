@@ -364,6 +364,45 @@ def test_a_name_that_is_listed_as_missing_is_missing(tmp_path: Path) -> None:
     assert "read as names of events, 12 events" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{} {}",
+        "{}: {!r}",
+        "{n}: {} {}",
+        "[12:00:0{n}.123] {} {}",
+        "2026-11-29 09:00:00.123 | INFO | app.agent:run:42 - {} {}",
+    ],
+)
+def test_the_names_of_events_with_their_texts_are_a_list(line: str) -> None:
+    for sample in (MISSING, TEXT):
+        events = events_of(sample)
+        lines = [line.format(e["type"], e.get("delta", ""), n=n % 10) for n, e in enumerate(events)]
+        for log in ("\n".join(lines), "\n".join(map(str.strip, lines))):
+            found, lacks = findings(log.encode())
+            assert (told(found), lacks) == ([("MD301", 9)] if sample == MISSING else [], {Lack.NAMES})
+
+
+def test_a_line_that_begins_with_an_event_and_is_none_is_told(tmp_path: Path) -> None:
+    lines = [event["type"] for event in events_of(TEXT)]
+    lines[9] += " what is this"
+    lines[1] += " what is this"
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    result = run("check", tmp_path / "a.txt")
+    assert "12 events; 1 line begins with an event and cannot be read (line 2)" in result.stderr
+    assert "events left out" in result.stderr
+
+
+def test_deltas_of_which_only_the_text_is_shown_are_told(tmp_path: Path) -> None:
+    events = events_of(TEXT)
+    shown = [f"{e['type']} some text" if "delta" in e else compact(e) for e in events]
+    (tmp_path / "a.txt").write_text("\n".join(shown))
+    result = run("check", tmp_path / "a.txt")
+    count = sum("delta" in event for event in events)
+    assert f"{count} lines begin with an event and cannot be read (line 5)" in result.stderr
+    assert result.exit_code == 0
+
+
 def test_two_lists_are_two_responses(tmp_path: Path) -> None:
     lists = ["\n".join(event["type"] for event in events_of(sample)) for sample in (MISSING, TEXT)]
     (tmp_path / "a.txt").write_text("Before\n\n{}\n\nAfter\n\n{}\n".format(*lists))

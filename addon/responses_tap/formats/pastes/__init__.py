@@ -125,21 +125,22 @@ def read(content: bytes) -> Paste | None:
     is_ours = any(type_.startswith("response.") and len(f.event) > 1 for type_, f in zip(types, found, strict=True))
     if is_names(f.event for f in found) and _is_mostly(text, found, covered, others):
         chosen = event_names.chosen((f.event, text.line(f.start)) for f in found)
-        return _names(event_names.find(first.text.lines) or chosen)
+        return _names(event_names.find(first.text.lines) or event_names.Listed(chosen, []))
     if is_ours and _is_mostly(text, found, covered, others):
         events = [(_as_sent(f, text.all), text.line(f.start)) for f in found]
-        lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost else set())
-        stream = _imported(reading.kind, events, lacks)
+        unread = event_names.texts(line for n, line in enumerate(text.lines) if n not in covered)
+        lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost or unread else set())
+        stream = _imported(reading.kind, events, lacks, unread)
         return Paste(reading.kind, stream, reading.is_whole and not others, is_begun="response.created" in types)
     listed = event_names.find(first.text.lines)
     return None if listed is None else _names(listed)
 
 
-def _names(listed: list[event_names.Named | None]) -> Paste:
+def _names(listed: event_names.Listed) -> Paste:
     kind = "names of events"
-    types = [name.event["type"] if name else None for name in listed]
-    lacks = {Lack.NAMES} | _ends(types) | _gaps(types)
-    stream = _imported(kind, [(name.event, name.line) for name in listed if name], lacks)
+    types = [name.event["type"] if name else None for name in listed.names]
+    lacks = {Lack.NAMES} | _ends(types) | _gaps(types) | ({Lack.OMITTED} if listed.unread else set())
+    stream = _imported(kind, [(name.event, name.line) for name in listed.names if name], lacks, listed.unread)
     return Paste(kind, stream, is_begun="response.created" in types)
 
 
@@ -317,9 +318,13 @@ def _without_none(value: Any, *, keep: bool = False) -> Any:  # noqa: ANN401 (JS
     return value
 
 
-def _imported(kind: str, events: list[tuple[dict[str, Any], int]], lacks: set[Lack]) -> Stream:
+def _imported(
+    kind: str, events: list[tuple[dict[str, Any], int]], lacks: set[Lack], unread: Sequence[int] = ()
+) -> Stream:
     frames = (TimedFrame(framed(data := json.dumps(event).encode(), parse(data)), line=line) for event, line in events)
     count = "1 event" if len(events) == 1 else f"{len(events)} events"
     ending = Ending(ended_by="unknown") if Lack.EXCERPT in lacks else Ending()
-    remark = f"read as {kind}, {count}; no bytes, no times"
+    begun = "line begins" if len(unread) == 1 else "lines begin"
+    lost = f"; {len(unread)} {begun} with an event and cannot be read (line {unread[0]})" if unread else ""
+    remark = f"read as {kind}, {count}{lost}; no bytes, no times"
     return Stream(frames, ending=ending, framed=False, lacks=frozenset(lacks), remark=remark)

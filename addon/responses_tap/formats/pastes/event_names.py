@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from responses_tap.formats.pastes.finding import is_name
@@ -39,6 +39,12 @@ _UNIT = r"(?:m?s|bytes?|[kK]i?B|B|chars?|tokens?)"
 _FIELDS = re.compile(rf"[\"'`|)\]]{{0,3}}\s*(?:\|.*|\(?[+\d][\d:.,]*\s?{_UNIT}?\)?|(?:\w[\w.]*=.*))?\s*")
 """What may follow a name: a time, fields, a cell."""
 _TYPED = re.compile(r"\b[Tt]ype\s?[=:]\s?[\"']?(response\.[a-z_.]+|error\b|keepalive\b)")
+_EMPTY = re.compile(r"""\s*[:,|-]?\s*(?:''|\"\"|None)?\s*""")
+"""What follows the name where an event has no text."""
+_TEXT = re.compile(r"\s*[:,|-]?\s")
+"""What stands between a name and a text."""
+_TEXTED = (".delta", ".done")
+"""How the names end of the events that have a text, which programs print behind them."""
 _INDENT = 3
 _NO_DATA = re.compile(r"\s*data:\s*(?:\.{3,}|…|[\[<({](?:\.{3}|…|snip|truncated|omitted)[\])>}])?\s*")
 _CUT = re.compile(r"\s*[\[(<]?(?:\.{3,}|…|snip|truncated|omitted)[\w\s]{0,30}[\])>]?\s*")
@@ -64,15 +70,24 @@ type _Row = tuple[PastedLine, list[_Entry]]
 """A line, and the names in it."""
 
 
-def find(lines: Iterable[PastedLine]) -> list[Named | None] | None:
-    """The events whose names are listed, None for a mark where some were left out; None for a text that is no list."""
+class Listed(NamedTuple):
+    """What a list of names says."""
+
+    names: list[Named | None]
+    """The events, None for a mark where some were left out."""
+    unread: list[int]
+    """The lines that begin with the name of an event and could not be read."""
+
+
+def find(lines: Iterable[PastedLine]) -> Listed | None:
+    """The events whose names are listed; None for a text that is no list."""
     written = [line for line in lines if line.text.strip(" \t-=_*#|:+") and not _NO_DATA.fullmatch(line.text)]
     for read in (_listed, _in_columns, _labelled, _typed):
         found = read(written)
         entries = [entry for _, listed in found for entry in listed]
         listed = len({line for line, some in found if some})
         if len(entries) >= _LEAST and listed >= _SHARE * len(written):
-            return _named(found, entries)
+            return Listed(_named(found, entries), _unread(written, found))
     return None
 
 
@@ -103,8 +118,57 @@ def _named(found: list[_Row], entries: list[_Entry]) -> list[Named | None]:
 
 
 def _listed(lines: list[PastedLine]) -> list[_Row]:
-    """Lines that are names, or rows of names, and nothing else but numbers, counts and remarks."""
-    return [(line, list(_entries(line))) for line in lines]
+    """Lines that are names, or rows of names, and nothing else but numbers, counts, remarks and texts."""
+    return _with_texts([(line, list(_entries(line))) for line in lines])
+
+
+def _with_texts(rows: list[_Row]) -> list[_Row]:
+    """The same with the lines where the event's text follows the name.
+
+    Who prints the types of all events, and the texts of those that have one, leaves the other names bare. Where none
+    is bare, or few are, this is a text about events.
+    """
+    bare = [(_label(line, token), token[0]) for line, _ in rows if (token := _first(line)) and _is_bare(line, token)]
+    if len({name for _, name in bare if not name.endswith(_TEXTED)}) < _LEAST:
+        return rows
+    labels = {label for label, _ in bare}
+    return [(line, some or _texted(line, labels)) for line, some in rows]
+
+
+def _texted(line: PastedLine, labels: Collection[str]) -> list[_Entry]:
+    token = _first(line)
+    if token is None or _label(line, token) not in labels:
+        return []
+    has_text = token[0].endswith(_TEXTED) and _TEXT.match(line.text, token.end())
+    is_event = has_text or _is_bare(line, token)
+    return [_Entry(token[0], line.number, None, 1, missing=False)] if is_event else []
+
+
+def _first(line: PastedLine) -> re.Match[str] | None:
+    """The first name of an event in a line."""
+    token = _TOKEN.search(line.text[:_LONGEST])
+    return token if token and token[0] in ROWS else None
+
+
+def _is_bare(line: PastedLine, token: re.Match[str]) -> bool:
+    return _EMPTY.fullmatch(line.text, token.end()) is not None
+
+
+def texts(lines: Iterable[PastedLine]) -> list[int]:
+    """The lines that are deltas of which only the text was printed: the name of an event and a text."""
+    return [
+        line.number
+        for line in lines
+        if (token := _first(line)) and token[0].endswith(".delta") and not _label(line, token)
+        if _TEXT.match(line.text, token.end()) and not _is_bare(line, token)
+    ]
+
+
+def _unread(lines: list[PastedLine], found: list[_Row]) -> list[int]:
+    taken = {line.number for line, some in found if some}
+    begun = [(line.number, _label(line, token)) for line in lines if (token := _first(line))]
+    labels = {label for number, label in begun if number in taken} | {""}
+    return [number for number, label in begun if number not in taken and label in labels]
 
 
 def _in_columns(lines: list[PastedLine]) -> list[_Row]:
@@ -129,7 +193,7 @@ def _labelled(lines: list[PastedLine]) -> list[_Row]:
     tokens = [(line, list(_TOKEN.finditer(line.text[:_LONGEST]))) for line in lines]
     labels = Counter(_label(line, found[0]) for line, found in tokens if len(found) == 1)
     label, _ = labels.most_common(1)[0] if labels else ("", 0)
-    return [
+    rows = [
         (
             line,
             [_Entry(found[0][0], line.number, None, 1, missing=False)]
@@ -138,6 +202,7 @@ def _labelled(lines: list[PastedLine]) -> list[_Row]:
         )
         for line, found in tokens
     ]
+    return _with_texts(rows)
 
 
 def _typed(lines: list[PastedLine]) -> list[_Row]:
