@@ -424,6 +424,46 @@ def test_lists_side_by_side_are_two_responses(table: Callable[[list[tuple[str, s
     assert [[f["code"] for f in stream["findings"]] for stream in streams] == [[], ["MD301"]]
 
 
+def dumped(event: dict[str, Any], created_at: float) -> dict[str, Any]:
+    """The event as the Python SDK's models write it: times as floats, the type last."""
+    shown = {key: value for key, value in event.items() if key != "type"} | {"type": event["type"]}
+    if "response" in event:
+        shown["response"] = event["response"] | {"created_at": created_at}
+    return shown
+
+
+LOGS: dict[str, Callable[[str], str]] = {
+    "JSON lines": str,
+    "loguru": "2026-11-29 09:00:00.123 | INFO | app.agent:run:42 - {}".format,
+    "docker": "agent-1  | 2026-11-29T09:00:00.123456789Z {}".format,
+    "Kubernetes": lambda line: json.dumps({"log": f"{line}\n", "stream": "stdout"}),
+    "structlog": '{{"level": "info", "msg": "got event", "event": {}}}'.format,
+    "structlog of texts": lambda line: json.dumps({"level": "info", "event": "sse", "payload": line}),
+}
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_floats_of_the_sdks_models_are_not_the_servers(log: str) -> None:
+    events = [dumped(event, 1700000000.0) for event in events_of(MISSING)]
+    assert told(findings("\n".join(LOGS[log](json.dumps(event)) for event in events).encode())[0]) == [("MD301", 9)]
+    assert told(findings(json.dumps(events).encode())[0]) == [("MD301", 9)]
+
+
+def test_floats_that_the_server_sent_are_reported() -> None:
+    events = events_of(TEXT)
+    models = [dumped(event, 1700000000.0) for event in events]
+    lines = [f"data: {json.dumps(event)}\n\n" for event in models]
+    logs = [
+        "".join(lines),
+        "".join(f"12:00:00 DEBUG app: {line}" for line in lines),
+        "".join(f"{json.dumps({'level': 'info', 'payload': line})}\n" for line in lines),
+        "".join(f"{json.dumps(dumped(event, 1700000000.5))}\n" for event in events),
+        "".join(f"{json.dumps({'type': event['type']} | event)}\n" for event in models),
+    ]
+    for log in logs:
+        assert "SC804" in [f.code for f in findings(log.encode())[0]], log[:100]
+
+
 def test_a_trace_that_shows_each_event_twice_is_read_once(tmp_path: Path) -> None:
     file = tmp_path / "a.log"
     levels = ("tungstenite: received", "codex_api::ws: event:")

@@ -16,11 +16,16 @@ _LOOK_AT = 64
 """Lines examined before a file is rejected."""
 _OBJECTS = ("response", "item", "part")
 """What events are about: who prints none of it has chosen some fields of each event, such as its type."""
+_TIMES = ("created_at", "completed_at")
+"""The fields of a response that the Python SDK's models hold as floats, whatever came."""
 
 
-def read_lines(lines: Iterable[bytes]) -> Stream:
-    """The stream of these lines; UnrecognizedFormat, here or while they are read, where one isn't a JSON object."""
-    frames = _of_lines(lines)
+def read_lines(lines: Iterable[bytes], *, dumped: bool = False) -> Stream:
+    """The stream of these lines; UnrecognizedFormat, here or while they are read, where one isn't a JSON object.
+
+    `dumped` says that a program may have written them from the SDK's models.
+    """
+    frames = _of_lines(lines, dumped=dumped)
     first = list(itertools.islice(frames, _LOOK_AT))
     _refuse_other_lines([taken.frame.data for taken in first])
     return Stream(itertools.chain(first, frames), framed=False)
@@ -31,7 +36,7 @@ def read_array(document: list[Any]) -> Stream:
     for n, value in enumerate(document):
         if not isinstance(value, dict):
             raise UnrecognizedFormat(f"is a JSON array whose element {n} is not an object; expected events")
-    data = [json.dumps(value).encode() for value in document]
+    data = [json.dumps(as_sent(value) if is_dumped(value) else value).encode() for value in document]
     _refuse_other_lines(data[:_LOOK_AT])
     return Stream((TimedFrame(framed(entry, parse(entry)), line=1) for entry in data), framed=False)
 
@@ -43,7 +48,21 @@ def is_names(events: Iterable[dict[str, Any]]) -> bool:
     return len(bare) > 1 and not any(isinstance(event.get(name), dict) for event, _ in known for name in _OBJECTS)
 
 
-def _of_lines(lines: Iterable[bytes]) -> Iterator[TimedFrame]:
+def is_dumped(event: dict[str, Any]) -> bool:
+    """Whether the Python SDK may have written this: its models have the type last, OpenAI's servers send it first."""
+    return next(iter(event), "type") != "type"
+
+
+def as_sent(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with the times of its response as a server sends them; one with a fraction is none of the SDK's."""
+    response = event.get("response")
+    if not isinstance(response, dict):
+        return event
+    times = {key: int(value) for key in _TIMES if isinstance(value := response.get(key), float) and value.is_integer()}
+    return {**event, "response": {**response, **times}} if times else event
+
+
+def _of_lines(lines: Iterable[bytes], *, dumped: bool) -> Iterator[TimedFrame]:
     for number, line in enumerate(lines, 1):
         data = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
         if not data:
@@ -58,6 +77,9 @@ def _of_lines(lines: Iterable[bytes]) -> Iterator[TimedFrame]:
         elif broken or not data.startswith(b"{"):
             raise Damaged(f"has no JSON object in line {number}; expected one event a line")
         else:
+            if dumped and is_dumped(event.data) and (sent := as_sent(event.data)) is not event.data:
+                data = json.dumps(sent).encode()
+                event = parse(data)
             yield TimedFrame(framed(data, event), line=number)
 
 

@@ -251,7 +251,8 @@ def _objects(file: BinaryIO) -> Source:
     except UnrecognizedFormat:  # an object over several lines, or a damaged one: the error names the line
         return _document(json_documents.load(file, b"".join(read)))
     if isinstance(first, dict) and isinstance(first.get("type"), str):
-        return Source("JSON lines of events", iter([json_events.read_lines(itertools.chain(read, file))]))
+        lines = itertools.chain(read, file)
+        return Source("JSON lines of events", iter([json_events.read_lines(lines, dumped=True)]))
     rest = file.read(json_documents.LARGEST)
     return _document(json_documents.parse(b"".join((*read, rest))) if rest.strip() else first)
 

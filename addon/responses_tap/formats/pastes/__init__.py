@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from responses_tap.formats.json_events import framed, is_names
+from responses_tap.formats.json_events import as_sent, framed, is_dumped, is_names
 from responses_tap.formats.pastes import event_names, refusals, separate
 from responses_tap.formats.pastes.finding import TYPE, Found, find, find_fields
 from responses_tap.formats.pastes.pasted_line import PastedLine
@@ -55,7 +55,8 @@ _LEAST_REVERSED = 3
 _MOSTLY = 0.8
 _WORD = re.compile(r"\w")
 _ENDS = {"response.created", *TERMINALS, "response.done", "error"}
-_TIMES = ("created_at", "completed_at")
+_SSE = re.compile(r"data:\s*\{")
+"""The bytes of a server, in which each float is its own."""
 _FIELD = re.compile(
     r"\s*(?:event:|id:|retry:|:|data:\s*\[DONE\]|data:\s*$|[\d.:]{1,15}(?:\s?[AP]M)?\s*$|(?:response\.[\w.]+|error|keepalive|Id|Type|Name|Data|Time|Length)\s*$)"
 )
@@ -127,7 +128,7 @@ def read(content: bytes) -> Paste | None:
         chosen = event_names.chosen((f.event, text.line(f.start)) for f in found)
         return _names(event_names.find(first.text.lines) or event_names.Listed(chosen, []))
     if is_ours and _is_mostly(text, found, covered, others):
-        events = [(_as_sent(f, text.all), text.line(f.start)) for f in found]
+        events = [(_as_sent(f, text), text.line(f.start)) for f in found]
         unread = event_names.texts(line for n, line in enumerate(text.lines) if n not in covered)
         lacks = _lacks(text, found) | ({Lack.OMITTED} if reading.lost or unread else set())
         stream = _imported(reading.kind, events, lacks, unread)
@@ -298,16 +299,14 @@ def _kind(named: str, text: _Text, found: list[Found]) -> str:
     return f"{kind} in {named}" if named and named != kind else kind
 
 
-def _as_sent(found: Found, text: str) -> dict[str, Any]:
+def _as_sent(found: Found, text: _Text) -> dict[str, Any]:
     """The event without what the SDK's models add: None for what did not come, floats for the times of a response."""
-    event, is_python = found.event, bool(found.syntax & {"call", "python"})
-    if is_python:
+    event, shown = found.event, text.all[found.start : found.end]
+    if found.syntax & {"call", "python"}:
         event = {key: _without_none(value, keep=key == "response") for key, value in event.items() if value is not None}
-    response = event.get("response")
-    if not isinstance(response, dict) or not (is_python or "\n" in text[found.start : found.end]):
-        return event
-    times = {key: int(value) for key in _TIMES if isinstance(value := response.get(key), float) and value.is_integer()}
-    return {**event, "response": {**response, **times}} if times else event
+        return as_sent(event)
+    is_line = _SSE.search(text.before(found.start) + shown[:200]) is not None
+    return as_sent(event) if "\n" in shown or (is_dumped(event) and not is_line) else event
 
 
 def _without_none(value: Any, *, keep: bool = False) -> Any:  # noqa: ANN401 (JSON)
