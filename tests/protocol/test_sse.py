@@ -78,6 +78,18 @@ def test_the_done_marker_is_known() -> None:
     ]
 
 
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("name", [b"", b"event: a\n"])
+def test_the_done_marker_is_apart_where_blank_lines_were_left_out(name: bytes, end: bytes) -> None:
+    event = name + b'data: {"a": 1}\n'
+    body = event + b"data: [DONE]\n" + event + event + b"data: [DONE]\n" + end
+    frames = decode(body)
+    whole, marker = b'{"a": 1}', b"[DONE]"
+    assert [frame.data for frame in frames] == [whole, marker, whole, whole, marker]
+    assert b"".join(frame.raw for frame in frames) == body
+    assert [frame.run_together for frame in frames] == [False, True, True, True, True]
+
+
 @pytest.mark.parametrize(
     "start", [b"data: {}", b"\n\ndata: {}", b"\r\n: hi", b"\xef\xbb\xbfevent: e", b"id:1", b"retry: 1"]
 )

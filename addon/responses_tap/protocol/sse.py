@@ -199,14 +199,16 @@ def _paired[Origin](frames: list[Frame], waiting: deque[tuple[bytes, Origin]]) -
 def _apart(raw: bytes, frame: Frame) -> Iterator[Frame]:
     """The frame, or the events in it where the blank lines between them are missing.
 
-    Data that is a whole JSON object ends an event: behind it, another one begins with its `event:` line or its data.
+    Data that is a whole JSON object ends an event, as does the marker that Chat Completions ends with: behind it,
+    another one begins with its `event:` line or its data.
     """
     begins = [0]
     data: list[bytes] = []
     for line in _LINES.finditer(raw):
         field, _, value = line[0].strip().partition(b":")
-        is_whole = bool(data) and data[0][:1] == b"{" and data[-1][-1:] == b"}"
-        if is_whole and (field == b"event" or (field == b"data" and value.lstrip()[:1] == b"{")):
+        is_whole = data == [DONE_MARKER] or (bool(data) and data[0][:1] == b"{" and data[-1][-1:] == b"}")
+        begins_data = field == b"data" and (value.lstrip()[:1] == b"{" or value.strip() == DONE_MARKER)
+        if is_whole and (field == b"event" or begins_data):
             begins.append(line.start())
             data = []
         if field == b"data":
