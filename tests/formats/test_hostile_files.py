@@ -56,6 +56,42 @@ def har(*entries: dict[str, Any], folder: Path) -> Path:
     return file
 
 
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (None, "it is null, not an object"),
+        (1, "it is a number, not an object"),
+        ({"response": {}}, "it has no `request`"),
+        ({"request": {"method": "GET", "url": "x"}, "response": 5}, "response is a number, not an object"),
+        ({"request": {"url": "x"}, "response": {}}, "request has no `method`"),
+        (
+            {"request": {"method": "GET", "url": "x"}, "response": {"headers": [1]}},
+            "a header is no object with `name` and `value`",
+        ),
+    ],
+    ids=str,
+)
+def test_a_damaged_entry_says_what_it_lacks(entry: object, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.har").write_text(json.dumps({"log": {"entries": [entry]}}))
+    status, told, _ = check(tmp_path / "a.har")
+    assert (status, told["errors"][0]["message"]) == (2, f"entry 0 is damaged: {words}")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("null", "has no `data:` line with an event"),
+        ("5", "has no `data:` line with an event"),
+        ('{"version":99,"streams":[]}', "is a trace of version 99, this program reads 1"),
+    ],
+)
+def test_json_that_is_no_stream_is_refused(content: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(content)
+    status, told, _ = check(tmp_path / "a.json")
+    assert (status, len(told["streams"])) == (2, 1)
+    assert told["errors"][0]["message"].startswith(words)
+
+
 @pytest.mark.parametrize("time", [1e308, float("inf"), float("nan"), -1, "12", None, [], 10**40, True])
 def test_an_invalid_time_costs_nothing(time: object, tmp_path: Path) -> None:
     status, told, _ = check(har({"time": time}, {"time": 5}, folder=tmp_path))

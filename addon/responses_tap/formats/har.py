@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from responses_tap.escaping import dumps
 from responses_tap.formats import UnrecognizedFormat
 from responses_tap.formats.exchanges import Exchange, streams
+from responses_tap.protocol.events import json_type
 from responses_tap.protocol.sse import decode
 from responses_tap.stream import file_values
 from responses_tap.stream.columns import COLUMNS, Headers, StreamRow, header
@@ -41,6 +42,18 @@ _UNKNOWN = -1
 _NO_URL = "https://unknown.invalid/v1/responses"
 """HAR requires a URL, even for a stream from a file without one."""
 _BODIES = "save the HAR with content"
+_MEMBERS: tuple[tuple[tuple[str, ...], type, bool], ...] = (
+    ((), dict, True),
+    (("request",), dict, True),
+    (("request", "method"), str, True),
+    (("request", "url"), str, True),
+    (("request", "headers"), list, False),
+    (("request", "postData"), dict, False),
+    (("response",), dict, True),
+    (("response", "headers"), list, False),
+    (("response", "content"), dict, False),
+)
+"""What is read of an entry: where it is, of what type, and whether it must be there."""
 
 
 def is_har(document: object) -> bool:
@@ -56,11 +69,30 @@ def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
     return streams((_read_entry(entry, f"entry {n}") for n, entry in enumerate(entries)), "a HAR", _BODIES)
 
 
-def _read_entry(entry: dict[str, Any], place: str) -> Stream | Exchange | Skipped:
+def _read_entry(entry: Any, place: str) -> Stream | Exchange | Skipped:  # noqa: ANN401 (JSON)
+    if (damage := _damage(entry)) is not None:
+        return Skipped(place, f"is damaged: {damage}", fault=True)
     try:
         return _own(entry, place) if _CUSTOM in entry else _exchange(entry, place)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except ValueError as error:
+        return Skipped(place, f"is damaged: {error}", fault=True)
+    except (AttributeError, KeyError, TypeError) as error:  # of our own field alone
         return Skipped(place, f"is damaged ({type(error).__name__}: {error})", fault=True)
+
+
+def _damage(entry: object) -> str | None:
+    """What an entry lacks of what is read of it, or has as something else; None for nothing."""
+    for path, wanted, required in _MEMBERS:
+        value = entry
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, wanted) or (value is None and path and not required):
+            continue
+        holder, name = ".".join(("it", *path[:-1])).removeprefix("it."), path[-1] if path else ""
+        if value is None and path:
+            return f"{holder} has no `{name}`"
+        return f"{'.'.join(path) or 'it'} is {json_type(value)}, not {json_type(wanted())}"
+    return None
 
 
 def _exchange(entry: dict[str, Any], place: str) -> Exchange | Skipped:
@@ -131,9 +163,10 @@ def _response(response: dict[str, Any]) -> Response:
 
 def _headers(message: dict[str, Any]) -> Headers:
     # HTTP/2's pseudo headers (`:authority`) aren't headers.
-    pairs = (
-        (file_values.text(header["name"]), file_values.text(header["value"])) for header in message.get("headers") or ()
-    )
+    headers = message.get("headers") or ()
+    if not all(isinstance(header, dict) and {"name", "value"} <= header.keys() for header in headers):
+        raise ValueError("a header is no object with `name` and `value`")
+    pairs = ((file_values.text(header["name"]), file_values.text(header["value"])) for header in headers)
     return tuple((name, value) for name, value in pairs if not name.startswith(":"))
 
 

@@ -33,8 +33,11 @@ _NAME = "responses-tap trace"
 
 
 def is_trace(document: object) -> bool:
-    """Whether a JSON document is a trace."""
-    return isinstance(document, dict) and document.get("format") == _NAME
+    """Whether a JSON document is a trace, of whatever version: one of ours to come may call its format otherwise."""
+    if not isinstance(document, dict):
+        return False
+    is_unnamed = type(document.get("version")) is int and isinstance(document.get("streams"), list)
+    return document["format"] == _NAME if "format" in document else is_unnamed
 
 
 def read(document: dict[str, Any]) -> Iterator[Stream | Skipped]:
