@@ -251,6 +251,7 @@ def test_the_samples_have_one_of_them() -> None:
         (b'{"message": "Forbidden"}', "an error in JSON (Forbidden)"),
         (b'{\n  "error": {\n    "message": "no key"\n  }\n}\n', "an error in JSON (no key)"),
         (b'[{"error": {"code": 400, "message": "API key not valid."}}]', "an error in JSON (API key not valid.)"),
+        (b"null\n", "JSON (null)"),
         (b'data: {"error": {"message": "no key"}}\n\n', "an error was sent without a type: no key"),
         (b"event: error\ndata: no key\n\n", "an error was sent without a type: no key"),
     ],
