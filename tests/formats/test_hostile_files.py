@@ -80,7 +80,6 @@ def test_a_damaged_entry_says_what_it_lacks(entry: object, words: str, tmp_path:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("null", "has no `data:` line with an event"),
         ("5", "has no `data:` line with an event"),
         ('{"version":99,"streams":[]}', "is a trace of version 99, this program reads 1"),
     ],

@@ -258,7 +258,7 @@ def _objects(file: BinaryIO) -> Source:
 
 
 def _array(document: object) -> Source:
-    if is_error(document):
+    if document is None or is_error(document):
         return _answer(document)
     if not isinstance(document, list):
         raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")
@@ -278,7 +278,7 @@ def _document(document: object) -> Source:
 
 
 def _answer(document: object) -> Source:
-    """What a request was answered with instead of a stream: a whole response or an error."""
+    """What a request was answered with instead of a stream: a whole response, an error, or `null`."""
     body = json.dumps(document, ensure_ascii=False).encode(errors="surrogatepass")
     kind = "an error in JSON" if is_error(document) else "a response in JSON"
     return Source(kind, iter([Stream(response=Response(body=body))]))
@@ -287,7 +287,7 @@ def _answer(document: object) -> Source:
 _TEXTS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Source]], ...] = (
     (curl.is_curl, lambda file: Source("curl's output", _begun(curl.read(file)))),  # before JSON: `{ [5 bytes data]`
     (
-        lambda head: _begins(head, b"["),
+        lambda head: _begins(head, b"[") or head.removeprefix(b"\xef\xbb\xbf").strip() == b"null",
         lambda file: _array(json_documents.load(file)),
     ),
     (lambda head: _begins(head, b"{"), _objects),
