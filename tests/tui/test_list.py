@@ -204,3 +204,20 @@ async def test_what_went_wrong_stands_in_the_list_and_no_row_contradicts_its_fin
         summaries = [screen.streams.catalogue.get(id_) for id_ in (failed, hung_up, whole)]
         assert [verdict(summary) for summary in summaries] == [("●", "ok"), (CUT_GLYPH, "plain"), ("●", "ok")]
         await screen.shows("●       not streamed", 'not streamed  9 bytes: {"id": 1}', '"id": 1')
+
+
+async def test_a_full_list_beside_other_panes_shows_its_last_line_and_its_filter(recorder: Recorder) -> None:
+    for _ in range(16):
+        recorder.add(GOOD)
+    async with browsing(recorder, MEDIUM) as screen:
+        await screen.shows("▌   16 ")
+        await screen.press("slash", *"status>0x")
+        await screen.shows("▌   16 ", " status>0x", "expected a number for status")
+        await screen.press("escape", "home", "e", *"why")
+        await screen.shows(" why", "Enter save")
+        await screen.press("escape")
+        recorder.add(GOOD)
+        await screen.shows("▼ 1 new")
+        first_hidden = screen.streams.lines.visible_range.stop
+        await screen.press(*["down"] * first_hidden)
+        await screen.shows(f"▌{first_hidden + 1:>5} ")
