@@ -233,8 +233,9 @@ def is_serious(finding: Finding) -> bool:
 async def opened(
     path: Path,
     size: tuple[int, int] = WIDE,
+    **options: Any,
 ) -> AsyncIterator[Screen]:
-    async with TapApp(path).run_test(size=size, notifications=True) as pilot:
+    async with TapApp(path, **options).run_test(size=size, notifications=True) as pilot:
         yield Screen(pilot)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from responses_tap.escaping import shorten
 from responses_tap_viewer.tui.escape import hasten_escape
 from responses_tap_viewer.tui.legible import legible
 from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
@@ -23,6 +25,8 @@ from responses_tap_viewer.tui.screens.main_screen import MainScreen
 
 _TEXTUALS_OWN = ("command_palette", "quit", "app.quit")
 """The palette itself, and what Textual puts into it."""
+_ASKED_FOR = 5.0
+"""Seconds for which the question shows whether to end a recording."""
 
 
 class TapApp(App[str]):
@@ -44,6 +48,8 @@ class TapApp(App[str]):
         self._recorder = recorder
         self.deletions = Deletions()
         """What the user has deleted; to be carried out when the application has ended."""
+        self._asks_until = 0.0
+        """Until when, by the monotonic clock, leaving needs no further question."""
         self._typed_at: WeakKeyDictionary[events.Key, DOMNode | None] = WeakKeyDictionary()
         """What had the focus when a key was typed that has not been handled yet."""
 
@@ -86,6 +92,16 @@ class TapApp(App[str]):
                 key = self.get_key_display(binding)
                 yield SystemCommand(binding.description, f"{binding.tooltip or binding.description} ({key})", run)
         yield from super().get_system_commands(screen)
+
+    async def action_quit(self) -> None:
+        """Leave; where that ends a recording and the command in it, only when asked again."""
+        recorder = self._recorder
+        if recorder is None or not recorder.is_recording or time.monotonic() < self._asks_until:
+            self.exit()
+            return
+        self._asks_until = time.monotonic() + _ASKED_FOR
+        ends = f"the recording and its command, {shorten(recorder.command)}" if recorder.command else "the recording"
+        self.notify(f"Press q again to end {ends}", severity="warning", timeout=_ASKED_FOR, markup=False)
 
     def action_help(self) -> None:
         """Show what the keys do."""

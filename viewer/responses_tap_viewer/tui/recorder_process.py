@@ -21,10 +21,10 @@ class RecorderProcess:
     def __init__(self, arguments: Sequence[str], command: Sequence[str], log: IO[bytes]) -> None:
         self.log = Path(log.name)
         """Where the output goes."""
-        self._command = " ".join(command)
-        self._way_in = ""
+        self.command = " ".join(command)
+        self.way_in = ""
         self._warning = ""
-        self._is_recording = False
+        self._could_begin = False
         self._has_begun = threading.Event()
         notices, sink = os.pipe()
         options = ["--until-eof", f"--notices={sink}", *arguments]
@@ -42,7 +42,7 @@ class RecorderProcess:
         with os.fdopen(notices, "rb") as lines:
             for notice in read_notices(lines):
                 if isinstance(notice, Listening):
-                    self._is_recording, self._way_in = True, notice.way_in
+                    self._could_begin, self.way_in = True, notice.way_in
                     self._has_begun.set()
                 else:
                     self._warning = f"{WARNING}{notice.message}"
@@ -51,16 +51,21 @@ class RecorderProcess:
     def wait_until_ready(self) -> bool:
         """Whether it records; False where it could not begin."""
         self._has_begun.wait()
-        return self._is_recording
+        return self._could_begin
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether it still records."""
+        return self._could_begin and self._process.poll() is None
 
     @property
     def words(self) -> str:
         """What it does now, in a line."""
         status = self._process.poll()
         if status is not None:
-            end = f"{self._command or 'the recorder'} exited with status {status}"
+            end = f"{self.command or 'the recorder'} exited with status {status}"
             return f"■ {end}{self._warning and f' · {self._warning}'} · L: output"
-        return f"● recording · {self._warning or self._command or self._way_in} · L: output"
+        return f"● recording · {self._warning or self.command or self.way_in} · L: output"
 
     def end(self) -> int:
         """End it once everything recorded is written; its exit status."""

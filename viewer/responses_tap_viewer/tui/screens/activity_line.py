@@ -17,6 +17,21 @@ class RecorderStatus(Protocol):
         ...
 
     @property
+    def is_recording(self) -> bool:
+        """Whether it still records."""
+        ...
+
+    @property
+    def command(self) -> str:
+        """The command that it runs and that ends with it; empty where it runs none."""
+        ...
+
+    @property
+    def way_in(self) -> str:
+        """The shell line that points a client at it; empty where there is none."""
+        ...
+
+    @property
     def log(self) -> Path:
         """Where its output goes."""
         ...

@@ -44,7 +44,7 @@ MAIN_KEYS: list[BindingType] = [
     Binding("p", "page", "Pager", show=False, tooltip="Open the detail page in $PAGER"),
     Binding("w", "browse", "Browser", show=False, tooltip="Open the stream's report in the web browser"),
     Binding("L", "log", "Output", tooltip="Output of the recorder and its command"),
-    Binding("D", "demo", "Demo", show=False, tooltip="Play the demo, when the recording is empty"),
+    Binding("D", "demo", "Demo", show=False, tooltip="Play the demo, when the recording is empty and nothing records"),
     Binding("r", "rules", "Rules", show=False, tooltip="Browse the rules"),
     Binding("z", "replay", "Replay", tooltip="Start/stop replay server"),
 ]

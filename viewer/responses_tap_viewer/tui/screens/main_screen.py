@@ -144,6 +144,8 @@ class MainScreen(Screen[None]):
         self._find_in = None if faulty is None else (faulty, 1)
 
     def _show_activity(self) -> None:
+        if self._welcome.display:  # a recorder may have ended since
+            self._welcome.show(self._watched.path, self._watched.trouble, self._recorder)
         self._activity.show(self._replays.words, self._recorder.words if self._recorder else "")
 
     def _tell_file(self) -> None:
@@ -191,7 +193,7 @@ class MainScreen(Screen[None]):
         self._clear_unless_selected()
         self._title.show(self._recording_name, totals)
         if is_empty:
-            self._welcome.show(self._watched.path, trouble)
+            self._welcome.show(self._watched.path, trouble, self._recorder)
         elif not self._panes.display:
             self._panes.go(self._panes.current)
         self._welcome.display, self._panes.display = is_empty, not is_empty
@@ -285,7 +287,7 @@ class MainScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether an action can be done: the demo is for an empty recording, the log is a recorder's."""
         if action == "demo":
-            return self._welcome.display
+            return self._welcome.display and self._recorder is None  # which it would end, and its command
         return action != "log" or self._recorder is not None
 
     # The panes
