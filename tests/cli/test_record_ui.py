@@ -47,14 +47,14 @@ def test_what_a_command_prints_is_not_taken_for_a_warning(tmp_path: Path) -> Non
         ReplayServer({"": SEED}, speed=0) as upstream,
         terminal(f"{RECORD} --upstream {upstream.url}/v1 -- {TAP.split()[0]} client.py", tmp_path) as screen,
     ):
-        screen.shows("MD301", "client.py exited with status 3 · L: output")
+        screen.shows("MD301", "■ ended · L: output · ", "client.py exited with status 3")
         screen.press("L")
         screen.shows("! says the client")
 
 
 def test_it_shows_how_to_connect_and_when_the_recorder_dies(tmp_path: Path) -> None:
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1", tmp_path) as screen:
-        screen.shows("has no streams yet", "● recording · export OPENAI_BASE_URL=http://127.0.0.1:")
+        screen.shows("has no streams yet", "● recording · L: output · export OPENAI_BASE_URL=http://127.0.0.1:")
         found = subprocess.run(["pgrep", "-P", str(screen.process.pid)], capture_output=True, text=True, check=True)
         os.kill(int(found.stdout.split()[0]), signal.SIGKILL)
         screen.shows("the recorder exited with status -9")
@@ -65,7 +65,7 @@ def test_it_shows_how_to_connect_and_when_the_recorder_dies(tmp_path: Path) -> N
 
 def test_leaving_ends_the_recorder_and_its_command_cleanly(tmp_path: Path) -> None:
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- sleep 1000", tmp_path) as screen:
-        screen.shows("● recording · sleep 1000")
+        screen.shows("● recording · L: output · sleep 1000")
         screen.process.terminate()
         assert screen.ends() == 128 + signal.SIGTERM  # the command's
         screen.shows("Recorded 0 streams")
@@ -76,7 +76,7 @@ def test_leaving_ends_the_recorder_and_its_command_cleanly(tmp_path: Path) -> No
 def test_a_recorder_and_its_command_do_not_outlive_the_screen(tmp_path: Path) -> None:
     """It waits for its command, so when nobody writes any more, both have ended."""
     with terminal(f"{RECORD} --upstream http://127.0.0.1:9/v1 -- sleep 1000", tmp_path) as screen:
-        screen.shows("● recording · sleep 1000")
+        screen.shows("● recording · L: output · sleep 1000")
         assert not is_free(tmp_path / "a.db")
         screen.process.kill()
         eventually(lambda: is_free(tmp_path / "a.db"))

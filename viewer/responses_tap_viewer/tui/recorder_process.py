@@ -61,11 +61,11 @@ class RecorderProcess:
     @property
     def words(self) -> str:
         """What it does now, in a line."""
-        status = self._process.poll()
+        status, key = self._process.poll(), "L: output"  # first: a command may be longer than the line
         if status is not None:
             end = f"{self.command or 'the recorder'} exited with status {status}"
-            return f"■ {end}{self._warning and f' · {self._warning}'} · L: output"
-        return f"● recording · {self._warning or self.command or self.way_in} · L: output"
+            return f"■ ended · {key} · {end}{self._warning and f' · {self._warning}'}"
+        return f"● recording · {key} · {self._warning or self.command or self.way_in}"
 
     def end(self) -> int:
         """End it once everything recorded is written; its exit status."""
