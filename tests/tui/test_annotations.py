@@ -11,6 +11,7 @@ from tests.tui.conftest import Recorder, browsing, opened
 
 from responses_tap.store import open_recording
 from responses_tap.store.writer import Writer
+from responses_tap_viewer.tui.launch import view
 
 
 def kept(path: Path) -> list[tuple[int, str | None, str | None]]:
@@ -49,6 +50,7 @@ _RECORDER = """
 import sys
 from pathlib import Path
 from responses_tap.store.writer import Writer
+from responses_tap_viewer.tui.launch import view
 writer = Writer(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.read()
@@ -111,3 +113,47 @@ def test_a_deletion_that_cannot_be_carried_out_is_reported(four: Recorder, tmp_p
     four.writer.path.rename(tmp_path / "elsewhere.db")
     (line,) = deletions.carry_out()
     assert line.startswith(f"nothing was deleted: {four.writer.path}")
+
+
+async def test_where_nothing_would_be_kept_the_keys_say_so(four: Recorder) -> None:
+    path = four.writer.path
+    four.writer.close()
+    unkept = "Files are shown as they are: import them"
+    marked = f"Marked until the screen closes; = compares with it. {unkept}"
+    async with opened(path, unkept=unkept) as screen:
+        await screen.is_at(2)
+        await screen.until(lambda: screen.focus == "timeline")
+        await screen.press("escape")
+        for key, words in (("e", unkept), ("delete", unkept), ("m", marked)):
+            screen.app.clear_notifications()
+            await screen.press(key)
+            await screen.until(lambda words=words: [one.message for one in screen.app._notifications] == [words])
+        assert screen.focus == "streams"
+        assert len(screen.streams.catalogue) == 4
+        await screen.shows("2◆")
+        await screen.press("up", "equals_sign")
+        await screen.until(lambda: len(screen.app.screen_stack) > 1)
+    assert kept(path) == [(id_, None, None) for id_ in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        (["recordings"], "Files are shown as they are: notes, marks and deletions need a recording (responses-tap im"),
+        (["a.sse", "b.sse"], "Files are shown as they are"),
+        (["-"], "What comes through a pipe is not kept"),
+        (["gateway.db"], "The files of several processes are shown as one"),
+    ],
+)
+def test_what_is_not_kept_depends_on_what_is_viewed(
+    paths: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    for name in ("_fill", "require_here"):
+        monkeypatch.setattr(f"responses_tap_viewer.tui.launch.{name}", lambda *_: None)
+    monkeypatch.setattr("responses_tap_viewer.tui.launch.recording_files", lambda _: [Path("1"), Path("2")])
+    monkeypatch.setattr(
+        "responses_tap_viewer.tui.launch.browse", lambda _, *, title, unkept: shown.append(f"{title} {unkept}")
+    )
+    view(paths)
+    assert words in shown[0]

@@ -14,6 +14,6 @@ def demo(no_ui: bool) -> None:
       responses-tap demo --no-ui
     """
     from responses_tap_viewer.actions.recording.samples import demo, has_terminal
-    from responses_tap_viewer.tui.launch import browse
+    from responses_tap_viewer.tui.launch import browse_demo
 
-    demo(None if no_ui or not has_terminal() else browse)
+    demo(None if no_ui or not has_terminal() else browse_demo)

@@ -39,13 +39,19 @@ class TapApp(App[str]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, path: Path, *, title: str = "", recorder: RecorderStatus | None = None) -> None:
-        """`title` is shown in place of the file's name; `recorder` is what writes the file."""
+    def __init__(
+        self, path: Path, *, title: str = "", recorder: RecorderStatus | None = None, unkept: str = ""
+    ) -> None:
+        """`title` is shown in place of the file's name; `recorder` is what writes the file.
+
+        `unkept` says why nothing that the user writes into it would last, empty where it does.
+        """
         hasten_escape()
         super().__init__()
         self._path = path
         self._title = title or path.name
         self._recorder = recorder
+        self._unkept = unkept
         self.deletions = Deletions()
         """What the user has deleted; to be carried out when the application has ended."""
         self._asks_until = 0.0
@@ -55,7 +61,7 @@ class TapApp(App[str]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The browser."""
-        return MainScreen(self._path, self._title, self._recorder, self.deletions)
+        return MainScreen(self._path, self._title, self._recorder, self.deletions, self._unkept)
 
     def on_mount(self) -> None:
         """Exit properly, with the terminal restored, on signals too."""

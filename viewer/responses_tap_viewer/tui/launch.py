@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from responses_tap_viewer.tui.screens.activity_line import RecorderStatus
 
 _PIECE = 1 << 20
+_NEED = "notes, marks and deletions need a recording"
 
 
 def view(paths: Sequence[str]) -> None:
@@ -30,7 +31,16 @@ def view(paths: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="responses-tap-view-", ignore_cleanup_errors=True) as folder:
             db = Path(folder) / "view.db"
             _fill(db, paths)
-            browse(db, title=_title(paths))
+            browse(db, title=_title(paths), unkept=_unkept(paths))
+
+
+def _unkept(paths: Sequence[str]) -> str:
+    """Why what is written into a recording for the moment would be lost, and what to do instead."""
+    if STDIN in paths:
+        return f"What comes through a pipe is not kept: {_NEED} (responses-tap record -- COMMAND)"
+    if only_database(paths) is not None:
+        return f"The files of several processes are shown as one: {_NEED} of one file (responses-tap view FILE-1.db)"
+    return f"Files are shown as they are: {_NEED} (responses-tap import FILE… --db mine.db)"
 
 
 def _title(paths: Sequence[str]) -> str:
@@ -40,22 +50,28 @@ def _title(paths: Sequence[str]) -> str:
     return NAME if path == STDIN else path
 
 
-def browse(db: Path, *, title: str = "", recorder: "RecorderStatus | None" = None) -> None:
+def browse(db: Path, *, title: str = "", recorder: "RecorderStatus | None" = None, unkept: str = "") -> None:
     """Open the terminal UI on a recording that is there or will be, under another title than the file's name.
 
-    `recorder` is what writes it, if its status is to be shown.
+    `recorder` is what writes it, if its status is to be shown; `unkept` says why nothing that the user writes into it
+    would last, empty where it does.
     """
     from responses_tap_viewer.actions.recording.samples import demo
     from responses_tap_viewer.tui.app import TapApp
     from responses_tap_viewer.tui.screens.main_screen import DEMO
 
     need_terminal()
-    app = TapApp(db, title=title, recorder=recorder)
+    app = TapApp(db, title=title, recorder=recorder, unkept=unkept)
     result = app.run()
-    for words in () if title else app.deletions.carry_out():  # a recording of files is gone afterwards
+    for words in app.deletions.carry_out():
         complain(words)
     if result == DEMO:
-        demo(browse)
+        demo(browse_demo)
+
+
+def browse_demo(db: Path) -> None:
+    """Open the terminal UI on the demo's recording, which is removed afterwards."""
+    browse(db, unkept=f"The demo is not kept: {_NEED} of your own (responses-tap record -- COMMAND)")
 
 
 def need_terminal() -> None:

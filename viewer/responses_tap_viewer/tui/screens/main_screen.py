@@ -64,13 +64,17 @@ class MainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = MAIN_KEYS
 
-    def __init__(self, path: Path, name: str, recorder: RecorderStatus | None, deletions: Deletions) -> None:
+    def __init__(
+        self, path: Path, name: str, recorder: RecorderStatus | None, deletions: Deletions, unkept: str
+    ) -> None:
         super().__init__()
         self._file, self._recording_name = path, name
         self._watched = WatchedRecording(path)
         self._recorder = recorder
         self._replays = Replays()
         self._deletions = deletions
+        self._unkept = unkept
+        """Why notes, marks and deletions would not last, empty where they do."""
         self._outside = OutsideViews()
         self._streams, self._timeline, self._detail = StreamsPane(), TimelinePane(), DetailPane()
         self._panes = Panes(self._streams, self._timeline, self._detail)
@@ -423,13 +427,20 @@ class MainScreen(Screen[None]):
 
     @work(group="write")
     async def action_mark(self) -> None:
-        """Mark the stream under the cursor, or remove its mark."""
-        if (stream := self._streams.selected) is not None:
-            await write_mark(self, self._watched.path, stream.id, is_marked=self._streams.turn_mark(stream))
+        """Mark the stream under the cursor, or remove its mark; an unkept one is for comparing alone."""
+        if (stream := self._streams.selected) is None:
+            return
+        is_marked = self._streams.turn_mark(stream)
+        if not self._unkept:
+            await write_mark(self, self._watched.path, stream.id, is_marked=is_marked)
+        elif is_marked:
+            self.notify(printable(f"Marked until the screen closes; = compares with it. {self._unkept}"), markup=False)
 
     def action_note(self) -> None:
         """Let the user write a note on the stream under the cursor."""
-        if self._panes.display:
+        if self._unkept:
+            self.notify(printable(self._unkept), markup=False)
+        elif self._panes.display:
             self._panes.enter(self._streams)
             self._streams.ask_note()
 
@@ -442,7 +453,9 @@ class MainScreen(Screen[None]):
     @work(group="write")
     async def action_delete(self) -> None:
         """Hide the stream under the cursor until the screen closes, and remove it then."""
-        if (stream := self._streams.selected) is not None:
+        if self._unkept:
+            self.notify(printable(self._unkept), markup=False)
+        elif (stream := self._streams.selected) is not None:
             with failures_shown(self):
                 await asyncio.to_thread(self._deletions.add, self._watched.path, stream.id)
                 self._watched.recheck()
