@@ -1,10 +1,13 @@
 """The list of streams: sorted, put into groups, and never jumping."""
 
+from dataclasses import replace
+
 import pytest
 from tests.conftest import RECORDINGS
-from tests.tui.conftest import CUT, GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
+from tests.tui.conftest import CUT, GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing, opened
 
 from responses_tap import RULES_VERSION
+from responses_tap.protocol.findings import Severity
 from responses_tap.stream.timeline import CUT as CUT_GLYPH
 from responses_tap_viewer.tui.spans import Line
 from responses_tap_viewer.tui.streams.stream_columns import verdict
@@ -221,3 +224,15 @@ async def test_a_full_list_beside_other_panes_shows_its_last_line_and_its_filter
         first_hidden = screen.streams.lines.visible_range.stop
         await screen.press(*["down"] * first_hidden)
         await screen.shows(f"▌{first_hidden + 1:>5} ")
+
+
+async def test_the_first_finding_has_its_own_severity_not_its_rules(recorder: Recorder) -> None:
+    stream = recorder.add((RECORDINGS / "broken" / "TR911-unterminated-event.sse").read_bytes())
+    (found,) = recorder.checkers[stream].findings
+    note = replace(found, severity=Severity.NOTE)  # as in a file, whose end an editor may have trimmed
+    recorder.writer.set_findings(stream, [note], rules=RULES_VERSION, profile="openai")
+    recorder.writer.commit()
+    async with opened(recorder.writer.path) as screen:
+        await screen.shows("●       · TR911 untermin")
+        await screen.press("b")
+        await screen.shows("· TR911 unterminated-event")

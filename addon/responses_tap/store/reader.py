@@ -3,16 +3,17 @@
 import heapq
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
 from responses_tap.errors import RecordingError
 from responses_tap.protocol.events import read
-from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
 from responses_tap.self_closing import SelfClosing
 from responses_tap.store.narrowing import narrow, sql_value
@@ -27,6 +28,7 @@ from responses_tap.store.rows import (
     FindingColumns,
     HeadersColumn,
     NanosecondsColumn,
+    SeverityColumn,
     SocketRow,
 )
 from responses_tap.stream.columns import COLUMNS, StreamRow
@@ -278,17 +280,21 @@ class Recording(SelfClosing):
             raise self._damage(stream_id, "findings: events are counted that are not named")
         return findings
 
-    def codes(self, first_id: int, last_id: int) -> dict[int, tuple[str, ...]]:
-        """The codes of the findings of the streams from `first_id` to `last_id`, for those that have any."""
-        found: dict[int, tuple[str, ...]] = {}
+    def codes(self, first_id: int, last_id: int) -> dict[int, dict[str, Severity]]:
+        """The codes of the findings of the streams from `first_id` to `last_id`, for those that have any.
+
+        Each comes with its gravest severity there: a rule may be an error here and a note there.
+        """
+        found: defaultdict[int, dict[str, Severity]] = defaultdict(dict)
         rows = self._rows(
-            "SELECT DISTINCT stream, code FROM findings WHERE stream BETWEEN ? AND ? ORDER BY stream, code",
+            "SELECT DISTINCT stream, code, severity FROM findings WHERE stream BETWEEN ? AND ? ORDER BY stream, code",
             first_id,
             last_id,
         )
-        for stream_id, code in self._sifted(_CODE, rows, 0):
-            found[stream_id] = (*found.get(stream_id, ()), code)
-        return found
+        for stream_id, code, severity in self._sifted(_CODE, rows, 0):
+            severities = found[stream_id]
+            severities[code] = min(severity, severities.get(code, severity), key=attrgetter("rank"))
+        return dict(found)
 
     def calls(self, stream_id: int) -> list[Call]:
         """The calls of tools in a stream's output, and those whose results its request brings, in order."""
@@ -502,7 +508,7 @@ _WIRE = RowType("wire", {"n": CountColumn, "raw": bytes})
 _MESSAGE = RowType("findings", {"stream": int, "message": str})
 _CALL = RowType.of("output_items", Call)
 _TOLD = RowType("events", {"stream": int, "raw": bytes})
-_CODE = RowType("findings", {"stream": int, "code": str})
+_CODE = RowType("findings", {"stream": int, "code": str, "severity": SeverityColumn})
 
 
 @cache

@@ -46,6 +46,7 @@ type NanosecondsColumn = Annotated[int, Field(ge=-_LONGEST_NS, le=_LONGEST_NS)]
 """A time in a stream; it may be negative."""
 type HeadersColumn = Annotated[Headers, BeforeValidator(_headers)]
 type BodyColumn = Annotated[str, BeforeValidator(_text)]
+type SeverityColumn = Annotated[Severity, Field(strict=False)]
 
 
 class ChunkRow(NamedTuple):
@@ -120,7 +121,7 @@ class FindingColumns(TypedDict):
 
     code: str
     name: str
-    severity: Annotated[Severity, Field(strict=False)]
+    severity: SeverityColumn
     position: CountColumn | None
     text: str
     scope: Annotated[dict[str, int], BeforeValidator(_json)]

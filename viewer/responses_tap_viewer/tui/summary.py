@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from responses_tap.protocol.findings import Severity
 from responses_tap.store import Recording, RecordingError
 from responses_tap.stream.filters import ASKED, Filter
 from responses_tap.urls import split
@@ -49,13 +50,18 @@ class Summary(NamedTuple):
     """What it says went wrong, empty where it says nothing."""
     asked: object
     """What a filter may ask about."""
-    codes: tuple[str, ...]
-    """Of all its findings."""
+    codes: Mapping[str, Severity]
+    """Of all its findings, each with its gravest severity."""
 
     @property
     def path(self) -> str:
         """The path of its URL."""
         return split(self.url).path
+
+    @property
+    def first_finding(self) -> tuple[str, Severity | None] | None:
+        """The code and severity of its first finding; the latter None where only the verdict has it."""
+        return None if self.first_code is None else (self.first_code, self.codes.get(self.first_code))
 
     @property
     def is_faulty(self) -> bool:
@@ -87,7 +93,7 @@ def read_page(recording: Recording, before_id: int) -> list[Summary]:
 def read_each(recording: Recording, ids: Collection[int]) -> list[Summary]:
     """These streams, as far as they are still there."""
     rows = recording.facts_of(_NAMES, ids)
-    codes = {row[0]: recording.codes(row[0], row[0]).get(row[0], ()) for row in rows}
+    codes = {row[0]: recording.codes(row[0], row[0]).get(row[0], {}) for row in rows}
     return _summaries(recording, rows, codes)
 
 
@@ -106,10 +112,10 @@ def search_texts(recording: Recording, ids: Iterable[int], wanted: Filter) -> di
 
 
 def _summaries(
-    recording: Recording, rows: list[tuple[Any, ...]], codes: Mapping[int, tuple[str, ...]]
+    recording: Recording, rows: list[tuple[Any, ...]], codes: Mapping[int, Mapping[str, Severity]]
 ) -> list[Summary]:
     errors = recording.errors((row[0], row[_STATE]) for row in rows)
     return [
-        Summary._make((*_shown(row), errors.get(row[0], ""), _Asked._make(_asked(row)), codes.get(row[0], ())))
+        Summary._make((*_shown(row), errors.get(row[0], ""), _Asked._make(_asked(row)), codes.get(row[0], {})))
         for row in rows
     ]

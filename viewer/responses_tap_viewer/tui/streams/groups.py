@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from responses_tap.protocol.findings import Severity
 from responses_tap.stream.timeline import MISSING, OK
 from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.tui.short_types import short_type
@@ -41,8 +42,8 @@ class Group(NamedTuple):
     is_rare: bool
     faulty: int
     """How many of its streams have errors or warnings."""
-    codes: tuple[tuple[str, int], ...]
-    """The first findings of its streams, and how many have them, the commonest first."""
+    findings: tuple[tuple[tuple[str, Severity | None], int], ...]
+    """The first findings of its streams, by code and severity, and how many have them, the commonest first."""
     example: int
     """The stream that stands for it: one that has findings, if there is one."""
     shortest: int
@@ -68,14 +69,14 @@ def grouped(summaries: Iterable[Summary]) -> list[Group]:
 
 def _group(shape: str, members: list[Summary], total: int) -> Group:
     faulty = [member for member in members if member.is_faulty]
-    codes = Counter(filter(None, map(attrgetter("first_code"), members)))
+    findings = Counter(filter(None, map(attrgetter("first_finding"), members)))
     return Group(
         shape,
         tuple(map(attrgetter("id"), members)),
         len(members) / total,
         members[0].state != "open" and len(members) * _RARE <= total,
         len(faulty),
-        tuple(codes.most_common()),
+        tuple(findings.most_common()),
         (faulty or members)[-1].id,
         min(members, key=attrgetter("event_count")).id,
         members[0].shape is None,
@@ -102,16 +103,16 @@ def group_line(group: Group, own: Skeleton | None, usual: Skeleton | None, *, is
 
 
 def _found(group: Group) -> Line:
-    if not group.codes:
+    if not group.findings:
         return [(f"{OK} no findings", "ok")]
     line: Line = []
-    if 0 < group.faulty < len(group.ids) and len(group.codes) > 1:
+    if 0 < group.faulty < len(group.ids) and len(group.findings) > 1:
         line.append((f"{MISSING} {group.faulty} with findings: ", "error"))
-    for code, count in group.codes[:_MOST_CODES]:
-        text, role = finding(code)
+    for found, count in group.findings[:_MOST_CODES]:
+        text, role = finding(*found)
         line.append((f"{text}{_share(count, len(group.ids))}  ", role))
-    if len(group.codes) > _MOST_CODES:
-        line.append((f"and {len(group.codes) - _MOST_CODES} more", "dim"))
+    if len(group.findings) > _MOST_CODES:
+        line.append((f"and {len(group.findings) - _MOST_CODES} more", "dim"))
     return line
 
 

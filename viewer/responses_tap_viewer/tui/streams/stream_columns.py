@@ -97,18 +97,19 @@ def verdict(summary: Summary) -> Span:
 
 def _first(summary: Summary) -> Span:
     """The first finding, and what the stream says went wrong."""
-    text, role = finding(summary.first_code or "")
+    text, role = finding(*summary.first_finding) if summary.first_finding else ("", "plain")
     if not text and is_unstreamed(summary):
         text, role = NOT_STREAMED, "dim"
     return "  ".join(filter(None, (text, summary.error))), role if text else "error"
 
 
-def finding(code: str) -> Span:
-    """A rule's glyph, code and name."""
+def finding(code: str, severity: Severity | None) -> Span:
+    """A finding's glyph, code and name; a rule's usual severity, where its own isn't known."""
     rule = RULES.get(code)
     if rule is None:
         return code, "plain"
-    return f"{GLYPHS[rule.severity]} {rule.code} {rule.name}", SEVERITY_ROLES[rule.severity]
+    severity = severity or rule.severity
+    return f"{GLYPHS[severity]} {rule.code} {rule.name}", SEVERITY_ROLES[severity]
 
 
 COLUMNS = (
