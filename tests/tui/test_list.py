@@ -141,7 +141,10 @@ async def test_a_group_tells_how_many_of_its_streams_fail_and_shows_one_of_them(
         await screen.press("b")
         await screen.until(lambda: listed(screen) == [(1, 2, 3, 4, 5)])
         await screen.shows("5 × 100.0%", f"✖ {len(faults)} with findings: ✖ AG601", "and 1 more")
+        await screen.is_at(5)
+        await screen.press("n")
         await screen.is_at(4)
+        await screen.until(lambda: screen.row.startswith("finding AG603"))
 
 
 async def test_n_walks_one_stream_of_each_group(recorder: Recorder) -> None:
@@ -236,3 +239,30 @@ async def test_the_first_finding_has_its_own_severity_not_its_rules(recorder: Re
         await screen.shows("●       · TR911 untermin")
         await screen.press("b")
         await screen.shows("· TR911 unterminated-event")
+
+
+async def test_groups_leave_the_user_on_the_stream_and_the_event(recorder: Recorder) -> None:
+    for data in (GOOD, SEED, GOOD, SEED, GOOD):
+        recorder.add(data)
+    async with opened(recorder.writer.path) as screen:
+        await screen.is_at(2)
+        await screen.until(lambda: screen.row == "finding NS201")
+        await screen.press("down")
+        await screen.press("escape")
+        for key in ("b", "b", "b", "enter", "b"):  # enter unfolds the group
+            await screen.press(key)
+            await screen.pilot.pause(0.2)
+            assert (screen.selected, screen.row) == (2, "finding NS205")
+            await screen.is_at(2)
+
+
+async def test_a_group_that_one_comes_to_shows_its_example(recorder: Recorder) -> None:
+    for data in (GOOD, SEED, GOOD, SEED, GOOD):
+        recorder.add(data)
+    async with opened(recorder.writer.path) as screen:
+        await screen.is_at(2)
+        await screen.until(lambda: screen.focus == "timeline")
+        await screen.press("escape", "b", "down")
+        await screen.is_at(5)
+        await screen.press("up")
+        await screen.is_at(4)

@@ -365,10 +365,11 @@ class MainScreen(Screen[None]):
             return  # the recording counts a finding that it doesn't have
         cursor = streams.lines.cursor
         index = streams.catalogue.next_faulty(cursor, step)
-        is_round = index is None or (index - cursor) * step <= 0
-        if index is not None and index != cursor:
+        is_elsewhere = index is not None and streams.catalogue.id_at(index) != timeline.follower.stream_id
+        is_round = index is None or (index - cursor) * step < 0 or not is_elsewhere
+        if index is not None and is_elsewhere:
             self._find_in = (streams.catalogue.id_at(index), step)
-            streams.lines.jump_to(index)
+            streams.go_to(index)
         elif (line := timeline.find_finding(step, from_end=True)) is not None:
             self._show_finding(line)
         else:

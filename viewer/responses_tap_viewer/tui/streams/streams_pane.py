@@ -38,6 +38,8 @@ class StreamsPane(Pane):
         self._selected: Summary | None = None
         self._key: LineKey | None = None
         """The key of the line under the cursor."""
+        self._stands_in: tuple[LineKey, int] | None = None
+        """The key of a group's line, and which of its streams it stands for: the one that the user came with."""
         self._shown: list[int] = []
         self._known: set[int] = set()
         """The ids in `_shown`: those that the list had when it was looked at last."""
@@ -136,9 +138,18 @@ class StreamsPane(Pane):
         """Arrange the list otherwise; the cursor stays on its stream, wherever that is then."""
         selected = self.selected
         self.catalogue.arrange(order)
-        self._key = selected.id if selected is not None else None
+        if selected is not None:
+            self._key = selected.id
+            place = self.catalogue.index_of(selected.id)
+            self._stands_in = None if place is None else (self.catalogue.key_at(place), selected.id)
         self.renew(may_follow=False)
         self.lines.jump_to(self.lines.cursor)
+
+    def go_to(self, line: int) -> None:
+        """Put the cursor on a line; of a group it is the stream that stands for it at first."""
+        self._stands_in = None
+        self.lines.jump_to(line)
+        self._select()
 
     async def read_visible(self, watched: WatchedRecording) -> None:
         """Read what only the visible lines show."""
@@ -217,10 +228,19 @@ class StreamsPane(Pane):
         if self.lines.cursor >= len(catalogue):
             return  # it has fewer lines than are shown; they are renewed soon
         self._key = catalogue.key_at(self.lines.cursor)
-        summary = catalogue[self.lines.cursor]
+        summary = self._at_cursor(self._key)
         if summary is not None and summary != self._selected:
             self._selected = summary
             self.post_message(StreamSelected(summary))
+
+    def _at_cursor(self, key: LineKey) -> Summary | None:
+        """The stream in the cursor's line, which has that key; a group's is the one that the user has come with."""
+        listed = self.catalogue.lines[self.lines.cursor]
+        if self._stands_in is not None and self._stands_in[0] != key:
+            self._stands_in = None  # the user has gone elsewhere
+        if self._stands_in is None or isinstance(listed, int) or self._stands_in[1] not in listed.ids:
+            return self.catalogue[self.lines.cursor]
+        return self.catalogue.get(self._stands_in[1])
 
     def _see_all(self) -> None:
         """Take none of the streams that are listed now for a new one."""
