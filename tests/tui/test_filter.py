@@ -1,7 +1,7 @@
 """`/`: the list of streams, chosen from as one types."""
 
 import pytest
-from tests.tui.conftest import MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing
+from tests.tui.conftest import GOOD, MEDIUM, NARROW, SEED, WIDE, Recorder, Screen, browsing, opened
 from textual.widgets import Input
 
 from responses_tap_viewer.tui.streams.filter_completion import completions
@@ -145,3 +145,42 @@ def test_completions_end_where_there_is_nothing_to_say() -> None:
     assert completions("state:truncated e", []) == [
         f"state:truncated {name}" for name in ("ended_by:", "events>", "errors>")
     ]
+
+
+async def test_a_filter_goes_to_the_next_stream_that_it_lets_pass_at_its_finding(recorder: Recorder) -> None:
+    for data in (GOOD, SEED, GOOD, SEED, GOOD, SEED, GOOD):
+        recorder.add(data)
+    async with opened(recorder.writer.path) as screen:
+        await screen.is_at(2)
+        await screen.until(lambda: screen.focus == "timeline")
+        for start, found in ((3, 4), (7, 2), (4, 4)):
+            await screen.press("escape", "home", *["down"] * (start - 1))
+            await screen.is_at(start)
+            await write(screen, "errors>0")  # as words, its beginnings match nothing
+            await screen.is_at(found)
+            await screen.until(lambda: screen.row == "finding NS201")
+            assert isinstance(screen.app.focused, Input)
+            await screen.press("escape")
+            await screen.is_at(found)
+
+
+async def test_the_cursor_that_is_moved_under_a_filter_stays_there(recorder: Recorder) -> None:
+    for data in (GOOD, SEED, SEED, SEED):
+        recorder.add(data)
+    async with opened(recorder.writer.path) as screen:
+        await screen.is_at(2)
+        await screen.until(lambda: screen.focus == "timeline")
+        await screen.press("escape", "home")
+        await write(screen, "errors>0")
+        await screen.is_at(2)
+        await screen.press("enter", "down")
+        await screen.is_at(3)
+        recorder.add(SEED)
+        await screen.shows("4 of 5")
+        assert screen.selected == 3
+        await screen.press("end")
+        await screen.is_at(5)
+        recorder.add(SEED)
+        await screen.shows("5 of 6")
+        await screen.press("escape")
+        await screen.shows("Streams · 6")

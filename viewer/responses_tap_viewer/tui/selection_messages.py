@@ -9,9 +9,11 @@ from responses_tap_viewer.tui.summary import Summary
 class StreamSelected(Message):
     """The cursor of the list of streams is on this one."""
 
-    def __init__(self, stream: Summary) -> None:
+    def __init__(self, stream: Summary, *, by_filter: bool) -> None:
         super().__init__()
         self.stream = stream
+        self.by_filter = by_filter
+        """Whether a filter has put the cursor there, not the user."""
 
     def can_replace(self, message: Message) -> bool:
         """Whether an older message is of no more interest."""

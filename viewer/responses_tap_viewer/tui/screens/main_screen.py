@@ -85,7 +85,7 @@ class MainScreen(Screen[None]):
         self._shown: tuple[object, ...] = ()
         """What the detail pane shows."""
         self._find_in: tuple[int, int] | None = None
-        """The stream in which to look for a finding as soon as it has been read, and which way."""
+        """The stream in which to look for a finding as soon as it has been read, and which way; 0: from the list."""
         self._has_begun = False
         """Whether a recording has been opened."""
 
@@ -250,7 +250,9 @@ class MainScreen(Screen[None]):
         if follower is not None and follower.stream_id == message.stream.id:
             self._timeline.renew(message.stream)
         else:
-            if self._find_in is not None and self._find_in[0] != message.stream.id:
+            if message.by_filter:
+                self._find_in = message.stream.id, 0
+            elif self._find_in is not None and self._find_in[0] != message.stream.id:
                 self._find_in = None  # the user has gone elsewhere meanwhile
             self._timeline.open(message.stream)
             self._read_timeline()
@@ -270,7 +272,10 @@ class MainScreen(Screen[None]):
             stream_id, step = self._find_in
             if stream_id == timeline.follower.stream_id:
                 self._find_in = None
-                self._find(step, from_end=True)
+                if step:
+                    self._find(step, from_end=True)
+                elif (line := timeline.find_finding(1, from_end=True)) is not None:
+                    timeline.lines.jump_to(line)  # the user is still in the list, or writes the filter
 
     def on_row_selected(self, message: RowSelected) -> None:
         """Another row is under the timeline's cursor, or the same one has grown."""

@@ -40,6 +40,10 @@ class StreamsPane(Pane):
         """The key of the line under the cursor."""
         self._stands_in: tuple[LineKey, int] | None = None
         """The key of a group's line, and which of its streams it stands for: the one that the user came with."""
+        self._filtered_from: LineKey | None = None
+        """The key of the line that the user was on when they began to filter, until they move the cursor."""
+        self._placed = 0
+        """The line that the cursor was put on last, other than by the user."""
         self._shown: list[int] = []
         self._known: set[int] = set()
         """The ids in `_shown`: those that the list had when it was looked at last."""
@@ -66,9 +70,18 @@ class StreamsPane(Pane):
         return bool(self.catalogue.wanted)
 
     def choose(self, wanted: Filter) -> None:
-        """List the streams that this filter lets pass; none of them counts as new."""
+        """List the streams that this filter lets pass; none of them counts as new.
+
+        The cursor stays where it was before the user began to write, else it goes to the next stream from there.
+        """
+        self._notice_move()
+        if self._filtered_from is None:
+            self._filtered_from = self._key
         self.catalogue.choose(wanted)
         self._see_all()
+        if not wanted:
+            self._key = self._filtered_from if self._key is None else self._key
+            self._filtered_from = None
         self.renew(may_follow=False)
 
     def turn_mark(self, stream: Summary) -> bool:
@@ -190,21 +203,36 @@ class StreamsPane(Pane):
         shown = lines.source
         source = StreamLines(self.catalogue, self._visible, self.marked)
         if not isinstance(shown, StreamLines) or shown.catalogue is not self.catalogue:
-            self._selected = self._key = None
+            self._selected = self._key = self._filtered_from = None
             self._visible = VisibleRows()
             first = None if self.begin_at is None else self.catalogue.index_of(self.begin_at)
             lines.open(StreamLines(self.catalogue, self._visible, self.marked), last if first is None else first)
             self._see_all()
         else:
             follows = may_follow and lines.at_end and lines.has_focus and self.catalogue.order == Order()
-            at = None if self._key is None else self.catalogue.index_of(self._key)
-            cursor = last if self._key is None else lines.cursor if at is None else at
-            lines.renew(source, max(0, min(cursor, last)))
+            lines.renew(source, max(0, min(self._place(), last)))
             if follows:
+                self._filtered_from = None
                 lines.move_to(last)
             if shown.listed is not source.listed:  # other lines may be visible at the same place
                 lines.post_message(VisibleRangeChanged(lines))
+        self._placed = lines.cursor
         self._select()
+
+    def _notice_move(self) -> None:
+        if self.lines.cursor != self._placed:
+            self._filtered_from, self._placed = None, self.lines.cursor
+
+    def _place(self) -> int:
+        """The line of what was under the cursor, or one near it."""
+        self._notice_move()
+        catalogue, key = self.catalogue, self._key
+        if self._filtered_from is not None and (at := catalogue.index_of(self._filtered_from)) is not None:
+            return at if at < len(catalogue) else 0  # nothing passes from there on: from the top
+        at = None if key is None else catalogue.index_of(key)
+        if key is None and self._filtered_from is None:
+            return len(catalogue) - 1
+        return self.lines.cursor if at is None else at
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
         """Another stream is under the cursor."""
@@ -212,6 +240,7 @@ class StreamsPane(Pane):
         self._select()
 
     def _select(self) -> None:
+        self._notice_move()
         catalogue = self.catalogue
         count = len(catalogue.shown)
         filtered = shorten(str(catalogue.wanted)) if catalogue.wanted else ""
@@ -231,7 +260,7 @@ class StreamsPane(Pane):
         summary = self._at_cursor(self._key)
         if summary is not None and summary != self._selected:
             self._selected = summary
-            self.post_message(StreamSelected(summary))
+            self.post_message(StreamSelected(summary, by_filter=self._filtered_from is not None))
 
     def _at_cursor(self, key: LineKey) -> Summary | None:
         """The stream in the cursor's line, which has that key; a group's is the one that the user has come with."""
