@@ -94,3 +94,29 @@ async def test_filters_find_turns(runs: Recorder) -> None:
             await screen.press("slash", *asked, "enter")
             await screen.until(lambda ids=ids: screen.streams.catalogue.shown == ids)
             await screen.press("escape")
+
+
+@pytest.mark.parametrize("size", [(80, 24), MEDIUM], ids=str)
+async def test_without_findings_prompts_and_tools_have_the_room(recorder: Recorder, size: tuple[int, int]) -> None:
+    history: list[object] = [{"role": "user", "content": "Which coat for the weather in Oslo?"}]
+    for answer, further in ((CALL, RESULT), (SAID, None)):
+        stream = ask(recorder, GOOD, *history, answer=answer)
+        recorder.writer.set_stream(stream, {"conversation": "0199aaaa-bbbb-cccc-dddd-eeeeffff0000"})
+        history += [answer, further]
+    recorder.writer.commit()
+    async with browsing(recorder, size) as screen:
+        await screen.shows("first finding")
+        await screen.press("v")
+        await screen.shows(
+            "· 1 conversation ", "conversation 0199aaaa-bbb… · 10:00:00 · 2 turns · 20/10 tokens · 0.9 s"
+        )
+        await screen.shows("Which coat for the we", "get_weather ")
+        assert "first finding" not in screen.text
+        recorder.add(SEED)
+        await screen.shows("first finding", "NS201")
+
+
+async def test_a_filtered_conversation_says_how_many_turns_it_has(runs: Recorder) -> None:
+    async with browsing(runs) as screen:
+        await screen.press("v", "slash", *"id<4", "enter")
+        await screen.shows("conversation 1 · 10:00:00 · 2 of 3 turns")

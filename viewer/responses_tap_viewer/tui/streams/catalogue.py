@@ -9,7 +9,7 @@ from typing import NamedTuple
 from responses_tap.stream.filters import TEXT, Filter
 from responses_tap_viewer.tui.streams.conversation_heads import ConversationHead, heads
 from responses_tap_viewer.tui.streams.groups import Group, grouped
-from responses_tap_viewer.tui.streams.stream_columns import SORT_KEYS
+from responses_tap_viewer.tui.streams.stream_columns import SORT_KEYS, first_words
 from responses_tap_viewer.tui.summary import Summary
 
 type Listed = int | Group | ConversationHead
@@ -71,6 +71,8 @@ class Catalogue:
         """The lines by key, where they do not ascend."""
         self.groups = 0
         """How many groups there are, 0 while they are not grouped."""
+        self.has_findings = True
+        """Whether a listed stream has something to say of what went wrong; looked at only for conversations."""
         self._usual: Group | None = None
         self._is_arranged = True
         self._searched: set[int] = set()
@@ -171,7 +173,7 @@ class Catalogue:
             self.choose(wanted)
 
     def _arrange(self) -> None:
-        self._is_arranged = True
+        self._is_arranged = self.has_findings = True
         self._line_of = {}
         ids = self._passing if self.order.is_ascending else self._sorted()
         if self.order.grouping is not Grouping.NONE:
@@ -196,9 +198,10 @@ class Catalogue:
 
     def _in_groups(self, ids: list[int]) -> list[Listed]:
         lines: list[Listed] = []
-        summaries = (summary for stream_id in ids if (summary := self._summaries.get(stream_id)) is not None)
+        summaries = [summary for stream_id in ids if (summary := self._summaries.get(stream_id)) is not None]
         by_shape = self.order.grouping is Grouping.SHAPE
-        groups: Sequence[Group | ConversationHead] = grouped(summaries) if by_shape else heads(summaries)
+        groups: Sequence[Group | ConversationHead] = grouped(summaries) if by_shape else heads(summaries, self.known)
+        self.has_findings = by_shape or any(first_words(summary)[0] for summary in summaries)
         for group in groups:
             self._line_of |= dict.fromkeys((group.key, *group.ids), len(lines))
             is_lone = len(group.ids) == 1 and not by_shape  # a line above it would only repeat it

@@ -6,7 +6,7 @@ from textual.widgets import Static
 
 from responses_tap_viewer.tui.spans import fit
 from responses_tap_viewer.tui.streams.catalogue import Order
-from responses_tap_viewer.tui.streams.stream_columns import ListColumn, columns
+from responses_tap_viewer.tui.streams.stream_columns import ListColumn
 
 _UP, _DOWN = "▴", "▾"
 
@@ -23,17 +23,17 @@ class ColumnHead(Static):
 
     def __init__(self) -> None:
         super().__init__(id="streams-head", markup=False)
-        self._width = 0
+        self._columns: list[tuple[ListColumn, int]] = []
 
-    def show(self, width: int, order: Order) -> None:
-        """Name the columns of a list so wide."""
-        self._width = width
-        self.update(" " + " ".join(_title(column, cells, order) for column, cells in columns(width)))
+    def show(self, shown: list[tuple[ListColumn, int]], order: Order) -> None:
+        """Name these columns, each of its width."""
+        self._columns = shown
+        self.update(" " + " ".join(_title(column, cells, order) for column, cells in shown))
 
     def on_click(self, event: events.Click) -> None:
         """Find the column that was clicked."""
         end = 1  # the list has the cursor's mark there
-        for column, cells in columns(self._width):
+        for column, cells in self._columns:
             end += cells + 1
             if event.x < end:
                 if column.sort is not None:

@@ -12,7 +12,9 @@ from responses_tap_viewer.tui.spans import SEVERITY_ROLES, Span
 from responses_tap_viewer.tui.summary import Summary
 
 OPEN = "…"
-PROMPT = "prompt"
+PROMPT, TOOLS = "prompt", "tools"
+_TOOLS_FROM = 80
+"""The width from which on the tools are shown where there are no findings."""
 ARRIVALS = "activity"
 """The column that is not in a summary: it is read for the visible streams alone."""
 ARRIVALS_WIDTH = 8
@@ -41,12 +43,24 @@ class ListColumn(NamedTuple):
     """Whether one wants the largest first."""
 
 
-def columns(width: int) -> list[tuple[ListColumn, int]]:
-    """The columns that a list so wide has, each with its width."""
+def columns(width: int, *, has_findings: bool = True) -> list[tuple[ListColumn, int]]:
+    """The columns that a list so wide has, each with its width; without findings, prompt and tools get their room."""
+    if not has_findings:
+        return _columns_without_findings(width)
     shown = [column for column in COLUMNS if width >= column.from_width]
     left = max(0, width - sum(column.width + 1 for column in shown))
     widths = [column.width + left * column.share // 100 for column in shown]
     widths[-1] += width - sum(widths) - len(widths)
+    return list(zip(shown, widths, strict=True))
+
+
+def _columns_without_findings(width: int) -> list[tuple[ListColumn, int]]:
+    shown = [
+        column for column in COLUMNS[:-1] if width >= (_TOOLS_FROM if column.title == TOOLS else column.from_width)
+    ]
+    left = max(0, width - sum(column.width + 1 for column in shown))
+    widths = [column.width + (left * column.share // 100 if column.title != PROMPT else 0) for column in shown]
+    widths[[column.title for column in shown].index(PROMPT)] += width - sum(widths) - len(widths)
     return list(zip(shown, widths, strict=True))
 
 
@@ -95,7 +109,7 @@ def verdict(summary: Summary) -> Span:
     return glyphs or OK, "warning" if summary.warnings else "plain" if glyphs else "ok"
 
 
-def _first(summary: Summary) -> Span:
+def first_words(summary: Summary) -> Span:
     """The first finding, and what the stream says went wrong."""
     text, role = finding(*summary.first_finding) if summary.first_finding else ("", "plain")
     if not text and is_unstreamed(summary):
@@ -117,7 +131,7 @@ COLUMNS = (
     ListColumn("turn", _turn, 4, lambda s: s.turn, 110, right=True),
     ListColumn("time", _time, 8, lambda s: s.started_at),
     ListColumn(PROMPT, _prompt, 13, lambda s: s.prompt and s.prompt.lower(), share=45),
-    ListColumn("tools", lambda s: (s.tools or "", "key"), 11, lambda s: s.tools, 140, share=10),
+    ListColumn(TOOLS, lambda s: (s.tools or "", "key"), 11, lambda s: s.tools, 140, share=10),
     ListColumn("model", lambda s: (s.model or "", "strong"), 9, lambda s: s.model and s.model.lower(), 76, share=15),
     ListColumn("route", lambda s: (f"{s.route} {s.path}", "plain"), 12, lambda s: (s.route, s.url), 170, share=10),
     ListColumn("http", _status, 4, lambda s: s.status, 120, right=True, down=True),
@@ -132,6 +146,6 @@ COLUMNS = (
     ),
     ListColumn(ARRIVALS, lambda _: ("", "key"), ARRIVALS_WIDTH, None, 128),
     ListColumn("verdict", verdict, 7, lambda s: (s.errors, s.warnings, s.state in _BAD_STATES), down=True),
-    ListColumn("first finding", _first, 12, lambda s: s.first_code),
+    ListColumn("first finding", first_words, 12, lambda s: s.first_code),
 )
 SORT_KEYS = {column.title: column.sort for column in COLUMNS if column.sort is not None}

@@ -4,6 +4,7 @@ from textual.app import ComposeResult
 
 from responses_tap.escaping import shorten
 from responses_tap.stream.filters import Filter
+from responses_tap_viewer.reports.text import counted
 from responses_tap_viewer.tui.selection_messages import NoteWritten, StreamSelected
 from responses_tap_viewer.tui.spans import Line, fit
 from responses_tap_viewer.tui.streams.catalogue import Catalogue, Grouping, LineKey, Order
@@ -112,7 +113,7 @@ class StreamsPane(Pane):
     def sort_by_next(self) -> None:
         """Sort by the next column that is shown."""
         order = self.catalogue.order
-        shown = [column for column, _ in columns(self.lines.text_width) if column.sort is not None]
+        shown = [column for column, _ in self._columns() if column.sort is not None]
         titles = [column.title for column in shown]
         after = titles.index(order.column) + 1 if order.column in titles else 0
         self._sort_by(shown[after % len(shown)])
@@ -246,7 +247,7 @@ class StreamsPane(Pane):
         filtered = shorten(str(catalogue.wanted)) if catalogue.wanted else ""
         shown = f"{count} of {catalogue.total}" if filtered else str(count or "")
         grouping = catalogue.order.grouping
-        groups = f"{catalogue.groups} {grouping.value}" if grouping.value else ""
+        groups = counted(catalogue.groups, grouping.value.removesuffix("s")) if grouping.value else ""
         marked = f"{MARKED} {self.marked} marked" if self.marked is not None else ""
         searching = "searching …" if catalogue.is_searching else ""
         self.entitle("Streams", filtered, shown, searching, groups, marked, *self._new())
@@ -293,7 +294,10 @@ class StreamsPane(Pane):
         return [f"{glyph} {number} new" for glyph, number in (("▲", above), ("▼", below)) if number]
 
     def _draw_head(self) -> None:
-        self._head.show(self.lines.text_width, self.catalogue.order)
+        self._head.show(self._columns(), self.catalogue.order)
+
+    def _columns(self) -> list[tuple[ListColumn, int]]:
+        return columns(self.lines.text_width, has_findings=self.catalogue.has_findings)
 
 
 class StreamLines:
@@ -327,7 +331,7 @@ class StreamLines:
 
     def _stream_line(self, summary: Summary, width: int) -> Line:
         line: Line = []
-        for column, cells in columns(width):
+        for column, cells in columns(width, has_findings=self.catalogue.has_findings):
             text, role = column.cell(summary)
             if column.title == ARRIVALS:
                 text = self._visible.bars(summary.id)
