@@ -1,5 +1,6 @@
 """The outcomes of all scenarios at all servers, with what the checker found in the streams of each."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,12 @@ _OF_REFUSALS = ("LC", "TR907")
 _OF_SCENARIOS = ("RQ", "TM")
 """Rules that compare a response with its request and look at times, as the expectations of the scenarios do, with more
 knowledge: what is resumed may come at once, and `text-long` shows whether a stream is held back."""
+_ITEM = re.compile(r"the (\w+) at output\[")
+"""How a rule's message names the item that lacks something: a finding keeps its type nowhere else."""
 
-type Cause = tuple[str, tuple[str, ...], frozenset[str]]
-"""A rule's code, the names of the fields, and the kind of scope where there are none: what makes two findings the same.
+type Cause = tuple[str, str, tuple[str, ...], frozenset[str]]
+"""A rule's code, what is missing and of what, the names of the fields, and the kind of scope where there are none: what
+makes two findings the same.
 
 Where a field stands is left out: a part is in its event, its item and the response, and a response may be a body.
 """
@@ -218,4 +222,12 @@ def _is_known(cause: Cause, known: Collection[Cause]) -> bool:
 
 def _cause(finding: Finding) -> Cause:
     fields = frozenset(field.rpartition(".")[2] for field in finding.fields)
-    return finding.code, () if fields else tuple(finding.scope), fields
+    return finding.code, _missing(finding), () if fields else tuple(finding.scope), fields
+
+
+def _missing(finding: Finding) -> str:
+    """What is missing, and the item that lacks it: every type of item is closed by the same event."""
+    if finding.missing is None:
+        return ""
+    item = _ITEM.match(finding.text)
+    return f"{finding.missing} of {item[1]}" if item else finding.missing
