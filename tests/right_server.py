@@ -452,6 +452,10 @@ class _Handler(BaseHTTPRequestHandler):
         server.asked.append(f"{self.command} {self.path}")
         server.keys.add(self.headers.get("authorization", ""))
         try:
+            if server.has("key-expires") and len(server.asked) > 6:
+                raise Refused(401, "the key has expired", "invalid_api_key")
+            if (server.has("limits-soon") and len(server.asked) > 6) or server.has("limits-all"):
+                raise Refused(429, "too many requests", "rate_limit_exceeded")
             if self.headers.get("upgrade", "").lower() == "websocket":
                 self._upgrade()
                 return

@@ -121,6 +121,9 @@ DEFECTS = {
     "overflow-crash": Expected("context-overflow", {"context-overflow": "failed"}),
     "compaction-left-open": Expected("context-management", {"context-management": "violated"}),
     "drop:mcp_call_arguments.done": Expected("mcp", {"mcp": "violated"}),
+    "key-expires": Expected(
+        "errors", _all(tuple(s.name for s in load() if s.group == "errors")[4:], "failed")
+    ),
     "same-id": Expected("concurrency", {"ten-at-once": "unexpected"}),
     "dies-of-abort": Expected("concurrency", {"client-abort": "failed"}),
     "hang": Expected("verbosity", {"verbosity": "failed"}),

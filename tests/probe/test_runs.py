@@ -33,6 +33,19 @@ def test_repeated_runs_say_how_many_passed(tmp_path: Path) -> None:
     assert cell(report, "text")["runs"] == 4
 
 
+def test_a_run_that_the_server_limits_says_so(tmp_path: Path) -> None:
+    def asked(defect: str) -> tuple[int, str]:
+        with RightServer(defect) as server:
+            options = ("--model", MODEL, "--db", tmp_path / f"{defect}.db", "--scenario", "errors")
+            done = run("probe", server.url, *options)
+        assert len(done.stderr.splitlines()) == 1
+        return done.exit_code, done.stderr.partition("/v1 ")[2].rstrip()
+
+    left = "of 15 scenarios, and what builds on them, were not judged; run it again later"
+    assert asked("limits-soon") == (0, f"limits requests (429): 10 {left}")
+    assert asked("limits-all") == (1, f"limits requests (429): 1 {left}")
+
+
 def test_parallel_runs_come_to_the_same(tmp_path: Path) -> None:
     with RightServer("tool-none-ignored") as server:
         status, report = probed(server, tmp_path, "--parallel", "8", "--skip", "state")

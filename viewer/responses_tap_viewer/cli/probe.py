@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("text", "json", "junit", "html", "md", "badge")
 _FOUND = 1
-"""The exit status where something is violated, unexpected, failed or flaky, or the baseline is stale."""
+"""The exit status where something is violated, unexpected, failed or flaky, the baseline is stale, or the server had no
+time for anything."""
 _INTERRUPTED = 130
 """The exit status of a shell's command that SIGINT has ended."""
 
@@ -79,7 +80,8 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     URL is an API's base URL; several are compared side by side, and the second is recorded in probe-2.db. Each response
     is recorded, so that it can be shown, compared and exported. Exit status: 0 success, 1 if something is violated,
-    unexpected, failed or flaky, or the baseline is stale, 2 invalid input.
+    unexpected, failed or flaky, the baseline is stale, or the server limits requests and nothing passed, 2 invalid
+    input.
 
     \b
     Examples:
@@ -115,6 +117,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
         complain(error)
     stale = _compared(matrix, known)
     _print(matrix, errors, stale, format_)
+    _tell_limits(matrix)
     ctx.exit(_status(matrix, errors, stale))
 
 
@@ -204,6 +207,14 @@ def _print(matrix: "Matrix", errors: "Sequence[UnusableInput]", stale: int, form
         print_document(probe_markdown.markdown(matrix, errors))
     else:
         print_document(probe_badge.badge(matrix))
+
+
+def _tell_limits(matrix: "Matrix") -> None:
+    """Say which servers have limited requests: the exit status doesn't show what was skipped for it."""
+    for target in matrix.targets:
+        if target.limited:
+            left = f"{target.limited} of {len(target.cells)} scenarios, and what builds on them, were not judged"
+            complain(f"{target.url} limits requests (429): {left}; run it again later")
 
 
 def _status(matrix: "Matrix", errors: "Sequence[UnusableInput]", stale: int) -> int:

@@ -11,6 +11,7 @@ from responses_tap.protocol.sse import decode
 
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
+_UNAUTHORIZED, _FORBIDDEN = 401, 403
 _TOO_MANY = 429
 _SHOWN = 200
 """Characters of a server's own words."""
@@ -115,6 +116,14 @@ class Answer:
     def is_limited(self) -> bool:
         """Whether the server has had too many requests."""
         return self.status == _TOO_MANY
+
+    @property
+    def refuses_key(self) -> bool:
+        """Whether the server refuses the key, and so says nothing of what was asked."""
+        errors = [event.get("status") for event in self.events if event.get("type") == "error"]
+        # Frameworks answer 403 to the handshake of a WebSocket at a path that they don't serve.
+        known = (_UNAUTHORIZED,) if self.upgrade_refused else (_UNAUTHORIZED, _FORBIDDEN)
+        return any(status in known for status in (self.status, *errors))
 
     @property
     def refusal(self) -> str:

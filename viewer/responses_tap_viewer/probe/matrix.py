@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store import open_recording
 from responses_tap_viewer.probe.client import MARKER
-from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict
+from responses_tap_viewer.probe.outcome import BAD, LIMITED, Outcome, Verdict
 from responses_tap_viewer.probe.scenario import Scenario
 
 PLAIN = ("text", "body")
@@ -115,10 +115,18 @@ class Target:
     """By the names of the scenarios."""
 
     @property
+    def limited(self) -> int:
+        """How many scenarios the server had no time for, at least once."""
+        verdicts = [cell.verdict for cell in self.cells.values()]
+        return sum(one.outcome in (Outcome.SKIPPED, Outcome.FLAKY) and LIMITED in one.message for one in verdicts)
+
+    @property
     def fails(self) -> bool:
         """Whether it makes the exit status 1."""
         codes = {finding.code for finding in self.findings}
-        return not self.known.issuperset(codes) or any(cell.fails for cell in self.cells.values())
+        passed = any(cell.verdict.outcome is Outcome.PASSED for cell in self.cells.values())
+        is_unknown = bool(self.limited) and not passed
+        return is_unknown or not self.known.issuperset(codes) or any(cell.fails for cell in self.cells.values())
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
     UNSUPPORTED = "unsupported"
     """The server says that it doesn't have the feature, or leaves it out."""
     FAILED = "failed"
-    """A server error, a cut, a timeout."""
+    """A server error, a cut, a timeout, a key that is refused in mid-run."""
     FLAKY = "flaky"
     """Different runs had different outcomes."""
     SKIPPED = "skipped"
@@ -29,6 +29,8 @@ class Outcome(StrEnum):
 
 BAD = frozenset((Outcome.VIOLATED, Outcome.UNEXPECTED, Outcome.FAILED, Outcome.FLAKY))
 """The outcomes that make the exit status 1."""
+LIMITED = "the server limits requests"
+"""How the message of a scenario begins that the server had no time for."""
 _OF_OWNER = {"server": Outcome.UNEXPECTED, "model": Outcome.SKIPPED, "feature": Outcome.UNSUPPORTED}
 
 
@@ -59,9 +61,12 @@ def verdict(scenario: Scenario, answers: Mapping[str, Sequence[Answer]], known: 
 def _unfit(scenario: Scenario, step: ScenarioStep, answer: Answer) -> Verdict | None:
     """What an answer alone makes of a scenario: it failed, or the request was refused."""
     if answer.is_limited:
-        return Verdict(Outcome.SKIPPED, f"the server limits requests: {answer.refusal}")
+        return Verdict(Outcome.SKIPPED, f"{LIMITED}: {answer.refusal}")
     if answer.failure:
         return Verdict(Outcome.FAILED, answer.failure)
+    if answer.refuses_key:
+        # It took the key when the probe began: this is no answer to what the scenario asks.
+        return Verdict(Outcome.FAILED, f"refuses the key ({answer.refusal})")
     may_be_refused = step is scenario.ask[-1] and scenario.refusal in ("wanted", "fine")
     if answer.refusal and not step.may_fail and not may_be_refused:
         refused = Outcome.FAILED if scenario.refusal == "never" else Outcome.UNSUPPORTED
