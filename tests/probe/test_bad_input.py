@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import socket
 import time
 from pathlib import Path
@@ -61,6 +62,15 @@ CASES: dict[str, tuple[Script, str]] = {
         replies(b'{"error": {"message": "Wrong key: %s"}}' % KEY.encode(), status="401 Unauthorized"),
         "refuses the key (401: Wrong key: …); give one with --api-key-env or --header",
     ),
+    "a page of a gateway": (
+        replies(b"<html><head><title>403 Forbidden</title></head><body><h1>No</h1></body></html>", "text/html",
+                "403 Forbidden"),
+        "refuses the key (403: Forbidden)",
+    ),
+    "a page without a title": (
+        replies(b"<!DOCTYPE html><style>p {}</style><p>It&#x27;s <b>down</b></p>", "text/html", "503 No"),
+        "fails at a plain request (503: It's down)",
+    ),
     "HTML": (
         replies(b"<html>Welcome</html>", "text/html"),
         "returns an HTML page (200); give the API's base URL, which often ends in /v1",
@@ -105,7 +115,18 @@ def test_one_line_says_why_a_server_cannot_be_probed(case: str, tmp_path: Path) 
 def test_no_server(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    assert refusal(ask(url, tmp_path)).startswith(f"responses-tap: {url} doesn't respond (")
+    assert refusal(ask(url, tmp_path)) == f"responses-tap: {url} doesn't respond (connection refused)"
+
+
+def test_a_host_that_does_not_exist(tmp_path: Path) -> None:
+    line = refusal(ask("http://no-such-host.invalid/v1", tmp_path))
+    assert re.search(r"doesn't respond \([^<>\[(]+\)$", line)
+
+
+def test_a_dead_proxy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    line = refusal(ask("http://models.example/v1", tmp_path))
+    assert line.endswith("(connection refused; asked through the environment's proxy http://127.0.0.1:9)")
 
 
 def test_no_such_model(tmp_path: Path) -> None:

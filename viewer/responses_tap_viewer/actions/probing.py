@@ -201,7 +201,8 @@ def _client(proxy: Proxy, base: str, plan: Plan) -> ProbeClient:
     listener = proxy.listeners[0]
     if listener.mode == "reverse":
         return ProbeClient(listener.url, plan.headers, patience=patience)
-    return ProbeClient(base, plan.headers, listener.url, proxy.ca.decode(), patience)
+    between = _environment_proxy(urlsplit(base)) or ""
+    return ProbeClient(base, plan.headers, listener.url, proxy.ca.decode(), between, patience)
 
 
 def _result(run: ScenarioRun, base: str, plan: Plan, recorded: Container[str]) -> Result:

@@ -8,6 +8,7 @@ from typing import Any
 from responses_tap.protocol.events import read
 from responses_tap.protocol.grammar import TERMINALS
 from responses_tap.protocol.sse import decode
+from responses_tap_viewer.probe.pages import page_words, recorder_trouble
 
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
@@ -44,6 +45,10 @@ class Answer:
     """The JSON of a body that isn't a stream."""
 
     def __post_init__(self) -> None:
+        if trouble := recorder_trouble(self.status, self.headers, self.body):
+            # The server has answered nothing, neither by a status nor by a page.
+            self.status, self.headers, self.body, self.upgrade_refused = 0, {}, b"", False
+            self.trouble = trouble
         frames = decode([self.body]) if "event-stream" in self.content_type else ()
         sent = [frame.data for frame in frames if frame.data and not frame.is_done_marker]
         found = [read(data).data for data in (sent if self.messages is None else self.messages)]
@@ -144,6 +149,8 @@ class Answer:
         errors = [event for event in self.events if event.get("type") in ("error", "response.failed")]
         stated = errors[-1] if errors else self.document
         text = _message(stated) or self.body.decode(errors="replace").strip()
+        if "html" in self.content_type or text.lower().startswith(("<!doctype html", "<html")):
+            text = page_words(text).removeprefix(f"{self.status} ")
         line = " ".join(text.split())
         return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 

@@ -74,6 +74,8 @@ class ProbeClient:
     """The URL of the recorder where it is a proxy, and `base` the server's own."""
     ca: str | None = None
     """The recorder's certificate, PEM, where it is a proxy."""
+    between: str = ""
+    """The URL of the environment's proxy, which the recorder asks the server through."""
     patience: Patience = field(default_factory=Patience)
     stopped: threading.Event = field(default_factory=threading.Event)
     """Set when the user doesn't want to know more: no further request is sent."""

@@ -1,6 +1,7 @@
 """The first questions to a server: whether it is there, speaks the API, takes the key, and has the model."""
 
 from responses_tap.errors import UnusableInput
+from responses_tap.protocol.bodies import UNREACHED
 from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.client import ProbeClient, ProbeRequest, encoded
 
@@ -28,7 +29,7 @@ def _unusable(client: ProbeClient, answer: Answer, model: str) -> str:
     kind = answer.content_type or "no content type"
     to = answer.headers.get("location", "nowhere").removesuffix("/responses")
     reasons = (
-        (answer.status in (0, _BAD_GATEWAY), f"doesn't respond ({_cause(answer)})"),
+        (answer.status in (0, _BAD_GATEWAY), f"doesn't respond ({_cause(answer, client.between)})"),
         (
             answer.status in _REDIRECTS,
             f"redirects to {to} ({answer.status}); give the URL that it redirects to",
@@ -62,10 +63,11 @@ def _refused(client: ProbeClient, answer: Answer, model: str) -> str:
     return f"refuses a plain request ({answer.refusal})"
 
 
-def _cause(answer: Answer) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in answer.words or "ertificate verify failed" in answer.words:
+def _cause(answer: Answer, between: str) -> str:
+    cause = answer.trouble.removeprefix(f"{UNREACHED} (").removesuffix(")") or answer.words
+    if "CERTIFICATE_VERIFY_FAILED" in cause or "ertificate verify failed" in cause:
         return "its certificate isn't trusted; name the CA's file in SSL_CERT_FILE"
-    return answer.trouble or answer.words
+    return f"{cause}; asked through the environment's proxy {between}" if between else cause
 
 
 def _models(client: ProbeClient) -> list[str]:

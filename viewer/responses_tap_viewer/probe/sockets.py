@@ -48,7 +48,9 @@ class Sockets(SelfClosing):
             if step.leave_after is not None:
                 self._open.pop(step.socket).close()
         except InvalidStatus as error:
-            return [Answer(error.response.status_code, body=error.response.body or b"", upgrade_refused=True)]
+            response = error.response
+            headers = {name.lower(): value for name, value in response.headers.raw_items()}
+            return [Answer(response.status_code, headers, response.body or b"", upgrade_refused=True)]
         except TimeoutError:
             has_ended = any(_type(message) in _ENDS for message in got)
             if not step.may_be_ignored and not (step.ends > 1 and has_ended):
