@@ -80,6 +80,10 @@ class RightServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Serve nobody any more."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -452,6 +456,9 @@ class _Handler(BaseHTTPRequestHandler):
         server.asked.append(f"{self.command} {self.path}")
         server.keys.add(self.headers.get("authorization", ""))
         try:
+            if server.has("dies") and len(server.asked) > 4:
+                server.close()
+                raise ConnectionAbortedError
             if server.has("key-expires") and len(server.asked) > 6:
                 raise Refused(401, "the key has expired", "invalid_api_key")
             if (server.has("limits-soon") and len(server.asked) > 6) or server.has("limits-all"):

@@ -46,6 +46,21 @@ def test_a_run_that_the_server_limits_says_so(tmp_path: Path) -> None:
     assert asked("limits-all") == (1, f"limits requests (429): 1 {left}")
 
 
+def test_a_server_that_dies_is_no_protocol_violation(tmp_path: Path) -> None:
+    # Answered are the first question, text and text-long.
+    asked = ("--scenario", "text-long", "--scenario", "unknown-model", "--scenario", "ws-one", "--scenario", "delete")
+    with RightServer("dies") as server:
+        status, report = probed(server, tmp_path, *asked)
+    assert status == 1
+    assert report["targets"][0]["findings"] == []
+    unreached = "the server was not reached (connection refused)"
+    for name in ("unknown-model", "ws-one"):
+        found = cell(report, name)
+        assert (found["outcome"], found["message"], found["findings"]) == ("failed", unreached, [])
+    again = run("probe", "--from", tmp_path / "p.db", "--format", "json")
+    assert json.loads(again.stdout) == report
+
+
 def test_parallel_runs_come_to_the_same(tmp_path: Path) -> None:
     with RightServer("tool-none-ignored") as server:
         status, report = probed(server, tmp_path, "--parallel", "8", "--skip", "state")
