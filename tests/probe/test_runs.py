@@ -83,6 +83,17 @@ def test_each_cell_leads_to_its_streams_and_its_request(tmp_path: Path) -> None:
     assert shell.stdout.count('"get_time"') > 1
 
 
+def test_the_mark_of_a_request_is_no_secret(tmp_path: Path) -> None:
+    with RightServer() as server:
+        _, report = probed(server, tmp_path, "--scenario", "tool-required")
+    (place,) = cell(report, "tool-required")["streams"]
+    shown = run("show", place)
+    assert "tool-required/0/answer/0" in run("export", place, "--format", "html").stdout
+    assert (shown.exit_code, "⚑" in shown.stdout) == (0, False)
+    assert run("export", place, "--format", "sse").exit_code == 0
+    assert "masked-" not in run("probe", "--from", tmp_path / "p.db", "--format", "html").stdout
+
+
 def test_what_is_not_recorded_stands_in_its_cell(tmp_path: Path) -> None:
     with RightServer("cancels-anything") as server:
         asked = ("--scenario", "cancel-not-background", "--scenario", "delete", "--scenario", "input-tokens")

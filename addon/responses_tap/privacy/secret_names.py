@@ -26,6 +26,8 @@ _HARMLESS = frozenset(
         "openai-processing-ms", "openai-version", "originator", "ratelimit", "session-id", "thread-id", "version",
         "x-client-version", "x-codex-beta-features", "x-openai-subagent", "x-session-id", "x-should-retry",
         "x-thread-id", "x-title",
+        # our own `probe`, which marks its requests with the names of their scenarios and steps
+        "x-responses-tap-probe",
         # parameters of a query
         "after", "alt", "api-version", "before", "beta", "include", "include-obfuscation", "include[]", "limit",
         "model", "order", "starting-after", "stream",

@@ -19,7 +19,7 @@ from responses_tap.store.writer import Writer
 from responses_tap.urls import is_loopback
 from responses_tap_viewer.actions.recording.environment import upstream_ca
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.client import MARKER, Patience, ProbeClient, ProbeRequest
+from responses_tap_viewer.probe.client import Patience, ProbeClient, ProbeRequest
 from responses_tap_viewer.probe.curl_line import curl_line
 from responses_tap_viewer.probe.discovery import discover
 from responses_tap_viewer.probe.matrix import (
@@ -180,8 +180,7 @@ def _base(url: str) -> str:
 
 def _recorder(base: str, db: Path) -> Proxy:
     """The recorder on the way to a server: by the proxy that the environment names for it, if there is one."""
-    ca = upstream_ca()
-    options = {"tap_keep": MARKER, "ssl_verify_upstream_trusted_ca": ca}
+    options = {"ssl_verify_upstream_trusted_ca": upstream_ca()}
     between = _environment_proxy(urlsplit(base))
     if between is None:
         return Proxy(db, upstream=base, on_notice=_ignore, options=options)
