@@ -83,6 +83,14 @@ CASES: dict[str, tuple[Script, str]] = {
         replies(b'{"detail": "Not Found"}', status="404 Not Found"),
         "has no Responses API there: POST /responses returns 404: Not Found",
     ),
+    "an unknown model, by its code": (
+        replies(b'{"error": {"message": "No such thing", "code": "model_not_found"}}', status="400 Bad Request"),
+        f"has no model '{MODEL}' (400: No such thing)",
+    ),
+    "an unknown model, by its words": (
+        replies(b'{"error": "The model `nope` does not exist"}', status="404 Not Found"),
+        f"has no model '{MODEL}' (404: The model `nope` does not exist)",
+    ),
     "another API's JSON": (
         replies(b'{"choices": []}'),
         "responds to a plain request with application/json, without a single event",

@@ -1,5 +1,7 @@
 """The first questions to a server: whether it is there, speaks the API, takes the key, and has the model."""
 
+import re
+
 from responses_tap.errors import UnusableInput
 from responses_tap.protocol.bodies import UNREACHED
 from responses_tap_viewer.probe.answer import Answer
@@ -10,6 +12,8 @@ _NOT_FOUND = (404, 405)
 _REFUSED_KEY = (401, 403)
 _REDIRECTS = range(300, 400)
 _SHOWN_MODELS = 8
+_MODEL = re.compile(r"(?<![\w/-])model\b", re.IGNORECASE)
+"""A word of an error that speaks of the model, not of a path."""
 
 
 def discover(client: ProbeClient, url: str, model: str) -> str:
@@ -58,7 +62,10 @@ def _refused(client: ProbeClient, answer: Answer, model: str) -> str:
     if models and model not in models:
         others = ", ".join(models[:_SHOWN_MODELS]) + (", …" if len(models) > _SHOWN_MODELS else "")
         return f"has no model {model!r}; it has {others}"
-    if answer.status in _NOT_FOUND:
+    is_missing = answer.status in _NOT_FOUND
+    if answer.error_code == "model_not_found" or (is_missing and _MODEL.search(answer.words)):
+        return f"has no model {model!r} ({answer.refusal})"
+    if is_missing:
         return f"has no Responses API there: POST /responses returns {answer.refusal}"
     return f"refuses a plain request ({answer.refusal})"
 
