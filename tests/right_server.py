@@ -171,7 +171,8 @@ class RightServer:
     def _reasoning(self, body: Json) -> tuple[Json, list[str]]:
         tokens = ["I ", "must ", "greet."]
         item: Json = {"id": self.new("rs"), "type": "reasoning", "summary": []}
-        if (body.get("reasoning") or {}).get("summary"):
+        is_wanted = bool((body.get("reasoning") or {}).get("summary")) and not self.has("no-summary")
+        if is_wanted or self.has("summaries-unfinished"):
             item["summary"] = [{"type": "summary_text", "text": "".join(tokens)}]
         else:
             item["content"] = [{"type": "reasoning_text", "text": "".join(tokens)}]
@@ -294,7 +295,8 @@ class RightServer:
     def _damaged(self, event: Json) -> Json | None:
         """An event as the defect makes it; None where it is dropped."""
         kind = event["type"].removeprefix("response.")
-        if kind in self.defect.removeprefix("drop:").split(","):
+        is_unfinished = self.has("summaries-unfinished") and kind == "reasoning_summary_text.done"
+        if is_unfinished or kind in self.defect.removeprefix("drop:").split(","):
             return None
         if self.has("lost-character") and kind == "output_text.delta" and "🎉" in event["delta"]:
             return event | {"delta": event["delta"].replace("🎉", "\ufffd")}

@@ -91,6 +91,11 @@ DEFECTS = {
         _all(("reasoning", "reasoning-and-tool", "reasoning-summary", "reasoning-back"), "skipped"),
     ),
     "drop:reasoning_text.done": Expected("reasoning", {"reasoning": "violated"}),
+    "drop:reasoning_summary_text.done": Expected("reasoning-summary", {"reasoning-summary": "violated"}),
+    "summaries-unfinished": Expected(
+        "reasoning-summary", {"reasoning": "violated", "reasoning-summary": "unexpected"}
+    ),
+    "no-summary": Expected("reasoning-summary", {"reasoning-summary": "unsupported"}),
     "drop:reasoning_summary_part.added": Expected("reasoning", {"reasoning-summary": "violated"}),
     "image-crash": Expected("input", {"image-input": "failed", "image-broken": "skipped"}),
     "no-store": Expected(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from responses_tap.protocol.grammar import ITEM
 from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.values import at
 
@@ -27,6 +28,12 @@ class Unsupported(str):
     __slots__ = ()
 
 
+class Begun(str):
+    """Says that the server began something and didn't finish it: it owes that, whoever's choice the beginning was."""
+
+    __slots__ = ()
+
+
 type Check = Callable[..., str | None]
 CHECKS: dict[str, Check] = {}
 
@@ -39,6 +46,13 @@ def check(function: Check) -> Check:
 
 def _too_few(count: int, least: int, what: str) -> str:
     return f"no {what} came" if not count else f"{count} {what}(s) came; at least {least} must"
+
+
+def _lacking(seen: Observed, count: int, least: int, what: str, begun: int) -> str:
+    """That too few came; that they were begun where the response was completed, not cut."""
+    sentence = _too_few(count, least, what)
+    is_owed = begun > count and seen.answer.terminal == "response.completed"
+    return Begun(f"{sentence}, though it was begun") if is_owed else sentence
 
 
 def fits(name: str, arguments: Mapping[str, Any]) -> str | None:
@@ -104,7 +118,11 @@ def echo(seen: Observed, path: str, value: object = None, like: str = "") -> str
 def event(seen: Observed, type: str, least: int = 1) -> str | None:  # noqa: A002 (its name in JSON)
     """So many events of a type."""
     count = sum(event.get("type") == type for event in seen.answer.events)
-    return None if count >= least else _too_few(count, least, type)
+    if count >= least:
+        return None
+    delta = f"{type.removesuffix('.done')}.delta"
+    begun = sum(event.get("type") == delta for event in seen.answer.events)
+    return _lacking(seen, count, least, type, begun)
 
 
 @check
@@ -192,7 +210,9 @@ def items(
     """So many items of a type, with one of these names where they have names."""
     found = [item for item in seen.answer.items if item.get("type") == type]
     if len(found) < least:
-        return _too_few(len(found), least, f"{type} item")
+        added = [event.get("item") for event in seen.answer.events if event.get("type") == ITEM.opener]
+        begun = sum(isinstance(item, dict) and item.get("type") == type for item in added)
+        return _lacking(seen, len(found), least, f"finished {type} item" if begun else f"{type} item", begun)
     if most is not None and len(found) > most:
         return f"{len(found)} {type} items came; at most {most} may"
     other = [item.get("name") for item in found if names and item.get("name") not in names]

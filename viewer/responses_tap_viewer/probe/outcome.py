@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from responses_tap_viewer.probe.answer import Answer
-from responses_tap_viewer.probe.checks import CHECKS, Observed, Unsupported
+from responses_tap_viewer.probe.checks import CHECKS, Begun, Observed, Unsupported
 from responses_tap_viewer.probe.scenario import Expectation, Scenario, ScenarioStep
 
 
@@ -85,6 +85,11 @@ def _missing(
             continue
         sentence = CHECKS[expectation.check](Observed(answer, answers, known), **expectation.arguments)
         if sentence is not None:
-            left_out = isinstance(sentence, Unsupported)
-            return Verdict(Outcome.UNSUPPORTED if left_out else _OF_OWNER[expectation.owner], sentence)
+            return Verdict(_outcome(expectation, sentence), sentence)
     return None
+
+
+def _outcome(expectation: Expectation, sentence: str) -> Outcome:
+    if isinstance(sentence, Unsupported):
+        return Outcome.UNSUPPORTED
+    return Outcome.UNEXPECTED if isinstance(sentence, Begun) else _OF_OWNER[expectation.owner]
