@@ -76,6 +76,17 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere(recordings: tuple[
     assert "MD307" in page.text
 
 
+def test_a_reason_is_told_once(tmp_path: Path) -> None:
+    with RightServer("limit-hidden") as server:
+        run("probe", server.url, "--model", MODEL, "--db", tmp_path / "p.db", "--scenario", "limits")
+    made = {name: printed((tmp_path / "p.db",), name) for name in ("text", "junit", "html", "md")}
+    told = re.compile(r"ST702 truncation-hidden: .*; it stopped at the limit of 16 tokens, and says completed\b(?! \()")
+    assert {name: len(told.findall(content)) for name, content in made.items()} == dict.fromkeys(made, 2)
+    assert all(made[name].count("ST702 truncation-hidden") == 2 for name in ("text", "junit", "md"))
+    assert "<li>ST702" not in made["html"]
+    assert "needs max-output-tokens, which is violated" in made["text"]
+
+
 def test_words_of_a_server_are_text_in_every_format(tmp_path: Path) -> None:
     with RightServer("flaky", words=HOSTILE) as server:
         done = run(

@@ -217,6 +217,7 @@ def _result(run: ScenarioRun, base: str, plan: Plan, recorded: Container[str]) -
         sockets=sorted(mark for attempt in run.attempts for mark in attempt.sockets),
         curl=curl_line(base, plan.shown_headers, sent[-1][0]) if sent else "",
         unrecorded=[_unrecorded(*pair, plan) for pair in sent if pair[0].mark not in recorded],
+        lacks=run.attempts[-1].lacks,
     )
 
 

@@ -169,7 +169,8 @@ def limited(seen: Observed, tokens: int, valid: bool = True) -> str | None:
         return kind(f"{used} tokens came, at most {tokens} were asked for")
     status, reason = answer.response.get("status"), at(answer.response, "incomplete_details.reason")
     if (status, reason) != ("incomplete", "max_output_tokens"):
-        return f"it stopped at the limit of {tokens} tokens, and says {status} ({reason})"
+        why = f" ({reason})" if reason else ""
+        return f"it stopped at the limit of {tokens} tokens, and says {status}{why}"
     return None
 
 

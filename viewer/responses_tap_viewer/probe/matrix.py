@@ -12,7 +12,7 @@ from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.recorder.messages import NOT_REACHED
 from responses_tap.store import open_recording
 from responses_tap_viewer.probe.client import MARKER
-from responses_tap_viewer.probe.outcome import BAD, LIMITED, Outcome, Verdict
+from responses_tap_viewer.probe.outcome import BAD, LIMITED, Outcome, Verdict, needing
 from responses_tap_viewer.probe.scenario import Scenario
 
 PLAIN = ("text", "body")
@@ -62,6 +62,8 @@ class Result(BaseModel):
     curl: str
     """The last request over HTTP as a line of curl; empty where there was none."""
     unrecorded: list[UnrecordedRequest] = []
+    lacks: str = ""
+    """The scenario that came to nothing, where this one builds on it and so was not asked."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class Cell:
     unrecorded: Sequence[UnrecordedRequest] = ()
     known: frozenset[str] = frozenset()
     """The problems that a baseline tolerates."""
+
+    @property
+    def further(self) -> Sequence[Finding]:
+        """The findings that the message of the verdict doesn't tell: it has the first one where that decided."""
+        return self.findings[1:] if self.verdict.outcome is Outcome.VIOLATED else self.findings
 
     @property
     def problems(self) -> list[str]:
@@ -186,7 +193,10 @@ def fill(
         inherited = everywhere.keys() | {cause for base in _closure(name, bases) for cause in found.get(base, {})}
         own = [finding for cause, finding in found[name].items() if not _is_known(cause, inherited)]
         places = [stream.place for mark in result.marks for stream in streams.get(mark, ())]
-        target.cells[name] = Cell(_judged(result, own), result.runs, own, places, result.curl, result.unrecorded)
+        verdict = _judged(result, own)
+        if base := target.cells.get(result.lacks):
+            verdict = needing(result.lacks, base.verdict.outcome)  # what the checker found in it counts, too
+        target.cells[name] = Cell(verdict, result.runs, own, places, result.curl, result.unrecorded)
 
 
 def _judged(result: Result, own: Sequence[Finding]) -> Verdict:

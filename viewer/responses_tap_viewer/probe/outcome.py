@@ -58,6 +58,11 @@ def verdict(scenario: Scenario, answers: Mapping[str, Sequence[Answer]], known: 
     return Verdict(Outcome.PASSED, told)
 
 
+def needing(base: str, outcome: Outcome) -> Verdict:
+    """What a scenario comes to that builds on one that came to nothing."""
+    return Verdict(Outcome.SKIPPED, f"needs {base}, which is {outcome}")
+
+
 def _unfit(scenario: Scenario, step: ScenarioStep, answer: Answer) -> Verdict | None:
     """What an answer alone makes of a scenario: it failed, or the request was refused."""
     if answer.is_limited:

@@ -9,7 +9,7 @@ from typing import Any
 
 from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.client import Patience, ProbeClient, ProbeRequest, encoded
-from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict, verdict
+from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict, needing, verdict
 from responses_tap_viewer.probe.scenario import Scenario, ScenarioStep
 from responses_tap_viewer.probe.sockets import Sockets
 from responses_tap_viewer.probe.tool_server import ToolServer
@@ -37,6 +37,8 @@ class Attempt:
     sent: list[tuple[ProbeRequest, Answer]] = field(default_factory=list)
     """The requests over HTTP, with their answers."""
     timed_out: bool = False
+    lacks: str = ""
+    """The scenario that came to nothing, where this one builds on it and so was not asked."""
 
 
 @dataclass
@@ -126,19 +128,20 @@ class Runner:
     def _run(self, scenario: Scenario) -> ScenarioRun:
         run = ScenarioRun(scenario)
         if base := self._unfit_base(scenario):
-            run.attempts.append(Attempt(base))
+            run.attempts.append(base)
         else:
             self._attempt(run)
         return run
 
-    def _unfit_base(self, scenario: Scenario) -> Verdict | None:
+    def _unfit_base(self, scenario: Scenario) -> Attempt | None:
         """Why nothing can be said of a scenario: the server is elsewhere, or one that it builds on came to nothing."""
         if scenario.local and not self._is_local:
-            return Verdict(Outcome.SKIPPED, "needs a server on this machine, which reaches what the probe serves")
+            verdict_ = Verdict(Outcome.SKIPPED, "needs a server on this machine, which reaches what the probe serves")
+            return Attempt(verdict_)
         for name in scenario.after:
             run = self._runs.get(name)
             if run is not None and run.verdict.outcome not in _FIT:
-                return Verdict(Outcome.SKIPPED, f"needs {name}, which is {run.verdict.outcome}")
+                return Attempt(needing(name, run.verdict.outcome), lacks=name)
         return None
 
     def _attempt(self, run: ScenarioRun) -> None:

@@ -56,7 +56,7 @@ def _case(suite: ET.Element, scenario: Scenario, cell: Cell) -> None:
     elif cell.fails and outcome in BAD:
         kind = "error" if outcome is Outcome.FAILED else "failure"
         failure = ET.SubElement(case, kind, message=words, type=str(outcome))
-        lines = [*map(finding_line, cell.findings), *map(unrecorded_line, cell.unrecorded)]
+        lines = [*map(finding_line, cell.further), *map(unrecorded_line, cell.unrecorded)]
         lines += (f"responses-tap show {place}" for place in cell.streams)
         failure.text = "\n".join(map(xml, [*lines, *filter(None, [cell.curl])]))
     elif message:

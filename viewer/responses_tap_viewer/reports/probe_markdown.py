@@ -60,7 +60,7 @@ def _cell(scenario: Scenario, server: int, cell: Cell) -> Iterator[str]:
     yield f"{scenario.title} ({scenario.source})."
     yield ""
     yield f"- {code_span(cell.verdict.message)}"
-    yield from (f"- {code_span(finding_line(finding))}" for finding in cell.findings)
+    yield from (f"- {code_span(finding_line(finding))}" for finding in cell.further)
     yield from (f"- {code_span(unrecorded_line(request))}" for request in cell.unrecorded)
     if cell.streams:
         yield f"- recorded as {', '.join(map(code_span, cell.streams))}"

@@ -79,9 +79,9 @@ def _cell(scenario: Scenario, n: int, target: Target, cell: Cell, streams: int) 
     yield f"<p>{html(scenario.title)} ({html(scenario.source)}).</p>"
     if message:
         yield f"<p>{html(message)}</p>"
-    if cell.findings:
+    if cell.further:
         yield "<ul>"
-        yield from (f"<li>{html(finding_line(finding))}</li>" for finding in cell.findings)
+        yield from (f"<li>{html(finding_line(finding))}</li>" for finding in cell.further)
         yield "</ul>"
     if cell.curl:
         yield f'<pre tabindex="0" aria-label="The request as a line of curl">{html(cell.curl)}</pre>'

@@ -63,7 +63,7 @@ def _cell_lines(scenario: Scenario, cell: Cell, where: str) -> Iterator[str]:
     if outcome is Outcome.PASSED:
         return
     yield f"      {scenario.title}: {printable(message)}"
-    for finding in cell.findings[1:]:
+    for finding in cell.further:
         yield f"      {finding_line(finding)}"
     if outcome in BAD:
         yield from (f"      {unrecorded_line(request)}" for request in cell.unrecorded)
