@@ -126,6 +126,11 @@ def test_no_server(tmp_path: Path) -> None:
     assert refusal(ask(url, tmp_path)) == f"responses-tap: {url} doesn't respond (connection refused)"
 
 
+def test_a_report_without_a_server_is_a_line(tmp_path: Path) -> None:
+    assert ask("ftp://h/v1", tmp_path).stdout == "nothing was asked\n"
+    assert "|" not in ask("ftp://h/v1", tmp_path, "--format", "md").stdout
+
+
 def test_a_host_that_does_not_exist(tmp_path: Path) -> None:
     line = refusal(ask("http://no-such-host.invalid/v1", tmp_path))
     assert re.search(r"doesn't respond \([^<>\[(]+\)$", line)

@@ -151,6 +151,11 @@ class Matrix:
         counts = Counter(cell.verdict.outcome for target in self.targets for cell in target.cells.values())
         return {str(outcome): counts[outcome] for outcome in Outcome}
 
+    @property
+    def asked(self) -> list[Scenario]:
+        """The scenarios with an outcome at any server."""
+        return [scenario for scenario in self.scenarios if any(self.cells(scenario))]
+
     def cells(self, scenario: Scenario) -> Iterator[tuple[int, Target, Cell]]:
         """The cells of a scenario, with the numbers of their servers; a server that wasn't asked has none."""
         for n, target in enumerate(self.targets):

@@ -27,7 +27,8 @@ def _lines(matrix: Matrix, errors: Sequence[UnusableInput]) -> Iterator[str]:
         yield ""
         yield f"**Server {n}**: {code_span(target.url)}, model {code_span(target.model)}"
         yield from (f"- whatever it is asked for: {code_span(finding_line(f))}" for f in target.findings)
-    yield from _matrix(matrix)
+    if matrix.targets:
+        yield from _matrix(matrix)
     for scenario in matrix.scenarios:
         for n, _, cell in matrix.cells(scenario):
             if cell.verdict.outcome in BAD:

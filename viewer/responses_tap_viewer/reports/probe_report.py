@@ -36,14 +36,15 @@ def matrix_lines(matrix: Matrix) -> Iterator[str]:
         for finding in target.findings:
             known = " (in the baseline)" if finding.code in target.known else ""
             yield f"  {_coloured(Outcome.VIOLATED)} whatever it is asked for: {finding_line(finding)}{known}"
-    for group, scenarios in groupby(matrix.scenarios, key=lambda scenario: scenario.group):
+    for group, scenarios in groupby(matrix.asked, key=lambda scenario: scenario.group):
         yield ""
         yield group
         for scenario in scenarios:
             for _, target, cell in matrix.cells(scenario):
                 where = f"  [{printable(target.url)}]" if len(matrix.targets) > 1 else ""
                 yield from _cell_lines(scenario, cell, where)
-    yield ""
+    if matrix.targets:
+        yield ""
     yield summary_line(matrix)
 
 
