@@ -71,15 +71,15 @@ class _Kept(BaseModel):
 type OnEnd = Callable[[ScenarioRun], object]
 
 
-def chosen(plan: Plan) -> list[Scenario]:
-    """The scenarios to run; UnusableInput where a name leads to none."""
+def chosen(plan: Plan, *, with_hosted: bool = False) -> list[Scenario]:
+    """The scenarios to run, or `with_hosted` those that can be; UnusableInput where a name leads to none."""
     scenarios = list(load())
     for name in (*plan.scenarios, *plan.skipped):
         if not any(_is_named(scenario, name) for scenario in scenarios):
             raise UnusableInput(name, "is not a scenario or group; `responses-tap probe --list` shows them")
     wanted = {s.name for s in scenarios if any(_is_named(s, name) for name in plan.scenarios)}
     if not plan.scenarios:
-        wanted = {scenario.name for scenario in scenarios if not scenario.hosted}
+        wanted = {scenario.name for scenario in scenarios if with_hosted or not scenario.hosted}
     # What a scenario builds on is run, too.
     for scenario in reversed(scenarios):
         if scenario.name in wanted:

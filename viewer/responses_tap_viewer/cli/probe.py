@@ -97,7 +97,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     plan = _plan(model or "", scenarios, skipped, headers, api_key_env)
     if is_listed:
-        print_lines(scenario_lines(probing.chosen(plan)))
+        print_lines(scenario_lines(probing.chosen(plan, with_hosted=True)))
         return
     if not urls or not (model or is_earlier):
         raise click.UsageError("give a URL and --model, or --from and recordings, or --list")

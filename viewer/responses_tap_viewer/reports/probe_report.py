@@ -84,7 +84,8 @@ def scenario_lines(scenarios: Iterable[Scenario]) -> Iterator[str]:
     for group, members in groupby(scenarios, key=lambda scenario: scenario.group):
         yield group
         for scenario in members:
-            yield f"  {scenario.name}: {scenario.title}"
+            alone = " (run by name alone)" if scenario.hosted else ""
+            yield f"  {scenario.name}: {scenario.title}{alone}"
             yield f"      {scenario.source}"
 
 
