@@ -32,7 +32,7 @@ def printed(recordings: tuple[Path, ...], format_: str) -> str:
 
 def test_text_is_a_tree_by_group(recordings: tuple[Path, Path]) -> None:
     text = printed(recordings[1:], "text")
-    assert re.search(r"(?m)^tools\n  ✖ tool-required: violated\n      A call comes where one is required: MD307 ", text)
+    assert re.search(r"(?m)^tools\n  ▲ tool-required: violated\n      A call comes where one is required: MD307 ", text)
     assert re.search(r"(?m)^      responses-tap show '.*p-2\.db#\d+'\n      curl -gsSN http://127", text)
     assert text.endswith("20 passed, 2 violated\n")
 
@@ -55,7 +55,7 @@ def test_junit_has_a_suite_for_each_group(recordings: tuple[Path, Path]) -> None
 def test_markdown_renders_a_table_and_each_problem(recordings: tuple[Path, Path]) -> None:
     rendered = MarkdownIt("gfm-like").render(printed(recordings, "md"))
     assert rendered.count("<tr>") == 1 + 5 + 22  # the head, the groups, the scenarios
-    assert "<td>tool-auto</td>\n<td>● passed</td>\n<td>✖ violated</td>" in rendered
+    assert "<td>tool-auto</td>\n<td>● passed</td>\n<td>▲ violated</td>" in rendered
     assert re.findall("<h2>(.*)</h2>", rendered) == [f"{name}, server 2: violated" for name in WRONG]
 
 
@@ -85,6 +85,15 @@ def test_a_reason_is_told_once(tmp_path: Path) -> None:
     assert all(made[name].count("ST702 truncation-hidden") == 2 for name in ("text", "junit", "md"))
     assert "<li>ST702" not in made["html"]
     assert "needs max-output-tokens, which is violated" in made["text"]
+
+
+def test_warnings_and_errors_have_the_glyphs_of_their_severities(tmp_path: Path) -> None:
+    for defect, told in (("drop:output_text.done", "✖ whatever it is asked for: MD301"), ("logprobs-null", "▲ what")):
+        with RightServer(defect) as server:
+            done = run("probe", server.url, "--model", MODEL, "--db", tmp_path / f"{told[0]}.db", "--scenario", "text")
+        assert f"  {told}" in done.stdout
+        assert done.stdout.endswith("; 1 finding whatever the servers are asked for\n")
+        assert told[:6] in printed((tmp_path / f"{told[0]}.db",), "md")
 
 
 def test_words_of_a_server_are_text_in_every_format(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from responses_tap.escaping import code_block, code_span
 from responses_tap_viewer.probe.matrix import Cell, Matrix
 from responses_tap_viewer.probe.outcome import BAD
 from responses_tap_viewer.probe.scenario import Scenario
-from responses_tap_viewer.reports.probe_report import GLYPHS, finding_line, summary_line, unrecorded_line
+from responses_tap_viewer.reports.probe_report import finding_line, glyph, severity_glyph, summary_line, unrecorded_line
 
 
 def markdown(matrix: Matrix, errors: Sequence[UnusableInput]) -> str:
@@ -26,7 +26,9 @@ def _lines(matrix: Matrix, errors: Sequence[UnusableInput]) -> Iterator[str]:
     for n, target in enumerate(matrix.targets, 1):
         yield ""
         yield f"**Server {n}**: {code_span(target.url)}, model {code_span(target.model)}"
-        yield from (f"- whatever it is asked for: {code_span(finding_line(f))}" for f in target.findings)
+        yield from (
+            f"- {severity_glyph([f])} whatever it is asked for: {code_span(finding_line(f))}" for f in target.findings
+        )
     if matrix.targets:
         yield from _matrix(matrix)
     for scenario in matrix.scenarios:
@@ -49,9 +51,8 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
 def _outcome(cell: Cell | None) -> str:
     if cell is None:
         return ""
-    outcome = cell.verdict.outcome
     known = " (baseline)" if cell.problems and not cell.fails else ""
-    return f"{GLYPHS[outcome]} {outcome}{known}"
+    return f"{glyph(cell)} {cell.verdict.outcome}{known}"
 
 
 def _cell(scenario: Scenario, server: int, cell: Cell) -> Iterator[str]:

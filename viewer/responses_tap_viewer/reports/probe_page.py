@@ -9,7 +9,7 @@ from responses_tap_viewer.probe.matrix import Cell, Matrix, Target, UnrecordedRe
 from responses_tap_viewer.probe.outcome import BAD, Outcome
 from responses_tap_viewer.probe.scenario import Scenario
 from responses_tap_viewer.reports.html_page import Section, document
-from responses_tap_viewer.reports.probe_report import GLYPHS, finding_line, summary_line
+from responses_tap_viewer.reports.probe_report import GLYPHS, finding_line, glyph, severity_glyph, summary_line
 from responses_tap_viewer.streams import find_stream
 
 _MOST_STREAMS = 3
@@ -35,7 +35,8 @@ def _main(matrix: Matrix) -> Iterator[str]:
         yield f"<p>Model {html(target.model)}{f', server {html(target.server)}' if target.server else ''}.</p>"
         if target.findings:
             yield "<p>Whatever it is asked for:</p><ul>"
-            yield from (f'<li class="violated">{html(finding_line(finding))}</li>' for finding in target.findings)
+            for finding in target.findings:
+                yield f'<li class="violated">{severity_glyph([finding])} {html(finding_line(finding))}</li>'
             yield "</ul>"
     yield from _table(matrix)
     streams = sum(len(cell.streams) for target in matrix.targets for cell in target.cells.values())
@@ -67,14 +68,14 @@ def _entry(scenario: Scenario, n: int, cell: Cell | None) -> str:
         return "<td></td>"
     outcome = cell.verdict.outcome
     link = f'<a href="#{_id(scenario, n)}">{outcome}</a>'
-    return f'<td class="{outcome}"><span aria-hidden="true">{GLYPHS[outcome]}</span> {link}{_known(cell)}</td>'
+    return f'<td class="{outcome}"><span aria-hidden="true">{glyph(cell)}</span> {link}{_known(cell)}</td>'
 
 
 def _cell(scenario: Scenario, n: int, target: Target, cell: Cell, streams: int) -> Iterator[str]:
     outcome, message = cell.verdict
     problem = " data-problem" if outcome in BAD else ""
     yield f'<details class="cell" id="{_id(scenario, n)}" data-outcomes="{outcome}"{problem}>'
-    yield f'<summary><span class="{outcome}">{GLYPHS[outcome]} {outcome}</span> {html(scenario.name)}'
+    yield f'<summary><span class="{outcome}">{glyph(cell)} {outcome}</span> {html(scenario.name)}'
     yield f" at {html(target.url)}{_known(cell)}</summary><div>"
     yield f"<p>{html(scenario.title)} ({html(scenario.source)}).</p>"
     if message:

@@ -7,7 +7,8 @@ from typing import Any
 from responses_tap.errors import UnusableInput
 from responses_tap.escaping import dumps, printable, shorten
 from responses_tap.formats.trace import finding_object
-from responses_tap.protocol.findings import Finding
+from responses_tap.protocol.findings import Finding, Severity, counted
+from responses_tap.stream import timeline
 from responses_tap_viewer.probe.matrix import Cell, Matrix, Target, UnrecordedRequest
 from responses_tap_viewer.probe.outcome import BAD, Outcome
 from responses_tap_viewer.probe.scenario import Scenario
@@ -24,9 +25,7 @@ GLYPHS = {
     Outcome.FLAKY: "▲",
     Outcome.SKIPPED: "·",
 }
-_COLOURS = {Outcome.PASSED: "32", Outcome.VIOLATED: "31", Outcome.FAILED: "31"} | dict.fromkeys(
-    (Outcome.UNEXPECTED, Outcome.FLAKY), "33"
-)
+_COLOURS = {"●": "32", "✖": "31", "▲": "33"}
 
 
 def matrix_lines(matrix: Matrix) -> Iterator[str]:
@@ -35,7 +34,7 @@ def matrix_lines(matrix: Matrix) -> Iterator[str]:
         yield f"{printable(target.url)} · {printable(target.model)}"
         for finding in target.findings:
             known = " (in the baseline)" if finding.code in target.known else ""
-            yield f"  {_coloured(Outcome.VIOLATED)} whatever it is asked for: {finding_line(finding)}{known}"
+            yield f"  {_coloured(severity_glyph([finding]))} whatever it is asked for: {finding_line(finding)}{known}"
     for group, scenarios in groupby(matrix.asked, key=lambda scenario: scenario.group):
         yield ""
         yield group
@@ -52,7 +51,7 @@ def summary_line(matrix: Matrix) -> str:
     """How many cells there are of each outcome."""
     told = ", ".join(f"{count} {outcome}" for outcome, count in matrix.summary.items() if count)
     wide = sum(len(target.findings) for target in matrix.targets)
-    more = f"; {wide} findings whatever the servers are asked for" if wide else ""
+    more = f"; {counted(wide, 'finding')} whatever the servers are asked for" if wide else ""
     return f"{told or 'nothing was asked'}{more}{' (interrupted)' if matrix.is_interrupted else ''}"
 
 
@@ -60,7 +59,7 @@ def _cell_lines(scenario: Scenario, cell: Cell, where: str) -> Iterator[str]:
     outcome, message = cell.verdict
     known = " (in the baseline)" if cell.problems and not cell.fails else ""
     runs = f" in {cell.runs} runs" if cell.runs > 1 else ""
-    yield f"  {_coloured(outcome)} {scenario.name}{where}: {outcome}{runs}{known}"
+    yield f"  {_coloured(glyph(cell))} {scenario.name}{where}: {outcome}{runs}{known}"
     if outcome is Outcome.PASSED:
         return
     yield f"      {scenario.title}: {printable(message)}"
@@ -74,9 +73,20 @@ def _cell_lines(scenario: Scenario, cell: Cell, where: str) -> Iterator[str]:
             yield f"      {printable(cell.curl)}"
 
 
-def _coloured(outcome: Outcome) -> str:
-    colour = _COLOURS.get(outcome, "2")
-    return f"\x1b[{colour}m{GLYPHS[outcome]}\x1b[0m"
+def glyph(cell: Cell) -> str:
+    """The glyph of a cell's outcome; where only warnings made it, theirs."""
+    outcome = cell.verdict.outcome
+    return severity_glyph(cell.findings) if outcome is Outcome.VIOLATED else GLYPHS[outcome]
+
+
+def severity_glyph(findings: Iterable[Finding]) -> str:
+    """The glyph of the worst finding."""
+    is_error = any(finding.severity is Severity.ERROR for finding in findings)
+    return timeline.GLYPHS[Severity.ERROR if is_error else Severity.WARNING]
+
+
+def _coloured(glyph_: str) -> str:
+    return f"\x1b[{_COLOURS.get(glyph_, '2')}m{glyph_}\x1b[0m"
 
 
 def scenario_lines(scenarios: Iterable[Scenario]) -> Iterator[str]:
