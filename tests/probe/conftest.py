@@ -46,6 +46,11 @@ class ForkedWorker:
         if self.returncode is None:
             os.kill(self.pid, signal.SIGKILL)
 
+    def __del__(self) -> None:
+        """Or Python warns of its pipes, in whatever test runs when it finds them."""
+        self.stdin.close()
+        self.stdout.close()
+
 
 @pytest.fixture(scope="session")
 def worker_server() -> Iterator[socket.socket]:
