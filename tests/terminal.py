@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TAP = f"{sys.executable} -m responses_tap_viewer"
@@ -37,11 +37,13 @@ class Terminal:
             assert time.monotonic() < deadline, self.written.decode(errors="replace")
             self._read()
 
-    def ends(self) -> int:
-        """Read to the end; return the exit status."""
+    def ends(self, keys: str = "") -> int:
+        """Read to the end, pressing these keys again and again; return the exit status."""
         deadline = time.monotonic() + SECONDS
         while self.process.poll() is None:
             assert time.monotonic() < deadline, self.written.decode(errors="replace")
+            with suppress(OSError):  # it has just ended
+                self.press(keys)
             self._read()
         self._read()
         return self.process.returncode

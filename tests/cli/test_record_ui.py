@@ -31,9 +31,7 @@ def test_what_a_command_does_is_shown_and_what_it_prints_is_kept(tmp_path: Path)
         assert b"says" not in screen.written
         screen.press("L")
         screen.shows("says ", "Recorded 1 stream")
-        screen.press("q")
-        screen.press("q")
-        assert screen.ends() == 3
+        assert screen.ends("q") == 3  # one closes the output
         printed = screen.written.decode().rpartition("\x1b[?1049l")[2]  # after the screen was given back
         assert "says " in printed
         assert "Recorded 1 stream, 13 events: 3 errors" in printed
