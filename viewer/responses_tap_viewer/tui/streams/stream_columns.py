@@ -45,22 +45,13 @@ class ListColumn(NamedTuple):
 
 def columns(width: int, *, has_findings: bool = True) -> list[tuple[ListColumn, int]]:
     """The columns that a list so wide has, each with its width; without findings, prompt and tools get their room."""
-    if not has_findings:
-        return _columns_without_findings(width)
-    shown = [column for column in COLUMNS if width >= column.from_width]
+    least = {} if has_findings else {TOOLS: _TOOLS_FROM}
+    offered = COLUMNS if has_findings else COLUMNS[:-1]
+    shown = [column for column in offered if width >= least.get(column.title, column.from_width)]
     left = max(0, width - sum(column.width + 1 for column in shown))
     widths = [column.width + left * column.share // 100 for column in shown]
-    widths[-1] += width - sum(widths) - len(widths)
-    return list(zip(shown, widths, strict=True))
-
-
-def _columns_without_findings(width: int) -> list[tuple[ListColumn, int]]:
-    shown = [
-        column for column in COLUMNS[:-1] if width >= (_TOOLS_FROM if column.title == TOOLS else column.from_width)
-    ]
-    left = max(0, width - sum(column.width + 1 for column in shown))
-    widths = [column.width + (left * column.share // 100 if column.title != PROMPT else 0) for column in shown]
-    widths[[column.title for column in shown].index(PROMPT)] += width - sum(widths) - len(widths)
+    takes_rest = -1 if has_findings else [column.title for column in shown].index(PROMPT)
+    widths[takes_rest] += width - sum(widths) - len(widths)
     return list(zip(shown, widths, strict=True))
 
 
