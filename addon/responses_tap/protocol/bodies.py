@@ -59,6 +59,11 @@ def judge_head(report: Reporter, head: Head) -> None:
         report("TR906", None, have=head.content_type or "missing")
 
 
+def is_unreached(reason: str | None) -> bool:
+    """Whether a stream ended because its request found no server, by the reason of its end."""
+    return reason is not None and reason.startswith(UNREACHED)
+
+
 class Eventless(NamedTuple):
     """A whole body without events, and what was expected of it."""
 

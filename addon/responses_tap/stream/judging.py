@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from responses_tap.coding import broken_within
-from responses_tap.protocol.bodies import UNREACHED, Head
+from responses_tap.protocol.bodies import Head, is_unreached
 from responses_tap.protocol.checker import Checker
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Finding
@@ -42,7 +42,7 @@ def checker_for(
     )
     if (within := broken_within(stream.ending.reason)) is not None:
         checker.encoding_broke(within)
-    if (stream.ending.reason or "").startswith(UNREACHED):
+    if is_unreached(stream.ending.reason):
         checker.not_reached()
     return checker
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from responses_tap.protocol.bodies import UNREACHED
+from responses_tap.protocol.bodies import is_unreached
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store import open_recording
 from responses_tap_viewer.probe.client import MARKER
@@ -173,8 +173,7 @@ def streams_by_mark(db: Path, after: int = 0) -> dict[str, list[ProbedStream]]:
             mark = next((value for name, value in headers if name.lower() == MARKER), "")
             if mark:
                 # Of a request that never came to the server, nothing says anything about the server.
-                is_judged = not (row.end_reason or "").startswith(UNREACHED)
-                findings = recording.findings(row.id) if is_judged else ()
+                findings = () if is_unreached(row.end_reason) else recording.findings(row.id)
                 found[mark].append(ProbedStream(f"{db}#{row.id}", findings))
     return dict(found)
 

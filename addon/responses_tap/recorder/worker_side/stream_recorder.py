@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from responses_tap.coding import broken_within
-from responses_tap.protocol.bodies import UNREACHED
+from responses_tap.protocol.bodies import is_unreached
 from responses_tap.recorder.messages import (
     EndedBy,
     EndingMessage,
@@ -159,7 +159,7 @@ class StreamRecorder:
         received = response.received
         if (broken := broken_within(response.damage)) is not None:
             self._verdict.encoding_broke(broken)
-        if ending.reason.startswith(UNREACHED):
+        if is_unreached(ending.reason):
             self._verdict.not_reached()
         self._verdict.finish(received.last_byte_ns, received.count - 1, cut=cut or not response.can_decode)
         if self._state == "open":
