@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from responses_tap.errors import UnusableInput
+from responses_tap.escaping import shorten
 from responses_tap_viewer.checking.units import PART_BYTES, Unit
 
 LOCAL, DAFT = "local", "daft"
@@ -74,8 +75,8 @@ def _on_daft[R](check: Callable[[Unit], R], batches: list[Batch]) -> Iterator[li
     except Exception as error:  # such as a cluster that isn't there
         if isinstance(error, ModuleNotFoundError) and error.name == "daft":
             raise UnusableInput(f"--engine {DAFT}", "needs the extra: pip install 'responses-tap[daft]'") from error
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UnusableInput(f"--engine {DAFT}", f"can't run the check ({said[:_MOST_SAID]})") from error
+        said = shorten(" ".join(f"{type(error).__name__}: {error}".split()), _MOST_SAID)
+        raise UnusableInput(f"--engine {DAFT}", f"can't run the check ({said})") from error
 
 
 def _results_of_daft[R](check: Callable[[Unit], R], batches: list[Batch]) -> Iterator[list[R]]:
