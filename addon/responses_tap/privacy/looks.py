@@ -67,7 +67,7 @@ class _Look(NamedTuple):
     """A text without any of these need not be searched."""
     pattern: re.Pattern[str]
     """Its first group, if it has one, is the secret."""
-    folds: bool
+    folds: bool = False
     """Whether the pattern takes any case; the needles are in lower case then."""
 
 
@@ -169,8 +169,6 @@ def own_patterns() -> tuple[_Look, ...]:
 @cache
 def _compiled(lines: str) -> tuple[_Look, ...]:
     try:
-        return tuple(
-            _Look("own pattern", ("",), re.compile(line), folds=False) for line in lines.splitlines() if line.strip()
-        )
+        return tuple(_Look("own pattern", ("",), re.compile(line)) for line in lines.splitlines() if line.strip())
     except re.error as error:
         raise RecordingError(f"{OWN_PATTERNS}: invalid regular expression {error.pattern!r} ({error})") from error

@@ -80,7 +80,7 @@ class Listed(NamedTuple):
 
 
 def find(lines: Iterable[PastedLine]) -> Listed | None:
-    """The events whose names are listed; None for a text that is no list."""
+    """The events whose names are listed; None for a text that isn't a list."""
     written = [line for line in lines if line.text.strip(" \t-=_*#|:+") and not _NO_DATA.fullmatch(line.text)]
     for read in (_listed, _in_columns, _labelled, _typed):
         found = read(written)
