@@ -208,11 +208,11 @@ def test_a_reader_sees_what_is_committed_and_when(db: Path) -> None:
         before = recording.data_version()
         stream = writer.add_stream(COLUMNS)
         assert recording.stream_ids() == []
-        writer.set_tail(stream, b"data: {")
+        writer.add_tail(stream, b"data: {")
         writer.commit()
         assert recording.data_version() != before
         assert recording.body(stream) == b"data: {"
-        writer.set_tail(stream, b"")
+        writer.drop_tail(stream)
         writer.set_stream(stream, {"state": "completed", "ended_by": "server"})
         writer.commit()
         assert recording.body(stream) == b""

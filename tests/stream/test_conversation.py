@@ -72,6 +72,14 @@ def test_another_history_is_not_taken_for_it(sent: list[Any]) -> None:
     assert not continues(clues(*sent), clues(ASKED), MESSAGE, CALL)
 
 
+def test_a_turn_is_found_whose_output_is_too_long_to_be_compared() -> None:
+    long = {"type": "custom_tool_call", "id": "ct_1", "call_id": "c2", "name": "write", "input": "x" * 2**23}
+    assert continues(clues(ASKED, long, MESSAGE, CALL, RESULT), clues(ASKED), long, MESSAGE, CALL)
+    assert not continues(clues(ASKED, long, CALL, RESULT), clues(ASKED), long, MESSAGE, CALL)
+    (item,) = output(long).items
+    assert (item.tool, item.call_id, item.digest) == ("write", "c2", None)
+
+
 def test_a_turn_without_output_is_no_beginning() -> None:
     assert output(REASONING).history(clues(ASKED).history) is None
     assert output(MESSAGE).history(clues(ASKED, previous_response_id="resp_0").history) is None
@@ -112,7 +120,7 @@ def test_an_item_counts_once_though_the_response_repeats_it() -> None:
     done = {"type": "response.output_item.done", "output_index": 0, "item": MESSAGE}
     ended = {"type": "response.completed", "response": {"output": [MESSAGE, CALL]}}
     for data in (done, ended, ended):
-        items.take(read(json.dumps(data).encode()), data)
+        items.take(read(json.dumps(data).encode()))
     assert [(item.type, item.tool) for item in items.items] == [("message", None), ("function_call", "add")]
 
 

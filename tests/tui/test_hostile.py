@@ -49,7 +49,7 @@ def evil(recorder: Recorder) -> Recorder:
     recorder.finish(refused, 0, state="http-error", end_reason=EVIL, event_count=0, response_body=answer)
     arriving = recorder.start(**facts)
     recorder.feed(arriving, EVENTS)
-    recorder.writer.set_tail(arriving, b"data: \x1b[2J[/]" + EVIL.encode(errors="replace"))
+    recorder.writer.add_tail(arriving, b"data: \x1b[2J[/]" + EVIL.encode(errors="replace"))
     recorder.writer.commit()
     return recorder
 

@@ -27,7 +27,7 @@ RULES_VERSION = "2026-12"
 
 _NO_HEAD = Head()
 _MOST_KEPT = 1 << 16
-"""Bytes kept of a body that has no event yet; its first frame is kept whole."""
+"""Bytes kept of a body that has no event yet; its first frame is kept whole unless it has data."""
 
 
 class Checker:
@@ -168,7 +168,8 @@ class Checker:
     def _feed_no_event(self, frame: Frame) -> None:
         response = self._judges[-1].response if self._judges else None
         if response is None and len(self._begin) < _MOST_KEPT:
-            self._begin += frame.raw
+            # Fields are enough to tell an event stream by; anything else may be a document, to be read as a whole.
+            self._begin += frame.raw if frame.data is None else b"".join(piece[:_MOST_KEPT] for piece in frame.pieces)
         if frame.is_done_marker:
             self._frames.marker(response)
         elif not frame.data:

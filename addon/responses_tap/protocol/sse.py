@@ -18,6 +18,8 @@ _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"event:", b"data:", b"id:", b"retry:", b":")
 _LINES = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_FIELD = re.compile(rb"([^:\r\n]*)(?:: ?)?([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+"""A line's name and value; both may be empty."""
 # The first group is atomic: without that, the two halves of one CRLF would pass for two line ends.
 _FRAME_END = re.compile(rb"(?>\r\n|\r|\n)(?:\r\n|\r|\n)")
 _LONGEST_FRAME_END = 4
@@ -26,8 +28,8 @@ _LONGEST_FRAME_END = 4
 class Frame(NamedTuple):
     """One block of an event stream, or one message of a WebSocket."""
 
-    raw: bytes
-    """The block as it arrived, with the blank line that ends it."""
+    before: bytes
+    """What precedes the data; the whole block where the data isn't one piece of it."""
     event: str | None
     """The value of the `event:` field, None where there is none."""
     data: bytes | None
@@ -36,6 +38,18 @@ class Frame(NamedTuple):
     """False for a tail that no blank line ended."""
     run_together: bool = False
     """Whether the blank line between the frame before and this one is missing."""
+    after: bytes | None = None
+    """What follows the data; None where `before` is the whole block."""
+
+    @property
+    def raw(self) -> bytes:
+        """The block as it arrived, with the blank line that ends it."""
+        return self.before if self.after is None or self.data is None else self.before + self.data + self.after
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """The same in pieces: a huge block isn't in memory twice, as itself and as its data."""
+        return (self.before,) if self.after is None or self.data is None else (self.before, self.data, self.after)
 
     @property
     def is_done_marker(self) -> bool:
@@ -51,7 +65,7 @@ class Frame(NamedTuple):
         if raw.lstrip().startswith(b"{"):
             return message_frame(raw)
         complete = raw.endswith(b"\n\n") or _FRAME_END.search(raw) is not None
-        return _parse(raw, raw.removeprefix(_BOM), complete=complete)
+        return _parse(raw, _after_bom(raw), complete=complete)
 
 
 def enframe(message: Frame, event: str | None) -> Frame:
@@ -62,7 +76,7 @@ def enframe(message: Frame, event: str | None) -> Frame:
     lines = [b"event: " + name] if name and not _LINE_END.search(name) else []
     lines += [b"data: " + line for line in _LINE_END.split(message.data)]
     raw = b"\n".join(lines) + b"\n\n"
-    return _parse_fields(raw, raw, complete=True)
+    return _parse_fields(raw, 0, complete=True)
 
 
 class RecordedMessage(NamedTuple):
@@ -112,13 +126,7 @@ class Decoder:
             return
         buffer += chunk
         while (end := self._frame_end(max(self.at, self._searched))) != -1:
-            with memoryview(buffer) as view:  # a slice of the buffer itself would be one copy more
-                raw = bytes(view[self.at : end])
-            self.at = end
-            if end == len(buffer):  # a huge frame is not to be there twice while it is parsed
-                buffer.clear()
-                self.at = 0
-            yield self._cut(raw, complete=True)
+            yield self._cut(self._taken(end), complete=True)
         del buffer[: self.at]
         self.at = 0
         self._searched = max(0, len(buffer) - _LONGEST_FRAME_END + 1)
@@ -133,9 +141,18 @@ class Decoder:
     def finish(self) -> list[Frame]:
         """The unfinished tail of the body, nothing where the body ends with a blank line."""
         # A frame whose last line end is a lone CR was held back for the LF that might have followed.
-        tail = bytes(self._buffer)
-        self._buffer.clear()
-        return self._cut(tail, complete=_FRAME_END.search(tail) is not None) if tail else []
+        is_complete = _FRAME_END.search(self._buffer, self._searched) is not None
+        return self._cut(self._taken(len(self._buffer)), complete=is_complete) if self._buffer else []
+
+    def _taken(self, end: int) -> bytes:
+        """What is held up to there, which leaves the decoder at once where it is all that there is."""
+        with memoryview(self._buffer) as view:  # a slice of the buffer itself would be one copy more
+            raw = bytes(view[self.at : end])
+        self.at = end
+        if end == len(self._buffer):
+            self._buffer.clear()
+            self.at = 0
+        return raw
 
     def _frame_end(self, start: int) -> int:
         """Where the first frame end at or after `start` stops, -1 if none is certain yet."""
@@ -149,11 +166,8 @@ class Decoder:
         return match.end()
 
     def _cut(self, raw: bytes, *, complete: bool) -> list[Frame]:
-        text = raw
-        if self._first:
-            self._first = False
-            text = raw.removeprefix(_BOM)
-        frame = _parse(raw, text, complete=complete)
+        frame = _parse(raw, _after_bom(raw) if self._first else 0, complete=complete)
+        self._first = False
         return [frame] if frame.data is None or b"\n" not in frame.data else list(_apart(raw, frame))
 
 
@@ -219,30 +233,37 @@ def _apart(raw: bytes, frame: Frame) -> Iterator[Frame]:
     for n, (begin, end) in enumerate(itertools.pairwise([*begins, len(raw)])):
         part = raw[begin:end]
         is_last = end == len(raw)
-        cut = _parse_fields(part, part.removeprefix(_BOM), complete=frame.complete or not is_last)
+        cut = _parse_fields(part, _after_bom(part), complete=frame.complete or not is_last)
         yield cut._replace(run_together=n > 0)
 
 
-def _parse(raw: bytes, text: bytes, *, complete: bool) -> Frame:
+def _after_bom(raw: bytes) -> int:
+    return len(_BOM) if raw.startswith(_BOM) else 0
+
+
+def _parse(raw: bytes, at: int, *, complete: bool) -> Frame:
+    """The frame in a block whose first field is at this offset."""
     # Nearly every frame is `event: NAME\ndata: JSON\n\n` or the data line alone.
-    name = None
-    at = 0
-    if text.startswith(b"event: "):
-        at = text.find(b"\n") + 1
-        name = text[7 : at - 1]
-    if complete and text.startswith(b"data: ", at) and text.find(b"\n", at) == len(text) - 2 and b"\r" not in text:
-        return Frame(raw, None if name is None else name.decode(errors="replace"), text[at + 6 : -2])
-    return _parse_fields(raw, text, complete=complete)
+    begin, name = at, None
+    if raw.startswith(b"event: ", at):
+        begin = raw.find(b"\n", at) + 1
+        name = raw[at + 7 : begin - 1]
+    if complete and raw.startswith(b"data: ", begin) and raw.find(b"\n", begin) == len(raw) - 2 and b"\r" not in raw:
+        begin += 6
+        event = None if name is None else name.decode(errors="replace")
+        return Frame(raw[:begin], event, raw[begin:-2], after=b"\n\n")
+    return _parse_fields(raw, at, complete=complete)
 
 
-def _parse_fields(raw: bytes, text: bytes, *, complete: bool) -> Frame:
+def _parse_fields(raw: bytes, at: int, *, complete: bool) -> Frame:
     event: str | None = None
-    data: list[bytes] = []
-    for line in _LINE_END.split(text):
-        field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if field == b"data":
-            data.append(value)
-        elif field == b"event":
-            event = value.decode(errors="replace")
-    return Frame(raw, event, b"\n".join(data) if data else None, complete)
+    data: list[slice] = []
+    for line in _FIELD.finditer(raw, at):
+        if line[1] == b"data":
+            data.append(slice(*line.span(2)))
+        elif line[1] == b"event":
+            event = line[2].decode(errors="replace")
+    if len(data) == 1:
+        (place,) = data
+        return Frame(raw[: place.start], event, raw[place], complete, after=raw[place.stop :])
+    return Frame(raw, event, b"\n".join(raw[place] for place in data) if data else None, complete)

@@ -65,6 +65,10 @@ class ChunkRow(NamedTuple):
     """Bytes that it added to the decoded body."""
 
 
+HUGE = 2**20
+"""Frames of at least this many bytes are held and written in pieces."""
+
+
 class EventRow(NamedTuple):
     """One frame of a stream. The fields from `type` on are None where the frame isn't an event."""
 

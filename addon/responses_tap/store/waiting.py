@@ -1,5 +1,6 @@
 """The rows that wait for the next commit, and how to write them: together, or one by one after a failure."""
 
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -7,13 +8,10 @@ from typing import NamedTuple
 
 from responses_tap.errors import RecordingError
 from responses_tap.store.linking import link
-from responses_tap.store.rows import ChunkRow, EventRow, bare_event
+from responses_tap.store.rows import HUGE, ChunkRow, EventRow, bare_event
 from responses_tap.store.uploads import join_upload
 from responses_tap.stream.conversation import RequestClues
 from responses_tap.stream.storable import Value, storable_int, storable_text
-
-_HUGE = 2**20
-"""Frames of at least this many bytes are written piece by piece."""
 
 _INSERT_CHUNK = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -55,6 +53,7 @@ class Waiting:
         self.statements: list[Statement] = []
         self.chunks: list[ChunkRow] = []
         self.events: list[EventRow] = []
+        self.huge_events: list[tuple[EventRow, Sequence[bytes]]] = []
         self.uploads: list[tuple[bytes, int]] = []
         """Request bodies whose parts are to be joined: the key of their marks, and the stream."""
         self.turns: list[tuple[int, RequestClues]] = []
@@ -65,10 +64,9 @@ class Waiting:
         for statement in self.statements:
             connection.execute(statement.sql, statement.parameters)
         connection.executemany(_INSERT_CHUNK, self.chunks)
-        connection.executemany(_INSERT_EVENT, [event for event in self.events if len(event.raw) < _HUGE])
-        for event in self.events:
-            if len(event.raw) >= _HUGE:
-                _write_huge(connection, event)
+        connection.executemany(_INSERT_EVENT, self.events)
+        for row, pieces in self.huge_events:
+            _write_huge(connection, row, pieces)
         for stream, clues in self.turns:
             link(connection, stream, clues)
         for key, stream in self.uploads:
@@ -86,7 +84,7 @@ class Waiting:
                     apart.execute(statement.stream, sql, parameters)
         for chunk in self.chunks:
             apart.execute(chunk.stream, _INSERT_CHUNK, chunk)
-        for event in self.events:
+        for event in itertools.chain(self.events, itertools.starmap(_joined, self.huge_events)):
             if not apart.execute(event.stream, _INSERT_EVENT, event):
                 bare = bare_event(event.stream, event.n, event.at_ns, event.chunk, event.raw, event.response)
                 apart.execute(event.stream, _INSERT_EVENT, bare)
@@ -97,14 +95,19 @@ class Waiting:
         return apart.faults
 
 
-def _write_huge(connection: sqlite3.Connection, event: EventRow) -> None:
+def _write_huge(connection: sqlite3.Connection, row: EventRow, pieces: Sequence[bytes]) -> None:
     """Write an event without the two copies of its bytes that SQLite would make: `raw` is the last column."""
     sql = _INSERT_EVENT.removesuffix("?)") + "zeroblob(?))"
-    row = connection.execute(sql, (*event[:-1], len(event.raw))).lastrowid
-    assert row is not None
-    with connection.blobopen("events", "raw", row) as blob:
-        for at in range(0, len(event.raw), _HUGE):
-            blob.write(event.raw[at : at + _HUGE])
+    id_ = connection.execute(sql, (*row[:-1], sum(map(len, pieces)))).lastrowid
+    assert id_ is not None
+    with connection.blobopen("events", "raw", id_) as blob:
+        for piece in pieces:
+            for at in range(0, len(piece), HUGE):
+                blob.write(piece[at : at + HUGE])
+
+
+def _joined(row: EventRow, pieces: Sequence[bytes]) -> EventRow:
+    return row._replace(raw=b"".join(pieces))
 
 
 class _Apart:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ class Writer:
     @property
     def unwritten(self) -> int:
         """How many frames wait for `commit`."""
-        return len(self._waiting.events)
+        return len(self._waiting.events) + len(self._waiting.huge_events)
 
     @property
     def has_waiting(self) -> bool:
@@ -210,14 +210,16 @@ class Writer:
         """Add frames, like `add_event`."""
         self._waiting.events.extend(rows)
 
-    def set_tail(self, stream_id: int, raw: bytes) -> None:
-        """Store the beginning of an unfinished frame; empty: there is none."""
+    def add_huge_event(self, row: EventRow, pieces: Sequence[bytes]) -> None:
+        """Add a frame of some `HUGE` bytes or more, which are `pieces`; `row.raw` is empty."""
+        self._waiting.huge_events.append((row, pieces))
+
+    def drop_tail(self, stream_id: int) -> None:
+        """There is no unfinished frame any more."""
         self._add("DELETE FROM tails WHERE stream = ?", stream_id, stream=stream_id)
-        if raw:
-            self.add_tail(stream_id, raw)
 
     def add_tail(self, stream_id: int, raw: bytes) -> None:
-        """Append to that beginning."""
+        """Append to the beginning of an unfinished frame."""
         self._add("INSERT INTO tails VALUES (?, ?)", stream_id, raw, stream=stream_id)
 
     def add_wire(self, stream_id: int, n: int, raw: bytes) -> None:

@@ -23,6 +23,9 @@ _MOST_WORDS = 200
 """Characters of a prompt that a row has."""
 _MOST_ITEMS = 10_000
 """The newest items of a request that are looked at for what they refer to."""
+_LONGEST_ITEM = 2**22
+"""Characters of an item that is compared: masking it takes 16 times its size."""
+_OF_CALLS = ("type", "call_id")
 _TEXTS = frozenset(("input_text", "output_text", "text", "refusal"))
 ITEM_DONE = "response.output_item.done"
 OUTPUT_TYPES = (ITEM_DONE, *sorted(TERMINALS))
@@ -121,24 +124,22 @@ class OutputItems:
     def __init__(self) -> None:
         self._items: dict[tuple[int, int], OutputItem] = {}
 
-    def compares(self, event: Event) -> bool:
-        """Whether an event of OUTPUT_TYPES has something that later requests may repeat."""
+    def take(self, event: Event) -> None:
+        """Take an event of OUTPUT_TYPES."""
         if event.type == ITEM_DONE:
-            return not event.object("item").keys().isdisjoint(("role", "call_id"))
-        return any(True for _ in self._missing(event.object("response"), event.response))
-
-    def take(self, event: Event, data: Mapping[str, Any]) -> None:
-        """Take an event of OUTPUT_TYPES; `data` is its data, masked like a request's body where it `compares`."""
-        if event.type == ITEM_DONE:
-            index = event.output_index
-            self._add(event.response, len(self._items) if index is None else index, event.position, data.get("item"))
-        elif isinstance(response := data.get("response"), dict):
-            self.complete(response, event.response, event.position)
+            index = len(self._items) if event.output_index is None else event.output_index
+            self._add(event.response, index, event.position, event.data.get("item"))
+        else:
+            self.complete(event.object("response"), event.response, event.position)
 
     def complete(self, response: Mapping[str, Any], number: int = 0, position: int | None = None) -> None:
         """Take a whole response: what has not been streamed of its output."""
         for index, item in self._missing(response, number):
             self._add(number, index, position, item)
+
+    def as_repeated(self, item: dict[str, Any]) -> dict[str, Any]:
+        """An item that counts, as what is recorded of a later request has it."""
+        return item
 
     def _missing(self, response: Mapping[str, Any], number: int) -> Iterator[tuple[int, object]]:
         output = response.get("output")
@@ -148,6 +149,7 @@ class OutputItems:
 
     def _add(self, number: int, index: int, position: int | None, item: object) -> None:
         if isinstance(item, dict):
+            item = self.as_repeated(item) if _counts(item) else item
             self._items[number, index] = _output_item(index, position, item)
 
     @property
@@ -210,10 +212,10 @@ def _chain(before: bytes, digests: Iterable[bytes | None]) -> Iterator[bytes]:
 def _digest(item: dict[str, Any]) -> bytes | None:
     """A digest of what both sides say of an item; None where it doesn't count."""
     core = _core(item)
-    return None if core is None else hashlib.sha256(_written(core).encode()).digest()
+    return None if core is None else hashlib.sha256(written(core).encode()).digest()
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
     """JSON, with members in order; empty where it is nested too deeply."""
     try:
         return json.dumps(value, sort_keys=True)
@@ -221,12 +223,35 @@ def _written(value: object) -> str:
         return ""
 
 
+def _counts(item: dict[str, Any]) -> bool:
+    """Whether an item is compared.
+
+    Not reasoning, references, and calls of the API's own tools, which not everybody sends back; and none that is huge.
+    """
+    is_sent_back = isinstance(item.get("role"), str) or all(isinstance(item.get(name), str) for name in _OF_CALLS)
+    return is_sent_back and _characters(item) <= _LONGEST_ITEM
+
+
+def _characters(value: object) -> int:
+    """How many characters the strings in a JSON value have."""
+    found, rest = 0, [value]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            found += len(value)
+        elif isinstance(value, dict):
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
+    return found
+
+
 def _core(item: dict[str, Any]) -> list[Any] | None:
+    if not _counts(item):
+        return None
     type_, call_id = string(item, "type"), string(item, "call_id")
     if string(item, "role") is not None:
         return ["message", item["role"], _content(item.get("content"))]
-    if type_ is None or call_id is None:
-        return None  # reasoning, references, calls of the API's own tools: not everybody sends them back
     if _is_result(item):
         return [type_, call_id, _content(item.get("output"))]
     return [type_, call_id, string(item, "name"), _arguments(string(item, "arguments"))]
@@ -279,7 +304,7 @@ def _words(content: object) -> str:
     if isinstance(content, list):
         parts = [part for part in content if isinstance(part, dict)]
         content = _text_in(parts) or ", ".join(f"[{string(part, 'type') or 'part'}]" for part in parts)
-    text = content if isinstance(content, str) else "" if content is None else _written(content)
+    text = content if isinstance(content, str) else "" if content is None else written(content)
     return short_text(first_words(" ".join(text[: 10 * _MOST_WORDS].split())))
 
 

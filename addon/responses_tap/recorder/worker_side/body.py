@@ -14,7 +14,7 @@ from responses_tap.protocol.sse import Decoder, Frame
 from responses_tap.protocol.websocket_checker import Turn
 from responses_tap.recorder.worker_side.recorded_output import RecordedOutput
 from responses_tap.store import EventRow, Recording
-from responses_tap.store.rows import bare_event
+from responses_tap.store.rows import HUGE, bare_event
 from responses_tap.store.writer import Writer
 from responses_tap.stream.storable import Value, short_text, storable_int
 
@@ -164,9 +164,11 @@ class EventBody:
     def publish(self, *, settled: bool) -> list[Finding]:
         """Write the tail, findings and verdict as far as they have changed; the findings that are new."""
         if self._tail_written is None:
-            self._writer.set_tail(self._stream, bytes(self._decoder.held))
-        elif self.unfinished > self._tail_written:
-            self._writer.add_tail(self._stream, bytes(self._decoder.held[self._tail_written :]))
+            self._writer.drop_tail(self._stream)
+        written = self._tail_written or 0
+        with memoryview(self._decoder.held) as held:
+            for at in range(written, len(held), _PIECE):  # as large as they come, SQLite would copy them twice
+                self._writer.add_tail(self._stream, bytes(held[at : at + _PIECE]))
         self._tail_written = self.unfinished
         if self._is_unchecked:
             return []
@@ -184,14 +186,18 @@ class EventBody:
         n = self._frames
         self._frames += 1
         event = None
-        row = bare_event(self._stream, n, at_ns, chunk, frame.raw, self._response)
+        is_huge = len(frame.data or frame.before) >= HUGE
+        row = bare_event(self._stream, n, at_ns, chunk, b"" if is_huge else frame.raw, self._response)
         try:
             if not self._is_unchecked:
                 event = self._judged(frame, at_ns)
                 row = row if event is None else _row_of(row, event)
         except Exception as error:  # noqa: BLE001 (as for a rule)
             self.fault = self.fault or described(error)
-        self._writer.add_event(row)
+        if is_huge:
+            self._writer.add_huge_event(row, frame.pieces)
+        else:
+            self._writer.add_event(row)
         return event
 
     def _take_runs(self, frame: Frame, event: Event, at_ns: int, chunk: int) -> None:
@@ -238,11 +244,11 @@ class EventBody:
             responses = self._checker.responses
             self.terminal_type = responses[-1].terminal_type if responses else None
         if event is not None:
-            self.output.take_event(frame, event)
+            self.output.take_event(event)
         return event
 
     def _look_for_secret(self, frame: Frame, event: Event | None) -> None:
-        secrets = itertools.chain.from_iterable(map(find_secrets, _texts(frame.raw)))
+        secrets = itertools.chain.from_iterable(map(find_secrets, _texts(frame)))
         for secret in itertools.islice(secrets, 1):
             place = f"frame {self._frames - 1}" if event is None else f"event {event.position} ({event.type})"
             self.secret = f"{secret.kind} in {place}"
@@ -280,10 +286,11 @@ def described(error: BaseException) -> str:
     return short_text(f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0])
 
 
-def _texts(raw: bytes) -> Iterator[str]:
+def _texts(frame: Frame) -> Iterator[str]:
     """A frame as a text; a huge one in pieces, which overlap by more than a secret is long."""
-    for at in range(0, max(1, len(raw)), _PIECE):
-        yield raw[at : at + _PIECE + _OVERLAP].decode(errors="replace")
+    for piece in frame.pieces if len(frame.data or frame.before) >= HUGE else (frame.raw,):
+        for at in range(0, max(1, len(piece)), _PIECE):
+            yield piece[at : at + _PIECE + _OVERLAP].decode(errors="replace")
 
 
 def _short(text: str | None) -> str | None:
