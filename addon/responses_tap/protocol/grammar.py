@@ -29,8 +29,10 @@ class Role(StrEnum):
     TERMINAL = "terminal"
     ERROR = "error"
 
+    __hash__ = str.__hash__  # Enum's is written in Python, and each event looks its role up
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """A kind of scope, and the codes of the rules on its opening, numbering and closing."""
 

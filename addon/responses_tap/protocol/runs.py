@@ -113,12 +113,13 @@ class Runs:
         scope = self._checker.scope
         if scope is not self._scope:
             self._scope, self._pattern, self._tries_at = scope, None, _ENOUGH
+        if scope is None or scope.deltas < _ENOUGH - 1:
+            return False
         is_next = event.position == self._position + 1
         before, self._position = self._found, event.position
         self._found = found = self._checker.found(_MOST_FINDINGS)
         return (
-            scope is not None
-            and is_next
+            is_next
             and found is not None
             and found == before
             and not (event.problems or event.flaw or frame.run_together)

@@ -9,11 +9,26 @@ from collections.abc import Callable
 
 from responses_tap.protocol.events import Event
 from responses_tap.protocol.findings import Reporter, counted
-from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, PART, SUMMARY, VALUE, Kind, Role, Row
+from responses_tap.protocol.grammar import COMMAND, ITEM, OUTPUT, PART, SUMMARY, VALUE, Role, Row
 from responses_tap.protocol.items import Items
 from responses_tap.protocol.parts import Parts
 from responses_tap.protocol.routing import Router
 from responses_tap.protocol.scopes import ResponseScope, Scope
+
+_ITEM_MOVES: dict[Role, Callable[[Items, Event, Row], Scope | None]] = {
+    Role.OPEN: Items.open,
+    Role.CLOSE: Items.close,
+    Role.PROGRESS: Items.progress,
+    Role.NOTE: Items.progress,
+}
+_INNER_MOVES: dict[Role, Callable[[Parts, Event, Row], Scope | None]] = {
+    Role.OPEN: Parts.open,
+    Role.DELTA: Parts.delta,
+    Role.DONE: Parts.done,
+    Role.NOTE: Parts.note,
+    Role.CLOSE: Parts.close,
+}
+_INNER = frozenset((PART, SUMMARY, COMMAND, VALUE, OUTPUT))
 
 
 class ScopeTree:
@@ -23,31 +38,20 @@ class ScopeTree:
         self._response = response
         self._report = report
         router = Router(response, report)
-        self._items = items = Items(response, router, report)
-        self._parts = parts = Parts(response, router, items, report)
-        self._moves: dict[tuple[Kind, Role], Callable[[Event, Row], Scope | None]] = {
-            (ITEM, Role.OPEN): items.open,
-            (ITEM, Role.CLOSE): self._close_item,
-            (ITEM, Role.PROGRESS): items.progress,
-            (ITEM, Role.NOTE): items.progress,
-        }
-        for kind in (PART, SUMMARY, COMMAND, VALUE, OUTPUT):
-            self._moves |= {
-                (kind, Role.OPEN): parts.open,
-                (kind, Role.DELTA): parts.delta,
-                (kind, Role.DONE): parts.done,
-                (kind, Role.NOTE): parts.note,
-                (kind, Role.CLOSE): parts.close,
-            }
+        self._items = Items(response, router, report)
+        self._parts = Parts(response, router, self._items, report)
 
     def apply(self, event: Event, row: Row) -> Scope | None:
         """Move the tree on by one event; the scope it belongs to, None where it has none."""
-        move = self._moves.get((row.kind, row.role))
-        return move(event, row) if move else None
+        if row.kind is ITEM:
+            return self._move_item(event, row)
+        move = _INNER_MOVES.get(row.role) if row.kind in _INNER else None
+        return move(self._parts, event, row) if move else None
 
-    def _close_item(self, event: Event, row: Row) -> Scope | None:
-        item = self._items.close(event, row)
-        if item is not None:
+    def _move_item(self, event: Event, row: Row) -> Scope | None:
+        move = _ITEM_MOVES.get(row.role)
+        item = move(self._items, event, row) if move else None
+        if item is not None and row.role is Role.CLOSE:
             self._parts.expect_all(item, event)
         return item
 

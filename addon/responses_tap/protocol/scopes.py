@@ -117,6 +117,8 @@ class ResponseScope:
     usage: dict[str, Any] | None = None
     snapshot: dict[str, Any] = field(default_factory=dict)
     """The response object of the last lifecycle event that had one."""
+    matched: "tuple[dict[str, Any], list[tuple[int, dict[str, Any], Scope | None]]] | None" = None
+    """A terminal event's response, and its items with the streamed ones that they are (stated_values.py)."""
     numbered: bool = False
     """Whether any event carries a sequence_number."""
     resumed: bool = False

@@ -95,7 +95,7 @@ class Decoder:
     """Cuts a body into frames; any split of the same bytes gives the same frames."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         self.at = 0
         """How many bytes of `held` have been cut."""
         self._searched = 0
@@ -103,7 +103,7 @@ class Decoder:
         self._first = True
 
     @property
-    def held(self) -> bytearray:
+    def held(self) -> bytes | bytearray:
         """The beginning of a frame that has not ended, once all of a chunk was cut; not to be changed."""
         return self._buffer
 
@@ -118,18 +118,21 @@ class Decoder:
 
     def blocks(self, chunk: bytes) -> Iterator[list[Frame]]:
         """The same, block by block: one frame each, or those that lack the blank lines between them."""
-        buffer = self._buffer
         self._has_cr = self._has_cr or b"\r" in chunk
-        # Nearly every chunk is a frame.
-        if not buffer and not self._has_cr and 0 <= chunk.find(b"\n\n") == len(chunk) - 2:
-            yield self._cut(chunk, complete=True)
-            return
-        buffer += chunk
+        if not self._buffer:
+            self._buffer = chunk  # as it is: nearly every chunk ends with a frame
+        elif isinstance(self._buffer, bytearray):
+            self._buffer += chunk
+        else:
+            self._buffer = bytearray().join((self._buffer, chunk))
         while (end := self._frame_end(max(self.at, self._searched))) != -1:
             yield self._cut(self._taken(end), complete=True)
-        del buffer[: self.at]
+        if isinstance(self._buffer, bytearray):
+            del self._buffer[: self.at]
+        else:
+            self._buffer = self._buffer[self.at :]
         self.at = 0
-        self._searched = max(0, len(buffer) - _LONGEST_FRAME_END + 1)
+        self._searched = max(0, len(self._buffer) - _LONGEST_FRAME_END + 1)
 
     def take(self, ends: list[int]) -> list[bytes]:
         """Take the next frames as they are, by where each ends in `held`."""
@@ -146,12 +149,14 @@ class Decoder:
 
     def _taken(self, end: int) -> bytes:
         """What is held up to there, which leaves the decoder at once where it is all that there is."""
-        with memoryview(self._buffer) as view:  # a slice of the buffer itself would be one copy more
-            raw = bytes(view[self.at : end])
+        if isinstance(self._buffer, bytes):
+            raw = self._buffer[self.at : end]
+        else:
+            with memoryview(self._buffer) as view:  # a slice of the buffer itself would be one copy more
+                raw = bytes(view[self.at : end])
         self.at = end
         if end == len(self._buffer):
-            self._buffer.clear()
-            self.at = 0
+            self._buffer, self.at = b"", 0
         return raw
 
     def _frame_end(self, start: int) -> int:
@@ -251,7 +256,7 @@ def _parse(raw: bytes, at: int, *, complete: bool) -> Frame:
     if complete and raw.startswith(b"data: ", begin) and raw.find(b"\n", begin) == len(raw) - 2 and b"\r" not in raw:
         begin += 6
         event = None if name is None else name.decode(errors="replace")
-        return Frame(raw[:begin], event, raw[begin:-2], after=b"\n\n")
+        return Frame(raw[:begin], event, raw[begin:-2], True, False, b"\n\n")
     return _parse_fields(raw, at, complete=complete)
 
 

@@ -121,6 +121,12 @@ def matched_output(response: ResponseScope, snapshot: dict[str, Any]) -> list[tu
     By id, else the first item of the same type that no id claims: a server that mints new ids at the end then gets
     findings about its ids, not about every text. None where no streamed item is left for it.
     """
+    if response.matched is None or response.matched[0] is not snapshot:  # several rules ask
+        response.matched = snapshot, _matched(response, snapshot)
+    return response.matched[1]
+
+
+def _matched(response: ResponseScope, snapshot: dict[str, Any]) -> list[tuple[int, dict[str, Any], Scope | None]]:
     output = snapshot.get("output")
     entries = [entry for entry in output if isinstance(entry, dict)] if isinstance(output, list) else []
     free = _Free(response.every_item)

@@ -1,6 +1,6 @@
 """What a fleet's streams cost: streams a second, on one core and on all; growth; memory; bytes an event.
 
-    uv run python tests/benchmarks/bench_fleet.py --streams 100000
+    uv run python tests/benchmarks/fleet.py --streams 100000
 
 Streams are those of `recordings/clean`, each with an id of its own, a Parquet row each.
 """

@@ -1,6 +1,6 @@
 """How long checking takes, as ratios in one run: to plain json.loads, and to the SDK's own event union.
 
-uv run python tests/benchmarks/bench_check.py [--events 100000] [--rounds 9]
+uv run python tests/benchmarks/check.py [--events 100000] [--rounds 9]
 """
 
 import argparse
@@ -16,6 +16,9 @@ from responses_tap import check
 
 _ITEM = {"id": "msg_1", "type": "message", "status": "in_progress", "content": [], "role": "assistant"}
 _SDK_SAMPLE = 2000
+_SHORT_DELTAS = 7
+"""Of a stream of 15 events."""
+_SHORT_STREAMS = 200
 
 
 def body(deltas: int) -> bytes:
@@ -49,6 +52,11 @@ def body(deltas: int) -> bytes:
     )
 
 
+def data_lines(stream: bytes) -> list[bytes]:
+    """The JSON of its events."""
+    return [line[6:] for line in stream.split(b"\n") if line.startswith(b"data: ")]
+
+
 def seconds(work: Callable[[], object]) -> float:
     """How long one run takes."""
     start = time.perf_counter()
@@ -67,19 +75,22 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=9)
     wish = parser.parse_args()
-    once, twice = body(wish.events), body(2 * wish.events)
-    lines = [line[6:] for line in once.split(b"\n") if line.startswith(b"data: ")]
+    once, twice, short = body(wish.events), body(2 * wish.events), body(_SHORT_DELTAS)
+    lines, short_lines = data_lines(once), data_lines(short) * _SHORT_STREAMS
     union: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
     report = check(once)
     assert report.ok, report.findings
-    ratios, growth = [], []
+    ratios, growth, of_short = [], [], []
     for _ in range(wish.rounds):
         plain = seconds(lambda: [json.loads(line) for line in lines])
         ours = seconds(lambda: check(once))
         ratios.append(ours / plain)
         growth.append(seconds(lambda: check(twice)) / ours)
+        plain_short = seconds(lambda: [json.loads(line) for line in short_lines])
+        of_short.append(seconds(lambda: [check(short) for _ in range(_SHORT_STREAMS)]) / plain_short)
     sdk = seconds(lambda: [union.validate_json(line) for line in lines[4 : 4 + _SDK_SAMPLE]]) / _SDK_SAMPLE * len(lines)
     print(f"check of {wish.events} events: {spread(ratios)} × json.loads")
+    print(f"check of streams of {_SHORT_DELTAS + 8} events: {spread(of_short)} × json.loads")
     print(f"twice as many events: {spread(growth)} × the time")
     print(f"the SDK's union adapter alone: {sdk / plain:.1f} × json.loads")
 

@@ -1,6 +1,6 @@
 """What recording costs the traffic: ours against bare mitmproxy, in alternating pairs, and beside other relays.
 
-    python tests/benchmarks/bench_record.py [--pairs 9] [--others 3] [--seconds 5] [--full-load 5] [--processes 2]
+    python tests/benchmarks/record.py [--pairs 9] [--others 3] [--seconds 5] [--full-load 5] [--processes 2]
 
 Prints a table in Markdown. Everything runs on this machine, each part in a process of its own: upstream, relay, and
 this client, which share its processors. Each measurement starts a fresh relay. Beside each median stands its ratio to

@@ -1,6 +1,6 @@
 """How long the terminal UI takes on a large recording, measured from outside, in a terminal of its own.
 
-uv run python tests/benchmarks/bench_view.py [--streams 10000] [--events 1000000] [--long 100000] [--db FILE]
+uv run python tests/benchmarks/view.py [--streams 10000] [--events 1000000] [--long 100000] [--db FILE]
 
 Builds the recording first (in a temporary folder, or at --db, where it stays for the next run): one stream of
 100,000 events, then as many short ones as needed.
