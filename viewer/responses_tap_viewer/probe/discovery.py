@@ -9,7 +9,6 @@ from responses_tap_viewer.probe.client import ProbeClient, ProbeRequest, encoded
 
 _BAD_GATEWAY = 502
 _NOT_FOUND = (404, 405)
-_REFUSED_KEY = (401, 403)
 _REDIRECTS = range(300, 400)
 _SHOWN_MODELS = 8
 _MODEL = re.compile(r"(?<![\w/-])model\b", re.IGNORECASE)
@@ -39,7 +38,7 @@ def _unusable(client: ProbeClient, answer: Answer, model: str) -> str:
             f"redirects to {to} ({answer.status}); give the URL that it redirects to",
         ),
         (
-            answer.status in _REFUSED_KEY,
+            answer.refuses_key,
             f"refuses the key ({answer.status}: {answer.words}); give one with --api-key-env or --header",
         ),
         (bool(answer.failure), f"fails at a plain request ({answer.failure})"),
