@@ -110,6 +110,24 @@ def test_standard_input_and_folders_are_checked() -> None:
     assert len(sources) == len(list((RECORDINGS / "clean").glob("*.sse")))
 
 
+def test_a_file_that_is_named_twice_is_checked_once(tmp_path: Path) -> None:
+    folder, first, second, notes = (tmp_path / name for name in ("ds", "ds/b.sse", "ds/sub/a.sse", "ds/notes.txt"))
+    second.parent.mkdir(parents=True)
+    first.write_bytes(Path(CLEAN_TEXT).read_bytes())
+    second.write_bytes(Path(CLEAN_TEXT).read_bytes())
+    (tmp_path / "link.sse").symlink_to(second)
+    named = map(str, (second, folder, tmp_path / "link.sse", first, second.parent, f"{folder}/sub/../b.sse"))
+    report = json.loads(run("check", *named, "--format", "json").stdout)
+    assert [stream["source"] for stream in report["streams"]] == [str(second), str(first)]
+    assert report["summary"]["streams"] == 2
+    notes.write_text("hello")
+    assert run("check", str(folder)).exit_code == 0
+    result = run("check", str(folder), str(notes))
+    assert result.exit_code == 2
+    assert result.stderr.count("notes.txt") == 1
+    assert run("check", "-", "-", stdin=first.read_bytes()).stderr.count("is empty") == 1
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -1,5 +1,6 @@
 """What there is to check below the paths that a user names: files, parts of large ones, files at URLs."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,10 @@ class Unit(NamedTuple):
 
 
 def units_below(paths: Iterable[str]) -> Iterator[Unit]:
-    """The paths with each folder replaced by its files, and large Parquet files by their parts."""
+    """The paths with each folder replaced by its files, each file once, and large Parquet files by their parts."""
+    paths = list(paths)
+    named = set(map(_real, paths))
+    seen = set[str]()
     for path in paths:
         try:
             with telling(path):
@@ -43,7 +47,15 @@ def units_below(paths: Iterable[str]) -> Iterator[Unit]:
         except UnusableInput as error:
             found = [Unit(path, error=error)]
         for unit in found:
-            yield from _parts(unit)
+            real = _real(unit.path)
+            if real == STDIN or real not in seen:
+                seen.add(real)
+                yield from _parts(unit._replace(is_below=unit.is_below and real not in named))
+
+
+def _real(path: str) -> str:
+    """What is the same for each path to a file."""
+    return os.path.realpath(path) if is_there(Path(path)) and path != STDIN else path
 
 
 def _below(path: str) -> Iterator[Unit]:
