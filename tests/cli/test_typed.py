@@ -35,6 +35,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("errors > 0", "no spaces around an operator, as in errors>0"),
         ("errors>0 OR warnings>0", "a space means AND, a comma OR, a leading - NOT"),
         ("!model:m", "- for NOT, as in -model:m"),
+        ("(errors>0 warnings>0)", "terms without parentheses"),
     ],
 )
 def test_a_filter_that_no_stream_could_match_is_an_error(recording: Path, text: str, words: str) -> None:

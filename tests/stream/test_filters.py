@@ -129,6 +129,20 @@ def test_an_error_says_where_and_what_was_expected(text: str, message: str) -> N
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(("text", "at"), [("(((", 1), ("gpt )", 5), ("-(model:a errors>0)", 2), ("a,(b", 3)])
+def test_parentheses_do_not_group(text: str, at: int) -> None:
+    with pytest.raises(FilterError) as caught:
+        parse(text)
+    expected = "terms without parentheses: a space means AND, a comma OR; quote them to search for them"
+    assert str(caught.value) == f"at {at}: expected {expected}"
+
+
+@pytest.mark.parametrize("text", ["foo(bar)", "foo(", '"((("', '"(sic)"'])
+def test_a_word_may_have_parentheses(text: str) -> None:
+    assert parse(text).matches(row(prompt="foo(bar) ((( (sic)"), ())
+    assert str(parse(text)) == text
+
+
 _values = st.lists(st.text(), min_size=1, max_size=3).map(tuple)
 _numbers = st.lists(st.from_regex(r"[0-9]{1,20}(\.[0-9]{1,3})?", fullmatch=True), min_size=1, max_size=2).map(tuple)
 _times = st.lists(st.sampled_from(["10m", "2026-11-28", "21:38", "2026-11-28T21:38:00+02:00"]), min_size=1).map(tuple)

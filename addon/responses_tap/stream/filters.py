@@ -288,6 +288,8 @@ def _syntax(word: str) -> str:
         return "no spaces around an operator, as in errors>0"
     if word in _CONJUNCTIONS:
         return f"terms: a space means AND, a comma OR, a leading - NOT; quote {word!r} to search for it"
+    if word.startswith(("(", ")")):
+        return "terms without parentheses: a space means AND, a comma OR; quote them to search for them"
     return f"- for NOT, as in -{word[1:] or 'model:gpt*'}" if word.startswith("!") else ""
 
 
