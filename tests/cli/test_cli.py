@@ -219,6 +219,16 @@ def test_quick_commands_import_neither_proxy_nor_terminal_ui(arguments: list[str
     assert done.stdout.splitlines()[-1] == "loaded:"
 
 
+@pytest.mark.parametrize(
+    "program", [["-m", "responses_tap_viewer"], [str(Path(sys.executable).with_name("responses-tap"))]]
+)
+def test_ctrl_c_while_it_starts_ends_it_silently(tmp_path: Path, program: list[str]) -> None:
+    (tmp_path / "click.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    result = subprocess.run([sys.executable, *program, "--help"], env=environment, capture_output=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
+
+
 def test_colour_is_for_terminals_only() -> None:
     coloured = CliRunner().invoke(main, ["check", NO_TEXT_DONE], color=True)
     assert "\x1b[31m" in coloured.stdout
