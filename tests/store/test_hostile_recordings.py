@@ -243,8 +243,8 @@ def test_a_writer_accepts_no_table_that_would_run_something(db: Path, sql: str) 
 
 
 def test_an_endless_query_is_ended(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("responses_tap.store.reader._LEAST_STEPS", 2_000_000)
-    monkeypatch.setattr("responses_tap.store.reader._STEPS_PER_BYTE", 0)
+    monkeypatch.setattr("responses_tap.store.bounded_queries._LEAST_STEPS", 2_000_000)
+    monkeypatch.setattr("responses_tap.store.bounded_queries._STEPS_PER_BYTE", 0)
     with open_recording(db) as recording:
         with pytest.raises(RecordingError, match="does not end"):
             recording._rows(f"{ENDLESS} SELECT count(*) FROM c")

@@ -16,9 +16,10 @@ from responses_tap.protocol.events import read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.sse import Frame, RecordedMessage, framed, message_frame
 from responses_tap.self_closing import SelfClosing
+from responses_tap.store.bounded_queries import Parameters, Queries
 from responses_tap.store.narrowing import narrow, sql_value
-from responses_tap.store.opening import ADVICE, bound_steps, connect, files_of, require_regular
-from responses_tap.store.recording_schema import check_schema, damaged
+from responses_tap.store.opening import ADVICE, connect, require_regular
+from responses_tap.store.recording_schema import check_schema
 from responses_tap.store.row_types import Misfit, RowType, Values
 from responses_tap.store.rows import (
     BodyColumn,
@@ -38,8 +39,6 @@ from responses_tap.stream.event_text import error_of
 from responses_tap.stream.filters import Filter
 from responses_tap.stream.model import Chunk, Entry
 from responses_tap.stream.timeline import FOLDABLE, Delta
-
-type Parameters = Sequence[int | str | float] | dict[str, int]
 
 _PAGE = 1000
 """Events read by one statement."""
@@ -77,7 +76,7 @@ class Recording(SelfClosing):
         self.damaged: dict[int, RecordingError] = {}
         """The streams that could not be listed, by id, and why."""
         self._connection = connection
-        self._steps = 0
+        self._queries = Queries(path, connection)
         there = self._columns("streams")
         lacking = {column.since for column in COLUMNS.values() if column.sql and column.name not in there}
         self._absent = {column.name for column in COLUMNS.values() if column.since in lacking and column.since}
@@ -357,7 +356,7 @@ class Recording(SelfClosing):
             yield start + row.at_ns, RecordedMessage(stream_id, row.at_ns, _message(row.raw, row.position))
 
     def _stream_rows(self, sql: str, parameters: Parameters) -> list[StreamRow]:
-        return [StreamRow(*row) for row in self._sifted(_STREAM, self._fetch(sql, parameters), 0)]
+        return [StreamRow(*row) for row in self._sifted(_STREAM, self._queries.rows(sql, parameters), 0)]
 
     def _sifted(self, type_: RowType, rows: list[Values], id_at: int) -> list[Values]:
         """The rows that fit; the streams of the others, by their ids in that column, are `damaged`."""
@@ -382,69 +381,7 @@ class Recording(SelfClosing):
         return {row[1] for row in self._rows(f"PRAGMA table_info({table})")}
 
     def _rows(self, sql: str, *parameters: int | str) -> list[Values]:
-        return self._fetch(sql, parameters)
-
-    def _fetch(self, sql: str, parameters: Parameters) -> list[Values]:
-        """The rows of a query; a text that isn't UTF-8 stays bytes."""
-        connection = self._connection
-        connection.set_progress_handler(self._is_endless, _STEPS)
-        try:
-            for connection.text_factory in (str, _decoded):
-                self._steps = 0
-                try:
-                    return self._bounded(connection.execute(sql, parameters))
-                except sqlite3.OperationalError as error:
-                    if not str(error).startswith("Could not decode"):
-                        raise
-            raise AssertionError("texts were left as bytes")
-        except sqlite3.DatabaseError as error:
-            raise damaged(self.path, error) from error
-        finally:
-            connection.text_factory = str
-            bound_steps(connection)
-
-    def _bounded(self, cursor: sqlite3.Cursor) -> list[Values]:
-        """The rows; RecordingError where they contain more than the file, as when its pages form a loop."""
-        most = _LEAST_BYTES + 2 * self._file_size()
-        rows: list[Values] = []
-        held = 0
-        while page := cursor.fetchmany(_COUNTED):
-            rows += page
-            held += sum(_BYTES_OF_ROW + sum(len(value) for value in row if type(value) in _SIZED) for row in page)
-            if held > most:
-                raise RecordingError(f"{self.path} is damaged (it has more rows than its size allows)")
-        return rows
-
-    def _is_endless(self) -> bool:
-        """Whether a query has taken more steps than any of ours needs for a file of this size."""
-        self._steps += _STEPS
-        if self._steps < _LEAST_STEPS:
-            return False
-        return self._steps > _LEAST_STEPS + _STEPS_PER_BYTE * self._file_size()
-
-    def _file_size(self) -> int:
-        return sum(file.stat().st_size for file in files_of(self.path) if file.exists())
-
-
-def _decoded(text: bytes) -> str | bytes:
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return text
-
-
-_STEPS = 1_000_000
-"""Steps of SQLite's virtual machine between two checks on a query: some 10 ms."""
-# Steps are counted, not timed, so that a slow machine refuses nothing. Our heaviest query takes some 100 steps a row,
-# and a row has at least 10 bytes; anything quadratic in the rows, such as a query without its index, soon takes more.
-_LEAST_STEPS = 50_000_000
-_STEPS_PER_BYTE = 20
-_LEAST_BYTES = 2**20
-"""Bytes that a query may yield from a file of any size."""
-_BYTES_OF_ROW = 8
-_COUNTED = 100
-"""Rows that are read before their size is checked: each may be as large as the file."""
-_SIZED = frozenset((str, bytes))
+        return self._queries.rows(sql, parameters)
 
 
 def _select(names: Iterable[str], without: Collection[str] = ()) -> str:
