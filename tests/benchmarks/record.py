@@ -170,7 +170,8 @@ def main() -> None:
         rounds = {"direct": wish.others, BARE: wish.pairs, OURS: wish.pairs, f"{OURS} without splice": wish.others}
         if wish.processes > 1:
             rounds[several] = wish.others
-        rounds |= {name: wish.others for name in ("aiohttp relay", contestants.CLAUDE_TAP) if is_installed(name)}
+        peers = {name: is_installed(name) for name in ("aiohttp relay", contestants.CLAUDE_TAP)}
+        rounds |= {name: wish.others for name, is_there in peers.items() if is_there}
         results = {name: Results(name) for name in rounds}
         for n in range(wish.pairs):
             names = [name for name, count in rounds.items() if n < count]
@@ -190,6 +191,8 @@ def main() -> None:
         if result.figures:
             print(result.row(results[BARE]))
     noise = results[BARE].figures["full load, events/s"]
+    if missing := [name for name, is_there in peers.items() if not is_there]:
+        print(f"\nNot installed, and so not measured: {', '.join(missing)}")
     print(f"\n{machine()}; bare mitmproxy's own spread at full load: {min(noise):,.0f}–{max(noise):,.0f}")
 
 

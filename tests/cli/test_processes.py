@@ -212,6 +212,16 @@ def test_a_process_that_is_killed_leaves_the_others(upstream: Upstream, tmp_path
     assert results.count(CLEAN) == len(whole) - 4
 
 
+def test_it_ends_once_none_is_left(upstream: Upstream, tmp_path: Path) -> None:
+    with recording(f"{upstream.url}/v1", tmp_path / "tap.db", "--processes=2") as (process, url):
+        assert receive(url) == CLEAN
+        for pid in members(process.pid).values():
+            os.kill(pid, signal.SIGKILL)
+        said = process.stderr.read()
+        assert process.wait(PATIENCE) == 2
+    assert "ended (killed by signal 9); it was the last" in said
+
+
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)

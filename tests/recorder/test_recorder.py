@@ -58,6 +58,7 @@ SEED = (RECORDINGS / "broken/llamastack-before-pr5308.sse").read_bytes()
 SSE = [("Content-Type", "text/event-stream")]
 SERVER = EndingMessage("server", "the server ended the response", complete=True)
 CLIENT = EndingMessage("client", "the client closed the connection", complete=False)
+STOPPED = EndingMessage("recorder", "recording stopped before the stream had ended", complete=False)
 
 
 def request(path: str = "/v1/responses", *, expected: bool = True, body: bytes = b'{"model":"m"}') -> RequestMessage:
@@ -196,17 +197,30 @@ def test_a_cut_stream_keeps_its_tail(feeder: FeedLoop, db: Path, end: EndingMess
         assert recording.tail(row.id) == b""
 
 
-def test_a_silence_before_the_end_is_told(db: Path) -> None:
+@pytest.mark.parametrize(("end", "silence"), [(CLIENT, "; silent for 12.3 s"), (STOPPED, "")])
+def test_a_silence_before_the_end_is_told_by_those_who_listened(db: Path, end: EndingMessage, silence: str) -> None:
     writer = Writer(db)
     stream = StreamRecorder.begin(1, request(), writer, "openai")
     stream.response(ResponseMessage(200, SSE))
     stream.chunk(CLEAN[:99], 5)
-    stream.end(CLIENT, 12_345_000_000)
+    stream.end(end, 12_345_000_000)
     stream.publish()
     writer.commit()
     writer.close()
     (row,) = rows(db)
-    assert row.end_reason == "the client closed the connection; 99 bytes into an unfinished event; silent for 12.3 s"
+    assert row.end_reason == f"{end.reason}; 99 bytes into an unfinished event{silence}"
+
+
+@pytest.mark.parametrize("end", [CLIENT, STOPPED])
+def test_without_an_answer_nothing_has_failed_where_nobody_waited_for_it(db: Path, end: EndingMessage) -> None:
+    writer = Writer(db)
+    stream = StreamRecorder.begin(1, request(), writer, "openai")
+    stream.end(end, 5)
+    stream.publish()
+    writer.commit()
+    writer.close()
+    (row,) = rows(db)
+    assert (row.state, row.status, row.ended_by) == ("truncated", None, end.ended_by)
 
 
 def test_what_has_come_is_in_the_file_while_the_stream_runs(feeder: FeedLoop, db: Path) -> None:
@@ -623,7 +637,7 @@ def test_a_dead_worker_passes_on_what_was_not_decided(feeder: FeedLoop, db: Path
         tap.end(SERVER)
     feeder.close()
     first, second = rows(db)
-    assert (first.state, second.state, second.event_count) == ("http-error", "completed", 13)
+    assert (first.state, second.state, second.event_count) == ("truncated", "completed", 13)
     with open_recording(db) as recording:
         facts_hold(recording, second.id, CLEAN)
 

@@ -43,6 +43,8 @@ class ProxyGroup(SelfClosing):
         self.files = share_paths(db, processes)
         """The file of each process; with a maximum size, the first one."""
         self._on_notice = on_notice
+        self.over = threading.Event()
+        """Set once the last process has died."""
         self._lock = threading.Lock()
         self._hints: set[str] = set()
         self._is_closing = False
@@ -101,6 +103,8 @@ class ProxyGroup(SelfClosing):
         left = sum(not member.has_ended for member in self._members)
         others = f"the other {left} continue" if left > 1 else "the other one continues" if left else "it was the last"
         self._take(Trouble(f"the process that recorded into {ended.file} ended ({ended.status}); {others}"))
+        if not left:
+            self.over.set()
 
 
 class _Member:

@@ -19,6 +19,8 @@ from responses_tap.store.writer import Writer
 from responses_tap.stream.storable import Value, short_text, storable_int
 
 _PIECE, _OVERLAP = 2**20, 2**13
+_MOST_SEARCHED = 2**23
+"""Bytes of an event in which secrets are looked for: that takes a second, in which nothing else is recorded."""
 
 
 class EventBody:
@@ -287,9 +289,9 @@ def described(error: BaseException) -> str:
 
 
 def _texts(frame: Frame) -> Iterator[str]:
-    """A frame as a text; a huge one in pieces, which overlap by more than a secret is long."""
+    """A frame as a text; the first of a huge one in pieces, which overlap by more than a secret is long."""
     for piece in frame.pieces if len(frame.data or frame.before) >= HUGE else (frame.raw,):
-        for at in range(0, max(1, len(piece)), _PIECE):
+        for at in range(0, min(max(1, len(piece)), _MOST_SEARCHED), _PIECE):
             yield piece[at : at + _PIECE + _OVERLAP].decode(errors="replace")
 
 

@@ -2,7 +2,7 @@
 
 from responses_tap.coding import ContentDecoder
 from responses_tap.protocol.sse import looks_like_events
-from responses_tap.recorder.messages import ResponseMessage
+from responses_tap.recorder.messages import EndingMessage, ResponseMessage
 from responses_tap.recorder.worker_side.body import EventBody
 from responses_tap.recorder.worker_side.http_columns import document_columns
 from responses_tap.recorder.worker_side.received_chunks import ReceivedChunks
@@ -92,10 +92,11 @@ class RecordedResponse:
         verdict.judge(bytes(self._document))
         return verdict
 
-    def final_state(self, *, complete: bool) -> str:
-        """The state of a stream that ended without a terminal event. `complete`: so far as HTTP knows."""
-        document = bytes(self._document) if self.events is None and complete else None
-        return state_of(self._status or 0, document)
+    def final_state(self, ending: EndingMessage) -> str:
+        """The state of a stream that ended without a terminal event."""
+        document = bytes(self._document) if self.events is None and ending.complete else None
+        has_failed = ending.ended_by in ("server", "network")  # it answered nothing, or was not reached
+        return state_of(0 if self._status is None and has_failed else self._status, document)
 
     @property
     def columns(self) -> dict[str, Value]:

@@ -201,24 +201,26 @@ class StreamRecorder:
         self._close()
 
     def _reasons(self, ending: EndingMessage, at_ns: int) -> list[str]:
-        reasons = [ending.reason, *self._interrupted(at_ns)]
+        reasons = [ending.reason, *self._interrupted(ending, at_ns)]
         if ending.lost:
             reasons.append(f"{ending.lost} bytes were not recorded, because the recorder could not keep up")
         if self._response.damage is not None:
             reasons.append(self._response.damage)
         return reasons
 
-    def _interrupted(self, at_ns: int) -> Iterator[str]:
+    def _interrupted(self, ending: EndingMessage, at_ns: int) -> Iterator[str]:
         """In what the end came, and after how long a silence."""
         if self._state == "open" and self._response.events is not None:
             if self._response.unfinished:
                 yield _within(self._response.unfinished)
             silence_s = (at_ns - self.last_byte_ns) / 1e9
-            if silence_s >= _SILENCE_SECONDS:
+            if (
+                silence_s >= _SILENCE_SECONDS and ending.ended_by != "recorder"
+            ):  # which knows nothing of what came since
                 yield f"silent for {silence_s:.1f} s"
 
     def _final_state(self, ending: EndingMessage) -> str:
-        return self._response.final_state(complete=ending.complete)
+        return self._response.final_state(ending)
 
     def _settle(self, state: str, ended_by: EndedBy, reason: str, at_ns: int) -> None:
         self._state = state

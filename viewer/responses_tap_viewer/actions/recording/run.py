@@ -41,7 +41,7 @@ from responses_tap_viewer.actions.recording.nothing_recorded import Seen, advise
 from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (its name there)
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
-from responses_tap_viewer.streams import last_id
+from responses_tap_viewer.streams import UNUSABLE, last_id
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 _MOST_NAMED = 5
@@ -230,7 +230,7 @@ def record(
         if command:
             status = _run(command, settings[0] if settings else {})
         else:
-            status = _wait(lambda: _tell_ready(proxy, settings))
+            status = _wait(lambda: _tell_ready(proxy, settings), proxy)
     mode = modes[0].partition("@")[0].partition(":")[0]
     seen = Seen(proxy.passed, command, mode, options=given, status=status)
     print_lines(narrator.summary(seen, tap["tap_only"], db), err=True)
@@ -299,12 +299,19 @@ def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
     return _SIGNALLED - status if status < 0 else status
 
 
-def _wait(tell_ready: Callable[[], None]) -> int:
-    ended = threading.Event()
-    with _on_signals(lambda _number, _frame: ended.set()):
+def _wait(tell_ready: Callable[[], None], proxy: Proxy | ProxyGroup) -> int:
+    """Wait for a signal, or until no process is left; the exit status."""
+    over = proxy.over if isinstance(proxy, ProxyGroup) else threading.Event()
+    signals: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        signals.append(number)
+        over.set()
+
+    with _on_signals(note):
         tell_ready()
-        ended.wait()
-    return 0
+        over.wait()
+    return 0 if signals else UNUSABLE
 
 
 @contextmanager
