@@ -44,7 +44,7 @@ class Frame(NamedTuple):
     @property
     def raw(self) -> bytes:
         """The block as it arrived, with the blank line that ends it."""
-        return self.before if self.after is None or self.data is None else self.before + self.data + self.after
+        return b"".join(self.pieces)
 
     @property
     def pieces(self) -> tuple[bytes, ...]:
