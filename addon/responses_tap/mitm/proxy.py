@@ -40,7 +40,7 @@ _UNUSED_ADDONS = frozenset((
     "maplocal", "mapremote", "modifybody", "modifyheaders", "save", "savehar", "scriptloader", "serverplayback",
     "stickyauth", "stickycookie",
 ))  # fmt: skip
-"""mitmproxy's addons for its own screens, and for options that nobody can set here.
+"""mitmproxy's addons for its own screens, and for options that cannot be set here.
 
 At each hook it asks all addons, one after the other: a sixth of what a short stream costs was spent on these.
 """

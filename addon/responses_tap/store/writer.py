@@ -215,7 +215,7 @@ class Writer:
         self._waiting.huge_events.append((row, pieces))
 
     def drop_tail(self, stream_id: int) -> None:
-        """There is no unfinished frame any more."""
+        """Delete the beginning of a frame that has ended."""
         self._add("DELETE FROM tails WHERE stream = ?", stream_id, stream=stream_id)
 
     def add_tail(self, stream_id: int, raw: bytes) -> None:

@@ -25,7 +25,6 @@ _MOST_ITEMS = 10_000
 """The newest items of a request that are looked at for what they refer to."""
 _LONGEST_ITEM = 2**22
 """Characters of an item that is compared: masking it takes 16 times its size."""
-_OF_CALLS = ("type", "call_id")
 _TEXTS = frozenset(("input_text", "output_text", "text", "refusal"))
 ITEM_DONE = "response.output_item.done"
 OUTPUT_TYPES = (ITEM_DONE, *sorted(TERMINALS))
@@ -228,8 +227,8 @@ def _counts(item: dict[str, Any]) -> bool:
 
     Not reasoning, references, and calls of the API's own tools, which not everybody sends back; and none that is huge.
     """
-    is_sent_back = isinstance(item.get("role"), str) or all(isinstance(item.get(name), str) for name in _OF_CALLS)
-    return is_sent_back and _characters(item) <= _LONGEST_ITEM
+    is_call = string(item, "type") is not None and string(item, "call_id") is not None
+    return (is_call or string(item, "role") is not None) and _characters(item) <= _LONGEST_ITEM
 
 
 def _characters(value: object) -> int:

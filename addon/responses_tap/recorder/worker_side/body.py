@@ -188,7 +188,7 @@ class EventBody:
         n = self._frames
         self._frames += 1
         event = None
-        is_huge = len(frame.data or frame.before) >= HUGE
+        is_huge = _is_huge(frame)
         row = bare_event(self._stream, n, at_ns, chunk, b"" if is_huge else frame.raw, self._response)
         try:
             if not self._is_unchecked:
@@ -288,9 +288,13 @@ def described(error: BaseException) -> str:
     return short_text(f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0])
 
 
+def _is_huge(frame: Frame) -> bool:
+    return len(frame.data or frame.before) >= HUGE
+
+
 def _texts(frame: Frame) -> Iterator[str]:
-    """A frame as a text; the first of a huge one in pieces, which overlap by more than a secret is long."""
-    for piece in frame.pieces if len(frame.data or frame.before) >= HUGE else (frame.raw,):
+    """A frame as a text; the beginning of a huge one in pieces, which overlap by more than a secret is long."""
+    for piece in frame.pieces if _is_huge(frame) else (frame.raw,):
         for at in range(0, min(max(1, len(piece)), _MOST_SEARCHED), _PIECE):
             yield piece[at : at + _PIECE + _OVERLAP].decode(errors="replace")
 

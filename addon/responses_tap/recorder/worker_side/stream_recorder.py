@@ -214,9 +214,8 @@ class StreamRecorder:
             if self._response.unfinished:
                 yield _within(self._response.unfinished)
             silence_s = (at_ns - self.last_byte_ns) / 1e9
-            if (
-                silence_s >= _SILENCE_SECONDS and ending.ended_by != "recorder"
-            ):  # which knows nothing of what came since
+            # A recorder that stops knows nothing of what has come since.
+            if ending.ended_by != "recorder" and silence_s >= _SILENCE_SECONDS:
                 yield f"silent for {silence_s:.1f} s"
 
     def _final_state(self, ending: EndingMessage) -> str:
