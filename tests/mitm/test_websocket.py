@@ -365,7 +365,7 @@ def test_a_stream_of_a_socket_is_shown_exported_and_replayed(db: Path, tmp_path:
 def test_a_trace_keeps_what_is_wrong_with_a_socket(db: Path, tmp_path: Path) -> None:
     """WS003 and WS005 are about messages: an event stream made from them would show neither."""
     broken = json.dumps({"type": "error", "error": {"message": "no"}}).encode()
-    with proxied(db, sends(*turn("a"), b"data: {}\n\n", broken)) as proxy, socket_to(proxy) as connection:
+    with proxied(db, sends(*turn("a"), b"data: {}\n\n", broken, after=2)) as proxy, socket_to(proxy) as connection:
         for _ in range(2):
             connection.send(asks().decode())
         assert len(receive(connection)) == 15
