@@ -3,7 +3,9 @@
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h2.events
@@ -16,9 +18,11 @@ from tests.upstream import SSE_HEAD, Upstream, ended, framed, rows
 
 from responses_tap.mitm.proxy import Proxy
 from responses_tap.recorder.messages import Notice
+from responses_tap.store import open_recording
 
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 CUT = CLEAN[: len(CLEAN) // 2]
+DELTA = b'data: {"type": "response.output_text.delta", "delta": "%s"}\n\n' % (b"x" * 1000)
 ASK = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", "/v1/responses")]
 HEAD = [(":status", "200"), ("content-type", "text/event-stream")]
 
@@ -162,3 +166,41 @@ def test_a_recorder_that_stops_before_the_stream(tmp_path: Path, is_spliced: boo
     (row,) = rows(db)
     assert (row.state, row.ended_by, row.first_code) == ("truncated", "recorder", None)
     assert "recording stopped before the stream had ended" in str(row.end_reason)
+
+
+@pytest.mark.parametrize("is_spliced", [True, False])
+def test_what_clients_have_got_when_the_recorder_stops_is_recorded(tmp_path: Path, is_spliced: bool) -> None:
+    db = tmp_path / "r.db"
+    got: list[bytes] = []
+    has_begun = threading.Event()
+
+    def pours(connection: socket.socket) -> None:
+        connection.sendall(SSE_HEAD)
+        while True:
+            connection.sendall(framed(DELTA))
+            time.sleep(0.0001)
+
+    def reads(client: http.client.HTTPConnection) -> None:
+        answer = client.getresponse()
+        body = bytearray()
+        with suppress(http.client.HTTPException, OSError):
+            while part := answer.read1(65536):
+                body += part
+                has_begun.set()
+        got.append(bytes(body))
+
+    with (
+        Upstream(v1=pours) as upstream,
+        Proxy(db, upstream=upstream.url, on_notice=_ignore, options={"tap_splice": is_spliced}) as proxy,
+    ):
+        client = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
+        client.request("POST", "/v1/responses", b"{}")
+        reading = threading.Thread(target=reads, args=[client])
+        reading.start()
+        has_begun.wait()
+        proxy.close()
+        reading.join()
+        client.close()
+    (row,) = rows(db)
+    with open_recording(db) as recording:
+        assert recording.body(row.id).startswith(got[0])

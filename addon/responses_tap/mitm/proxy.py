@@ -194,11 +194,13 @@ class Proxy(SelfClosing):
             await stopping.wait()
             await servers.servers.update([])
             await _drain(servers)
+            _cut(servers)
+            self._capture.done()  # before the loop goes on: what passed then would not be recorded
         finally:
             master.should_exit.set()
             await asyncio.wait([serving])
             _LOG.removeHandler(errors)
-            self._capture.done()  # not set by a mitmproxy that failed to start
+            self._capture.done()  # mitmproxy does not call it if it failed to start
         serving.result()
 
 
@@ -317,6 +319,14 @@ async def _drain(servers: Proxyserver) -> None:
         if not servers.connections:
             return
         await asyncio.sleep(_POLL_SECONDS)
+
+
+def _cut(servers: Proxyserver) -> None:
+    """Let no byte of the streams that are still open pass any more."""
+    for connection in servers.connections.values():
+        for transport in connection.transports.values():
+            if isinstance(transport.writer, asyncio.StreamWriter):  # that of a UDP client is another
+                transport.writer.transport.abort()
 
 
 def _without_user(message: str) -> str:
