@@ -62,5 +62,8 @@ def _section(title: str, named: dict[str, str], words: str = "") -> Iterator[Sta
     yield Static(Content(title), classes="title")
     if words:
         yield Static(Content(words), classes="words")
-    for name, explanation in named.items():
-        yield Static(Content.assemble((name.ljust(_NAMES_WIDTH), "bold $text-primary"), explanation))
+    lines = (
+        Content.assemble((name.ljust(_NAMES_WIDTH), "bold $text-primary"), explanation)
+        for name, explanation in named.items()
+    )
+    yield Static(Content("\n").join(lines))  # one widget for all: one for each took a fifth of a second
