@@ -1,11 +1,14 @@
 """The commands as a user or a script runs them: output, exit status, and one clear line for bad input."""
 
+import fcntl
 import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -14,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.conftest import RECORDINGS, events_of
 from tests.lengthened import framed, lengthened
+from tests.upstream import eventually
 
 from responses_tap.protocol.rules import RULES
 from responses_tap_viewer.checking import engines
@@ -227,6 +231,19 @@ def test_ctrl_c_while_it_starts_ends_it_silently(tmp_path: Path, program: list[s
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     result = subprocess.run([sys.executable, *program, "--help"], env=environment, capture_output=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (130, b"", b"")
+
+
+def test_ctrl_c_ends_a_check_with_a_status_of_its_own() -> None:
+    """With 1, as click has it, it would look like one that has found errors."""
+    program = [sys.executable, "-m", "responses_tap_viewer", "check", "-"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"data: {}\n\n")
+        process.stdin.flush()
+        eventually(lambda: fcntl.ioctl(process.stdin or 0, termios.FIONREAD, bytes(4)) == bytes(4))  # it reads
+        process.send_signal(signal.SIGINT)
+        assert process.communicate() == (b"", b"responses-tap: interrupted\n")
+        assert process.returncode == 130
 
 
 def test_colour_is_for_terminals_only() -> None:

@@ -1,7 +1,6 @@
 """The program `responses-tap`, also as `python -m responses_tap_viewer`."""
 
-_INTERRUPTED = 130
-"""The exit status of a shell's command that SIGINT has ended."""
+from responses_tap_viewer.exit_status import INTERRUPTED
 
 
 def main() -> None:
@@ -9,7 +8,7 @@ def main() -> None:
     try:
         from responses_tap_viewer.cli import main as run
     except KeyboardInterrupt:
-        raise SystemExit(_INTERRUPTED) from None
+        raise SystemExit(INTERRUPTED) from None
     run(prog_name="responses-tap")
 
 

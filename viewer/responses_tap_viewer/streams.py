@@ -47,8 +47,6 @@ _MOST_KINDS = 5
 _REMOTE = re.compile(r"([\w.-]+@[\w.-]+):(.+)")
 _CODE = 5
 """Characters of a rule's code."""
-UNUSABLE = 2
-"""The exit status for unusable input, as for wrong usage."""
 
 
 class NoStream(UnusableInput):

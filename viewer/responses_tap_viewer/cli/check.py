@@ -11,6 +11,7 @@ from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.profiles import AUTO, DEFAULT_PROFILE, PROFILES
 from responses_tap_viewer.cli import completion
 from responses_tap_viewer.cli.project_settings import ConfiguredCommand
+from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
     from responses_tap_viewer.checking.paths import Checked, check_paths
     from responses_tap_viewer.checking.tally import Tally
     from responses_tap_viewer.reports import text
-    from responses_tap_viewer.streams import UNUSABLE, PassedOver
+    from responses_tap_viewer.streams import PassedOver
 
     try:
         comparison = BaselineRun(outcome.baseline, outcome.fail_on, update=outcome.update)

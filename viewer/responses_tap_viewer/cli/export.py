@@ -9,6 +9,7 @@ import click
 from responses_tap.stream.filters import Filter
 from responses_tap_viewer.cli import completion
 from responses_tap_viewer.cli.parameters import ALL, filter_option
+from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines
 from responses_tap_viewer.reports.export_formats import FORMATS, Format
 
@@ -104,7 +105,7 @@ def export(  # noqa: PLR0913, PLR0917 - one parameter an option
     """  # fmt: skip
     from responses_tap.privacy.redaction import Redaction
     from responses_tap_viewer.actions.exporting import archive, depart, write_whole
-    from responses_tap_viewer.streams import UNUSABLE, matching_streams
+    from responses_tap_viewer.streams import matching_streams
 
     wanted = ALL if all_ else wanted
     if wanted is not None:

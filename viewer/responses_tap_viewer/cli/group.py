@@ -29,15 +29,27 @@ from responses_tap_viewer.cli.rules import rules
 from responses_tap_viewer.cli.show import show
 from responses_tap_viewer.cli.view import view
 from responses_tap_viewer.cli.vocabulary import vocabulary
+from responses_tap_viewer.exit_status import INTERRUPTED, UNUSABLE
 from responses_tap_viewer.printing import complain
 
 _NAMED = " Name the recording (mine.db) or a stream in it (mine.db#3)."
 """The hint for --db where a recording is an argument."""
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the command with a status of its own: click's is that of a check that has found errors."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
 class _Commands(click.Group):
     """The group of commands: examples keep their lines, and unusable input is one line and status 2."""
 
+    @_interruptible()
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Print wrong usage of the group itself as printable text."""
         # Under some daemons they are closed.
@@ -56,9 +68,10 @@ class _Commands(click.Group):
             return name, self.commands[name], args
         return super().resolve_command(ctx, args)
 
+    @_interruptible()
     def invoke(self, ctx: click.Context) -> object:
         from responses_tap.errors import RecordingError, UnusableInput
-        from responses_tap_viewer.streams import UNUSABLE, internal
+        from responses_tap_viewer.streams import internal
 
         try:
             with _printable_errors():

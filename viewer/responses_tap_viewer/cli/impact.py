@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from responses_tap_viewer.cli import completion
+from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def impact(  # noqa: PLR0913, PLR0917 - one parameter an option
     from responses_tap_viewer.actions.client_runs import run_clients
     from responses_tap_viewer.clients.drivers import wanted_drivers
     from responses_tap_viewer.reports import impact_report
-    from responses_tap_viewer.streams import UNUSABLE
 
     wanted = wanted_drivers(clients)
     if all_faults:
@@ -88,7 +88,6 @@ def _measure(wanted: "Sequence[WantedDriver]", timeout: float, output: Path, *, 
     from responses_tap_viewer.actions.exporting import write_whole
     from responses_tap_viewer.actions.fault_runs import clean_samples, fault_cases, measure, measured_data
     from responses_tap_viewer.clients.measured_file import changes, contradictions, renewed, written
-    from responses_tap_viewer.streams import UNUSABLE
 
     samples = clean_samples()
     cases = fault_cases(samples)

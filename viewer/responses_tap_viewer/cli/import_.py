@@ -6,6 +6,7 @@ import click
 
 from responses_tap_viewer.cli import completion
 from responses_tap_viewer.cli.parameters import DB
+from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import complain, print_lines
 
 
@@ -32,7 +33,7 @@ def import_(ctx: click.Context, paths: tuple[str, ...], db: Path | None) -> None
       responses-tap import trace.json captures/
     """  # fmt: skip
     from responses_tap_viewer.importing import import_paths
-    from responses_tap_viewer.streams import UNUSABLE, PassedOver, default_recording
+    from responses_tap_viewer.streams import PassedOver, default_recording
 
     imported = failed = 0
     for result in import_paths(paths, db or default_recording()):

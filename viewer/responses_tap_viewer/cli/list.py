@@ -4,6 +4,7 @@ import click
 
 from responses_tap.stream.filters import Filter
 from responses_tap_viewer.cli.parameters import filter_option
+from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import print_document, print_lines
 
 
@@ -28,7 +29,7 @@ def list_(
     """
     from responses_tap_viewer.actions.gathering import gathered
     from responses_tap_viewer.reports import text
-    from responses_tap_viewer.streams import UNUSABLE, open_existing
+    from responses_tap_viewer.streams import open_existing
 
     with gathered(paths) as source, open_existing(source.db) as recording:
         rows = recording.matching(wanted) if wanted else recording.streams()

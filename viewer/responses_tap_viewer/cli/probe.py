@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from responses_tap.escaping import is_token
+from responses_tap_viewer.exit_status import INTERRUPTED, UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines, say
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _FORMATS = ("text", "json", "junit", "html", "md", "badge")
 _FOUND = 1
 """The exit status where something is violated, unexpected, failed or flaky, the baseline is stale, or the server had no
 time for anything."""
-_INTERRUPTED = 130
-"""The exit status of a shell's command that SIGINT has ended."""
 
 
 @click.command()
@@ -218,10 +217,9 @@ def _tell_limits(matrix: "Matrix") -> None:
 
 
 def _status(matrix: "Matrix", errors: "Sequence[UnusableInput]", stale: int) -> int:
-    from responses_tap_viewer.streams import UNUSABLE
 
     if matrix.is_interrupted:
-        return _INTERRUPTED
+        return INTERRUPTED
     if errors or not matrix.targets:
         return UNUSABLE
     return _FOUND if stale or any(target.fails for target in matrix.targets) else 0

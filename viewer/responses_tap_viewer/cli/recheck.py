@@ -8,6 +8,7 @@ import click
 from responses_tap.protocol.findings import Finding
 from responses_tap.protocol.profiles import PROFILES
 from responses_tap_viewer.cli.parameters import DB
+from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import complain, print_lines
 
 
@@ -28,7 +29,7 @@ def recheck(ctx: click.Context, db: Path | None, profile: str | None) -> None:
     from responses_tap.protocol.checker import RULES_VERSION
     from responses_tap_viewer.actions.rechecking import Rechecked, recheck
     from responses_tap_viewer.reports.text import counted
-    from responses_tap_viewer.streams import UNUSABLE, default_recording, open_existing
+    from responses_tap_viewer.streams import default_recording, open_existing
 
     path = db or default_recording()
     open_existing(path).close()

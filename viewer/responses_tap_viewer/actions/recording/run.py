@@ -39,9 +39,10 @@ from responses_tap.urls import is_loopback
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.actions.recording.nothing_recorded import Seen, advise
 from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (its name there)
+from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import print_lines, say
 from responses_tap_viewer.reports.text import COLORS, WARNING, counted
-from responses_tap_viewer.streams import UNUSABLE, last_id
+from responses_tap_viewer.streams import last_id
 
 DEFAULT_UPSTREAM = "https://api.openai.com/v1"
 _MOST_NAMED = 5
