@@ -6,6 +6,7 @@ import itertools
 import json
 import zlib
 from collections.abc import Buffer, Callable, Iterator
+from functools import cached_property
 from typing import BinaryIO, NamedTuple, cast
 
 from responses_tap.coding import MOST_TIMES, UNSUSPICIOUS
@@ -66,9 +67,10 @@ def _decoded(head: bytes, file: BinaryIO) -> Source:
 def _recognised_or_paste(head: bytes, file: BinaryIO) -> Source:
     kept = _Kept(file)
     try:
-        return _recognised(head, cast(BinaryIO, io.BufferedReader(kept, _PIECE)))
-    except _Altered:
-        return kept.altered()
+        try:
+            return _recognised(head, cast(BinaryIO, io.BufferedReader(kept, _PIECE)))
+        except _Altered:
+            return kept.altered()
     except TooLarge:
         raise
     except UnrecognizedFormat as error:
@@ -176,32 +178,47 @@ class _Kept(_Passing):
         self._read = None
 
     def altered(self) -> Source:
-        """The file as a paste, or as an event stream after all."""
-        assert self._read is not None
-        content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
-        found = pastes.read_all(content) if len(content) <= pastes.LARGEST else []
-        if found:
-            return _pasted(found)
-        pieces = itertools.chain([content], iter(lambda: self._file.read(_PIECE), b""))
+        """The file as a paste, or as an event stream after all; UnrecognizedFormat where it is a text about one."""
+        if self._pastes:
+            return _pasted(self._pastes)
+        if (
+            len(self._content) <= pastes.LARGEST
+            and pastes.separate.is_surrounded(self._content)
+            and b"\ndata:" in self._content
+        ):
+            raise UnrecognizedFormat("is text in which few lines are events; paste those alone")
+        pieces = itertools.chain([self._content], iter(lambda: self._file.read(_PIECE), b""))
         return Source("an event stream", iter([raw.read(pieces)]))
 
     def paste(self, error: UnrecognizedFormat) -> Source | None:
         """The file as a paste, if it is one; UnrecognizedFormat says what else it is, if that is known."""
         if self._read is None:
             return None
-        content = b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
-        is_text = len(content) <= pastes.LARGEST and b"\x00" not in content[:4096]
-        found = pastes.read_all(content) if is_text else []
+        found = self._pastes
         if found and (
             not isinstance(error, Damaged)
             or all(paste.is_whole or paste.stream.lacks - {Lack.EXCERPT} for paste in found)
         ):
             return _pasted(found)
-        if is_text and (document := pastes.separate.error(content)) is not None:
+        if self._is_text and (document := pastes.separate.error(self._content)) is not None:
             return _answer(document)
-        if not isinstance(error, Damaged) and (words := pastes.refusals.named(content)):
+        if not isinstance(error, Damaged) and (words := pastes.refusals.named(self._content)):
             raise UnrecognizedFormat(words) from error
         return None
+
+    @cached_property
+    def _content(self) -> bytes:
+        """The file, or as much of it as shows that it is too large for a paste."""
+        assert self._read is not None
+        return b"".join([*self._read, self._file.read(pastes.LARGEST + 1 - self._size)])
+
+    @property
+    def _is_text(self) -> bool:
+        return len(self._content) <= pastes.LARGEST and b"\x00" not in self._content[:4096]
+
+    @cached_property
+    def _pastes(self) -> list[pastes.Paste]:
+        return pastes.read_all(self._content) if self._is_text else []
 
 
 class _Counted(_Passing):
@@ -272,6 +289,8 @@ def _document(document: object) -> Source:
         return Source("a HAR", har.read(document))
     if isinstance(document, dict) and cassettes.is_cassette(document):
         return Source("a VCR cassette in JSON", cassettes.read(document))
+    if isinstance(document, dict) and pastes.is_event(document):
+        return Source("an event in JSON", iter([json_events.read_array([document])]))
     if (isinstance(document, dict) and document.get("object") == "response") or is_error(document):
         return _answer(document)
     raise UnrecognizedFormat(f"is JSON; {_EXPECTED}")

@@ -7,6 +7,11 @@ WORDS = r"(?:snip|truncated|omitted|elided|shortened|redacted|skipped|repeated|c
 _COUNT = r"\+?\d{1,9} (?:more|char|byte|token|line|event)\w*"
 MARK = rf"(?:\.{{3,}}|…|⋮|\. \. \.|[\[<(](?:!--\s?)?(?:{WORDS}|\.{{3}}|…|{_COUNT})[^\n\])>]{{0,40}}[\])>])"
 """A pattern of one mark; `…[+20 chars]` is two."""
+OWN_LINE = (
+    rf"[ \t]{{0,40}}(?:(?:#|//|:)?[ \t]{{0,9}}{MARK}|[-*=]{{1,9}}[ \t]?{WORDS}|etc\.|\(?and so on\b[^\n]{{0,40}})"
+    r"[ \t]{0,9}(?:[(\[+\d][^\n]{0,40}|[-*=]{1,9}|(?:and so on|more|truncated|snip)\W{0,9})?[ \t\r]{0,40}"
+)
+"""A pattern of a line that is one, in place of events."""
 _MARKS = rf"(?:{MARK}\s?){{1,3}}"
 _WHOLE = re.compile(_MARKS, re.IGNORECASE)
 _HOLDERS = ("response", "item", "part", "output", "content", "tools", "summary", "usage", "annotations", "logprobs")

@@ -137,7 +137,9 @@ class Parts:
         content = CONTENTS.get(part.type or "")
         if part.misplaced:
             return
-        if content is not None and part.done is None and not part.implicit:
+        # Of a part that was opened before this capture, the done event can only be missing if a delta was seen.
+        is_seen = not part.implicit or (self._response.resumed and part.deltas > 0)
+        if content is not None and part.done is None and is_seen:
             part.findings[content.missing_done] = self._report(
                 content.missing_done, event.position, part.place, missing=content.done, kind=part.kind.name
             )

@@ -11,6 +11,8 @@ from responses_tap.formats.pastes.pasted_line import PastedLine
 from responses_tap.protocol.grammar import ITEM, ROWS
 
 _LEAST = 3
+_ALTERNATIVES = {"response.completed", "response.failed", "response.incomplete"}
+"""The events of which a stream has one."""
 _SHARE = 0.6
 """The share of lines that must be names: prose that speaks of events is no stream."""
 _MOST = 1_000
@@ -19,7 +21,7 @@ _LONGEST = 300
 """Characters of a line with a name and a remark."""
 _MOST_IN_ALL = 100_000
 _NAME = re.compile(
-    r"""[\s│├└─┬|>]*(?:[-*•+]\s+|\#?\d{1,6}[.):]\s*|\[\d{1,6}\]:?\s*)?"""
+    r"""[\s│├└─┬|>←]*(?:[-*•+]\s+|\#?\d{1,6}[.):]\s*|\[\d{1,6}\]:?\s*)?"""
     r"""(?:(?P<before>\d{1,6})\s*(?P<times>[x×]\s*)?\s)?\s*"""
     r"""(?:[\w.\[\] -]{0,40}[:=\]]\s*)?["'`*]{0,3}"""
     r"""(?P<name>[a-z][a-z_]*(?:\.[a-z_]+)+|error|keepalive)["'`*]{0,3}"""
@@ -28,7 +30,9 @@ _NAME = re.compile(
 )
 _BARE = re.compile(r"\W*([a-z_]+)\W*")
 """`created`, in a row of names."""
-_REST = re.compile(r"(?:#|//|<-|←|\(|--|—|–|✓|✅|❌|✗)")
+_REST = re.compile(
+    r"(?:#|//|<-|←|->|→|=>|➜|\(|--|—|–|✓|✅|❌|✗|(?:[Mm]issing|MISSING|[Nn]ever|NEVER|[Nn]ot sent|[Aa]bsent)\b)"
+)
 """How a remark begins."""
 _MISSING = re.compile(r"missing|never|not sent|absent|lacks|❌|✗", re.IGNORECASE)
 _ARROW = re.compile(r"→|->|=>|➜|>")
@@ -86,7 +90,10 @@ def find(lines: Iterable[PastedLine]) -> Listed | None:
         found = read(written)
         entries = [entry for _, listed in found for entry in listed]
         listed = len({line for line, some in found if some})
-        if len(entries) >= _LEAST and listed >= _SHARE * len(written):
+        if {entry.name for entry in entries} >= _ALTERNATIVES:
+            return None  # a reference
+        is_all = read is _listed and len(entries) > 1 and listed == len(written)
+        if is_all or (len(entries) >= _LEAST and listed >= _SHARE * len(written)):
             return Listed(_named(found, entries), _unread(written, found))
     return None
 

@@ -26,7 +26,7 @@ _FIELDS = re.compile(
     re.MULTILINE,
 )
 _FIELD = re.compile(r"(?:^|(?<=[\s:]))[a-z_]{1,40}=")
-TYPE = re.compile(r"""["']type["']|response\.""")
+TYPE = re.compile(r"""["']type["']|response\.|\bResponse\w{1,60}Event\(""")
 """What each event has in it."""
 _CLIENTS = re.compile(r"response\.(?:create|append|cancel|steer|inject)")
 """What a client sends over a WebSocket."""

@@ -3,32 +3,100 @@
 import itertools
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import is_error
 from responses_tap.protocol.grammar import TERMINALS
 
-_FENCE = re.compile(rb"[ \t>]{0,9}(?:```|~~~)")
+_FENCE = re.compile(rb"[ \t>]{0,9}(?:[-*+][ \t]{1,4}|\d{1,3}[.)][ \t]{1,4})?(?:```|~~~)")
 _TERMINAL = re.compile("|".join(map(re.escape, sorted(TERMINALS))).encode())
 _BEGINS = b"response.created"
-_PROSE = re.compile(rb"(?!\s*(?:event:|data:|id:|retry:|:|[{}\[\]\"]))[^a-zA-Z\n]{0,20}[a-zA-Z]{3}")
+_NAMED = b"response."
+_PROSE = re.compile(rb"(?!\s*(?:event:|data:|id:|retry:|:|[{}\[\]\"]))[^a-zA-Z\n]{0,20}[a-zA-Z]{2}")
 """A line of other text."""
+_SURROUNDS = re.compile(
+    rb"(?!:|[\w-]{1,40}:[ \t]*\S|(?:event|data|id|retry)\s*\Z|[0-9a-fA-F]{1,8}\s*\Z|HTTP/|\W{0,20}<)"
+    rb"[^\n]*?[a-zA-Z\x80-\xff]"
+)
+"""How a text begins that is not the body itself: not as a field, a chunk's size, or a header of the response."""
+_WISH = re.compile(rb"\b(?:should|expect\w*|right|correct|instead|fix\w*|proposed|suggest\w*)\b", re.IGNORECASE)
+"""What is said of a stream that nobody sent."""
+_LINE = re.compile(rb"\s{0,9}(?:[-*>|][ \t]{0,4})?(?:event:|data:|`?response\.[a-z_.]+)")
+"""A line of a stream, or of a list of names."""
+_LEAST_LINES = 3
 
 
-def parts(content: bytes) -> list[bytes]:
-    """The text cut where other text follows the end of a stream, before another begins; each keeps its line numbers."""
-    lines = content.splitlines(keepends=True)
+class Part(NamedTuple):
+    """A part of a text."""
+
+    content: bytes
+    first: int
+    """The number of its first line."""
+    is_wish: bool
+    """Whether it shows what should have been sent."""
+
+
+def is_surrounded(head: bytes) -> bool:
+    """Whether an event stream that begins so stands in a text: below a line of prose, or in Markdown's fences."""
+    first = next((line for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()), b"")
+    return _SURROUNDS.match(first) is not None or has_fences(head)
+
+
+def has_fences(head: bytes) -> bool:
+    """Whether it is Markdown with code in it."""
+    return any(map(_FENCE.match, head.splitlines()))
+
+
+def fences(content: bytes) -> list[Part]:
+    """The fences of a Markdown text that name events."""
+    lines = content.split(b"\n")
+    edges = [n for n, line in enumerate(lines) if _FENCE.match(line)]
+    pairs = itertools.zip_longest(edges[::2], edges[1::2], fillvalue=len(lines))
+    return [
+        _part(lines, begin + 1, end, _heading(lines, begin))
+        for begin, end in pairs
+        if any(_NAMED in line for line in lines[begin:end])
+    ]
+
+
+def runs(content: bytes) -> list[Part]:
+    """The lines of streams, and of lists of names, that stand together in other text."""
+    lines = content.split(b"\n")
+    found: list[Part] = []
+    for is_run, group in itertools.groupby(enumerate(lines), lambda numbered: _may_be_in_run(numbered[1])):
+        inside = [n for n, line in group if line.strip()]
+        if is_run and len(inside) >= _LEAST_LINES:
+            found.append(_part(lines, inside[0], inside[-1] + 1, _heading(lines, inside[0])))
+    return found
+
+
+def parts(content: bytes) -> list[Part]:
+    """The text cut where other text follows the end of a stream, before another begins, or what should be there."""
+    lines = content.split(b"\n")
     cuts, has_ended, has_prose = [0], False, 0
     for n, line in enumerate(lines):
-        if has_ended and has_prose and _BEGINS in line:
+        if has_ended and has_prose and (_BEGINS in line or (_NAMED in line and _WISH.search(lines[has_prose]))):
             cuts.append(has_prose)
-            has_ended, has_prose = False, 0
+            has_ended, has_prose = _TERMINAL.search(line) is not None, 0
         elif _TERMINAL.search(line):
             has_ended, has_prose = True, 0
         elif has_ended and not has_prose and _PROSE.match(line):
             has_prose = n
     pairs = itertools.pairwise([*cuts, len(lines)])
-    return [b"\n" * begin + b"".join(lines[begin:end]) for begin, end in pairs]
+    return [_part(lines, begin, end, lines[begin] if begin else b"") for begin, end in pairs]
+
+
+def _may_be_in_run(line: bytes) -> bool:
+    return not line.strip() or _LINE.match(line) is not None
+
+
+def _part(lines: list[bytes], begin: int, end: int, heading: bytes) -> Part:
+    return Part(b"\n".join(lines[begin:end]), begin + 1, _WISH.search(heading) is not None)
+
+
+def _heading(lines: list[bytes], at: int) -> bytes:
+    """The line above."""
+    return next((lines[n] for n in range(at - 1, -1, -1) if lines[n].strip()), b"")
 
 
 def error(content: bytes) -> Any:  # noqa: ANN401 (JSON)

@@ -25,7 +25,6 @@ _COLOUR = re.compile(r"\x1b\[[0-?]*+[ -/]*+[@-~]|\x1b\][^\x07\x1b\n]{0,500}(?:\x
 _BARE_COLOUR = re.compile(r"\[(?:\d{1,3}(?:;\d{1,3})*)?m")
 """A colour whose escape character was lost on the way."""
 _ENTITY = re.compile(r"&(?:amp;)?(?:quot|#34|#39|#x27|apos);")
-_FENCE = re.compile(r"\s*(?:[-*+]\s+|\d+[.)]\s+)?(?:```|~~~)")
 _CURLY = str.maketrans("“”„‟‘’‚‛", "\"\"\"\"''''")
 _CURLY_QUOTED = re.compile(r"[“”„‘’‚](?:type|response\.[a-z_.]+)[“”‟‘’‛]")
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|\s?[+-]\d\d:?\d\d)?"
@@ -52,11 +51,13 @@ _QUOTE = re.compile(r"""[bBuU]?["']""")
 _LOG_FIELDS = ("log", "MESSAGE", "message", "msg", "line", "textPayload", "_raw", "raw", "chunk", "text", "body")
 
 
-def lines_of(content: bytes) -> list[PastedLine]:
-    """The lines of a text as the program printed them."""
+def lines_of(content: bytes, first: int = 1) -> list[PastedLine]:
+    """The lines of a text as the program printed them; `first` is the number of the first one."""
     text = _plain(content.decode("utf-8-sig", errors="replace"))
     return [
-        PastedLine(n, _METER.sub("", part)) for n, line in enumerate(text.split("\n"), 1) for part in line.split("\r")
+        PastedLine(n, _METER.sub("", part))
+        for n, line in enumerate(text.split("\n"), first)
+        for part in line.split("\r")
     ]
 
 
@@ -64,7 +65,7 @@ def unwrap(lines: list[PastedLine]) -> tuple[list[PastedLine], str]:
     """The lines without what stands around them, and what that was (`docker's json-file`), outermost first."""
     named = ""
     for _ in range(_DEEPEST):
-        for layer in (_fenced, _prefixed, _tabled, _logged, _quoted):
+        for layer in (_prefixed, _tabled, _logged, _quoted):
             if (under := layer(lines)) is not None:
                 lines, name = under
                 named = named or name
@@ -84,20 +85,6 @@ def _plain(text: str) -> str:
     if _CURLY_QUOTED.search(text):
         text = text.translate(_CURLY)
     return text
-
-
-def _fenced(lines: list[PastedLine]) -> tuple[list[PastedLine], str] | None:
-    """The code in a Markdown text."""
-    if not any(_FENCE.match(line.text) for line in lines):
-        return None
-    inside = False
-    code = []
-    for line in lines:
-        if _FENCE.match(line.text):
-            inside = not inside
-        elif inside:
-            code.append(line)
-    return (code, "") if any("response." in line.text for line in code) else None
 
 
 def _prefixed(lines: list[PastedLine]) -> tuple[list[PastedLine], str] | None:
