@@ -279,6 +279,45 @@ def _done(events: list[Event]) -> Event:
 
 
 @pytest.mark.parametrize(
+    ("name", "kind", "field"),
+    [
+        *(("text", "message", field) for field in ("id", "status", "role")),
+        *(("text", "response", field) for field in ("id", "model")),
+        *(("tool-call", "function_call", field) for field in ("arguments", "name", "call_id")),
+        *(("custom-tool", "custom_tool_call", "input"), ("mcp", "mcp_call", "server_label")),
+        *(("text", "output_text", "text"), ("refusal", "refusal", "refusal")),
+        *(("reasoning-summary", "summary_text", "text"), ("reasoning-text", "reasoning_text", "text")),
+    ],
+)
+def test_what_the_schema_has_as_a_string_is_told_once_where_it_is_none(name: str, kind: str, field: str) -> None:
+    def changed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [changed(inner) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        wrong = {field: 5} if kind in (value.get("type"), value.get("object")) and field in value else {}
+        return {key: changed(inner) for key, inner in value.items()} | wrong
+
+    report = check([changed(event) for event in sample(name)])
+    (finding,) = (finding for finding in report.findings if finding.code == "SC804")
+    assert f".{field} is a number, expected a string" in finding.message
+    assert finding.fields[0].endswith(f".{field}")
+    assert finding.count > 1
+
+
+def test_numbers_that_are_strings_are_not_missing() -> None:
+    events = [event | {"sequence_number": str(event["sequence_number"])} for event in sample("text")]
+    assert told(events) == [("SC804", len(events))]
+
+
+def test_a_response_that_is_created_late_is_created_once() -> None:
+    created, in_progress, *rest = sample("text")
+    (finding,) = check([in_progress | {"sequence_number": 0}, created | {"sequence_number": 1}, *rest]).findings
+    assert (finding.code, finding.position) == ("LC101", 0)
+    assert finding.message.endswith("; it comes late (event 1)")
+
+
+@pytest.mark.parametrize(
     ("name", "field", "value", "code"),
     [
         ("text", "content", [], "AG603"),

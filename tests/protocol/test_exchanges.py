@@ -1,6 +1,7 @@
 """A request with its response is judged alike in a HAR, live, checked again, and without its texts."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -169,13 +170,36 @@ def test_the_response_of_a_correct_stream_is_right_as_an_object(sample: Path, tm
         assert (stream["state"], stream["findings"]) == (response["status"], [])
 
 
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (lambda r: r["output"][0]["content"][0].update(text=5), "SC804", "output[0].content[0].text is a number"),
+        (lambda r: r["output"][0].update(content="hi"), "SC804", "output[0].content is a string, expected an array"),
+        (lambda r: r["output"].append({**r["output"][0], "id": 7}), "SC804", "output[1].id is a number"),
+        (lambda r: r["output"].append(r["output"][0]), "ID509", ""),
+        (lambda r: r["output"][0].update(type="thought"), "SC808", "unknown item type thought"),
+        (lambda r: r.pop("created_at"), "SC810", "the response lacks created_at"),
+    ],
+)
+def test_what_is_wrong_with_a_response_is_told_without_a_word_of_events(
+    change: Callable[[Any], object], code: str, message: str, tmp_path: Path
+) -> None:
+    response = events_of(RECORDINGS / "clean/text.sse")[-1]["response"]
+    change(response)
+    (tmp_path / "response.json").write_text(json.dumps(response))
+    (stream,) = json.loads(run("check", tmp_path / "response.json", "--format", "json").stdout)["streams"]
+    found = {finding["code"]: finding["message"] for finding in stream["findings"]}
+    assert message in found[code]
+    assert not any("event" in words or "response." in words for words in found.values())
+
+
 def test_the_fields_of_a_finding_are_paths_in_the_document(tmp_path: Path) -> None:
     file = tmp_path / "response.json"
     file.write_bytes(without(whole(), "output", 0, "content", 0, "annotations"))
     done = run("check", file, "--format", "json")
     (found,) = json.loads(done.stdout)["streams"][0]["findings"]
     assert (found["code"], found["fields"], found["count"]) == ("SC812", ["output[0].content[0].annotations"], 1)
-    assert found["message"] == "output_text part output[0] in response.output_item.done lacks annotations"
+    assert found["message"] == "output_text part output[0] lacks annotations"
     assert done.exit_code == 0  # a warning
     file.write_bytes(without(whole("tool-call"), "output", 0, "call_id"))
     done = run("check", file, "--format", "json")

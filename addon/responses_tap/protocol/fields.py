@@ -3,12 +3,14 @@
 One finding for each event type, with a count: a server that leaves a field out leaves it out everywhere.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import Event, Problem, json_type, string, today
 from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import ITEM, PART, RESPONSE
+from responses_tap.protocol.objects import ITEM_STRINGS, STRINGS
 from responses_tap.protocol.scopes import ResponseScope
 
 _WITH_LOGPROBS = frozenset({"response.output_text.delta", "response.output_text.done"})
@@ -41,6 +43,41 @@ def _no_parts(field: str, value: object) -> Problem | None:
         return Problem(field, absent=False, have=json_type(value), want="an array")
     odd = [(n, part) for n, part in enumerate(value) if not isinstance(part, dict)]
     return Problem(f"{field}[{odd[0][0]}]", absent=False, have=json_type(odd[0][1]), want="an object") if odd else None
+
+
+type _Holder = tuple[str, str, dict[str, Any], tuple[str, ...]]
+"""An object in an event: its path, its type, itself, and the names of its fields that are strings."""
+
+
+def _holders(event: Event) -> Iterator[_Holder]:
+    """The objects in an event whose fields have types that the event's own schema leaves open."""
+    kind = event.row.kind if event.row else None
+    if kind is RESPONSE:
+        response = event.object("response")
+        yield "response", "response", response, STRINGS["response"]
+        output = response.get("output")
+        for n, item in enumerate(output if isinstance(output, list) else ()):
+            yield from _in_item(f"response.output[{n}]", item)
+    elif kind is ITEM:
+        yield from _in_item("item", event.data.get("item"))
+    elif part := event.object("part"):
+        yield from _in_part("part", part)
+
+
+def _in_item(path: str, item: object) -> Iterator[_Holder]:
+    if not isinstance(item, dict):
+        return
+    type_ = string(item, "type") or ""
+    yield path, type_, item, ITEM_STRINGS + STRINGS.get(type_, ())
+    for name in ("content", "summary"):
+        parts = item.get(name)
+        for n, part in enumerate(parts if isinstance(parts, list) else ()):
+            yield from _in_part(f"{path}.{name}[{n}]", part)
+
+
+def _in_part(path: str, part: object) -> Iterator[_Holder]:
+    if isinstance(part, dict) and (type_ := string(part, "type")) in STRINGS:
+        yield path, type_, part, STRINGS[type_]
 
 
 class _Lack(NamedTuple):
@@ -83,6 +120,8 @@ class FieldChecks:
             self._created_at(event)
         elif event.row.kind is ITEM:
             self._lists(event)
+        if event.row is not None:
+            self._strings(event)
         for problem in event.problems:
             self._problem(event, problem)
         if absent := [problem.field for problem in event.problems if _is_absent(problem)]:
@@ -96,7 +135,7 @@ class FieldChecks:
         created_at = event.object("response").get("created_at")
         if created_at is not None and type(created_at) is not int:
             have = Problem("response.created_at", absent=False, have=json_type(created_at), want="a whole number")
-            self._count("SC804", event, have, family="response")
+            self._count("SC804", event, have, family="response.created_at")
 
     def _lists(self, event: Event) -> None:
         """The parts of an item: an array of objects, not a text as in Chat Completions."""
@@ -104,6 +143,15 @@ class FieldChecks:
         for name in ("content", "summary"):
             if (problem := _no_parts(f"item.{name}", item.get(name))) is not None:
                 self._count("SC804", event, problem)
+
+    def _strings(self, event: Event) -> None:
+        for path, type_, holder, names in _holders(event):
+            for name in names:
+                value = holder.get(name)
+                if value is not None and not isinstance(value, str):
+                    problem = Problem(f"{path}.{name}", absent=False, have=json_type(value), want="a string")
+                    # Of what an item has wrong, the response's output has it, too.
+                    self._count("SC804", event, problem, family=f"{type_}.{name}")
 
     def _unknown(self, event: Event) -> None:
         if name := today(event.type, string(event.object("response"), "status")):
@@ -123,7 +171,7 @@ class FieldChecks:
             facts: dict[str, Any] = {"key": problem.field, "index": index, "expected": "0 or more", "item": item}
             self._count(PART.gap, event, family=problem.field, **facts)
         else:
-            self._count("SC804", event, problem)
+            self._count("SC804", event, problem, family=problem.field if problem.field == "sequence_number" else "")
 
     def _lacking(self, event: Event, fields: list[str]) -> None:
         """Count an event without these fields: all that one type lacks, and what several types lack, has one cause."""
@@ -144,10 +192,12 @@ class FieldChecks:
         if problem is not None:
             facts |= problem._asdict() | {"fields": [problem.field]}
         # What one type of event, or a family of types, has wrong, it has wrong in each event.
-        key = (code, family or type_, problem.field if problem else "")
+        key = (code, family or type_, problem.field if problem and not family else "")
         known = self._found.get(key)
         if known is None:
-            self._found[key] = self._report(code, event.position, **{**facts, "type": type_})
+            index = event.output_index if problem is not None and problem.field.startswith("item.") else None
+            scope = None if index is None else {"output_index": index}
+            self._found[key] = self._report(code, event.position, scope, **{**facts, "type": type_})
             return
         if event.position not in (known.position, *known.evidence[-1:]):
             known.add(event.position)

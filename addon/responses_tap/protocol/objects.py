@@ -67,6 +67,21 @@ PART_FIELDS = {
     "summary_text": ("text",),
 }
 
+STRINGS = {
+    "response": ("id", "object", "model", "status"),
+    "function_call": ("name", "arguments", "call_id"),
+    "custom_tool_call": ("name", "input", "call_id"),
+    "mcp_call": ("name", "arguments", "server_label"),
+    "mcp_approval_request": ("name", "arguments", "server_label"),
+    "output_text": ("text",),
+    "refusal": ("refusal",),
+    "reasoning_text": ("text",),
+    "summary_text": ("text",),
+}
+"""The fields of a response, and of items and parts by their types, that are strings wherever they have a value."""
+ITEM_STRINGS = ("id", "status", "role")
+"""Those of all items."""
+
 _ENDS = ("in_progress", "completed", "incomplete")
 STATUSES = {
     "message": _ENDS,

@@ -12,11 +12,19 @@ from responses_tap.protocol.profiles import Profile
 from responses_tap.protocol.request_facts import RequestFacts
 from responses_tap.protocol.scopes import ResponseScope
 
-_ASKED = ("SC810", "SC811", "SC812", "ST7", "AG611", "ID513", "ID515", "ID517", "ID518", "RQ")
+_ASKED = (
+    *("SC804", "SC808", "SC810", "SC811", "SC812", "ST7", "AG611"),
+    *("ID509", "ID513", "ID515", "ID517", "ID518", "RQ"),
+)
 """How the codes begin of the rules that a whole response can break."""
 _EVENTS = {"incomplete": "incomplete", "failed": "failed", "cancelled": "failed", "queued": "created"}
 _EVENTS |= {"in_progress": "created"}
 """The event that carries a response of a status other than completed."""
+
+_EVENT = rf"response\.(?:{'|'.join(sorted({'completed', *_EVENTS.values()}))}|output_item\.(?:added|done))"
+_EVENTS_FIELD = re.compile(rf"{_EVENT}\.(?:(item)|response)\b")
+_IN_EVENT = re.compile(rf" in {_EVENT}")
+_AT_EVENT = re.compile(rf"{_EVENT}(?: \(event \d+\))?")
 
 
 def judge_response(document: dict[str, Any], profile: Profile, request: RequestFacts) -> list[Finding]:
@@ -35,13 +43,21 @@ def judge_response(document: dict[str, Any], profile: Profile, request: RequestF
         # It has no events: where something is, and how often, is what the document shows.
         finding.position, finding.count = None, 1
         finding.evidence.clear()
-        finding.fields = tuple(_path(field, finding.scope.get("output_index", 0)) for field in finding.fields)
+        index = finding.scope.get("output_index", 0)
+        finding.fields = tuple(_path(field, index) for field in finding.fields)
+        finding.text = _words(finding.text, index)
     return judge.ledger.findings
 
 
 def _path(field: str, index: int) -> str:
     """A field of an event as one of the document."""
     return re.sub(r"^item\b", f"output[{index}]", field.removeprefix("response."))
+
+
+def _words(text: str, index: int) -> str:
+    """What is said of an event, as said of the document."""
+    text = _EVENTS_FIELD.sub(lambda found: f"output[{index}]" if found[1] else "the response", text)
+    return _AT_EVENT.sub("the response", _IN_EVENT.sub("", text))
 
 
 def _events(document: dict[str, Any]) -> Iterator[Event]:

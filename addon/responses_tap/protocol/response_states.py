@@ -15,6 +15,7 @@ class ResponseStates:
         self._response = response
         self._report = report
         self._begun = False
+        self._is_created = False
         self._latest: Row | None = None
         self._items_began = False
         self._found: dict[str, Finding] = {}
@@ -98,7 +99,10 @@ class ResponseStates:
     def _order(self, event: Event, row: Row) -> None:
         latest, self._latest = self._latest, row
         if row.role is Role.OPEN:
-            if latest is not None:
+            is_first, self._is_created = not self._is_created, True
+            if is_first and latest is not None and self._missing_created is not None:
+                self._missing_created.add_note(f"it comes late (event {event.position})")
+            elif latest is not None:
                 self._count("LC102", event, id=self._response.id)
         elif row.role is Role.STATE:
             if latest is not None and row.order <= latest.order:

@@ -34,7 +34,8 @@ class Sequence:
         last = self._last
         if type(number) is not int:
             self.skip()
-            self._unnumbered.append(event.position)
+            if number is None:  # of another type it is SC804's
+                self._unnumbered.append(event.position)
             return
         if last is None:
             self._response.numbered = True

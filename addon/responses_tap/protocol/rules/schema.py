@@ -178,7 +178,8 @@ class ResponseFieldMissing(Rule, code="SC810", severity=Severity.ERROR):
         `output` does.
     Source: OpenAI API reference (openai-openapi 2.3.0), schema Response, required; Open Responses,
         ResponseResource.
-    Fix: send {the missing fields} in every lifecycle event, with null where there is no value.
+    Fix: send {the missing fields} in every lifecycle event; without a value, error, incomplete_details, instructions,
+        metadata, temperature and top_p are null.
     """
 
     message = "the response in {type} lacks {lacking}"
