@@ -179,6 +179,8 @@ def test_the_response_of_a_correct_stream_is_right_as_an_object(sample: Path, tm
         (lambda r: r["output"].append(r["output"][0]), "ID509", ""),
         (lambda r: r["output"][0].update(type="thought"), "SC808", "unknown item type thought"),
         (lambda r: r.pop("created_at"), "SC810", "the response lacks created_at"),
+        (lambda r: r.update(output=None), "SC810", "the response lacks output"),
+        (lambda r: r.update(output="hi"), "SC804", "output is a string, expected an array"),
     ],
 )
 def test_what_is_wrong_with_a_response_is_told_without_a_word_of_events(

@@ -118,8 +118,9 @@ class FieldChecks:
             return
         elif event.row.kind is RESPONSE:
             self._created_at(event)
+            self._lists(event, "response", ("output",))
         elif event.row.kind is ITEM:
-            self._lists(event)
+            self._lists(event, "item", ("content", "summary"))
         if event.row is not None:
             self._strings(event)
         for problem in event.problems:
@@ -137,12 +138,11 @@ class FieldChecks:
             have = Problem("response.created_at", absent=False, have=json_type(created_at), want="a whole number")
             self._count("SC804", event, have, family="response.created_at")
 
-    def _lists(self, event: Event) -> None:
-        """The parts of an item: an array of objects, not a text as in Chat Completions."""
-        item = event.object("item")
-        for name in ("content", "summary"):
-            if (problem := _no_parts(f"item.{name}", item.get(name))) is not None:
-                self._count("SC804", event, problem)
+    def _lists(self, event: Event, path: str, names: tuple[str, ...]) -> None:
+        """Items, or the parts of one: an array of objects, not a text as in Chat Completions."""
+        for name in names:
+            if (problem := _no_parts(f"{path}.{name}", event.object(path).get(name))) is not None:
+                self._count("SC804", event, problem, family=problem.field)
 
     def _strings(self, event: Event) -> None:
         for path, type_, holder, names in _holders(event):

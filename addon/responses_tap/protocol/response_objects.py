@@ -22,7 +22,7 @@ _EVENTS |= {"in_progress": "created"}
 """The event that carries a response of a status other than completed."""
 
 _EVENT = rf"response\.(?:{'|'.join(sorted({'completed', *_EVENTS.values()}))}|output_item\.(?:added|done))"
-_EVENTS_FIELD = re.compile(rf"{_EVENT}\.(?:(item)|response)\b")
+_EVENTS_FIELD = re.compile(rf"{_EVENT}\.(?:(item)\b|response\.)")
 _IN_EVENT = re.compile(rf" in {_EVENT}")
 _AT_EVENT = re.compile(rf"{_EVENT}(?: \(event \d+\))?")
 
@@ -31,6 +31,8 @@ def judge_response(document: dict[str, Any], profile: Profile, request: RequestF
     """What is wrong with a response as an object: what would be wrong with it in a stream of its items."""
     if document.get("object") != "response":
         return []  # a compaction, a count of tokens
+    if document.get("output") is None:  # null is none
+        document = {name: value for name, value in document.items() if name != "output"}
     response = ResponseScope(request=request, required=profile.response_fields, snapshot=document)
     created_at = document.get("created_at")
     response.created_at = created_at if isinstance(created_at, int | float) else None
@@ -56,7 +58,7 @@ def _path(field: str, index: int) -> str:
 
 def _words(text: str, index: int) -> str:
     """What is said of an event, as said of the document."""
-    text = _EVENTS_FIELD.sub(lambda found: f"output[{index}]" if found[1] else "the response", text)
+    text = _EVENTS_FIELD.sub(lambda found: f"output[{index}]" if found[1] else "", text)
     return _AT_EVENT.sub("the response", _IN_EVENT.sub("", text))
 
 
