@@ -1,6 +1,7 @@
 """What a paste does not show of its stream: where it was cut, shortened, or events were left out."""
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 from responses_tap.formats.pastes.finding import Found
@@ -26,13 +27,13 @@ def lacks_of(text: Text, found: list[Found]) -> set[Lack]:
         if f.shortened
     }
     sequence: list[str | None] = []
-    cuts = [n for n, line in enumerate(text.lines) if is_mark(line)]
+    cuts = deque(n for n, line in enumerate(text.lines) if is_mark(line))
     for f, type_ in zip(found, types, strict=True):
         while cuts and cuts[0] < text.index(f.start):
-            cuts.pop(0)
+            cuts.popleft()
             sequence.append(None)
         while cuts and cuts[0] <= text.index(f.end - 1):  # within an event
-            cuts.pop(0)
+            cuts.popleft()
         sequence.append(type_)
     lacks -= {Lack.SNAPSHOTS} if Lack.SHORTENED in lacks else set()
     return lacks | ends(types) | gaps(sequence + [None] * bool(cuts))
@@ -43,15 +44,18 @@ def ends(types: Sequence[str | None]) -> set[Lack]:
     return set() if _ENDS.intersection(types) else {Lack.EXCERPT}
 
 
-def gaps(types: list[str | None]) -> set[Lack]:
+def gaps(types: Sequence[str | None]) -> set[Lack]:
     """What was left out where a mark (None) stands between events: between two deltas, nothing but deltas."""
     lacks = set()
-    for n, type_ in enumerate(types):
+    before, has_mark = "", False
+    for type_ in (*types, ""):
         if type_ is None:
-            before = next((t for t in reversed(types[:n]) if t), "")
-            after = next((t for t in types[n:] if t), "")
-            is_deltas = before == after and before.endswith(".delta")
-            lacks.add(Lack.DELTAS if is_deltas else Lack.OMITTED if before and after else Lack.EXCERPT)
+            has_mark = True
+            continue
+        if has_mark:
+            is_deltas = before == type_ and before.endswith(".delta")
+            lacks.add(Lack.DELTAS if is_deltas else Lack.OMITTED if before and type_ else Lack.EXCERPT)
+        before, has_mark = type_, False
     return lacks
 
 
