@@ -67,6 +67,14 @@ def test_a_fault_takes_the_pieces_of_the_option() -> None:
         assert [finding.code for finding in check(post(url)).findings] == ["AG602"]
 
 
+def test_two_signals_at_once_end_it() -> None:
+    for _ in range(4):  # about every second pair was lost
+        with replaying(TEXT) as (_, program):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                program.send_signal(number)
+            assert program.wait(60) == 0
+
+
 def test_a_seed_draws_another_place() -> None:
     bodies = set()
     for seed in ("1", "2"):

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, cast
 
 from mitmproxy.certs import CertStore
@@ -43,8 +44,8 @@ class ProxyGroup(SelfClosing):
         self.files = share_paths(db, processes)
         """The file of each process; with a maximum size, the first one."""
         self._on_notice = on_notice
-        self.over = threading.Event()
-        """Set once the last process has died."""
+        self.over: SimpleQueue[None] = SimpleQueue()
+        """Gets an element once the last process has died."""
         self._lock = threading.Lock()
         self._hints: set[str] = set()
         self._is_closing = False
@@ -104,7 +105,7 @@ class ProxyGroup(SelfClosing):
         others = f"the other {left} continue" if left > 1 else "the other one continues" if left else "it was the last"
         self._take(Trouble(f"the process that recorded into {ended.file} ended ({ended.status}); {others}"))
         if not left:
-            self.over.set()
+            self.over.put(None)
 
 
 class _Member:

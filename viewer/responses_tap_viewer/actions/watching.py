@@ -24,7 +24,7 @@ def watch(paths: Sequence[str], run: Callable[[], int]) -> int:
             seen = _state(paths)
             click.clear()  # on a terminal only
             status = run()
-            say(f"Checked at {time.strftime('%H:%M:%S')}; again at the next change, Ctrl-C ends.")
+            say(f"Checked at {time.strftime('%H:%M:%S')}; again at the next change. Press Ctrl-C to stop.")
             while _state(paths) == seen:
                 time.sleep(_SECONDS)
     except KeyboardInterrupt:

@@ -121,15 +121,10 @@ def _serve(
     answers: "Mapping[str, Playback] | Answers", where: tuple[str, int], speed: float, name: str, below: str
 ) -> None:
     """Play until the user ends it."""
-    import signal
-    import threading
-
     from responses_tap.errors import UnusableInput
+    from responses_tap_viewer.actions.end_signals import wait_for_end
     from responses_tap_viewer.actions.replay_server import ReplayServer
 
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: ended.set())
     try:
         server = ReplayServer(answers, where, speed)
     except OSError as error:
@@ -137,5 +132,5 @@ def _serve(
     with server:
         index = [f"  {server.url}/ lists all base URLs, {server.url}/index.json for a program", ""] if below else []
         way_in = f"  export OPENAI_BASE_URL={server.url}{below}/v1"
-        print_lines([f"Replaying {name}. In another terminal:", "", way_in, "", *index, "Ctrl-C ends."])
-        ended.wait()
+        lines = [f"Replaying {name}. In another terminal:", "", way_in, "", *index, "Press Ctrl-C to stop."]
+        wait_for_end(lambda: print_lines(lines))

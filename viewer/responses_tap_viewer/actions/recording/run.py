@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
@@ -36,6 +35,7 @@ from responses_tap.store.shares import share_paths
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.timeline import GLYPHS, OK
 from responses_tap.urls import is_loopback
+from responses_tap_viewer.actions.end_signals import on_end_signals, wait_for_end
 from responses_tap_viewer.actions.recording.environment import TRUST, export_lines, upstream_ca, variables
 from responses_tap_viewer.actions.recording.nothing_recorded import Seen, advise
 from responses_tap_viewer.actions.recording.notices import Listening, NoticePipe, Warning  # noqa: A004 (its name there)
@@ -231,7 +231,8 @@ def record(
         if command:
             status = _run(command, settings[0] if settings else {})
         else:
-            status = _wait(lambda: _tell_ready(proxy, settings), proxy)
+            over = proxy.over if isinstance(proxy, ProxyGroup) else None
+            status = 0 if wait_for_end(lambda: _tell_ready(proxy, settings), over) else UNUSABLE
     mode = modes[0].partition("@")[0].partition(":")[0]
     seen = Seen(proxy.passed, command, mode, options=given, status=status)
     print_lines(narrator.summary(seen, tap["tap_only"], db), err=True)
@@ -295,31 +296,6 @@ def _run(command: Sequence[str], settings: Mapping[str, str]) -> int:
         if number != signal.SIGINT:
             process.send_signal(number)
 
-    with _on_signals(pass_on):
+    with on_end_signals(pass_on):
         status = process.wait()
     return _SIGNALLED - status if status < 0 else status
-
-
-def _wait(tell_ready: Callable[[], None], proxy: Proxy | ProxyGroup) -> int:
-    """Wait for a signal, or until no process is left; the exit status."""
-    over = proxy.over if isinstance(proxy, ProxyGroup) else threading.Event()
-    signals: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        signals.append(number)
-        over.set()
-
-    with _on_signals(note):
-        tell_ready()
-        over.wait()
-    return 0 if signals else UNUSABLE
-
-
-@contextmanager
-def _on_signals(handler: Callable[[int, object], None]) -> Iterator[None]:
-    former = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, old in former.items():
-            signal.signal(number, old)
