@@ -1,5 +1,6 @@
 """Both sides of a gateway, and the shapes of a recording."""
 
+import copy
 import http.client
 import json
 import socket
@@ -131,6 +132,66 @@ def test_what_the_gateway_did_is_reported(tmp_path: Path) -> None:
         f"# re-chunks: {len(events)} pieces became {len(events) - 2}",
     ):
         assert words in text
+
+
+def test_a_final_text_that_the_gateway_cuts_is_a_change(tmp_path: Path) -> None:
+    """The deltas pass; every event that states the text at the end states less of it."""
+    events = events_of(TEXT)
+    whole = next(event["text"] for event in events if event["type"] == "response.output_text.done")
+    report = taps(tmp_path, trace(events), trace(put(events, **{whole[:-3]: whole})))
+    (passage,) = report["passages"]
+    assert passage["texts"] == [
+        {"type": f"response.{name}", "a": len(whole), "b": len(whole) - 3, "at": len(whole) - 3}
+        for name in ("output_text.done", "content_part.done", "output_item.done", "completed")
+    ]
+    text = run("diff", "--gateway", tmp_path / "a.db", tmp_path / "b.db").stdout
+    assert (
+        "≠ changes the text of response.output_text.done, response.content_part.done, response.output_item.done,"
+        f" response.completed: {len(whole)} characters become {len(whole) - 3},"
+    ) in text
+    assert "1 response matched: 1 changed" in text
+
+
+def test_values_that_the_gateway_rewrites_are_named(tmp_path: Path) -> None:
+    events = events_of(CALL)
+    behind = copy.deepcopy(events)
+    behind[-1]["response"]["usage"]["total_tokens"] += 1
+    (call,) = [event for event in behind if event["type"] == "response.function_call_arguments.done"]
+    call["arguments"] += " "
+    (passage,) = taps(tmp_path, trace(events), trace(behind))["passages"]
+    assert passage["rewritten"] == ["response.usage.total_tokens"]
+    assert [change["type"] for change in passage["texts"]] == [call["type"]]
+    assert (
+        "≠ rewrites response.usage.total_tokens\n"
+        in run("diff", "--gateway", tmp_path / "a.db", tmp_path / "b.db").stdout
+    )
+
+
+def test_ids_times_and_numbers_may_be_replaced(tmp_path: Path) -> None:
+    events = events_of(CALL)
+    behind = [_renumbered(event) for event in events]
+    (passage,) = taps(tmp_path, trace(events, request='{"n": 1}'), trace(behind, request='{"n": 1}'))["passages"]
+    assert (passage["rewritten"], passage["texts"], passage["differences"]) == (["response id", "item ids"], [], [])
+
+
+def test_an_item_that_the_gateway_drops_is_one_change(tmp_path: Path) -> None:
+    """Also in the final response, whose output then is another."""
+    events = events_of(RECORDINGS / "clean/reasoning-text.sse")
+    behind = [event for event in copy.deepcopy(events) if event.get("output_index") != 0]
+    del behind[-1]["response"]["output"][0]
+    (passage,) = taps(tmp_path, trace(events), trace(behind))["passages"]
+    assert [(change["kind"], change["what"]) for change in passage["differences"]] == [("missing", "item")]
+    assert (passage["rewritten"], passage["texts"]) == ([], [])
+
+
+def _renumbered(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {name: _renumbered(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_renumbered(inner) for inner in value]
+    if key == "id" or key.endswith("_id"):
+        return value and f"gw_{value}"
+    return value + 100 if isinstance(value, int) and key in ("created_at", "completed_at", "sequence_number") else value
 
 
 def test_streams_are_joined_by_id_then_content_then_request(tmp_path: Path) -> None:

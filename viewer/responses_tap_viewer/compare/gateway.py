@@ -21,22 +21,12 @@ from responses_tap.store import Recording
 from responses_tap.stream.columns import StreamRow
 from responses_tap.stream.model import Entry, JudgedStream
 from responses_tap_viewer.compare.compare import Comparison, Pair, compare
-from responses_tap_viewer.compare.outline import Step
+from responses_tap_viewer.compare.outline import Step, events_of
+from responses_tap_viewer.compare.values import TextChange, rewritten
 from responses_tap_viewer.streams import find_stream, is_recording, open_existing, recorded_stream
 
 _NAMED = {"response id": ("response", "id"), "model": ("response", "model"), "item ids": ("item", "id")}
 """Where a gateway may replace values."""
-
-
-class TextChange(NamedTuple):
-    """The text of all deltas of one type, if the gateway changed it."""
-
-    type: str
-    a: int
-    """Characters."""
-    b: int
-    at: int
-    """The 0-based number of the first character that differs."""
 
 
 class Delay(NamedTuple):
@@ -63,7 +53,7 @@ class GatewayDiff:
     comparison: Comparison
     texts: tuple[TextChange, ...]
     rewritten: tuple[str, ...]
-    """What has different values behind the gateway: response id, item ids, model."""
+    """What has different values behind the gateway: response id, item ids, model, and the paths of all others."""
     other: dict[str, tuple[int, int]]
     """The numbers of comments, `[DONE]` markers and truncated frames before and behind it, where they differ."""
     deltas: tuple[int, int]
@@ -162,13 +152,15 @@ def _diff(a: JudgedStream, b: JudgedStream, by: str) -> GatewayDiff:
     comparison = compare(a.entries, b.entries)
     events = _events(a), _events(b)
     kinds = _other_frames(a), _other_frames(b)
+    values = rewritten(comparison)
+    others = dict.fromkeys(value.name for value in values if value.text is None)
     return GatewayDiff(
         a.name,
         b.name,
         by,
         comparison,
-        tuple(_texts(*events)),
-        tuple(name for name, path in _NAMED.items() if _rewritten(path, *events)),
+        (*_texts(*events), *dict.fromkeys(value.text for value in values if value.text is not None)),
+        (*(name for name, path in _NAMED.items() if _is_rewritten(path, *events)), *others),
         {kind: (n, kinds[1][kind]) for kind, n in kinds[0].items() if n != kinds[1][kind]},
         (_deltas(events[0]), _deltas(events[1])),
         (len(a.chunks), len(b.chunks)),
@@ -178,7 +170,7 @@ def _diff(a: JudgedStream, b: JudgedStream, by: str) -> GatewayDiff:
 
 
 def _events(stream: JudgedStream) -> list[Event]:
-    return [parse(entry.frame.data) for entry in stream.entries if entry.position is not None and entry.frame.data]
+    return [event for _, event in events_of(stream.entries)]
 
 
 def _deltas(events: Iterable[Event]) -> int:
@@ -186,13 +178,12 @@ def _deltas(events: Iterable[Event]) -> int:
 
 
 def _texts(a: Iterable[Event], b: Iterable[Event]) -> Iterator[TextChange]:
-    """The texts that both sides have, but differently."""
+    """The texts of all deltas of a type that both sides have, but differently."""
     texts = _joined_texts(a), _joined_texts(b)
     for type_, text in texts[0].items():
         other = texts[1].get(type_)
         if other is not None and other != text:
-            same = next((n for n, (x, y) in enumerate(zip(text, other, strict=False)) if x != y), None)
-            yield TextChange(type_, len(text), len(other), min(len(text), len(other)) if same is None else same)
+            yield TextChange.of(type_, text, other)
 
 
 def _joined_texts(events: Iterable[Event]) -> dict[str, str]:
@@ -203,7 +194,7 @@ def _joined_texts(events: Iterable[Event]) -> dict[str, str]:
     return {type_: "".join(texts) for type_, texts in pieces.items()}
 
 
-def _rewritten(path: tuple[str, str], a: Iterable[Event], b: Iterable[Event]) -> bool:
+def _is_rewritten(path: tuple[str, str], a: Iterable[Event], b: Iterable[Event]) -> bool:
     """Whether both sides have values there, but different ones."""
     values = [{str(value) for event in events if (value := event.object(path[0]).get(path[1]))} for events in (a, b)]
     # What one side lacks along with its item is already a difference.

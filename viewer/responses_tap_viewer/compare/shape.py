@@ -10,7 +10,7 @@ type FieldPath = tuple[str, ...]
 type Shape = dict[FieldPath, set[str]]
 """What is found at each path: JSON types, or the value itself where the protocol has a vocabulary."""
 
-_VOCABULARY = frozenset({"status", "role", "object"})
+VOCABULARY = frozenset({"status", "role", "object"})
 """Fields whose values are the protocol's, not a model's."""
 _ASIDE = frozenset({"type", "obfuscation"})
 """The type is compared before the shape; obfuscation is padding that a client may turn off."""
@@ -20,7 +20,7 @@ _ANY_TYPE = frozenset({"tool_choice", "instructions"})
 """Fields of a response whose JSON type the request decides."""
 _FILLED = frozenset({"id", "created_at", "model", "status", "output", "usage", "error", "incomplete_details"})
 """The fields of a response where null is about the server; elsewhere it means that something wasn't requested."""
-_STRUCTURE = frozenset({"output", "content", "summary"})
+STRUCTURE = frozenset({"output", "content", "summary"})
 """Arrays whose elements are items and parts; what others hold depends on the texts."""
 
 
@@ -74,7 +74,7 @@ def _object(shape: Shape, path: FieldPath, value: dict[str, Any]) -> None:
 
 def _value(shape: Shape, path: FieldPath, value: object) -> None:
     name = path[-1]
-    word = f'"{value}"' if name in _VOCABULARY and isinstance(value, str) else json_type(value)
+    word = f'"{value}"' if name in VOCABULARY and isinstance(value, str) else json_type(value)
     # JSON has one kind of number: 1.0 and 1 are the same.
     shape.setdefault(path, set()).add("a number" if word == "a float" else word)
     if isinstance(value, dict) and not (name in _OPAQUE or (type_ := _type(value)) is None or name in ("item", "part")):
@@ -98,7 +98,7 @@ def _type(value: object) -> str | None:
 
 
 def _counts(path: FieldPath) -> bool:
-    return not path[-1].startswith("[") or path[-2] in _STRUCTURE
+    return not path[-1].startswith("[") or path[-2] in STRUCTURE
 
 
 def _unlike(path: FieldPath, a: set[str], b: set[str]) -> bool:

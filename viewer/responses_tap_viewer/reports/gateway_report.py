@@ -1,6 +1,7 @@
 """What a gateway did to the responses that passed it, as text and as JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from responses_tap.escaping import dumps
@@ -51,9 +52,10 @@ def report(names: tuple[str, str], diffs: Sequence[GatewayDiff | Alone]) -> str:
 def _changes(diff: GatewayDiff) -> Iterator[str]:
     for difference in diff.comparison.differences:
         yield f"{GLYPHS[difference.kind]} {sentence(difference, _PASSING)}"
-    for text in diff.texts:
-        size = f"{text.a} characters become {text.b}" if text.a != text.b else f"{text.a} characters"
-        yield f"≠ changes the text of {text.type}: {size}, first difference at character {text.at}"
+    for (a, b, at), texts in groupby(diff.texts, key=lambda text: (text.a, text.b, text.at)):
+        size = f"{a} characters become {b}" if a != b else f"{a} characters"
+        types = ", ".join(text.type for text in texts)
+        yield f"≠ changes the text of {types}: {size}, first difference at character {at}"
     if diff.rewritten:
         yield f"≠ rewrites {', '.join(diff.rewritten)}"
     for kind, (before, behind) in diff.other.items():
