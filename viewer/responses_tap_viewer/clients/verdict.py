@@ -72,10 +72,12 @@ def _is_within(part: str, whole: str) -> bool:
 
 
 def _repeats(text: str, longer: str) -> bool:
-    """Whether what a text has too much is a piece of it."""
+    """Whether what a text has too much is a piece of it; a single character only where it stands twice in a row."""
     alike = next((n for n, (a, b) in enumerate(zip(text, longer, strict=False)) if a != b), len(text))
-    extra = longer[alike : len(longer) - len(text) + alike]
-    return extra in text or len(longer) >= 2 * len(text)
+    more = len(longer) - len(text)
+    extra = longer[alike : alike + more]
+    is_known = extra in text if more > 1 else extra == longer[alike - more : alike]
+    return is_known or len(longer) >= 2 * len(text)
 
 
 def _of_calls(delivered: Sequence[DeliveredCall], right: Sequence[StatedCall]) -> Fate | None:
