@@ -127,7 +127,7 @@ def test_no_server(tmp_path: Path) -> None:
 
 
 def test_a_report_without_a_server_is_a_line(tmp_path: Path) -> None:
-    assert ask("ftp://h/v1", tmp_path).stdout == "nothing was asked\n"
+    assert ask("ftp://h/v1", tmp_path).stdout == "no scenario was run\n"
     assert "|" not in ask("ftp://h/v1", tmp_path, "--format", "md").stdout
 
 
@@ -214,7 +214,12 @@ def test_a_file_that_is_not_a_recording(tmp_path: Path) -> None:
         (("http://h/v1", "--model", "m", "--update-baseline"), "writes the file that --baseline names"),
         (("http://h/v1", "http://i/v1", "--model", "m", "--baseline", "b.json"), "a baseline is of one server"),
         (("http://h/v1", "--model", "m", "--baseline", "missing.json"), "missing.json doesn't exist"),
+        (("http://h/v1", "--model", "m", "--scenario", "text", "--skip", "text"), "--skip leaves no scenario to run"),
         (("--from", "missing.db"), "missing.db does not exist"),
+        (("--from", "p.db", "--model", "m", "--repeat", "2"), "--from sends no requests: without --model and --repeat"),
+        (("--from", "p.db", "--timeout", "2"), "--from sends no requests: without --timeout"),
+        (("--from", "p.db", "--scenario", "nope"), "nope is not a scenario or group"),
+        (("--list", "--format", "json"), "--list prints all scenarios as text: without --format"),
     ],
 )  # fmt: skip
 def test_wrong_usage(options: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

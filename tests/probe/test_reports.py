@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import Result
 from markdown_it import MarkdownIt
 from tests.browser import CHROMIUM, Browser
 from tests.exchanges import run
@@ -35,6 +36,20 @@ def test_text_is_a_tree_by_group(recordings: tuple[Path, Path]) -> None:
     assert re.search(r"(?m)^tools\n  ▲ tool-required: violated\n      A call comes where one is required: MD307 ", text)
     assert re.search(r"(?m)^      responses-tap show '.*p-2\.db#\d+'\n      curl -gsSN http://127", text)
     assert text.endswith("20 passed, 2 violated\n")
+
+
+def test_a_selection_leaves_out_the_rest_of_a_recording(recordings: tuple[Path, Path]) -> None:
+    def selected(*options: str) -> Result:
+        return run("probe", "--from", recordings[1], *options)
+
+    whole = printed(recordings[1:], "text")
+    tools = selected("--scenario", "tools").stdout
+    assert tools.startswith(f"{whole.partition(chr(10))[0]}\n\ntools\n")
+    assert tools.endswith("12 passed, 2 violated\n")
+    assert "\ntools\n" not in selected("--skip", "tools").stdout
+    nothing = selected("--scenario", "websocket")
+    assert (nothing.exit_code, nothing.stdout) == (2, "")
+    assert nothing.stderr == "responses-tap: these recordings have no outcome of any selected scenario\n"
 
 
 def test_junit_has_a_suite_for_each_group(recordings: tuple[Path, Path]) -> None:

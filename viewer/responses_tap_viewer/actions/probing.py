@@ -71,8 +71,11 @@ class _Kept(BaseModel):
 type OnEnd = Callable[[ScenarioRun], object]
 
 
-def chosen(plan: Plan, *, with_hosted: bool = False) -> list[Scenario]:
-    """The scenarios to run, or `with_hosted` those that can be; UnusableInput where a name leads to none."""
+def chosen(plan: Plan, *, with_hosted: bool = False, with_bases: bool = True) -> list[Scenario]:
+    """The scenarios to run, or `with_hosted` those that can be, `with_bases` and those that they build on.
+
+    UnusableInput where a name leads to none, or none is left.
+    """
     scenarios = list(load())
     for name in (*plan.scenarios, *plan.skipped):
         if not any(_is_named(scenario, name) for scenario in scenarios):
@@ -80,11 +83,13 @@ def chosen(plan: Plan, *, with_hosted: bool = False) -> list[Scenario]:
     wanted = {s.name for s in scenarios if any(_is_named(s, name) for name in plan.scenarios)}
     if not plan.scenarios:
         wanted = {scenario.name for scenario in scenarios if with_hosted or not scenario.hosted}
-    # What a scenario builds on is run, too.
-    for scenario in reversed(scenarios):
+    for scenario in reversed(scenarios if with_bases else ()):
         if scenario.name in wanted:
             wanted.update(scenario.after)
-    return [s for s in scenarios if s.name in wanted and not any(_is_named(s, name) for name in plan.skipped)]
+    left = [s for s in scenarios if s.name in wanted and not any(_is_named(s, name) for name in plan.skipped)]
+    if not left:
+        raise UnusableInput("--skip", "leaves no scenario to run; `responses-tap probe --list` shows them")
+    return left
 
 
 def _is_named(scenario: Scenario, name: str) -> bool:
@@ -139,8 +144,12 @@ def _target(kept: _Kept, scenarios: Sequence[Scenario], streams: Mapping[str, Se
     return target
 
 
-def from_recordings(paths: Sequence[Path]) -> Matrix:
-    """The matrix of earlier runs, by what each recording keeps of its last one; UnusableInput where it has none."""
+def from_recordings(paths: Sequence[Path], plan: Plan) -> Matrix:
+    """The matrix of earlier runs, by what each recording keeps of its last one, of the scenarios that the plan names.
+
+    UnusableInput where a recording has none.
+    """
+    selected = chosen(plan, with_hosted=True, with_bases=False)
     kept = [(path, _kept(path)) for path in paths]
     scenarios = list(load())
     known = {scenario.name for scenario in scenarios}
@@ -149,7 +158,12 @@ def from_recordings(paths: Sequence[Path]) -> Matrix:
             raise UnusableInput(str(path), f"has the scenario {strange[0]}, which this version doesn't; probe again")
     run = {result.scenario for _, one in kept for result in one.results}
     targets = [_target(one, scenarios, streams_by_mark(path, one.after)) for path, one in kept]
-    return Matrix([s for s in scenarios if s.name in run], targets)
+    shown = [scenario for scenario in selected if scenario.name in run]
+    if not shown:
+        raise UnusableInput("", "these recordings have no outcome of any selected scenario")
+    for target in targets:
+        target.cells = {one.name: target.cells[one.name] for one in shown if one.name in target.cells}
+    return Matrix(shown, targets)
 
 
 def _kept(path: Path) -> _Kept:

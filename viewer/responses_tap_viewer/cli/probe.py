@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from responses_tap.escaping import is_token
 from responses_tap_viewer.exit_status import INTERRUPTED, UNUSABLE
@@ -24,6 +25,8 @@ _FORMATS = ("text", "json", "junit", "html", "md", "badge")
 _FOUND = 1
 """The exit status where something is violated, unexpected, failed or flaky, the baseline is stale, or the server had no
 time for anything."""
+_OF_REQUESTS = ("--model", "--repeat", "--parallel", "--timeout", "--header", "--api-key-env", "--db")
+"""The options that are about sending requests and recording the answers."""
 
 
 @click.command()
@@ -94,6 +97,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
     from responses_tap_viewer.actions import probing
     from responses_tap_viewer.reports.probe_report import scenario_lines
 
+    _refuse_ignored(ctx)
     plan = _plan(model or "", scenarios, skipped, headers, api_key_env)
     if is_listed:
         print_lines(scenario_lines(probing.chosen(plan, with_hosted=True)))
@@ -107,7 +111,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
     known = None if baseline is None else _known(baseline, update=update_baseline)
     errors: list[UnusableInput] = []
     if is_earlier:
-        matrix = probing.from_recordings([Path(url) for url in urls])
+        matrix = probing.from_recordings([Path(url) for url in urls], plan)
     else:
         plan = replace(plan, repeat=repeat, parallel=parallel, timeout=timeout)
         progress = _progress(len(urls) * len(probing.chosen(plan)))
@@ -118,6 +122,19 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
     _print(matrix, errors, stale, format_)
     _tell_limits(matrix)
     ctx.exit(_status(matrix, errors, stale))
+
+
+def _refuse_ignored(ctx: click.Context) -> None:
+    """UsageError where an option is given that has no effect beside another one."""
+    given = [
+        param.opts[0]
+        for param in ctx.command.params
+        if param.name and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]
+    if "--list" in given and (useless := [name for name in given if name in ("--from", "--format")]):
+        raise click.UsageError(f"--list prints all scenarios as text: without {' and '.join(useless)}")
+    if "--from" in given and (useless := [name for name in given if name in _OF_REQUESTS]):
+        raise click.UsageError(f"--from sends no requests: without {' and '.join(useless)}")
 
 
 def _require_clients() -> None:

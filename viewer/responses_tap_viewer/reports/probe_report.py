@@ -52,7 +52,7 @@ def summary_line(matrix: Matrix) -> str:
     told = ", ".join(f"{count} {outcome}" for outcome, count in matrix.summary.items() if count)
     wide = sum(len(target.findings) for target in matrix.targets)
     more = f"; {counted(wide, 'finding')} whatever the servers are asked for" if wide else ""
-    return f"{told or 'nothing was asked'}{more}{' (interrupted)' if matrix.is_interrupted else ''}"
+    return f"{told or 'no scenario was run'}{more}{' (interrupted)' if matrix.is_interrupted else ''}"
 
 
 def _cell_lines(scenario: Scenario, cell: Cell, where: str) -> Iterator[str]:
