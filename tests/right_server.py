@@ -598,7 +598,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _events(self, events: list[Json], *, end: bool = True) -> None:
         self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-type", "text/plain" if self.server_of.has("plain-text") else "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         for event in events:

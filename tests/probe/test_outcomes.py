@@ -45,6 +45,7 @@ DEFECTS = {
     ),
     "drop:output_item.done": Expected("tool-required", {"tool-required": "violated"}, frozenset({"MD306"})),
     "drop:content_part.added": Expected("text", {}, frozenset({"NS202"})),
+    "plain-text": Expected("format", {}, frozenset({"TR906"})),
     "unasked-left-out": Expected("text", {}, frozenset({"SC810"})),
     "index-collision": Expected("tools", {"parallel-tools": "violated", "preamble-and-tool": "violated"}),
     "same-call-id": Expected("tools", {"parallel-tools": "violated"}),

@@ -7,7 +7,7 @@ from typing import Any
 
 from responses_tap.protocol.events import read
 from responses_tap.protocol.grammar import TERMINALS
-from responses_tap.protocol.sse import decode
+from responses_tap.protocol.sse import decode, looks_like_events
 from responses_tap_viewer.probe.pages import page_words, recorder_trouble
 
 _SERVER_ERROR = 500
@@ -49,7 +49,7 @@ class Answer:
             # The server has answered nothing, neither by a status nor by a page.
             self.status, self.headers, self.body, self.upgrade_refused = 0, {}, b"", False
             self.trouble = trouble
-        frames = decode([self.body]) if "event-stream" in self.content_type else ()
+        frames = decode([self.body]) if self.is_stream else ()
         sent = [frame.data for frame in frames if frame.data and not frame.is_done_marker]
         found = [read(data).data for data in (sent if self.messages is None else self.messages)]
         self.events = [event for event in found if event]
@@ -66,8 +66,8 @@ class Answer:
 
     @property
     def is_stream(self) -> bool:
-        """Whether it is an event stream, or came over a WebSocket."""
-        return self.messages is not None or "event-stream" in self.content_type
+        """Whether it is an event stream, whatever the server calls it, or came over a WebSocket."""
+        return self.messages is not None or "event-stream" in self.content_type or looks_like_events(self.body)
 
     @property
     def response(self) -> dict[str, Any]:
