@@ -46,19 +46,34 @@ def test_a_run_that_the_server_limits_says_so(tmp_path: Path) -> None:
     assert asked("limits-all") == (1, f"limits requests (429): 1 {left}")
 
 
-def test_a_server_that_dies_is_no_protocol_violation(tmp_path: Path) -> None:
+def test_a_server_that_dies_fails_one_scenario_and_the_rest_is_skipped(tmp_path: Path) -> None:
     # Answered are the first question, text and text-long.
     asked = ("--scenario", "text-long", "--scenario", "unknown-model", "--scenario", "ws-one", "--scenario", "delete")
     with RightServer("dies") as server:
         status, report = probed(server, tmp_path, *asked)
     assert status == 1
     assert report["targets"][0]["findings"] == []
-    unreached = "the server was not reached (connection refused)"
-    for name in ("unknown-model", "ws-one"):
-        found = cell(report, name)
-        assert (found["outcome"], found["message"], found["findings"]) == ("failed", unreached, [])
+    answered, rest = ("text", "text-long"), ("delete", "delete-unknown", "unknown-model", "ws-one")
+    expected = dict.fromkeys(answered, "passed") | {"retrieve": "failed"} | dict.fromkeys(rest, "skipped")
+    assert outcomes(report) == expected
+    failed, skipped = cell(report, "retrieve"), cell(report, "ws-one")
+    assert failed["message"] == "the server was not reached (connection refused)"
+    assert (skipped["message"], skipped["findings"]) == ("the server stopped responding in retrieve", [])
     again = run("probe", "--from", tmp_path / "p.db", "--format", "json")
-    assert json.loads(again.stdout) == report
+    assert (again.exit_code, json.loads(again.stdout)) == (1, report)
+    assert (
+        again.stderr == f"responses-tap: {server.url} stopped responding in retrieve: 4 of 7 scenarios were skipped\n"
+    )
+
+
+def test_a_baseline_does_not_tolerate_that_the_server_stops_responding(tmp_path: Path) -> None:
+    baseline = tmp_path / "known.json"
+    known = [{"source": "retrieve", "code": code, "scope": {}} for code in ("failed", "LC110")]
+    baseline.write_text(json.dumps({"version": 1, "findings": known}))
+    asked = ("--scenario", "text-long", "--scenario", "unknown-model", "--scenario", "retrieve")
+    with RightServer("dies") as server:
+        status, report = probed(server, tmp_path, *asked, "--baseline", str(baseline))
+    assert (status, cell(report, "retrieve")["baseline"]) == (1, True)
 
 
 def test_parallel_runs_come_to_the_same(tmp_path: Path) -> None:

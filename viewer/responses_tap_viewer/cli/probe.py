@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from responses_tap.escaping import is_token
+from responses_tap.protocol.findings import counted
 from responses_tap_viewer.exit_status import INTERRUPTED, UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines, say
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "json", "junit", "html", "md", "badge")
 _FOUND = 1
 """The exit status where something is violated, unexpected, failed or flaky, the baseline is stale, or the server had no
-time for anything."""
+time for anything or stopped responding."""
 _OF_REQUESTS = ("--model", "--repeat", "--parallel", "--timeout", "--header", "--api-key-env", "--db")
 """The options that are about sending requests and recording the answers."""
 
@@ -82,8 +83,8 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     URL is an API's base URL; several are compared side by side, and the second is recorded in probe-2.db. Each response
     is recorded, so that it can be shown, compared and exported. Exit status: 0 success, 1 if something is violated,
-    unexpected, failed or flaky, the baseline is stale, or the server limits requests and nothing passed, 2 invalid
-    input.
+    unexpected, failed or flaky, the baseline is stale, the server stops responding, or it limits requests and nothing
+    passed, 2 invalid input.
 
     \b
     Examples:
@@ -120,7 +121,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
         complain(error)
     stale = _compared(matrix, known)
     _print(matrix, errors, stale, format_)
-    _tell_limits(matrix)
+    _tell_skipped(matrix)
     ctx.exit(_status(matrix, errors, stale))
 
 
@@ -225,12 +226,16 @@ def _print(matrix: "Matrix", errors: "Sequence[UnusableInput]", stale: int, form
         print_document(probe_badge.badge(matrix))
 
 
-def _tell_limits(matrix: "Matrix") -> None:
-    """Say which servers have limited requests: the exit status doesn't show what was skipped for it."""
+def _tell_skipped(matrix: "Matrix") -> None:
+    """Say which servers limited requests or stopped responding: the outcomes don't show what was skipped for it."""
     for target in matrix.targets:
         if target.limited:
             left = f"{target.limited} of {len(target.cells)} scenarios, and what builds on them, were not judged"
             complain(f"{target.url} limits requests (429): {left}; run it again later")
+        if target.gone:
+            where = target.gone[0].removeprefix("the server ")
+            left = f"{len(target.gone)} of {counted(len(target.cells), 'scenario')} were skipped"
+            complain(f"{target.url} {where}: {left}")
 
 
 def _status(matrix: "Matrix", errors: "Sequence[UnusableInput]", stale: int) -> int:

@@ -12,7 +12,7 @@ from responses_tap.protocol.bodies import is_unreached
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.store import open_recording
 from responses_tap_viewer.probe.client import MARKER
-from responses_tap_viewer.probe.outcome import BAD, LIMITED, Outcome, Verdict, needing
+from responses_tap_viewer.probe.outcome import BAD, GONE, LIMITED, Outcome, Verdict, needing
 from responses_tap_viewer.probe.scenario import Scenario
 
 PLAIN = ("text", "body")
@@ -129,11 +129,17 @@ class Target:
         return sum(one.outcome in (Outcome.SKIPPED, Outcome.FLAKY) and LIMITED in one.message for one in verdicts)
 
     @property
+    def gone(self) -> list[str]:
+        """The messages of the scenarios that were not run because the server had stopped responding."""
+        messages = (cell.verdict.message for cell in self.cells.values())
+        return [message for message in messages if message.startswith(GONE)]
+
+    @property
     def fails(self) -> bool:
         """Whether it makes the exit status 1."""
         codes = {finding.code for finding in self.findings}
         passed = any(cell.verdict.outcome is Outcome.PASSED for cell in self.cells.values())
-        is_unknown = bool(self.limited) and not passed
+        is_unknown = bool(self.gone) or (bool(self.limited) and not passed)
         return is_unknown or not self.known.issuperset(codes) or any(cell.fails for cell in self.cells.values())
 
 

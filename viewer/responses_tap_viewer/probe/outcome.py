@@ -31,6 +31,8 @@ BAD = frozenset((Outcome.VIOLATED, Outcome.UNEXPECTED, Outcome.FAILED, Outcome.F
 """The outcomes that make the exit status 1."""
 LIMITED = "the server limits requests"
 """How the message of a scenario begins that the server had no time for."""
+GONE = "the server stopped responding"
+"""How the message of a scenario begins that was not run, because an earlier one no longer reached the server."""
 _OF_OWNER = {"server": Outcome.UNEXPECTED, "model": Outcome.SKIPPED, "feature": Outcome.UNSUPPORTED}
 
 

@@ -7,9 +7,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from responses_tap.protocol.bodies import is_unreached
 from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.client import Patience, ProbeClient, ProbeRequest, encoded
-from responses_tap_viewer.probe.outcome import BAD, Outcome, Verdict, needing, verdict
+from responses_tap_viewer.probe.outcome import BAD, GONE, Outcome, Verdict, needing, verdict
 from responses_tap_viewer.probe.scenario import Scenario, ScenarioStep
 from responses_tap_viewer.probe.sockets import Sockets
 from responses_tap_viewer.probe.tool_server import ToolServer
@@ -92,6 +93,8 @@ class Runner:
         self._runs: dict[str, ScenarioRun] = {}
         self.is_interrupted = False
         """Whether the user broke it off: what had not ended then is skipped."""
+        self._gone = ""
+        """Why nothing more is asked: where the server stopped responding; empty while it responds."""
 
     def run(self, scenarios: Sequence[Scenario], on_end: Callable[[ScenarioRun], object]) -> list[ScenarioRun]:
         """Run them, each after those it builds on; `on_end` is called after each, in this thread."""
@@ -131,10 +134,15 @@ class Runner:
             run.attempts.append(base)
         else:
             self._attempt(run)
+            # Even when it was run again, so it is no matter of this scenario.
+            if is_unreached(run.attempts[-1].verdict.message):
+                self._gone = self._gone or f"{GONE} in {scenario.name}"
         return run
 
     def _unfit_base(self, scenario: Scenario) -> Attempt | None:
-        """Why nothing can be said of a scenario: the server is elsewhere, or one that it builds on came to nothing."""
+        """Why nothing can be said of a scenario: the server is gone or elsewhere, or a base of it came to nothing."""
+        if self._gone:
+            return Attempt(Verdict(Outcome.SKIPPED, self._gone))
         if scenario.local and not self._is_local:
             verdict_ = Verdict(Outcome.SKIPPED, "needs a server on this machine, which reaches what the probe serves")
             return Attempt(verdict_)
