@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.exchanges import run
 from tests.probe.test_outcomes import outcomes, probed
 from tests.right_server import MODEL, RightServer
@@ -152,7 +153,10 @@ def test_a_second_run_into_the_same_file_is_the_one_that_counts(tmp_path: Path) 
     assert json.loads(again.stdout) == report
 
 
-def test_the_first_interrupt_ends_the_run_with_a_whole_recording(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_with_its_report_and_a_whole_recording(
+    number: signal.Signals, status: int, tmp_path: Path
+) -> None:
     with RightServer("hang") as server:
         command = [sys.executable, "-m", "responses_tap_viewer", "probe", server.url, "--model", MODEL]
         options = ["--scenario", "format", "--format", "json"]
@@ -160,10 +164,10 @@ def test_the_first_interrupt_ends_the_run_with_a_whole_recording(tmp_path: Path)
             [*command, *options], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             eventually(lambda: server.hung)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             output, errors = process.communicate(timeout=120)
     assert "Traceback" not in errors
-    assert process.returncode == 130
+    assert process.returncode == status
     found = outcomes(json.loads(output))
     passed, skipped = ("text", "json-schema", "json-object"), ("verbosity", "logprobs")
     assert found == dict.fromkeys(passed, "passed") | dict.fromkeys(skipped, "skipped")

@@ -1,8 +1,11 @@
 """`probe`: every server's conformance in one command."""
 
 import importlib.util
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +15,7 @@ from click.core import ParameterSource
 
 from responses_tap.escaping import is_token
 from responses_tap.protocol.findings import counted
-from responses_tap_viewer.exit_status import INTERRUPTED, UNUSABLE
+from responses_tap_viewer.exit_status import INTERRUPTED, TERMINATED, UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines, say
 
 if TYPE_CHECKING:
@@ -111,18 +114,19 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise click.UsageError("a baseline is of one server: give one URL")
     known = None if baseline is None else _known(baseline, update=update_baseline)
     errors: list[UnusableInput] = []
-    if is_earlier:
-        matrix = probing.from_recordings([Path(url) for url in urls], plan)
-    else:
-        plan = replace(plan, repeat=repeat, parallel=parallel, timeout=timeout)
-        progress = _progress(len(urls) * len(probing.chosen(plan)))
-        matrix = probing.probe(urls, db, plan, progress, errors.append)
-    for error in errors:
-        complain(error)
-    stale = _compared(matrix, known)
-    _print(matrix, errors, stale, format_)
-    _tell_skipped(matrix)
-    ctx.exit(_status(matrix, errors, stale))
+    with _ended_by_sigterm() as ended:
+        if is_earlier:
+            matrix = probing.from_recordings([Path(url) for url in urls], plan)
+        else:
+            plan = replace(plan, repeat=repeat, parallel=parallel, timeout=timeout)
+            progress = _progress(len(urls) * len(probing.chosen(plan)))
+            matrix = probing.probe(urls, db, plan, progress, errors.append)
+        for error in errors:
+            complain(error)
+        stale = _compared(matrix, known)
+        _print(matrix, errors, stale, format_)
+        _tell_skipped(matrix)
+    ctx.exit(TERMINATED if ended.is_set() else _status(matrix, errors, stale))
 
 
 def _refuse_ignored(ctx: click.Context) -> None:
@@ -136,6 +140,27 @@ def _refuse_ignored(ctx: click.Context) -> None:
         raise click.UsageError(f"--list prints all scenarios as text: without {' and '.join(useless)}")
     if "--from" in given and (useless := [name for name in given if name in _OF_REQUESTS]):
         raise click.UsageError(f"--from sends no requests: without {' and '.join(useless)}")
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[threading.Event]:
+    """Let SIGTERM end the command as Ctrl-C does, with a status of its own; the event says whether it came."""
+    came = threading.Event()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        came.set()
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    except KeyboardInterrupt:
+        if not came.is_set():
+            raise
+        complain("terminated")
+        raise click.exceptions.Exit(TERMINATED) from None
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _require_clients() -> None:
