@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import RECORDINGS
 from tests.exchanges import run
 from tests.probe.test_outcomes import outcomes, probed
 from tests.right_server import MODEL, RightServer
@@ -194,10 +195,23 @@ def test_a_baseline_tolerates_what_it_knows_and_reports_what_is_gone(tmp_path: P
     with RightServer("drop:output_text.done") as server:
         done = run("probe", server.url, "--model", MODEL, "--db", tmp_path / "q.db", *options)
         assert done.exit_code == 1
-        assert "unexpected in tool-none is in the baseline and no longer occurs; take it out" in done.stderr
+        stale = f"unexpected in tool-none is in the baseline and no longer occurs; take it out of {baseline}\n"
+        assert stale in done.stderr
         assert probed(server, tmp_path, *options, "--update-baseline")[0] == 0
         assert [(e["source"], e["code"]) for e in json.loads(baseline.read_text())["findings"]] == [("server", "MD301")]
         assert probed(server, tmp_path, *options)[0] == 0
+
+
+@pytest.mark.parametrize("update", [(), ("--update-baseline",)])
+def test_a_baseline_of_check_is_not_one_of_probe(update: tuple[str, ...], tmp_path: Path) -> None:
+    baseline = tmp_path / "known.json"
+    sample = RECORDINGS / "broken/MD301-text-done-missing.sse"
+    run("check", sample, "--baseline", baseline, "--update-baseline")
+    before = baseline.read_text()
+    done = run("probe", "http://127.0.0.1:9/v1", "--model", MODEL, "--baseline", baseline, *update)
+    assert (done.exit_code, done.stdout) == (2, "")
+    expected = f"responses-tap: {baseline} is a baseline of `check` ({sample}), not of `probe`; name another file\n"
+    assert (done.stderr, baseline.read_text()) == (expected, before)
 
 
 def test_what_fails_beside_the_baseline_counts(tmp_path: Path) -> None:

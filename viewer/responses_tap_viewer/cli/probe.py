@@ -225,7 +225,7 @@ def _compared(matrix: "Matrix", known: "KnownProblems | None") -> int:
     known.compare(matrix)
     stale = known.stale(matrix)
     for entry in stale:
-        complain(f"{entry} is in the baseline and no longer occurs; take it out")
+        complain(f"{entry} is in the baseline and no longer occurs; take it out of {known.path}")
     try:
         if not matrix.is_interrupted:
             known.write(matrix)

@@ -1,24 +1,27 @@
 """The problems of a server that are known and tolerated, in the same file as `check` has."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from responses_tap.baseline import Baseline, KnownFinding, read
+from responses_tap.baseline import Baseline, BaselineError, KnownFinding, read
 from responses_tap_viewer.probe.matrix import PLAIN, Matrix, Target
 from responses_tap_viewer.probe.outcome import Outcome
 from responses_tap_viewer.probe.scenario import load
 
 SERVER = "server"
 """The source of what the server has whatever it is asked for; of all else it is the name of the scenario."""
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+"""How the scenarios of any version are called; in a baseline of `check`, the sources are paths."""
 
 
 class KnownProblems:
     """One run of `probe` against a baseline; BaselineError where its file isn't one."""
 
     def __init__(self, path: Path, *, update: bool) -> None:
-        self._path = path
+        self.path = path
         self._update = update
-        self._baseline = Baseline() if update and not path.exists() else read(path)
+        self._baseline = Baseline() if update and not path.exists() else _read(path)
 
     def compare(self, matrix: Matrix) -> None:
         """Mark what is tolerated: with `update`, everything."""
@@ -35,7 +38,7 @@ class KnownProblems:
         """Write the baseline, where that is asked for; BaselineError where it cannot be written."""
         if self._update:
             found = [_known(source, code) for target in matrix.targets for source, code in _problems(target)]
-            self._baseline.replaced(self._settled(matrix), found).write(self._path)
+            self._baseline.replaced(self._settled(matrix), found).write(self.path)
 
     def _tolerated(self, source: str, codes: Iterable[str]) -> frozenset[str]:
         return frozenset(code for code in codes if self._baseline.has(_known(source, code)) or self._update)
@@ -50,6 +53,13 @@ class KnownProblems:
         }
         gone = self._baseline.sources() - {scenario.name for scenario in load()} - {SERVER}
         return run | gone | ({SERVER} if run.issuperset(PLAIN) else set())
+
+
+def _read(path: Path) -> Baseline:
+    baseline = read(path)
+    if foreign := sorted(source for source in baseline.sources() if not _NAME.fullmatch(source)):
+        raise BaselineError(f"{path} is a baseline of `check` ({foreign[0]}), not of `probe`; name another file")
+    return baseline
 
 
 def _problems(target: Target) -> Iterator[tuple[str, str]]:
