@@ -67,6 +67,15 @@ def test_junit_has_a_suite_for_each_group(recordings: tuple[Path, Path]) -> None
     assert "curl -gsSN" in (failure.text or "")
 
 
+def test_junit_tells_the_servers_apart(recordings: tuple[Path, Path]) -> None:
+    root = ET.fromstring(printed(recordings, "junit"))
+    cases = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(cases) == len(set(cases))
+    one, two = (name for name, case in cases if case == "tool-auto")
+    assert re.fullmatch(r"tools at http://127\.0\.0\.1:\d+/v1", one or "")
+    assert one != two
+
+
 def test_markdown_renders_a_table_and_each_problem(recordings: tuple[Path, Path]) -> None:
     rendered = MarkdownIt("gfm-like").render(printed(recordings, "md"))
     assert rendered.count("<tr>") == 1 + 5 + 22  # the head, the groups, the scenarios

@@ -21,10 +21,12 @@ def junit(matrix: Matrix, errors: Sequence[UnusableInput]) -> str:
         where = f" at {target.url}" if len(matrix.targets) > 1 else ""
         _server_suite(root, target, where)
         for group, scenarios in groupby(matrix.scenarios, key=lambda scenario: scenario.group):
-            suite = ET.SubElement(root, "testsuite", name=xml(f"{group}{where}"))
+            name = xml(f"{group}{where}")
+            suite = ET.SubElement(root, "testsuite", name=name)
             for scenario in scenarios:
                 if cell := target.cells.get(scenario.name):
-                    _case(suite, scenario, cell)
+                    case = ET.SubElement(suite, "testcase", classname=name, name=scenario.name)
+                    _say_outcome(case, scenario, cell)
     if errors:
         suite = ET.SubElement(root, "testsuite", name="unusable")
         for error in errors:
@@ -47,8 +49,7 @@ def _server_suite(root: ET.Element, target: Target, where: str) -> None:
         failure.text = xml("; ".join(map(finding_line, new)))
 
 
-def _case(suite: ET.Element, scenario: Scenario, cell: Cell) -> None:
-    case = ET.SubElement(suite, "testcase", classname=scenario.group, name=scenario.name)
+def _say_outcome(case: ET.Element, scenario: Scenario, cell: Cell) -> None:
     outcome, message = cell.verdict
     words = xml(f"{scenario.title}: {message}")
     if outcome in (Outcome.UNSUPPORTED, Outcome.SKIPPED):
