@@ -108,7 +108,7 @@ def test_a_reason_is_told_once(tmp_path: Path) -> None:
     assert {name: len(told.findall(content)) for name, content in made.items()} == dict.fromkeys(made, 2)
     assert all(made[name].count("ST702 truncation-hidden") == 2 for name in ("text", "junit", "md"))
     assert "<li>ST702" not in made["html"]
-    assert "needs max-output-tokens, which is violated" in made["text"]
+    assert "needs max-output-tokens, which violates the protocol" in made["text"]
 
 
 def test_warnings_and_errors_have_the_glyphs_of_their_severities(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def test_a_run_that_the_server_limits_says_so(tmp_path: Path) -> None:
         assert len(done.stderr.splitlines()) == 1
         return done.exit_code, done.stderr.partition("/v1 ")[2].rstrip()
 
-    left = "of 15 scenarios, and what builds on them, were not judged; run it again later"
+    left = "of 15 scenarios were not judged; run it again later"
     assert asked("limits-soon") == (0, f"limits requests (429): 10 {left}")
-    assert asked("limits-all") == (1, f"limits requests (429): 1 {left}")
+    assert asked("limits-all") == (1, f"limits requests (429): 15 {left}")
 
 
 def test_a_server_that_dies_fails_one_scenario_and_the_rest_is_skipped(tmp_path: Path) -> None:

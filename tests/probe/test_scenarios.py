@@ -1,5 +1,6 @@
 """Every scenario file: its names, what it refers to, the checks that it calls; and what is said of a bad one."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +11,8 @@ from tests.exchanges import run
 from tests.probe.test_outcomes import outcomes, probed
 from tests.right_server import RightServer
 
-from responses_tap_viewer.probe.checks import fits
+from responses_tap_viewer.probe.answer import Answer
+from responses_tap_viewer.probe.checks import CHECKS, Observed, fits
 from responses_tap_viewer.probe.scenario import GROUPS, SCENARIOS, BadScenario, Scenario, load
 
 ALL = list(load())
@@ -73,6 +75,26 @@ def test_a_bad_file_is_named_in_one_line(case: str, tmp_path: Path) -> None:
         list(load(folder))
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+CALL = {"type": "function_call", "name": "get_time"}
+ONE_CALL = [{"type": "response.output_item.added", "item": CALL}, {"type": "response.output_item.done", "item": CALL}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "check", "asked", "sentence"),
+    [
+        (Answer(messages=[], first_s=2.96, took_s=3.0), "streams", {"tokens": 20, "seconds": 1.0},
+         "no event until the end, after 3.0 s"),
+        (Answer(messages=[], first_s=2.0, took_s=3.0), "streams", {"tokens": 20, "seconds": 1.0},
+         "no event in the first 2.0 of 3.0 s"),
+        (Answer(messages=[json.dumps(event).encode() for event in ONE_CALL]), "items",
+         {"type": "function_call", "least": 2}, "1 finished function_call item came; at least 2 must"),
+        (Answer(messages=[]), "event", {"type": "keepalive"}, "no keepalive event came"),
+    ],
+)  # fmt: skip
+def test_a_check_says_what_is_missing(answer: Answer, check: str, asked: dict[str, Any], sentence: str) -> None:
+    assert CHECKS[check](Observed(answer, {}, {}), **asked) == sentence
 
 
 def test_the_list_names_every_scenario_and_its_source() -> None:

@@ -301,7 +301,7 @@ def _from_file(path: str, index: int | None) -> JudgedStream:
             raise UnusableInput(path, f"has {count} responses; name one ({path}#0 … {path}#{count - 1})")
         return streams[0]
     if index >= count:
-        raise UnusableInput(path, f"has {count} response(s), counted from 0; there is no {index}")
+        raise UnusableInput(path, f"has {counted(count, 'response')}, counted from 0; there is no {index}")
     response = index
     while response >= counts[0]:
         response -= counts.pop(0)

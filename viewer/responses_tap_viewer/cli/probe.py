@@ -255,7 +255,7 @@ def _tell_skipped(matrix: "Matrix") -> None:
     """Say which servers limited requests or stopped responding: the outcomes don't show what was skipped for it."""
     for target in matrix.targets:
         if target.limited:
-            left = f"{target.limited} of {len(target.cells)} scenarios, and what builds on them, were not judged"
+            left = f"{target.limited} of {counted(len(target.cells), 'scenario')} were not judged"
             complain(f"{target.url} limits requests (429): {left}; run it again later")
         if target.gone:
             where = target.gone[0].removeprefix("the server ")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from responses_tap.protocol.findings import counted
 from responses_tap.protocol.grammar import ITEM
 from responses_tap_viewer.probe.answer import Answer
 from responses_tap_viewer.probe.values import at
@@ -45,7 +46,7 @@ def check(function: Check) -> Check:
 
 
 def _too_few(count: int, least: int, what: str) -> str:
-    return f"no {what} came" if not count else f"{count} {what}(s) came; at least {least} must"
+    return f"no {what} came" if not count else f"{counted(count, what)} came; at least {least} must"
 
 
 def _lacking(seen: Observed, count: int, least: int, what: str, begun: int) -> str:
@@ -92,7 +93,10 @@ def streams(seen: Observed, tokens: int, seconds: float) -> str | None:
     if isinstance(used, int) and used > tokens and len(answer.deltas) == 1:
         return f"{used} tokens came in one delta"
     if answer.took_s > seconds and answer.first_s > answer.took_s / 2:
-        return f"nothing came in {answer.first_s:.1f} of {answer.took_s:.1f} s"
+        first, took = (f"{seconds_:.1f}" for seconds_ in (answer.first_s, answer.took_s))
+        if first == took:
+            return f"no event until the end, after {took} s"
+        return f"no event in the first {first} of {took} s"
     return None
 
 
@@ -122,7 +126,7 @@ def event(seen: Observed, type: str, least: int = 1) -> str | None:  # noqa: A00
         return None
     delta = f"{type.removesuffix('.done')}.delta"
     begun = sum(event.get("type") == delta for event in seen.answer.events)
-    return _lacking(seen, count, least, type, begun)
+    return _lacking(seen, count, least, f"{type} event", begun)
 
 
 @check

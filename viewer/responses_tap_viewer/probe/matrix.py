@@ -86,8 +86,16 @@ class Cell:
     streams: Sequence[str]
     curl: str = ""
     unrecorded: Sequence[UnrecordedRequest] = ()
+    lacks: str = ""
+    """The scenario that came to nothing, where this one builds on it and so was not asked."""
     known: frozenset[str] = frozenset()
     """The problems that a baseline tolerates."""
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the server had no time for it, at least once."""
+        outcome, message = self.verdict
+        return outcome in (Outcome.SKIPPED, Outcome.FLAKY) and LIMITED in message
 
     @property
     def further(self) -> Sequence[Finding]:
@@ -124,9 +132,12 @@ class Target:
 
     @property
     def limited(self) -> int:
-        """How many scenarios the server had no time for, at least once."""
-        verdicts = [cell.verdict for cell in self.cells.values()]
-        return sum(one.outcome in (Outcome.SKIPPED, Outcome.FLAKY) and LIMITED in one.message for one in verdicts)
+        """How many scenarios the server had no time for, at least once, or for one that they build on."""
+        return sum(map(self._is_limited, self.cells))
+
+    def _is_limited(self, name: str) -> bool:
+        cell = self.cells.get(name)
+        return cell is not None and (cell.is_limited or self._is_limited(cell.lacks))
 
     @property
     def gone(self) -> list[str]:
@@ -206,7 +217,7 @@ def fill(
         verdict = _judged(result, own)
         if base := target.cells.get(result.lacks):
             verdict = needing(result.lacks, base.verdict.outcome)  # what the checker found in it counts, too
-        target.cells[name] = Cell(verdict, result.runs, own, places, result.curl, result.unrecorded)
+        target.cells[name] = Cell(verdict, result.runs, own, places, result.curl, result.unrecorded, result.lacks)
 
 
 def _judged(result: Result, own: Sequence[Finding]) -> Verdict:

@@ -33,6 +33,8 @@ LIMITED = "the server limits requests"
 """How the message of a scenario begins that the server had no time for."""
 GONE = "the server stopped responding"
 """How the message of a scenario begins that was not run, because an earlier one no longer reached the server."""
+_OF_BASE = {Outcome.FAILED: "failed", Outcome.VIOLATED: "violates the protocol", Outcome.UNSUPPORTED: "is unsupported"}
+"""What is said of a scenario that another one builds on; of all else, that it was so."""
 _OF_OWNER = {"server": Outcome.UNEXPECTED, "model": Outcome.SKIPPED, "feature": Outcome.UNSUPPORTED}
 
 
@@ -62,7 +64,7 @@ def verdict(scenario: Scenario, answers: Mapping[str, Sequence[Answer]], known: 
 
 def needing(base: str, outcome: Outcome) -> Verdict:
     """What a scenario comes to that builds on one that came to nothing."""
-    return Verdict(Outcome.SKIPPED, f"needs {base}, which is {outcome}")
+    return Verdict(Outcome.SKIPPED, f"needs {base}, which {_OF_BASE.get(outcome, f'was {outcome}')}")
 
 
 def _unfit(scenario: Scenario, step: ScenarioStep, answer: Answer) -> Verdict | None:
