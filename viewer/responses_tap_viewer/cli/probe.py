@@ -3,7 +3,6 @@
 import importlib.util
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -114,7 +113,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise click.UsageError("a baseline is of one server: give one URL")
     known = None if baseline is None else _known(baseline, update=update_baseline)
     errors: list[UnusableInput] = []
-    with _ended_by_sigterm() as ended:
+    with _ended_by_sigterm() as terminations:
         if is_earlier:
             matrix = probing.from_recordings([Path(url) for url in urls], plan)
         else:
@@ -126,7 +125,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
         stale = _compared(matrix, known)
         _print(matrix, errors, stale, format_)
         _tell_skipped(matrix)
-    ctx.exit(TERMINATED if ended.is_set() else _status(matrix, errors, stale))
+    ctx.exit(TERMINATED if terminations else _status(matrix, errors, stale))
 
 
 def _refuse_ignored(ctx: click.Context) -> None:
@@ -143,19 +142,19 @@ def _refuse_ignored(ctx: click.Context) -> None:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[threading.Event]:
-    """Let SIGTERM end the command as Ctrl-C does, with a status of its own; the event says whether it came."""
-    came = threading.Event()
+def _ended_by_sigterm() -> Iterator[list[int]]:
+    """Let SIGTERM end the command as Ctrl-C does, with a status of its own; the list says whether it came."""
+    came: list[int] = []
 
-    def interrupt(_number: int, _frame: object) -> None:
-        came.set()
+    def interrupt(number: int, _frame: object) -> None:
+        came.append(number)
         raise KeyboardInterrupt
 
     former = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield came
     except KeyboardInterrupt:
-        if not came.is_set():
+        if not came:
             raise
         complain("terminated")
         raise click.exceptions.Exit(TERMINATED) from None
