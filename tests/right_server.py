@@ -304,8 +304,9 @@ class RightServer:
             return None
         if self.has("logprobs-null") and kind in ("content_part.done", "output_item.done", "completed"):
             return dict(json.loads(json.dumps(event).replace('"logprobs": []', '"logprobs": null')))
-        if self.has("logprobs-lost") and kind == "output_text.done":
-            return event | {"logprobs": []}
+        if kind == "output_text.done":
+            changes = {"done-text-cut": {"text": event["text"][:-1]}, "logprobs-lost": {"logprobs": []}}
+            return event | changes.get(self.defect, {})
         return event
 
     def _response(self, body: Json) -> Json:
