@@ -1,5 +1,6 @@
 """Known findings are tolerated, new ones fail, and so do those that no longer occur."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -66,6 +67,48 @@ def test_only_what_was_checked_can_be_stale() -> None:
     assert check("a.sse", "--baseline", "k.json", "--ignore", "MD").exit_code == 0
     Path("a.sse").unlink()
     assert check("b.sse", "--baseline", "k.json").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"), [("caps", "a.sse"), ("caps", "."), ("other", "../caps"), (".", "{here}/caps"), (".", "link")]
+)
+def test_sources_are_named_from_the_folder_of_the_baseline(folder: str, path: str, tmp_path: Path) -> None:
+    for name in ("caps", "other"):
+        Path(name).mkdir()
+    Path("a.sse").rename("caps/a.sse")
+    Path("link").symlink_to("caps/a.sse")
+    known, paths = str(tmp_path / "k.json"), path.format(here=tmp_path)
+    assert check("caps", "--baseline", "k.json", "--update-baseline").exit_code == 0
+    written = Path("k.json").read_text()
+    assert json.loads(written)["findings"][0]["source"] == "caps/a.sse"
+    with contextlib.chdir(folder):
+        assert check(paths, "--baseline", known).exit_code == 0
+        assert check(paths, "--baseline", known, "--update-baseline").exit_code == 0
+        assert Path(known).read_text() == written
+        (tmp_path / "caps/a.sse").write_bytes(CLEAN)
+        assert check(paths, "--baseline", known).exit_code == 1
+        (tmp_path / "caps/a.sse").unlink()
+        assert "MD301 in caps/a.sse" in check(str(tmp_path / "b.sse"), "--baseline", known).stderr
+
+
+def test_a_source_outside_of_the_baselines_folder_stays_as_given(tmp_path: Path) -> None:
+    Path("ci").mkdir()
+    baseline = ("--baseline", "ci/k.json")
+    for given, written in (("a.sse", "../a.sse"), (f"{tmp_path}/a.sse", f"{tmp_path}/a.sse")):
+        assert check(given, *baseline, "--update-baseline").exit_code == 0
+        assert json.loads(Path("ci/k.json").read_text())["findings"][0]["source"] == written
+        assert [check(path, *baseline).exit_code for path in ("a.sse", str(tmp_path))] == [0, 0]
+        Path("ci/k.json").unlink()
+
+
+def test_a_baseline_of_an_earlier_version_is_relative_to_the_current_folder() -> None:
+    Path("ci").mkdir()
+    entry = {"source": "./a.sse", "code": "MD301", "scope": {"content_index": 0, "output_index": 0}, "reason": "why"}
+    Path("ci/k.json").write_text(json.dumps({"version": 1, "findings": [entry]}))
+    assert check("a.sse", "--baseline", "ci/k.json").exit_code == 0
+    assert check("b.sse", "--baseline", "ci/k.json").exit_code == 0
+    assert check("a.sse", "--baseline", "ci/k.json", "--update-baseline").exit_code == 0
+    assert json.loads(Path("ci/k.json").read_text())["findings"] == [entry | {"source": "../a.sse"}]
 
 
 def test_an_update_keeps_reasons_and_what_was_not_checked() -> None:

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ class KnownFinding(NamedTuple):
     """A finding as a baseline identifies it, regardless of its position."""
 
     source: str
-    """The path that was checked, or the id of the test."""
+    """The path that was checked, from the baseline's folder, or the id of the test."""
     code: str
     scope: tuple[tuple[str, int], ...]
 
@@ -59,6 +59,10 @@ class Baseline:
     def sources(self) -> set[str]:
         """The sources that it has findings of."""
         return {known.source for known in self._reasons}
+
+    def renamed(self, name: Callable[[str], str]) -> "Baseline":
+        """The same baseline with each source under another name."""
+        return Baseline({known._replace(source=name(known.source)): why for known, why in self._reasons.items()})
 
     def replaced(self, sources: Iterable[str], found: Iterable[KnownFinding]) -> "Baseline":
         """The same baseline with these sources' findings replaced by those found; reasons stay."""

@@ -1,12 +1,13 @@
 """Compares findings with a baseline: which are known, which are new, and which no longer occur."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from responses_tap.baseline import Baseline, KnownFinding, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap_viewer.checking.paths import Checked, Options
-from responses_tap_viewer.streams import is_there
+from responses_tap_viewer.streams import STDIN, is_there
 
 
 class BaselineRun:
@@ -16,7 +17,9 @@ class BaselineRun:
         self._path = path
         self._fail_on = fail_on
         self._update = update
-        self._baseline = read(path) if path and not (update and not path.exists()) else Baseline()
+        self._sources = _Sources(path.parent if path else Path())
+        read_from = path if path and not (update and not path.exists()) else None
+        self._baseline = read(read_from).renamed(self._sources.of_entry) if read_from else Baseline()
         self._checked: set[str] = set()
         self._found: list[KnownFinding] = []
 
@@ -24,10 +27,11 @@ class BaselineRun:
         """The same response, with known findings marked as tolerated."""
         if self._path is None:
             return checked
-        self._checked.add(checked.source)
+        source = self._sources.of_path(checked.source)
+        self._checked.add(source)
         serious = [finding for finding in checked.findings if self._counts(finding)]
-        self._found += [KnownFinding.of(checked.source, finding) for finding in serious]
-        known = tuple(finding for finding in checked.findings if self._baseline.knows(checked.source, finding))
+        self._found += [KnownFinding.of(source, finding) for finding in serious]
+        known = tuple(finding for finding in checked.findings if self._baseline.knows(source, finding))
         return replace(checked, tolerated=known if not self._update else tuple(serious))
 
     def stale(self, options: Options) -> list[KnownFinding]:
@@ -43,8 +47,7 @@ class BaselineRun:
     @property
     def _settled(self) -> set[str]:
         """The sources whose findings are completely known: those that were checked, and those that are gone."""
-        gone = {source for source in self._baseline.sources() if source != "-" and not is_there(Path(source))}
-        return self._checked | gone
+        return self._checked | set(filter(self._sources.is_gone, self._baseline.sources()))
 
     def fails(self, checked: Checked) -> bool:
         """Whether a response fails the run."""
@@ -52,3 +55,40 @@ class BaselineRun:
 
     def _counts(self, finding: Finding) -> bool:
         return self._fail_on is None or finding.severity.rank <= self._fail_on.rank
+
+
+class _Sources:
+    """The names of what is checked, relative to the baseline's folder: they hold wherever `check` is run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Path(os.path.realpath(folder))
+        self._names: dict[str, str] = {}
+        """By real path: of a file that has several names, the one in the baseline."""
+
+    def of_path(self, path: str) -> str:
+        """The name of a path as given in the current folder; a URL and - stay as they are."""
+        if not _is_path(path):
+            return path
+        real = os.path.realpath(path)
+        if real not in self._names:
+            self._names[real] = self._relative(path)
+        return self._names[real]
+
+    def of_entry(self, source: str) -> str:
+        """The name of what an entry means; earlier versions wrote it relative to the folder that one was in."""
+        path = source if Path(source).is_absolute() else os.path.relpath(self._folder / source)
+        found = next((candidate for candidate in (path, source) if is_there(Path(candidate))), None)
+        return self.of_path(found) if found and _is_path(source) else source
+
+    def is_gone(self, source: str) -> bool:
+        """Whether a named file is no longer there."""
+        return _is_path(source) and not is_there(self._folder / source)
+
+    def _relative(self, path: str) -> str:
+        names = [os.path.relpath(spelled, self._folder) for spelled in (path, os.path.realpath(path))]
+        inside = (name for name in names if Path(name).parts[:1] != ("..",))
+        return next(inside, path if Path(path).is_absolute() else names[0])
+
+
+def _is_path(source: str) -> bool:
+    return source != STDIN and "://" not in source
