@@ -3,6 +3,7 @@
 import contextlib
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,6 +12,7 @@ from tests.conftest import RECORDINGS
 from responses_tap_viewer.cli import main
 
 BROKEN = (RECORDINGS / "broken/MD301-text-done-missing.sse").read_bytes()
+FORMATS = ("json", "github", "junit")
 CLEAN = (RECORDINGS / "clean/text.sse").read_bytes()
 
 
@@ -59,6 +61,21 @@ def test_a_new_finding_fails_and_a_stale_one_is_named_and_fails() -> None:
     result = check("a.sse", "--baseline", "k.json", "--format", "json")
     assert (result.exit_code, json.loads(result.stdout)["summary"]["stale"]) == (1, 1)
     assert "MD301 in a.sse (content_index 0, output_index 0) is in the baseline and no longer occurs" in result.stderr
+
+
+def test_every_format_names_what_is_stale() -> None:
+    check("a.sse", "--baseline", "k.json", "--update-baseline")
+    Path("a.sse").write_bytes(CLEAN)
+    printed = {name: check("a.sse", "--baseline", "k.json", "--format", name).stdout for name in FORMATS}
+    entry = {"source": "a.sse", "code": "MD301", "scope": {"content_index": 0, "output_index": 0}}
+    assert json.loads(printed["json"])["stale"] == [entry]
+    assert printed["github"].startswith("::error file=k.json,title=MD301 is stale::MD301 in a.sse (")
+    suite = ET.fromstring(printed["junit"])[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    case = suite.findall("testcase")[1]
+    assert (case.get("classname"), str(case.get("name"))[:14]) == ("k.json", "MD301 in a.sse")
+    assert "no longer occurs; take it out of k.json" in str(case[0].get("message"))
+    assert "stale" not in json.loads(check("a.sse", "--format", "json").stdout)
 
 
 def test_only_what_was_checked_can_be_stale() -> None:

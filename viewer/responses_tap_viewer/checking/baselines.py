@@ -3,11 +3,22 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from responses_tap.baseline import Baseline, KnownFinding, read
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap_viewer.checking.paths import Checked, Options
 from responses_tap_viewer.streams import STDIN, is_there
+
+
+class StaleEntry(NamedTuple):
+    """An entry of a baseline that was checked but not found, or whose file is gone."""
+
+    known: KnownFinding
+    baseline: Path
+
+    def __str__(self) -> str:
+        return f"{self.known} is in the baseline and no longer occurs; take it out of {self.baseline}"
 
 
 class BaselineRun:
@@ -34,10 +45,12 @@ class BaselineRun:
         known = tuple(finding for finding in checked.findings if self._baseline.knows(source, finding))
         return replace(checked, tolerated=known if not self._update else tuple(serious))
 
-    def stale(self, options: Options) -> list[KnownFinding]:
-        """What the baseline has that was checked but not found, or whose file is gone."""
-        stale = [] if self._update else self._baseline.stale(self._settled)
-        return [known for known in stale if options.keeps_code(known.code)]
+    def stale(self, options: Options) -> list[StaleEntry]:
+        """What no longer occurs; without a baseline, or where it is written, nothing."""
+        if self._path is None or self._update:
+            return []
+        stale = self._baseline.stale(self._settled)
+        return [StaleEntry(known, self._path) for known in stale if options.keeps_code(known.code)]
 
     def write(self) -> None:
         """Write the baseline, if requested; BaselineError where it cannot be written."""

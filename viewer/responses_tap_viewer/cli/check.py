@@ -16,6 +16,7 @@ from responses_tap_viewer.printing import complain, print_document, print_lines
 
 if TYPE_CHECKING:
     from responses_tap.errors import UnusableInput
+    from responses_tap_viewer.checking.baselines import StaleEntry
     from responses_tap_viewer.checking.paths import Checked, Options
 
 _FORMATS = ("text", "json", "junit", "sarif", "github")
@@ -194,10 +195,9 @@ def _run(paths: Sequence[str], options: "Options", outcome: _Outcome) -> int:
             _print_result(result, outcome)
             results += [result] * outcome.is_document
     stale = comparison.stale(options)
-    for known in stale:
-        complain(f"{known} is in the baseline and no longer occurs; take it out of {outcome.baseline}")
+    _print_stale(stale, outcome)
     if outcome.is_document:
-        _print_report(results, options.profile, outcome, len(stale))
+        _print_report(results, options.profile, outcome, stale)
     elif outcome.format == "text":
         print_lines(text.statistics(tally) if outcome.statistics else ())
         print_lines([text.summary_line(tally, options.profile)])
@@ -222,13 +222,25 @@ def _print_result(result: "Checked | UnusableInput", outcome: _Outcome) -> None:
         print_lines(text.checked_lines(result))
 
 
-def _print_report(results: "Sequence[Checked | UnusableInput]", profile: str, outcome: _Outcome, stale: int) -> None:
+def _print_stale(stale: "Sequence[StaleEntry]", outcome: _Outcome) -> None:
+    """Print the entries of the baseline that no longer occur, to standard error and as the format has them."""
+    from responses_tap_viewer.reports import github
+
+    for entry in stale:
+        complain(entry)
+    if outcome.format == "github":
+        print_lines(map(github.stale_annotation, stale))
+
+
+def _print_report(
+    results: "Sequence[Checked | UnusableInput]", profile: str, outcome: _Outcome, stale: "Sequence[StaleEntry]"
+) -> None:
     """Print a format's document of all results."""
     from responses_tap_viewer.reports import json_report, junit, sarif
 
     if outcome.format == "json":
-        print_document(json_report.check_report(results, profile, stale))
+        print_document(json_report.check_report(results, profile, stale if outcome.baseline else None))
     elif outcome.format == "junit":
-        print_document(junit.junit(results, outcome.fail_on))
+        print_document(junit.junit(results, outcome.fail_on, stale))
     else:
         print_document(sarif.sarif(results))

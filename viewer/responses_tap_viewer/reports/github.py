@@ -6,6 +6,7 @@ from responses_tap.errors import UnusableInput
 from responses_tap.escaping import shorten, workflow_data, workflow_property
 from responses_tap.protocol.findings import Severity
 from responses_tap.protocol.rules import advice
+from responses_tap_viewer.checking.baselines import StaleEntry
 from responses_tap_viewer.checking.paths import Checked
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
@@ -25,3 +26,9 @@ def annotations(result: Checked | UnusableInput) -> Iterator[str]:
         fix = advice(finding.code, finding.severity, finding)
         words = "; ".join(filter(None, (shorten(finding.message, _MOST), fix)))
         yield f"::{_COMMANDS[finding.severity]} {place},title={title}::{workflow_data(words)}"
+
+
+def stale_annotation(entry: StaleEntry) -> str:
+    """The workflow command for an entry of the baseline that no longer occurs, in the baseline's file."""
+    place = f"file={workflow_property(str(entry.baseline))},title={workflow_property(f'{entry.known.code} is stale')}"
+    return f"::error {place}::{workflow_data(shorten(str(entry), _MOST))}"

@@ -9,14 +9,17 @@ from responses_tap.formats.trace import finding_object
 from responses_tap.protocol.checker import RULES_VERSION
 from responses_tap.protocol.findings import Severity
 from responses_tap.stream.columns import COLUMNS, StreamRow
+from responses_tap_viewer.checking.baselines import StaleEntry
 from responses_tap_viewer.checking.paths import Checked
 from responses_tap_viewer.compare.conversation_groups import Conversation, conversations
 
 VERSION = 1
 
 
-def check_report(results: Sequence[Checked | UnusableInput], profile: str, stale: int = 0) -> str:
-    """The verdicts on all responses, the unreadable paths, and how much of a baseline is stale."""
+def check_report(
+    results: Sequence[Checked | UnusableInput], profile: str, stale: Sequence[StaleEntry] | None = None
+) -> str:
+    """The verdicts on all responses, the unreadable paths, and the stale entries of a baseline; None: without one."""
     checked = [result for result in results if isinstance(result, Checked)]
     errors = [result for result in results if isinstance(result, UnusableInput)]
     summary = {str(severity): sum(c.count(severity) for c in checked) for severity in Severity}
@@ -27,15 +30,21 @@ def check_report(results: Sequence[Checked | UnusableInput], profile: str, stale
             "rules": RULES_VERSION,
             "streams": [_checked(c) for c in checked],
             "errors": [{"source": error.source, "message": error.message} for error in errors],
+            **({} if stale is None else {"stale": [_stale(entry) for entry in stale]}),
             "summary": {
                 "streams": len(checked),
                 "events": sum(c.events for c in checked),
                 **summary,
                 "baseline": sum(len(c.tolerated) for c in checked),
-                "stale": stale,
+                "stale": len(stale or ()),
             },
         }
     )
+
+
+def _stale(entry: StaleEntry) -> dict[str, Any]:
+    known = entry.known
+    return {"source": known.source, "code": known.code, "scope": dict(known.scope)}
 
 
 def stream_list(rows: Sequence[StreamRow]) -> str:

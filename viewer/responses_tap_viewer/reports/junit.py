@@ -1,4 +1,4 @@
-"""JUnit XML: a test case for each response, which fails by its errors and warnings."""
+"""JUnit XML: a test case for each response, which fails by its findings, and one for each stale baseline entry."""
 
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
@@ -7,12 +7,15 @@ from responses_tap.errors import UnusableInput
 from responses_tap.escaping import xml
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.rules import by_weight
+from responses_tap_viewer.checking.baselines import StaleEntry
 from responses_tap_viewer.checking.paths import Checked
 
 
-def junit(results: Sequence[Checked | UnusableInput], fail_on: Severity | None) -> str:
-    """The verdicts as JUnit XML: findings at or above `fail_on` fail, an unusable path is an error."""
-    suite = ET.Element("testsuite", name="responses-tap", tests=str(len(results)))
+def junit(
+    results: Sequence[Checked | UnusableInput], fail_on: Severity | None, stale: Sequence[StaleEntry] = ()
+) -> str:
+    """The verdicts as JUnit XML: findings at or above `fail_on` and `stale` fail, an unusable path is an error."""
+    suite = ET.Element("testsuite", name="responses-tap", tests=str(len(results) + len(stale)))
     failures = errors = 0
     for result in results:
         if isinstance(result, UnusableInput):
@@ -22,7 +25,10 @@ def junit(results: Sequence[Checked | UnusableInput], fail_on: Severity | None) 
             continue
         case = ET.SubElement(suite, "testcase", classname=xml(result.source), name=_name(result))
         failures += _failures(case, result, fail_on)
-    suite.set("failures", str(failures))
+    for entry in stale:
+        case = ET.SubElement(suite, "testcase", classname=xml(str(entry.baseline)), name=xml(str(entry.known)))
+        ET.SubElement(case, "failure", message=xml(str(entry)), type="stale")
+    suite.set("failures", str(failures + len(stale)))
     suite.set("errors", str(errors))
     root = ET.Element("testsuites")
     root.append(suite)
