@@ -73,7 +73,7 @@ def test_a_baseline_tolerates_known_findings_and_fails_stale_ones(pytester: pyte
 
     broken = "broken/MD301-text-done-missing.sse"
     pytester.makeini("[pytest]\nresponses_tap_baseline = known.json")
-    assert "known.json doesn't exist" in suite(broken).stderr.str()
+    assert "known.json doesn't exist; --responses-tap-update-baseline writes it" in suite(broken).stderr.str()
     suite(broken, "--responses-tap-update-baseline").assert_outcomes(passed=1)
     suite(broken).assert_outcomes(passed=1)
     suite("broken/MD305-part-not-closed.sse").assert_outcomes(failed=1)

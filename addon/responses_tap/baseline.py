@@ -83,18 +83,18 @@ class Baseline:
             raise BaselineError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def read(path: Path) -> Baseline:
-    """The baseline in a file; BaselineError where it isn't one."""
+def read(path: Path, update: str = "--update-baseline") -> Baseline:
+    """The baseline in a file; BaselineError where it isn't one, which says that the option `update` writes one."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BaselineError(f"{path} doesn't exist; --update-baseline writes it") from error
+        raise BaselineError(f"{path} doesn't exist; {update} writes it") from error
     except OSError as error:
         raise BaselineError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise BaselineError(f"{path} isn't a baseline: it isn't JSON") from error
     if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise BaselineError(f"{path} isn't a baseline of version {VERSION}; --update-baseline writes one")
+        raise BaselineError(f"{path} isn't a baseline of version {VERSION}; {update} writes one")
     entries = document.get("findings")
     if not isinstance(entries, list):
         raise BaselineError(f"{path} isn't a baseline: it has no list of findings")

@@ -27,26 +27,28 @@ from responses_tap.stream.judging import checker_for, judged
 from responses_tap.stream.model import Response, Stream, TimedFrame
 from responses_tap.stream.timeline import render, timeline
 
+_UPDATE = "--responses-tap-update-baseline"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the setting for a baseline."""
     group = parser.getgroup("responses-tap")
     group.addoption("--responses-tap-baseline", metavar="FILE", help="tolerate the findings in FILE; stale ones fail")
-    group.addoption("--responses-tap-update-baseline", action="store_true", help="write the baseline from this run")
+    group.addoption(_UPDATE, action="store_true", help="write the baseline from this run")
     parser.addini("responses_tap_baseline", "the findings to tolerate, a file below the root directory")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the baseline; a usage error where it isn't one."""
     name = config.getoption("--responses-tap-baseline") or config.getini("responses_tap_baseline")
-    update = config.getoption("--responses-tap-update-baseline")
+    update = config.getoption(_UPDATE)
     if update and not name:
-        raise pytest.UsageError("--responses-tap-update-baseline needs --responses-tap-baseline, or the setting")
+        raise pytest.UsageError(f"{_UPDATE} needs --responses-tap-baseline, or the setting")
     if update and (hasattr(config, "workerinput") or config.getoption("numprocesses", None)):
-        raise pytest.UsageError("--responses-tap-update-baseline writes one file: run without xdist (-n 0)")
+        raise pytest.UsageError(f"{_UPDATE} writes one file: run without xdist (-n 0)")
     path = config.rootpath / name if name else None
     try:
-        known = read(path) if path and (path.exists() or not update) else Baseline()
+        known = read(path, _UPDATE) if path and (path.exists() or not update) else Baseline()
     except BaselineError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[_BASELINE] = _Session(known, path if update else None)
