@@ -29,6 +29,19 @@ def test_responses_and_sdk_events_are_read_as_they_are(responses_tap) -> None:
             assert responses_tap.check(raw.http_response) == []
 
 
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (None, r"takes a body \(bytes or text\), a response of .*, or the events of a stream, not NoneType$"),
+        (7, "not int$"),
+        ([1], "takes events as dicts or as the SDK's objects, not int$"),
+    ],
+)
+def test_what_is_no_stream_is_named(responses_tap, stream: object, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        responses_tap.check(stream)
+
+
 def test_a_failing_test_shows_timeline_and_findings(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""

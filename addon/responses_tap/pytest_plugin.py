@@ -140,7 +140,13 @@ def responses_tap(request: pytest.FixtureRequest) -> Iterator[StreamAssertions]:
 
 
 def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - distinguished below
+    __tracebackhide__ = True
     body = _body(stream)
+    if body is None and not isinstance(stream, Iterable):
+        raise TypeError(
+            "responses_tap.check takes a body (bytes or text), a response of httpx, requests or urllib, or the events "
+            f"of a stream, not {type(stream).__name__}"
+        )
     if body is None and not isinstance(stream, Mapping):
         return frames_of(map(_plain, stream))
     return frames_of(stream if body is None else body)
@@ -170,9 +176,12 @@ def _response(stream: Any) -> Response:  # noqa: ANN401
 def _plain(event: Any) -> Mapping[str, Any]:  # noqa: ANN401
     if isinstance(event, Mapping):
         return event
-    dumped = event.model_dump(mode="json", exclude_unset=True)
+    dump = getattr(event, "model_dump", None)
+    dumped = dump(mode="json", exclude_unset=True) if dump else None
     if not isinstance(dumped, Mapping):
-        raise TypeError(f"{type(event).__name__} is not an event of a stream")
+        raise TypeError(
+            f"responses_tap.check takes events as dicts or as the SDK's objects, not {type(event).__name__}"
+        )
     response = dumped.get("response")
     if isinstance(response, dict) and isinstance(created_at := response.get("created_at"), float):
         response["created_at"] = int(created_at)  # the SDK always makes it a float
