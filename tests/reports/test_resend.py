@@ -198,6 +198,20 @@ def test_the_test_checks_the_head_of_the_response_too(
     result.stdout.fnmatch_lines(["*TR906 content-type*"])
 
 
+def test_the_test_shows_what_a_server_says_with_an_http_error(
+    recording: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.path.joinpath("wire_test.py").write_bytes(export([asked(recording, 1, "{}")], FORMATS["pytest"]))
+    refusal = b'{"error": {"message": "Incorrect API key provided", "type": "invalid_request_error"}}'
+    refused = Playback(401, (("Content-Type", "application/json"),), ((0, refusal),))
+    with ReplayServer({"": refused}, speed=0) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*TR907 http-status*HTTP 401: Incorrect API key provided*"])
+    result.stdout.no_fnmatch_line("*HTTPError*")
+
+
 @pytest.mark.parametrize("format_", ["curl", "pytest"])
 def test_what_cannot_be_resent_is_refused(recording: Path, format_: str) -> None:
     result = CliRunner().invoke(main, ["export", str(SEED), "--format", format_])
