@@ -103,6 +103,25 @@ def test_a_recording_named_by_an_option_is_pointed_out(command: str) -> None:
     assert "No such option '--db'. Name the recording (mine.db) or a stream in it (mine.db#3)" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (
+            ["export", "{db}#1", "--filter", "id>0"],
+            "{db}#1 is one stream, where a recording or a file is expected: name",
+        ),
+        (["list", "{db}#1"], "{db}#1 is one stream, where a recording or a file is expected: name {db}"),
+        (["show", "{db}#x"], "{db}#x is not a stream: the ID after # is a number, as in {db}#1"),
+        (["check", "{db}#"], "{db}# is not a stream: the ID after # is a number, as in {db}#1"),
+        (["list", "{db}", "{db}"], "{db} is a recording already; open one at a time: `responses-tap list {db}`"),
+    ],
+)
+def test_a_stream_is_no_missing_file_and_a_recording_stands_alone(typed: list[str], said: str, recording: Path) -> None:
+    result = run(*(word.format(db=recording) for word in typed))
+    assert result.exit_code == 2
+    assert said.format(db=recording) in result.stderr
+
+
 def test_check_without_a_path_says_how_to_check_standard_input() -> None:
     result = run("check")
     assert result.exit_code == 2

@@ -85,7 +85,9 @@ def _import_file(path: Path, target: _Target, *, below: bool) -> Iterator[str | 
         with telling(str(path)):
             readable(path)
             if is_recording(path):
-                raise UnusableInput(str(path), "is a recording already; open it where it is")
+                raise UnusableInput(
+                    str(path), f"is a recording already; open one at a time: `responses-tap list {path}`"
+                )
             with path.open("rb") as file:
                 kind, streams = recognise(file)
                 for found in streams:

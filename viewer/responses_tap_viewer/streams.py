@@ -152,12 +152,17 @@ def require_here(path: Path) -> None:
 
 
 def _elsewhere(path: Path) -> str:
-    """What to do where a path is meant as a URL or as a file on another machine, as scp names it; else empty."""
+    """What to do where a path is meant as a URL, a file on another machine (as scp names it), or a stream; or empty."""
     if path.parts[:1] in (("http:",), ("https:",)):
         return "is a URL; save its stream with curl -N, or test the server with `responses-tap probe URL --model M`"
     if remote := _REMOTE.fullmatch(str(path)):
         machine, there = map(shlex.quote, remote.groups())
         return f"is on another machine; copy it here, or run `ssh -t {machine} responses-tap view {there}`"
+    file, hash_, number = str(path).rpartition("#")
+    if hash_ and is_there(Path(file)):
+        if number.isdecimal():
+            return f"is one stream, where a recording or a file is expected: name {file}"
+        return f"is not a stream: the ID after # is a number, as in {file}#1"
     return ""
 
 

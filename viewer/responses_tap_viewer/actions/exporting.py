@@ -16,6 +16,7 @@ from responses_tap.stream.model import JudgedStream
 from responses_tap_viewer.actions.departure import PersonalFound, personal_data, words
 from responses_tap_viewer.actions.file_locks import archiving
 from responses_tap_viewer.reports.export_formats import Format
+from responses_tap_viewer.reports.resend import resend_request
 from responses_tap_viewer.reports.text import counted
 
 
@@ -49,9 +50,19 @@ def depart(
     """
     if len(streams) != 1 and not format_.bundles:
         raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
+    if format_.resends:
+        _require_requests(streams, redaction)
     leaving, summary = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text)
     written = format_.write(leaving)
     return Departure(written if isinstance(written, bytes) else written.encode(), summary)
+
+
+def _require_requests(streams: Sequence[JudgedStream], redaction: Redaction) -> None:
+    """Raise UnusableInput, under the name that the user knows, for a stream that has no request to send again."""
+    for stream in streams:
+        resend_request(stream)
+        if redaction is Redaction.STRUCTURE:
+            raise UnusableInput(stream.name, "cannot be sent again: --structure-only removes the request")
 
 
 def archive(

@@ -26,6 +26,8 @@ class Format(NamedTuple):
     """Whether one file can hold several streams."""
     writer: str
     """Module and name of the function that turns streams into the content of a file."""
+    resends: bool = False
+    """Whether it sends the requests again."""
 
     def write(self, streams: "Sequence[JudgedStream]") -> str | bytes:
         """The content of a file; UnusableInput where the format cannot represent one of the streams."""
@@ -42,7 +44,7 @@ FORMATS = {
         Format("json", ".json", "the whole trace", True, "responses_tap.formats.trace:write"),
         Format("sse", ".sse", "the body alone", False, "responses_tap.formats.raw:write"),
         Format("har", ".har", "for browsers' tools and proxies", True, "responses_tap.formats.har:write"),
-        Format("curl", ".sh", "the request again", True, f"{_REPORTS}.curl_script:script"),
+        Format("curl", ".sh", "the request again", True, f"{_REPORTS}.curl_script:script", resends=True),
         Format("otlp", ".otlp.json", "OpenTelemetry spans", True, f"{_REPORTS}.otlp:write"),
         Format(
             "pytest",
@@ -50,6 +52,7 @@ FORMATS = {
             "a test for the server's suite",
             True,
             f"{_REPORTS}.pytest_file:tests",
+            resends=True,
         ),
     )
 }

@@ -54,9 +54,7 @@ def resend_request(stream: JudgedStream) -> ResendRequest:
     """The request of a stream; UnusableInput where it isn't completely known or isn't valid."""
     row = stream.row
     if row is None or not row.url or not row.method or (row.method == "POST" and row.request_body is None):
-        raise UnusableInput(
-            stream.name, "cannot be sent again: the source has no request (or --structure-only removed it)"
-        )
+        raise UnusableInput(stream.name, "cannot be sent again: the source has no request")
     if row.route == "websocket":
         raise UnusableInput(stream.name, "was asked for through a WebSocket; --format json has what was sent")
     url = requestable(_ascii_masks(row.url))
