@@ -249,8 +249,8 @@ def test_what_cannot_be_is_one_line(upstream: Upstream, tmp_path: Path) -> None:
         for options, words in (
             ([f"--listen=127.0.0.1:{port}"], f"cannot listen on 127.0.0.1:{port} (Address already in use)"),
             (["--mode=wireguard"], "several processes cannot share the mode wireguard, which has no TCP port"),
-            (["--mode=nonsense"], "the mode nonsense cannot be used (unknown mode)"),
-            (["--max-size=1"], "invalid size '1': expected 100m or 2g, at least 1m"),
+            (["--mode=nonsense"], "invalid mode 'nonsense': expected reverse, regular, upstream:URL, "),
+            (["--max-size=1"], "invalid size '1': expected a size such as 100m or 2g, at least 1m"),
             ([f"--db={used}"], f"{used} is a recording by one process; give another file with --db"),
             (["--ui"], "--ui shows one file"),
             (["--processes=1", f"--db={tmp_path}/several.db"], f"in {tmp_path}/several.1.db and others"),

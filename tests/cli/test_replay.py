@@ -109,6 +109,7 @@ def test_the_bench_is_served() -> None:
     ("arguments", "words"),
     [
         ((TEXT, "--fault", "MD399"), "MD399 cannot be planted: there is no fault 'MD399'; did you mean MD3"),
+        ((TEXT, "--fault", "zzz"), "there is no fault 'zzz' (`responses-tap replay --list` lists all)"),
         ((TEXT, "--fault", "MD303"), "cannot be played with this fault: MD303 cannot be planted in this stream"),
         ((TEXT, "--fault", "AG601@2"), "AG601 cannot be planted at event 2 (response.output_item.added); it can at"),
         ((TEXT, "--fault", "stall=x"), "stall=x: expected a time up to an hour, like 30s or 200ms"),

@@ -57,7 +57,7 @@ def test_a_baseline_is_found_beside_its_settings(project: Path) -> None:
         ('profile = ["openai"]', "needs one text, not a list, for the setting 'profile'"),
         ("select = [", "isn't TOML"),
         ("a = " + "[" * 100_000, "isn't TOML"),
-        ('ignore = "XX9"', "no rule's code begins with XX9"),
+        ('ignore = "XX9"', "toml can't be used for the setting 'ignore': no rule's code begins with XX9"),
     ],
 )
 def test_settings_that_cannot_be_used_are_one_line(settings: str, said: str, project: Path) -> None:

@@ -278,7 +278,8 @@ def test_record_says_who_can_listen_and_what_to_set(db: Path, tmp_path: Path) ->
     ("modes", "words"),
     [
         (["regular", "reverse"], "give each mode a port, as in regular@8091"),
-        (["upstream:"], "Invalid proxy mode specification: upstream:"),
+        (["upstream:"], "invalid mode 'upstream': expected reverse, regular, upstream:URL, socks5"),
+        (["regular", "foo"], "invalid mode 'foo': expected reverse, regular, upstream:URL, socks5"),
     ],
 )
 def test_impossible_modes_are_one_line(db: Path, modes: list[str], words: str) -> None:

@@ -261,7 +261,7 @@ def _size(text: str) -> int:
     except ValueError:
         size = -1
     if text and size < _LEAST_SIZE:
-        raise OptionsError(f"invalid size {text!r}: expected 100m or 2g, at least 1m")  # type: ignore[no-untyped-call]
+        raise OptionsError(f"invalid size {text!r}: expected a size such as 100m or 2g, at least 1m")  # type: ignore[no-untyped-call]
     return size
 
 

@@ -22,6 +22,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.master import Master
 from mitmproxy.options import CONF_BASENAME, CONF_DIR, Options
 from mitmproxy.proxy.mode_servers import ServerInstance, WireGuardServerInstance
+from mitmproxy.proxy.mode_specs import ProxyMode
 
 from responses_tap.mitm.addon import Capture, log_notice
 from responses_tap.mitm.connection_hints import ConnectionHints
@@ -251,7 +252,7 @@ def confdir() -> Path:
 
 
 def mode_specs(modes: Sequence[str], upstream: str) -> dict[str, str]:
-    """The modes as mitmproxy names them, each with the path of its upstream; CannotRecord for a bad upstream."""
+    """The modes as mitmproxy names them, each with its upstream's path; CannotRecord for a bad mode or upstream."""
     origin, prefix = _origin_and_prefix(upstream) if any(map(_is_bare_reverse, modes)) else ("", "")
     specs = {}
     for mode in modes:
@@ -259,7 +260,20 @@ def mode_specs(modes: Sequence[str], upstream: str) -> dict[str, str]:
             specs[mode.replace("reverse", f"reverse:{origin}")] = prefix
         else:
             specs[mode] = ""
+    for spec in specs:
+        _require_mode(spec)
     return specs
+
+
+def _require_mode(spec: str) -> None:
+    try:
+        ProxyMode.parse(spec)
+    except ValueError as error:
+        name = spec.partition(":")[0]  # what follows may contain a password, and so may mitmproxy's own words
+        raise CannotRecord(
+            f"invalid mode {name!r}: expected reverse, regular, upstream:URL, socks5, wireguard or another mode of "
+            "mitmproxy, each also with @PORT"
+        ) from error
 
 
 def _is_bare_reverse(mode: str) -> bool:

@@ -58,7 +58,7 @@ class SharedPorts:
         host, self.port = listen
         """The port of modes without one of their own: the given one, or a free one in place of 0."""
         try:
-            for mode in map(_parsed, modes):
+            for mode in map(ProxyMode.parse, modes):
                 port = mode.listen_port(self.port)
                 if port is None or mode.transport_protocol == "udp" or mode.custom_listen_port == 0:
                     raise ValueError(f"several processes cannot share the mode {mode.type_name}, which has no TCP port")
@@ -93,14 +93,6 @@ class SharedPorts:
         bound: int = listening.getsockname()[1]
         self._sockets[bound] = listening
         return bound
-
-
-def _parsed(spec: str) -> ProxyMode:
-    try:
-        return ProxyMode.parse(spec)
-    except ValueError as error:
-        name = spec.partition(":")[0]  # what follows may contain a password
-        raise ValueError(f"the mode {name} cannot be used ({error})") from error
 
 
 def _family(host: str) -> int:

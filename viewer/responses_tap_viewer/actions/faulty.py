@@ -38,7 +38,7 @@ def title_of(spec: FaultSpec) -> str:
 
 
 def fault_named(text: str) -> FaultSpec:
-    """Read NAME[=ARG][@EVENT]. Raises UnusableInput for an unknown fault, with similar names."""
+    """Read NAME[=ARG][@EVENT]. Raises UnusableInput for an unknown fault, with similar names and where all are."""
     try:
         spec = parse_spec(text)
         if spec.name in TRANSPORT_FAULTS:
@@ -58,7 +58,7 @@ def _rule_fault(name: str) -> str:
         if name.upper() in RULES:
             raise
         names = [*FAULTS, *TRANSPORT_FAULTS, *(RULES[code].name for code in FAULTS)]
-        raise CannotPlant(similar(name, names)) from None
+        raise CannotPlant(f"{similar(name, names)} (`responses-tap replay --list` lists all)") from None
 
 
 def draft_of(stream: JudgedStream, speed: float = 1) -> DraftResponse:

@@ -24,6 +24,8 @@ class ConfiguredCommand(click.Command):
 
     def _checked(self, ctx: click.Context, file: Path, settings: dict[str, Any]) -> dict[str, Any]:
         """The settings as defaults by parameter name, each held against the type of its option."""
+        from responses_tap_viewer.checking.paths import known_codes
+
         options = {param.opts[0].removeprefix("--"): param for param in self.params}
         defaults: dict[str, Any] = {}
         for name, value in settings.items():
@@ -31,8 +33,11 @@ class ConfiguredCommand(click.Command):
             option = options[name]
             try:
                 converted = [option.type.convert(text, option, ctx) for text in texts]
-            except click.BadParameter as error:
-                raise UnusableInput(str(file), f"can't be used for the setting {name!r}: {error.message}") from error
+                if name in _LISTS:
+                    known_codes(converted)
+            except (click.BadParameter, ValueError) as error:
+                why = error.message if isinstance(error, click.BadParameter) else error
+                raise UnusableInput(str(file), f"can't be used for the setting {name!r}: {why}") from error
             defaults[option.name or name] = converted if name in _LISTS else converted[0]
         if "baseline" in defaults:
             defaults["baseline"] = str(file.parent / defaults["baseline"])

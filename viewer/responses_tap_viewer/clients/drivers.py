@@ -79,9 +79,9 @@ def _meant(text: str, drivers: Mapping[str, Driver]) -> list[WantedDriver]:
     name, is_pinned, version = text.partition("==")
     found = [driver for driver in drivers.values() if name in (driver.name, driver.client)]
     if not found:
-        raise UnusableInput("--client", f"there is no client {name!r}; there is {', '.join(drivers)}")
+        raise UnusableInput("--client", f"names the unknown client {name!r}; known: {', '.join(drivers)}")
     if is_pinned and not _is_version(version):
-        raise UnusableInput("--client", f"{version!r} is no version; write NAME==1.2.3")
+        raise UnusableInput("--client", f"has the invalid version {version!r}: expected NAME==1.2.3")
     return [WantedDriver(driver, version) for driver in found]
 
 
