@@ -36,6 +36,7 @@ def upstream() -> Iterator[str]:
         "/seed/": playback(find_stream(str(RECORDINGS / "broken/llamastack-before-pr5308.sse"))),
         "/cut/": Playback(200, _SSE, ((0, _TEXT[: len(_TEXT) // 2]),), break_off=BreakOff.CUT),
         "/slow/": Playback(200, _SSE, ((0, _TEXT[: len(_TEXT) // 2]), (3_600_000_000_000, b"never"))),
+        "/gap/": playback(find_stream(str(RECORDINGS / "broken/ID511-sequence-gap.sse"))),
         "/late/": Playback(200, _SSE, ((0, _TEXT), (0, _LATE))),
         "/busy/": Playback(429, (("Content-Type", "application/json"),), ((0, b'{"error":{"message":"busy"}}'),)),
     }
@@ -44,11 +45,11 @@ def upstream() -> Iterator[str]:
 
 
 def record(
-    upstream: str, db: Path, *command: str, environment: dict[str, str] | None = None
+    upstream: str, db: Path, *command: str, environment: dict[str, str] | None = None, options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "responses_tap_viewer", "record", "--upstream", upstream, "--db", str(db)]
     return subprocess.run(
-        [*program, "--listen", "127.0.0.1:0", "--", *command],
+        [*program, "--listen", "127.0.0.1:0", *options, "--", *command],
         capture_output=True, text=True, check=False, timeout=120, env={**os.environ, **(environment or {})},
     )  # fmt: skip
 
@@ -230,6 +231,25 @@ def test_the_summary_counts_what_the_file_holds(upstream: str, tmp_path: Path) -
         warnings = "1 warning" if row.warnings == 1 else f"{row.warnings} warnings"
         assert f"Recorded 1 stream, {row.event_count} events: {errors}, {warnings}" in done.stderr
         assert row.event_count == 14
+
+
+def test_notes_are_findings_too(upstream: str, tmp_path: Path) -> None:
+    done = record(f"{upstream}/gap/v1", tmp_path / "r.db", *client(PLAIN))
+    assert "● stream 1: completed, 13 events: 1 note, first ID511" in done.stderr
+
+
+def test_streams_that_only_does_not_match_are_counted(upstream: str, tmp_path: Path) -> None:
+    script = """
+    for model in ("a", "b", "c"):
+        list(client.responses.create(model=model, input="hi", stream=True))
+    """
+    for expression in ("errors>0", "model:gpt*"):
+        db = tmp_path / "r.db"
+        done = record(f"{upstream}/clean/v1", db, *client(script), options=("--only", expression))
+        nothing = f"Recorded 0 streams of the Responses API matching {expression}; 3 streams did not match; no other"
+        assert nothing in done.stderr
+    kept = record(f"{upstream}/clean/v1", db, *client(script), options=("--only", "model:b"))
+    assert "Recorded 1 stream, 13 events" in kept.stderr
 
 
 def test_a_run_without_a_stream_ends_with_a_warning(upstream: str, tmp_path: Path) -> None:

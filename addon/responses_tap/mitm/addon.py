@@ -39,6 +39,7 @@ from responses_tap.recorder.messages import (
     ResponseMessage,
     SocketMessage,
     Trouble,
+    Unmatched,
 )
 from responses_tap.recorder.proxy_side.supervisor import WorkerSupervisor
 from responses_tap.recorder.proxy_side.tap import Tap
@@ -61,7 +62,9 @@ _log = logging.getLogger(__name__)
 
 
 def log_notice(notice: Notice) -> None:
-    """Log a notice: errors of a stream and of the recorder as warnings."""
+    """Log a notice: errors of a stream and of the recorder as warnings, and nothing of what isn't recorded."""
+    if isinstance(notice, Unmatched):
+        return
     serious = isinstance(notice, Trouble | Hint) or (isinstance(notice, FindingMade) and notice.severity == "error")
     _log.log(logging.WARNING if serious else logging.INFO, "%s", printable(str(notice)))
 

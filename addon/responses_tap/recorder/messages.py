@@ -279,10 +279,18 @@ class StreamFinished:
     first_code: str | None
 
     def __str__(self) -> str:
-        found = f"{self.errors} errors, {self.warnings} warnings" + (
+        found = f"{self.errors} errors, {self.warnings} warnings, {self.notes} notes" + (
             f", first {self.first_code}" if self.first_code else ""
         )
         return f"stream {self.stream}: {self.state}, ended by {self.ended_by}, {self.events} events, {found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """Streams have passed that don't match `--only`."""
+
+    streams: int
+    """How many since the last notice of this kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,14 +322,15 @@ class Hint:
         return self.message
 
 
-type Notice = StreamStarted | FindingMade | StreamFinished | FileBegun | Trouble | Hint
+type Notice = StreamStarted | FindingMade | StreamFinished | Unmatched | FileBegun | Trouble | Hint
 """What is reported to the recorder's user."""
 
 type Reply = Ready | Notice
 """What a worker says to its supervisor."""
 
 _REPLIES: dict[str, type[Reply]] = {
-    kind.__name__: kind for kind in (Ready, StreamStarted, FindingMade, StreamFinished, FileBegun, Trouble, Hint)
+    kind.__name__: kind
+    for kind in (Ready, StreamStarted, FindingMade, StreamFinished, Unmatched, FileBegun, Trouble, Hint)
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import SimpleNamespace
 
-from responses_tap.recorder.messages import Notice
+from responses_tap.recorder.messages import Notice, Unmatched
 from responses_tap.recorder.worker_side.stream_recorder import StreamRecorder
 from responses_tap.stream.filters import parse
 from responses_tap.stream.storable import Value
@@ -19,11 +19,14 @@ class Selection:
         self._passed: set[int] = set()
         self._held: dict[int, list[Notice]] = {}
         self._ended: list[StreamRecorder] = []
+        self._unmatched = 0
 
     def verdict(self, columns: Mapping[str, Value]) -> bool | None:
         """Whether the request alone shows that its stream passes, or that it does not."""
         known = [name for name in _IN_REQUEST if columns.get(name) is not None]
-        return self._filter.early(SimpleNamespace(**columns), known)
+        passes = self._filter.early(SimpleNamespace(**columns), known)
+        self._unmatched += passes is False
+        return passes
 
     def keep(self, stream: int) -> None:
         """Let a stream pass whatever comes of it."""
@@ -43,7 +46,8 @@ class Selection:
 
     def decide(self) -> tuple[list[Notice], list[StreamRecorder]]:
         """Look at the streams that have ended and are in the file: what is to be told, and which do not stay."""
-        notices, refused = [], []
+        notices: list[Notice] = []
+        refused = []
         while self._ended:
             stream = self._ended.pop(0)
             held, recording = self._held.pop(stream.id, []), stream.writer.recording()
@@ -53,4 +57,8 @@ class Selection:
                 notices += held
             else:
                 refused.append(stream)
+        self._unmatched += len(refused)
+        if self._unmatched:
+            notices.append(Unmatched(self._unmatched))
+            self._unmatched = 0
         return notices, refused

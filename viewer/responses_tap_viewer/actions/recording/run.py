@@ -28,6 +28,7 @@ from responses_tap.recorder.messages import (
     StreamFinished,
     StreamStarted,
     Trouble,
+    Unmatched,
 )
 from responses_tap.store import RecordingError, open_recording
 from responses_tap.store.series import latest
@@ -61,6 +62,7 @@ class Narrator:
         """Of what was recorded before."""
         self._begun: set[int] = set()
         self._refused_tls = False
+        self._unmatched = 0
         self._errors: dict[int, str] = {}
         """What streams say went wrong, by id."""
 
@@ -80,6 +82,8 @@ class Narrator:
             case StreamFinished():
                 self._streams[notice.stream] = notice
                 say(_end_line(notice))
+            case Unmatched():
+                self._unmatched += notice.streams
             case FileBegun():
                 self._files.append(Path(notice.path))
                 say(f"Recording continues in {printable(notice.path)}")
@@ -97,7 +101,7 @@ class Narrator:
         """What was recorded, in all, as the files of `db` have it; where that is nothing, why, most likely."""
         streams = self._recorded()
         if not streams:
-            yield self._warned(f"Recorded {_nothing(seen.passed, only)}", "yellow")
+            yield self._warned(f"Recorded {_nothing(seen.passed, only, self._unmatched)}", "yellow")
             if seen.command and not only:
                 cause, help_ = advise(seen._replace(refused_tls=self._refused_tls))
                 yield printable(f"  Likely cause: {cause}")
@@ -113,10 +117,8 @@ class Narrator:
         for stream in streams:
             if stream.errors or stream.warnings or stream.state != "completed":
                 end = f"{stream.state}{_ending(stream.state, stream.ended_by, stream.reason)}"
-                found = f"{counted(stream.errors, 'error')}, {counted(stream.warnings, 'warning')}"
-                first = f", first {stream.first_code}" if stream.first_code else ""
                 error = f": {shorten(self._errors[stream.stream], 200)}" if stream.stream in self._errors else ""
-                yield f"  stream {stream.stream}: {end}, {found}{first}{error}"
+                yield f"  stream {stream.stream}: {end}, {_found(stream)}{error}"
         yield f"View: responses-tap view {self._files[-1] if len(self._last_ids) == 1 else db}"
 
     def _recorded(self) -> list[StreamFinished]:
@@ -136,12 +138,17 @@ class Narrator:
 
 def _end_line(notice: StreamFinished) -> str:
     """How a stream ended, and what was found in it."""
-    counts = [counted(n, noun) for n, noun in ((notice.errors, "error"), (notice.warnings, "warning")) if n]
     severity = Severity.ERROR if notice.errors else Severity.WARNING if notice.warnings else None
     glyph = OK if severity is None else click.style(GLYPHS[severity], fg=COLORS[severity])
-    found = f"{', '.join(counts)}, first {notice.first_code}" if counts else "no findings"
     end = "" if notice.state == "completed" else _ending(notice.state, notice.ended_by, notice.reason)
-    return f"{glyph} stream {notice.stream}: {notice.state}{end}, {counted(notice.events, 'event')}: {found}"
+    return f"{glyph} stream {notice.stream}: {notice.state}{end}, {counted(notice.events, 'event')}: {_found(notice)}"
+
+
+def _found(notice: StreamFinished) -> str:
+    """What was found in a stream, in numbers."""
+    numbers = ((notice.errors, "error"), (notice.warnings, "warning"), (notice.notes, "note"))
+    counts = [counted(number, noun) for number, noun in numbers if number]
+    return f"{', '.join(counts)}, first {notice.first_code}" if counts else "no findings"
 
 
 def _ending(state: str, by: str, reason: str) -> str:
@@ -158,9 +165,10 @@ def _finished(row: StreamRow) -> StreamFinished:
     )
 
 
-def _nothing(passed: Mapping[str, int], only: str) -> str:
+def _nothing(passed: Mapping[str, int], only: str, unmatched: int) -> str:
     """Why nothing was recorded, as far as known."""
     filtered = f" matching {only}" if only else ""
+    filtered += f"; {counted(unmatched, 'stream')} did not match" if unmatched else ""
     total = sum(passed.values())
     most = sorted(passed.items(), key=lambda entry: -entry[1])[:_MOST_NAMED]
     named = ", ".join(f"{count} × {printable(name)}" for name, count in most)
