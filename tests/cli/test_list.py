@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.conftest import RECORDINGS
 
+from responses_tap.stream.filters import FIELDS
 from responses_tap_viewer.cli import main
 
 SEED = str(RECORDINGS / "broken/llamastack-before-pr5308.sse")
@@ -75,3 +76,11 @@ def test_the_help_of_each_command_has_two_examples(name: str) -> None:
     examples = run(name, "--help").stdout.partition("Examples:\n")[2].partition("\n\n")[0].splitlines()
     assert len(examples) >= 2
     assert all("responses-tap" in example for example in examples)
+
+
+def test_help_has_the_whole_language_of_filters() -> None:
+    help_ = " ".join(CliRunner().invoke(main, ["list", "--help"]).stdout.split())
+    assert "Space = AND, comma = OR, leading - = NOT, * = wildcard." in help_
+    assert "A word without a field is searched for in model, url, response_id, prompt, tool, code." in help_
+    for name, field in FIELDS.items():
+        assert f" {name} {field.meaning}" in help_

@@ -1,10 +1,16 @@
 """The tables of the READMEs, generated from the commands and rules themselves."""
 
+from textwrap import wrap
+
 import click
 
 from responses_tap.protocol.profiles import PROFILES
 from responses_tap.protocol.rules import GROUPS, RULES
+from responses_tap.stream.filters import FIELDS, SYNTAX
 from responses_tap_viewer.cli import main
+
+_WIDTH = 120
+"""Characters of a line in a README."""
 
 
 def command_table() -> str:
@@ -17,6 +23,13 @@ def command_table() -> str:
         options = [f"[{p.opts[-1]}]" for p in command.params if isinstance(p, click.Option) and not p.hidden]
         arguments = [piece for piece in pieces if piece != "[OPTIONS]"]
         lines.append(f"| `{' '.join([name, *options, *arguments])}` | {_first_line(command)} |")
+    return "\n".join(lines)
+
+
+def filter_table() -> str:
+    """The language of filters, and a row for each field."""
+    lines = [*wrap(SYNTAX, _WIDTH), "", "| field | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {field.meaning} |" for name, field in FIELDS.items()]
     return "\n".join(lines)
 
 

@@ -97,6 +97,11 @@ ASKED = tuple(dict.fromkeys(field.column.name for field in FIELDS.values() if fi
 """The fields of a stream's row that a filter may ask for."""
 WORDS = ("model", "url", "response_id", "prompt", "tool", "code")
 """The fields in which a word is searched."""
+SYNTAX = (
+    "Space = AND, comma = OR, leading - = NOT, * = wildcard. Numbers are compared: errors>0, took>=1.5. Quotes protect "
+    f'a value with spaces: prompt:"two words". A word without a field is searched for in {", ".join(WORDS)}.'
+)
+"""The language in a few sentences, for help texts; the fields are in `FIELDS`."""
 WITHIN = ("", TEXT, "prompt")
 """The fields in which a value may be anywhere; the empty one is a word's."""
 LISTS = ("tool",)

@@ -33,7 +33,7 @@ class _Format(click.Choice[str]):
 
 @click.command()
 @click.argument("streams", metavar="STREAM…", nargs=-1, shell_complete=completion.streams)
-@filter_option("Export the matching streams of each recording.")
+@filter_option("Export the matching streams of each recording; `list --help` has the language.")
 @click.option(
     "--format",
     "format_",

@@ -3,12 +3,12 @@
 import click
 
 from responses_tap.stream.filters import Filter
-from responses_tap_viewer.cli.parameters import filter_option
+from responses_tap_viewer.cli.parameters import FilterHelp, filter_option
 from responses_tap_viewer.exit_status import UNUSABLE
 from responses_tap_viewer.printing import print_document, print_lines
 
 
-@click.command("list")
+@click.command("list", cls=FilterHelp)
 @click.argument("paths", metavar="[DB or PATH]…", nargs=-1)
 @filter_option("Only matching streams: model:gpt* errors>0 code:MD*")
 @click.option("--by-conversation", is_flag=True, help="Put the turns of a conversation together.")

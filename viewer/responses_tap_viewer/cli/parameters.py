@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from responses_tap.stream.filters import Filter, FilterError, parse
+from responses_tap.stream.filters import FIELDS, SYNTAX, Filter, FilterError, parse
 from responses_tap_viewer.cli import completion
 
 ALL = parse("id>0")
@@ -27,6 +27,17 @@ def filter_option(about: str) -> Callable[[Callable[..., Any]], Callable[..., An
     return click.option(
         "--filter", "wanted", callback=read_filter, shell_complete=completion.terms, metavar="EXPR", help=about
     )
+
+
+class FilterHelp(click.Command):
+    """A command whose help ends with the language of filters."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the language and its fields."""
+        with formatter.section("Filters (EXPR)"):
+            formatter.write_text(SYNTAX)
+            formatter.write_paragraph()
+            formatter.write_dl([(name, field.meaning) for name, field in FIELDS.items()])
 
 
 def read_age(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:

@@ -90,7 +90,7 @@ class _Record(click.Command):
     "tap_only",
     metavar="EXPR",
     default="",
-    help="Keep only matching streams: model:gpt* errors>0 (as in list).",
+    help="Keep only matching streams: model:gpt* errors>0; `list --help` has the language.",
 )
 @click.option(
     "--max-size",
