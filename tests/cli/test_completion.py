@@ -59,6 +59,10 @@ def test_every_shell_is_offered_commands_streams_codes_and_fields(shell: str) ->
     assert "sarif" in values(shell, "responses-tap check --format s")
     assert values(shell, "responses-tap list --filter st") == ["status>", "state:"]
     assert values(shell, "responses-tap clients codex") == ["codex"]
+    assert values(shell, "responses-tap probe --scenario tool-f")[:1] == ["tool-forced"]
+    assert values(shell, "responses-tap probe --skip web") == ["websocket", "web-search"]
+    openai = ["openai-python", "openai-python create", "openai-python stream()"]
+    assert values(shell, "responses-tap impact --client openai-p") == openai
 
 
 @pytest.mark.parametrize("shell", SHELLS)

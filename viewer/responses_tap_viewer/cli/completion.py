@@ -1,4 +1,4 @@
-"""What the shell completes, besides what click knows: streams, rule codes, filter fields, clients.
+"""What the shell completes, besides what click knows: streams, rule codes, filter fields, clients, scenarios, faults.
 
 Runs while a user types: what cannot be read completes to nothing, silently.
 """
@@ -85,6 +85,25 @@ def clients(incomplete: str) -> list[CompletionItem]:
     from responses_tap_viewer.actions.recording.known_clients import CLIENTS
 
     return [CompletionItem(name, help=client.title) for name, client in CLIENTS.items() if name.startswith(incomplete)]
+
+
+@_at_tab
+def scenarios(incomplete: str) -> list[CompletionItem]:
+    """The names of scenarios, and of their groups."""
+    from responses_tap_viewer.probe.scenario import load
+
+    known = load()
+    offered = dict.fromkeys((each.group for each in known), "all of them") | {each.name: each.title for each in known}
+    return [CompletionItem(name, help=title) for name, title in offered.items() if name.startswith(incomplete)]
+
+
+@_at_tab
+def drivers(incomplete: str) -> list[CompletionItem]:
+    """The names of the clients that `impact` runs."""
+    from responses_tap_viewer.clients.drivers import DRIVERS
+
+    names = dict.fromkeys(name for driver in DRIVERS.values() for name in (driver.client, driver.name))
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 @_at_tab

@@ -23,7 +23,12 @@ _HARMED = 1
 @click.command()
 @click.argument("streams", metavar="STREAM…", nargs=-1, shell_complete=completion.streams)
 @click.option(
-    "--client", "clients", multiple=True, metavar="NAME[==VERSION]", help="Only this client, or this release."
+    "--client",
+    "clients",
+    multiple=True,
+    metavar="NAME[==VERSION]",
+    shell_complete=completion.drivers,
+    help="Only this client, or this release.",
 )
 @click.option("--newest", is_flag=True, help="Install the newest releases first, where others are installed.")
 @click.option(

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from responses_tap.escaping import is_token
 from responses_tap.protocol.findings import counted
+from responses_tap_viewer.cli import completion
 from responses_tap_viewer.exit_status import INTERRUPTED, TERMINATED, UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines, say
 
@@ -35,8 +36,22 @@ _OF_REQUESTS = ("--model", "--repeat", "--parallel", "--timeout", "--header", "-
 @click.command()
 @click.argument("urls", metavar="URL…", nargs=-1)
 @click.option("--model", help="The server's name of the model.")
-@click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Only these scenarios or groups.")
-@click.option("--skip", "skipped", multiple=True, metavar="NAME", help="Skip these scenarios or groups.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.scenarios,
+    help="Only these scenarios or groups.",
+)
+@click.option(
+    "--skip",
+    "skipped",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.scenarios,
+    help="Skip these scenarios or groups.",
+)
 @click.option("--repeat", type=click.IntRange(1, 100), default=1, show_default=True, help="Run each scenario N times.")
 @click.option(
     "--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Run N scenarios concurrently."
