@@ -1,8 +1,15 @@
 """A server's own suite asserts in one line, and a failing test shows the timeline."""
 
+import json
+import re
+import urllib.request
+
+import httpx2
 import openai
 import pytest
+import requests
 from tests.conftest import RECORDINGS, events_of
+from tests.upstream import Upstream
 
 from responses_tap_viewer.actions.playback import playback
 from responses_tap_viewer.actions.replay_server import ReplayServer
@@ -11,6 +18,7 @@ from responses_tap_viewer.streams import find_stream
 pytest_plugins = ["pytester"]
 
 TEXT = RECORDINGS / "clean/text.sse"
+JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 
 
 def test_a_correct_stream_passes_in_every_form(responses_tap) -> None:
@@ -27,6 +35,32 @@ def test_responses_and_sdk_events_are_read_as_they_are(responses_tap) -> None:
         assert responses_tap.check(client.responses.create(model="m", input="hi", stream=True)) == []
         with client.responses.with_streaming_response.create(model="m", input="hi", stream=True) as raw:
             assert responses_tap.check(raw.http_response) == []
+
+
+@pytest.mark.parametrize("library", ["httpx", "requests", "urllib"])
+def test_a_response_is_held_against_its_request(responses_tap, library: str) -> None:
+    whole = json.dumps(events_of(TEXT)[-1]["response"]).encode()
+    with Upstream(v1=lambda connection: connection.sendall(JSON_HEAD % len(whole) + whole)) as upstream:
+        url = f"{upstream.url}/v1/responses"
+        for asked, codes in (({"input": "hi"}, []), ({"input": "hi", "stream": True}, ["TR916"])):
+            body = json.dumps(asked).encode()
+            if library == "urllib":
+                with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
+                    found = judged(responses_tap, answer, request=asked)
+            elif library == "httpx":
+                found = judged(responses_tap, httpx2.post(url, content=body))
+            else:
+                found = judged(responses_tap, requests.post(url, data=body, timeout=60))
+            assert found == codes
+    assert judged(responses_tap, whole) == ["LC110"]  # nothing says that it was not to be streamed
+
+
+def judged(responses_tap, *answer: object, **options: object) -> list[str]:
+    """The codes of the findings."""
+    try:
+        return [finding.code for finding in responses_tap.check(*answer, **options)]
+    except pytest.fail.Exception as failure:
+        return re.findall(r"^ *[✖▲] ([A-Z]{2}\d{3})", str(failure), re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ Findings that are known can be tolerated: `--responses-tap-baseline FILE`, or `r
 settings, names a baseline, and `--responses-tap-update-baseline` writes it. Its sources are the ids of the tests.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,10 @@ from responses_tap.baseline import Baseline, BaselineError, KnownFinding, read
 from responses_tap.protocol.check import frames_of
 from responses_tap.protocol.findings import Finding, Severity
 from responses_tap.protocol.profiles import DEFAULT_PROFILE
-from responses_tap.protocol.sse import Frame
+from responses_tap.protocol.request_facts import facts_of
+from responses_tap.protocol.sse import looks_like_events
 from responses_tap.stream.judging import checker_for, judged
-from responses_tap.stream.model import Response, Stream, TimedFrame
+from responses_tap.stream.model import Request, Response, Stream, TimedFrame
 from responses_tap.stream.timeline import render, timeline
 
 _UPDATE = "--responses-tap-update-baseline"
@@ -90,16 +93,24 @@ class StreamAssertions:
         self._request = request
         self._source: str = request.node.nodeid
 
-    def check(self, stream: Any, *, profile: str = DEFAULT_PROFILE, ignore: Iterable[str] = ()) -> list[Finding]:  # noqa: ANN401 - as below
+    def check(
+        self,
+        stream: Any,  # noqa: ANN401 - as below
+        *,
+        request: str | bytes | Mapping[str, Any] | None = None,
+        profile: str = DEFAULT_PROFILE,
+        ignore: Iterable[str] = (),
+    ) -> list[Finding]:
         """Fail the test unless `stream` keeps to the protocol; return the findings that didn't fail it.
 
         `stream` is a body (bytes or text), a response of httpx, requests or urllib, or the events as dicts or as the
         SDK's objects. Of a response, status and content type are judged, too: an HTTP error fails the test, and so does
-        a body without events. `ignore` takes prefixes of rule codes, like `check --ignore`.
+        a body without events. `request` is the body of the request, which httpx and requests know themselves: with it,
+        the response is held against what was asked for, and one that was not to be streamed is judged as JSON.
+        `ignore` takes prefixes of rule codes, like `check --ignore`.
         """
         __tracebackhide__ = True
-        response = _response(stream)
-        known = Stream(map(TimedFrame, _frames(stream)), response=response, live=response != Response())
+        known = _stream(stream, _asked(stream) if request is None else _text(request))
         checker = checker_for(known, profile)
         entries = list(judged(known, checker))
         prefixes = tuple(ignore)
@@ -139,7 +150,8 @@ def responses_tap(request: pytest.FixtureRequest) -> Iterator[StreamAssertions]:
         pytest.fail(f"the baseline knows findings of this test that no longer occur: {codes}", pytrace=False)
 
 
-def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - distinguished below
+def _stream(stream: Any, asked: str | None) -> Stream:  # noqa: ANN401 - distinguished below
+    """What is to be judged, with what is known of its request."""
     __tracebackhide__ = True
     body = _body(stream)
     if body is None and not isinstance(stream, Iterable):
@@ -147,15 +159,38 @@ def _frames(stream: Any) -> Iterator[Frame]:  # noqa: ANN401 - distinguished bel
             "responses_tap.check takes a body (bytes or text), a response of httpx, requests or urllib, or the events "
             f"of a stream, not {type(stream).__name__}"
         )
+    response, request = _response(stream), Request(body=asked)
+    live = response != Response()
+    if isinstance(body, bytes) and facts_of("", asked).streams is False and not looks_like_events(body):
+        return Stream(request=request, response=replace(response, body=body), live=live)
     if body is None and not isinstance(stream, Mapping):
-        return frames_of(map(_plain, stream))
-    return frames_of(stream if body is None else body)
+        frames = frames_of(map(_plain, stream))
+    else:
+        frames = frames_of(stream if body is None else body)
+    return Stream(map(TimedFrame, frames), request=request, response=response, live=live)
 
 
-def _body(stream: Any) -> bytes | bytearray | memoryview | str | None:  # noqa: ANN401
+def _asked(stream: Any) -> str | None:  # noqa: ANN401 - a response of any library
+    """The body of a response's request, None where it isn't known."""
+    request = getattr(stream, "request", None)
+    with suppress(RuntimeError):  # httpx, of a body that was streamed
+        body = getattr(request, "content", None) or getattr(request, "body", None)
+        return _text(body) if isinstance(body, str | bytes) else None
+    return None
+
+
+def _text(body: str | bytes | Mapping[str, Any]) -> str:
+    if isinstance(body, Mapping):
+        return json.dumps(dict(body))
+    return body if isinstance(body, str) else body.decode(errors="replace")
+
+
+def _body(stream: Any) -> bytes | str | None:  # noqa: ANN401
     """The bytes of a body or of a response, None for events."""
-    if isinstance(stream, str | bytes | bytearray | memoryview):
+    if isinstance(stream, str):
         return stream
+    if isinstance(stream, bytes | bytearray | memoryview):
+        return bytes(stream)
     content = None if hasattr(stream, "iter_bytes") else getattr(stream, "content", None)
     if isinstance(content, bytes):
         return content  # requests

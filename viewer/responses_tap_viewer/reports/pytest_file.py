@@ -83,7 +83,8 @@ def _test(n: int, stream: JudgedStream, request: ResendRequest) -> Iterator[str]
         yield '        data=body.encode(errors="surrogateescape"),'
     yield "    )"
     yield "    with answer_to(request) as answer:"
-    more = "" if profile == DEFAULT_PROFILE else f", profile={python_literal(profile)}"
+    more = "" if request.body is None else ", request=body"
+    more += "" if profile == DEFAULT_PROFILE else f", profile={python_literal(profile)}"
     yield f"        responses_tap.check(answer{more})"
 
 
