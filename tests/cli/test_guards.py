@@ -187,7 +187,7 @@ def test_ids_of_any_type_are_ordinary_findings(tmp_path: Path) -> None:
     done = run("check", tmp_path, "--format", "json")
     assert done.exit_code == 1
     odd, other = sorted(json.loads(done.stdout)["streams"], key=lambda stream: stream["source"] != str(changed))
-    assert [finding["code"] for finding in odd["findings"]] == ["ID504"]
+    assert [finding["code"] for finding in odd["findings"]] == ["SC804"]
     assert [finding["code"] for finding in other["findings"]] == ["MD301"]
     assert run("import", changed, "--db", tmp_path / "r.db").exit_code == 0
     assert "0 changed" in run("recheck", tmp_path / "r.db").stdout

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,67 @@ def test_what_is_about_events_is_refused(text: str, words: str, tmp_path: Path) 
     assert result.exit_code == 2
     assert words in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+SENT = [event["type"] for event in MISSING]
+EXPECTED = [event["type"] for event in MISSING]
+EXPECTED.insert(SENT.index("response.content_part.done"), "response.output_text.done")
+
+COMPARED: dict[str, str] = {
+    "diff -u": "".join(unified_diff(*([f"{name}\n" for name in names] for names in (EXPECTED, SENT)), "a", "b")),
+    "diff -u, the end": "".join(
+        unified_diff(*([f"event: {name}\n" for name in names] for names in (EXPECTED, SENT)), "a", "b", n=2)
+    ),
+    "node": "+ actual - expected\n\n  [\n"
+    + "\n".join(f"{'-' if name not in SENT else ' '}   '{name}'," for name in EXPECTED)
+    + "\n  ]\n",
+    "jest": "    - Expected  - 1\n    + Received  + 0\n\n      Array [\n"
+    + "\n".join(f'    {"-" if name not in SENT else " "}   "{name}",' for name in EXPECTED)
+    + "\n      ]\n",
+    "mocha": "+ expected - actual\n\n" + "\n".join(f"{'+' if name not in SENT else ' '}   {name}" for name in EXPECTED),
+    "pytest": f"E       AssertionError: assert {SENT} == {EXPECTED}\nE         At index 9 diff: 'a' != 'b'\n",
+    "headings": f"Actual:\n{'\n'.join(SENT)}\n\nExpected:\n{'\n'.join(EXPECTED)}\n",
+    "headings, cut": f"Expected\n\n{'\n'.join(EXPECTED)}\n\nActually sent\n\n{'\n'.join(SENT[2:])}\n",
+    "a label": f"events: {','.join(SENT)}\n",
+    "a label in brackets": f"Received types = [{', '.join(SENT)}]\n",
+}
+
+
+@pytest.mark.parametrize("how", COMPARED)
+def test_of_what_is_compared_what_was_received_is_judged(how: str, tmp_path: Path) -> None:
+    codes = [code for stream in check(tmp_path, COMPARED[how])[0] for code in stream]
+    assert "MD301" in codes or (how == "headings, cut" and codes == ["LC101", "NS201"])
+    assert not {"LC102", "LC105", "LC106"} & set(codes)
+
+
+CHAT = "".join(f'data: {{"object": "chat.completion.chunk", "choices": [{{"delta": {{"content": "{n}"}}}}]}}\n\n'
+               for n in range(3))  # fmt: skip
+REALTIME = [
+    {"type": "session.created", "event_id": "event_1", "session": {"object": "realtime.session"}},
+    {"type": "response.created", "event_id": "event_2", "response": {"object": "realtime.response", "id": "resp_1"}},
+    {"type": "response.output_text.delta", "event_id": "event_3", "response_id": "resp_1", "delta": "Hi"},
+    {"type": "response.done", "event_id": "event_4", "response": {"object": "realtime.response", "id": "resp_1"}},
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"The server answers with:\n\n{fenced(CHAT)}",
+        f"$ curl localhost:8000/v1/responses\n{CHAT}",
+        f"It sends\n{fenced('event: message_start\ndata: {"type": "message_start"}\n\n')}",
+        "".join(f"{json.dumps(event)}\n" for event in REALTIME),
+        "".join(f"{json.dumps(event)}\n" for event in REALTIME[1:]),
+        f"From the socket:\n\n{fenced(json.dumps(REALTIME[1:], indent=2), 'json')}",
+    ],
+)
+def test_a_stream_of_another_api_is_named_wherever_it_stands(text: str, tmp_path: Path) -> None:
+    assert check(tmp_path, text)[0] == [["SC815"]]
+
+
+def test_arguments_that_an_excerpt_shows_whole_are_compared(tmp_path: Path) -> None:
+    events = events_of(RECORDINGS / "clean/tool-call.sse")
+    begin = next(n for n, event in enumerate(events) if event["type"] == "response.output_item.added")
+    done = next(event for event in events if event["type"] == "response.function_call_arguments.done")
+    done["arguments"] = '{"other": 1}'
+    assert "AG604" in check(tmp_path, "".join(f"DEBUG {compact(event)}\n" for event in events[begin:-1]))[0][0]

@@ -25,9 +25,10 @@ from responses_tap.formats import (
     raw,
     trace,
 )
-from responses_tap.protocol.events import is_error
+from responses_tap.protocol.events import is_error, parse
+from responses_tap.protocol.other_apis import api_of
 from responses_tap.protocol.profiles import Lack
-from responses_tap.protocol.sse import looks_like_events
+from responses_tap.protocol.sse import decode, looks_like_events
 from responses_tap.stream.model import Response, Skipped, Stream
 
 _PIECE = 1 << 20
@@ -181,11 +182,10 @@ class _Kept(_Passing):
         """The file as a paste, or as an event stream after all; UnrecognizedFormat where it is a text about one."""
         if self._pastes:
             return _pasted(self._pastes)
-        if (
-            len(self._content) <= pastes.LARGEST
-            and pastes.separate.is_surrounded(self._content)
-            and b"\ndata:" in self._content
-        ):
+        if (foreign := self._foreign()) is not None:
+            return foreign
+        is_around = len(self._content) <= pastes.LARGEST and pastes.separate.is_surrounded(self._content)
+        if is_around and b"\ndata:" in self._content:
             raise UnrecognizedFormat("is text in which few lines are events; paste those alone")
         pieces = itertools.chain([self._content], iter(lambda: self._file.read(_PIECE), b""))
         return Source("an event stream", iter([raw.read(pieces)]))
@@ -204,6 +204,15 @@ class _Kept(_Passing):
             return _answer(document)
         if not isinstance(error, Damaged) and (words := pastes.refusals.named(self._content)):
             raise UnrecognizedFormat(words) from error
+        return None
+
+    def _foreign(self) -> Source | None:
+        """The first stream of another API that the text shows: for the rules to report (SC815)."""
+        separate = pastes.separate
+        for part in (*separate.fences(self._content, b"data:"), *separate.runs(self._content)) if self._is_text else ():
+            frames = (frame for frame in decode([part.content, b"\n\n"]) if frame.data)
+            if any(api_of(parse(frame.data or b"").data, frame.event) for frame in frames):
+                return Source("an event stream with other text around it", iter([raw.read(iter([part.content]))]))
         return None
 
     @cached_property

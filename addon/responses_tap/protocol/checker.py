@@ -147,8 +147,8 @@ class Checker:
             self._body("TR918", None)
 
     def _look_for_other_api(self, frame: Frame, event: Event) -> None:
-        self._has_ours = (event.type or "").startswith("response.")
         if (api := api_of(event.data, frame.event)) is None:
+            self._has_ours = (event.type or "").startswith("response.")
             return
         if self._other_api is None:
             fields = [name for name in ("type", "object", "choices", "candidates") if name in event.data][:1]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+_REALTIME = "the Realtime API"
 _BY_TYPE = {
     "Anthropic Messages": frozenset(
         ("message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
@@ -13,7 +14,7 @@ _BY_TYPE = {
     ),
     "the AI SDK's UI": frozenset(("text-start", "text-delta", "text-end", "start-step", "finish-step")),
     "Cohere": frozenset(("content-start", "content-delta", "content-end", "message-start", "message-end")),
-    "the Realtime API": frozenset(("session.created", "session.updated", "conversation.item.created")),
+    _REALTIME: frozenset(("session.created", "session.updated", "conversation.item.created")),
 }  # fmt: skip
 _BY_LEAD = {"thread.": "Assistants", "agent.session.": "Managed Agents"}
 OBJECTS = {"chat.completion.chunk": "Chat Completions", "text_completion": "Completions"}
@@ -23,6 +24,8 @@ OBJECTS = {"chat.completion.chunk": "Chat Completions", "text_completion": "Comp
 def api_of(data: dict[str, Any], name: str | None) -> str | None:
     """The API that an event is of, by its members and by the name in its `event:` line; None for any other."""
     kind = data.get("type")
+    if _is_realtime(data):
+        return _REALTIME
     names = [given for given in (kind, name) if isinstance(given, str)]
     for api, types in _BY_TYPE.items():
         if not types.isdisjoint(names):
@@ -34,6 +37,14 @@ def api_of(data: dict[str, Any], name: str | None) -> str | None:
     if isinstance(known, str) and known in OBJECTS:
         return OBJECTS[known]
     return _by_members(data) if kind is None else None
+
+
+def _is_realtime(data: dict[str, Any]) -> bool:
+    """Whether an event has the members of the Realtime API, whose names for events are partly the same."""
+    objects = (data.get(name) for name in ("response", "item"))
+    if any(isinstance(inner, dict) and str(inner.get("object")).startswith("realtime.") for inner in objects):
+        return True
+    return {"event_id", "response_id"} <= data.keys() and "sequence_number" not in data
 
 
 _MEMBERS = {

@@ -240,8 +240,10 @@ class Parts:
         if part is not None:
             return part, False
         part = Scope(row.kind, key, item, first=event.position)
-        # In a resumed response, the beginning of a text may have come before this capture.
-        part.unsure = self._response.partial and (item.implicit or row.role is not Role.OPEN)
+        # In a resumed response, the beginning of a text may have come before this capture; that of a value, with its
+        # item only.
+        is_opened = row.kind.opener is None or row.role is Role.OPEN
+        part.unsure = self._response.partial and (item.implicit or not is_opened)
         item.children[row.kind.name, key] = part
         return part, True
 

@@ -50,9 +50,9 @@ def depart(
     """
     if len(streams) != 1 and not format_.bundles:
         raise UnusableInput(format_.name, f"holds one stream ({format_.about}); export them one by one")
+    leaving, summary = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text)
     if format_.resends:
         _require_requests(streams, redaction)
-    leaving, summary = prepared(streams, redaction, mask_secrets=mask_secrets, allow_text=allow_text)
     written = format_.write(leaving)
     return Departure(written if isinstance(written, bytes) else written.encode(), summary)
 

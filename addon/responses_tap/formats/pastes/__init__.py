@@ -23,7 +23,7 @@ def read_all(content: bytes) -> list[Paste]:
     if found := _continued(separate.fences(content)):
         return found
     parts = [(part, paste) for part in separate.parts(content) if (paste := _read(part)) is not None]
-    if len(parts) > 1 and all(paste.is_begun or part.is_wish for part, paste in parts):
+    if len(parts) > 1 and all(paste.is_begun or part.is_wish or part.is_fact for part, paste in parts[1:]):
         return _sent(parts)
     return [paste] if (paste := read(lines_of(content))) is not None else _continued(separate.runs(content))
 

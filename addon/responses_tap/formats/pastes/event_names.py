@@ -38,7 +38,9 @@ _MISSING = re.compile(r"missing|never|not sent|absent|lacks|❌|✗", re.IGNOREC
 _ARROW = re.compile(r"→|->|=>|➜|>")
 _BETWEEN = re.compile(r"[,;|\[\](){}]|\s{2,}|\s(?=response\.)|\band\b")
 """What stands between names in a row."""
-_TOKEN = re.compile(r"(?<![\w./])response\.[a-z_]+(?:\.[a-z_]+)*+(?![\w.(])|(?<=[|`\"'] )(?:error|keepalive)(?= )")
+_ROW_LABEL = re.compile(r"^[\w .-]{1,40}[:=]\s{0,4}(?=[\[(\"'`]{0,2}response\.[^,→>]{1,80}[,→>-])")
+"""What stands before a row of names."""
+_TOKEN = re.compile(r"(?<![\w./])response\.[a-z_]+(?:\.[a-z_]+)*+(?![\w.(=])|(?<=[|`\"'] )(?:error|keepalive)(?= )")
 _UNIT = r"(?:m?s|bytes?|[kK]i?B|B|chars?|tokens?)"
 _FIELDS = re.compile(rf"[\"'`|)\]]{{0,3}}\s*(?:\|.*|\(?[+\d][\d:.,]*\s?{_UNIT}?\)?|(?:\w[\w.]*=.*))?\s*")
 """What may follow a name: a time, fields, a cell."""
@@ -248,8 +250,9 @@ def _with_items(names: list[Named | None]) -> list[Named | None]:
 
 
 def _entries(line: PastedLine) -> Iterator[_Entry]:
+    text = _ROW_LABEL.sub("", line.text, count=1)
     for between in (_ARROW, _BETWEEN):
-        parts = [part for part in between.split(line.text) if part.strip(" \t.'\"`")]
+        parts = [part for part in between.split(text) if part.strip(" \t.'\"`")]
         entries = [_entry(part, line.number, is_row=len(parts) >= _LEAST) for part in parts]
         if entries and all(entries) and (between is _ARROW or len(entries) >= _LEAST):
             yield from filter(None, entries)

@@ -19,8 +19,12 @@ _SURROUNDS = re.compile(
     rb"[^\n]*?[a-zA-Z\x80-\xff]"
 )
 """How a text begins that is not the body itself: not as a field, a chunk's size, or a header of the response."""
+_FACT = re.compile(rb"\b(?:actual\w*|observed|received|got|gets|now|instead|sends|sent|broken)\b", re.IGNORECASE)
+"""What is said of a stream that was sent."""
 _WISH = re.compile(rb"\b(?:should|expect\w*|right|correct|instead|fix\w*|proposed|suggest\w*)\b", re.IGNORECASE)
 """What is said of a stream that nobody sent."""
+_WORDS = re.compile(rb"[\s#*>_-]{0,20}[a-zA-Z][a-zA-Z ,'()]{0,80}:?[\s*_]{0,9}")
+"""A heading, which has nothing but words."""
 _LINE = re.compile(rb"\s{0,9}(?:[-*>|][ \t]{0,4})?(?:event:|data:|`?response\.[a-z_.]+)")
 """A line of a stream, or of a list of names."""
 _LEAST_LINES = 3
@@ -34,6 +38,8 @@ class Part(NamedTuple):
     """The number of its first line."""
     is_wish: bool
     """Whether it shows what should have been sent."""
+    is_fact: bool
+    """Whether its heading says that this was sent."""
 
 
 def is_surrounded(head: bytes) -> bool:
@@ -47,15 +53,15 @@ def has_fences(head: bytes) -> bool:
     return any(map(_FENCE.match, head.splitlines()))
 
 
-def fences(content: bytes) -> list[Part]:
-    """The fences of a Markdown text that name events."""
+def fences(content: bytes, sign: bytes = _NAMED) -> list[Part]:
+    """The fences of a Markdown text that name events, or have another sign."""
     lines = content.split(b"\n")
     edges = [n for n, line in enumerate(lines) if _FENCE.match(line)]
     pairs = itertools.zip_longest(edges[::2], edges[1::2], fillvalue=len(lines))
     return [
         _part(lines, begin + 1, end, _heading(lines, begin))
         for begin, end in pairs
-        if any(_NAMED in line for line in lines[begin:end])
+        if any(sign in line for line in lines[begin:end])
     ]
 
 
@@ -71,11 +77,11 @@ def runs(content: bytes) -> list[Part]:
 
 
 def parts(content: bytes) -> list[Part]:
-    """The text cut where other text follows the end of a stream, before another begins, or what should be there."""
+    """The text cut where other text follows the end of a stream, before another begins, or as a heading says so."""
     lines = content.split(b"\n")
     cuts, has_ended, has_prose = [0], False, 0
     for n, line in enumerate(lines):
-        if has_ended and has_prose and (_BEGINS in line or (_NAMED in line and _WISH.search(lines[has_prose]))):
+        if has_ended and has_prose and (_BEGINS in line or (_NAMED in line and _is_heading(lines[has_prose]))):
             cuts.append(has_prose)
             has_ended, has_prose = _TERMINAL.search(line) is not None, 0
         elif _TERMINAL.search(line):
@@ -90,8 +96,14 @@ def _may_be_in_run(line: bytes) -> bool:
     return not line.strip() or _LINE.match(line) is not None
 
 
+def _is_heading(line: bytes) -> bool:
+    is_turn = _WISH.search(line) is not None or _FACT.search(line) is not None
+    return is_turn and _WORDS.fullmatch(line) is not None
+
+
 def _part(lines: list[bytes], begin: int, end: int, heading: bytes) -> Part:
-    return Part(b"\n".join(lines[begin:end]), begin + 1, _WISH.search(heading) is not None)
+    is_wish = _WISH.search(heading) is not None
+    return Part(b"\n".join(lines[begin:end]), begin + 1, is_wish, not is_wish and _FACT.search(heading) is not None)
 
 
 def _heading(lines: list[bytes], at: int) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from responses_tap.formats.pastes.diffs import received
 from responses_tap.formats.pastes.literals import STRING, unquote
 from responses_tap.formats.pastes.pasted_line import PastedLine
 
@@ -65,7 +66,7 @@ def unwrap(lines: list[PastedLine]) -> tuple[list[PastedLine], str]:
     """The lines without what stands around them, and what that was (`docker's json-file`), outermost first."""
     named = ""
     for _ in range(_DEEPEST):
-        for layer in (_prefixed, _tabled, _logged, _quoted):
+        for layer in (received, _prefixed, _tabled, _logged, _quoted):
             if (under := layer(lines)) is not None:
                 lines, name = under
                 named = named or name

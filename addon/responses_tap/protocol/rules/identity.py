@@ -106,7 +106,7 @@ class TerminalItemIdDiffers(Rule, code="ID504", severity=Severity.WARNING):
             if item is None or before is None:
                 continue
             after = entry.get("id")
-            if after not in (before, item.id):
+            if isinstance(after, str | None) and after not in (before, item.id):  # any other is SC804's
                 self.found(event.position, {"output_index": index}, index=index, before=before, after=after)
 
 
