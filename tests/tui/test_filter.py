@@ -64,6 +64,21 @@ async def test_an_error_keeps_the_line_open_and_the_filter_before(four: Recorder
         assert ids(screen) == [3]
 
 
+async def test_the_name_of_a_field_is_no_word_once_its_operator_is_written(four: Recorder) -> None:
+    async with browsing(four) as screen:
+        await write(screen, "status:200 -errors")
+        await screen.shows("-errors · ")
+        listed = ids(screen)
+        await screen.press(">", ">", "1")
+        await screen.shows("expected a number for errors", "status:200 · ")
+        assert ids(screen) == listed
+        screen.app.focused.value = "errors"
+        await screen.until(lambda: ids(screen) == [])
+        await screen.press(">", ">", "1")
+        await screen.until(lambda: ids(screen) == [1, 2, 3, 4])
+        await screen.shows("expected a number for errors")
+
+
 async def test_where_nothing_matches_nothing_is_shown_or_exported(four: Recorder) -> None:
     async with browsing(four) as screen:
         await write(screen, "nothing")

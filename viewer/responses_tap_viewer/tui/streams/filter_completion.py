@@ -6,7 +6,8 @@ from responses_tap.escaping import printable
 from responses_tap.stream.filters import FIELDS, LISTS, WITHIN, Field
 from responses_tap_viewer.tui.summary import Summary
 
-_OPERATORS = (">=", "<=", ":", "=", ">", "<")
+OPERATORS = (">=", "<=", ":", "=", ">", "<")
+"""What may follow the name of a field."""
 _MOST = 20
 
 
@@ -36,7 +37,7 @@ def last_term(text: str) -> int:
 
 
 def _parted(term: str) -> tuple[str, str, str]:
-    places = [(term.find(operator_), -len(operator_), operator_) for operator_ in _OPERATORS if operator_ in term]
+    places = [(term.find(operator_), -len(operator_), operator_) for operator_ in OPERATORS if operator_ in term]
     if not places:
         return term, "", ""
     at, _, operator_ = min(places)

@@ -12,9 +12,9 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from responses_tap.escaping import printable
-from responses_tap.stream.filters import Filter, FilterError, parse
+from responses_tap.stream.filters import FIELDS, Filter, FilterError, parse
 from responses_tap.stream.timeline import MISSING
-from responses_tap_viewer.tui.streams.filter_completion import completions, last_term
+from responses_tap_viewer.tui.streams.filter_completion import OPERATORS, completions, last_term
 from responses_tap_viewer.tui.summary import Summary
 
 type KnownSummaries = Callable[[], Iterable[Summary]]
@@ -51,6 +51,8 @@ class FilterLine(Vertical):
         )
         self._hint = Static(id="filter-hint")
         self._is_wrong = False
+        self._read = ""
+        """The last text that could be read."""
         self._history: list[str] = []
         """The filters that were kept, the last one last."""
         self._recalled = 0
@@ -64,6 +66,11 @@ class FilterLine(Vertical):
     def on_mount(self) -> None:
         """Out of sight until it is asked for."""
         self.display = self._hint.display = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is written there."""
+        return not self._input.value
 
     def open(self) -> None:
         """Let the user write."""
@@ -96,14 +103,16 @@ class FilterLine(Vertical):
         self._input.cursor_position = len(text)
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """Read what is written now; while it cannot be read, the filter before stays."""
+        """Read what is written now; while it cannot be read, the filter before stays, but for the name of a field."""
         message.stop()
         trouble = ""
         try:
             wanted = parse(message.value)
         except FilterError as error:
             trouble = f"{MISSING} {printable(str(error))}"
+            self._withdraw_name(message.value)
         else:
+            self._read = message.value
             self.post_message(self.Changed(wanted))
         self._is_wrong = bool(trouble)
         proposed = completions(message.value, self._summaries())
@@ -111,6 +120,14 @@ class FilterLine(Vertical):
         parts = [(f" {trouble} ", "$text-error")] if trouble else []
         self._hint.update(Content.assemble(*parts, (f" {terms}", "$text-muted")))
         self._hint.display = bool(trouble or proposed)
+
+    def _withdraw_name(self, text: str) -> None:
+        """Take out of the filter what was searched for as a word, and is a field's name, as its operator shows."""
+        term = self._read[last_term(self._read) :]
+        goes_on = text[len(self._read) :] if text.startswith(self._read) else ""
+        if term.removeprefix("-") in FIELDS and goes_on.startswith(OPERATORS):
+            self._read = self._read[: -len(term)]
+            self.post_message(self.Changed(parse(self._read)))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Keep the filter, and go; not while it cannot be read."""

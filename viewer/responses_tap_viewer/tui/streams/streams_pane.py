@@ -80,7 +80,7 @@ class StreamsPane(Pane):
             self._filtered_from = self._key
         self.catalogue.choose(wanted)
         self._see_all()
-        if not wanted:
+        if self._filter.is_empty:
             self._key = self._filtered_from if self._key is None else self._key
             self._filtered_from = None
         self.renew(may_follow=False)
