@@ -93,6 +93,16 @@ async def test_the_figures_of_a_stream(recorder: Recorder) -> None:
         await screen.shows("3 in, 10 out", "first byte 0.180 s, last byte 0.420 s, closed 0.440 s")
 
 
+async def test_large_and_small_figures_are_written_alike(recorder: Recorder) -> None:
+    recorder.add(GOOD, output_tokens=13_402, input_tokens=1_200, last_byte_ns=180_500_000)
+    recorder.add(GOOD, output_tokens=10, last_byte_ns=580_000_000)
+    async with browsing(recorder) as screen:
+        await turn_to(screen, "stats")
+        await screen.shows("32.5 events/s", "25.0 tokens/s after TTFB")
+        await screen.press("1", "up", "7")
+        await screen.shows("26,000 events/s", "1,200 in, 13,402 out, 26,804,000 tokens/s after TTFB")
+
+
 async def test_a_stream_of_one_chunk_has_no_gaps(recorder: Recorder) -> None:
     recorder.add(b": only\n\n")
     async with browsing(recorder) as screen:

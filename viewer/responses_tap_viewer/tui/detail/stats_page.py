@@ -48,7 +48,7 @@ def _figures(stream: StreamRow, chunks: Sequence[Chunk]) -> Iterator[tuple[str, 
     if chunks:
         yield (
             "Events",
-            f"{stream.event_count} in {len(chunks)} chunks, {stream.event_count / len(chunks):.1f} per chunk",
+            f"{stream.event_count:,} in {len(chunks):,} chunks, {stream.event_count / len(chunks):,.1f} per chunk",
         )
         body, wire = sum(chunk.size for chunk in chunks), sum(chunk.wire_size for chunk in chunks)
         yield "Bytes", f"{body:,}" + (f", {wire:,} on the wire ({stream.content_encoding})" if wire != body else "")
@@ -57,11 +57,17 @@ def _figures(stream: StreamRow, chunks: Sequence[Chunk]) -> Iterator[tuple[str, 
     yield "Times", ", ".join(told) or "none"
     took = ((stream.last_byte_ns or 0) - (stream.first_byte_ns or 0)) / _NS
     if took > 0 and len(chunks) > 1:
-        yield "Rate", f"{stream.event_count / took:.0f} events/s, {sum(c.size for c in chunks) / took:,.0f} bytes/s"
+        size = sum(chunk.size for chunk in chunks)
+        yield "Rate", f"{_rate(stream.event_count / took)} events/s, {_rate(size / took)} bytes/s"
     if stream.output_tokens is not None:
-        rate = f", {stream.output_tokens / took:.1f} tokens/s after TTFB" if took > 0 else ""
-        came_in = "" if stream.input_tokens is None else f"{stream.input_tokens} in, "
-        yield "Tokens", f"{came_in}{stream.output_tokens} out{rate}"
+        rate = f", {_rate(stream.output_tokens / took)} tokens/s after TTFB" if took > 0 else ""
+        came_in = "" if stream.input_tokens is None else f"{stream.input_tokens:,} in, "
+        yield "Tokens", f"{came_in}{stream.output_tokens:,} out{rate}"
+
+
+def _rate(per_second: float) -> str:
+    """A number in three digits or more: 25.3, 1,234."""
+    return f"{per_second:,.1f}" if per_second < 100 else f"{per_second:,.0f}"  # noqa: PLR2004 - three digits
 
 
 def labelled(label: str, text: str) -> Line:
