@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.tui.conftest import GOOD, MEDIUM, NARROW, WIDE, Recorder, browsing, opened
 from textual.command import CommandInput
+from textual.geometry import Region
 from textual.widgets import Static
 
 from responses_tap.errors import UnusableInput
@@ -104,6 +105,22 @@ async def test_an_action_is_found_in_the_palette_and_done(four: Recorder) -> Non
         await screen.shows("· unfolded")
 
 
+def shown(static: Static) -> str:
+    """What a widget shows, its lines joined."""
+    return " ".join(" ".join(strip.text for strip in static.render_lines(Region(0, 0, *static.size))).split())
+
+
+async def test_help_wraps_what_things_mean_beside_their_names(four: Recorder) -> None:
+    async with browsing(four, NARROW) as screen:
+        await screen.press("question_mark")
+        await screen.until(lambda: isinstance(screen.app.screen, HelpScreen))
+        lists = [each for each in screen.app.screen.query(Static) if not each.classes & {"title", "words"}]
+        assert len(lists) == 3
+        for static in lists:
+            lines = [strip.text for strip in static.render_lines(Region(0, 0, *static.size))]
+            assert all(line[17] == " " and line[18:].strip() for line in lines), lines
+
+
 async def test_help_tells_every_key_filter_field_and_sign(four: Recorder) -> None:
     async with browsing(four) as screen:
         told = {
@@ -111,7 +128,7 @@ async def test_help_tells_every_key_filter_field_and_sign(four: Recorder) -> Non
         }
         await screen.press("question_mark")
         await screen.until(lambda: isinstance(screen.app.screen, HelpScreen))
-        texts = [str(static.render()) for static in screen.app.screen.query(Static)]
+        texts = [shown(static) for static in screen.app.screen.query(Static)]
         for explanation in (
             *told,
             *(field.meaning for field in FIELDS.values()),

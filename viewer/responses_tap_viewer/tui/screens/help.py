@@ -1,24 +1,28 @@
 """The keys as the bindings have them, the fields of the filter, the symbols and what they mean."""
 
 from collections.abc import Iterable, Iterator
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.css.styles import RulesMap
 from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
 from textual.widgets import Static
 
 from responses_tap.protocol.findings import Severity
-from responses_tap.stream.filters import FIELDS
+from responses_tap.stream.filters import FIELDS, SYNTAX
 from responses_tap.stream.timeline import CUT, GLYPHS, OK
 from responses_tap_viewer.tui.streams.stream_columns import OPEN
 from responses_tap_viewer.tui.streams.streams_pane import MARKED
 from responses_tap_viewer.tui.timeline.row_lines import STALL
 
 _NAMES_WIDTH = 18
-_FILTER = "Space = AND, comma = OR, leading - = NOT, * = wildcard:"
 _SYMBOLS = {
     OK: "no errors or warnings",
     GLYPHS[Severity.ERROR]: "error; in the timeline also: missing event, expected here",
@@ -54,7 +58,7 @@ class HelpScreen(ModalScreen[None]):
             dialog.border_title = "Help"
             yield from _section("Keys", named)
             yield Static(Content(_COPYING), classes="words")
-            yield from _section("Filter", {name: field.meaning for name, field in FIELDS.items()}, _FILTER)
+            yield from _section("Filter", {name: field.meaning for name, field in FIELDS.items()}, SYNTAX)
             yield from _section("Symbols", _SYMBOLS)
 
 
@@ -62,8 +66,31 @@ def _section(title: str, named: dict[str, str], words: str = "") -> Iterator[Sta
     yield Static(Content(title), classes="title")
     if words:
         yield Static(Content(words), classes="words")
-    lines = (
-        Content.assemble((name.ljust(_NAMES_WIDTH), "bold $text-primary"), explanation)
-        for name, explanation in named.items()
-    )
-    yield Static(Content("\n").join(lines))  # one widget for all: one for each took a fifth of a second
+    yield Static(_Explained(named))  # one widget for all: one for each took a fifth of a second
+
+
+class _Explained(Visual):
+    """Names with what they mean, which is wrapped beside them."""
+
+    def __init__(self, named: dict[str, str]) -> None:
+        self._named = named
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
+        """As wide as there is room."""
+        return container_width
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        """How many lines it takes."""
+        return self._wrapped(width).get_height(rules, width)
+
+    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
+        """The lines."""
+        return self._wrapped(width).render_strips(width, height, style, options)
+
+    def _wrapped(self, width: int) -> Content:
+        beside = max(width - _NAMES_WIDTH, 1)
+        hanging = "\n" + " " * _NAMES_WIDTH
+        return Content("\n").join(
+            Content.assemble((name.ljust(_NAMES_WIDTH), "bold $text-primary"), hanging.join(wrap(explanation, beside)))
+            for name, explanation in self._named.items()
+        )
