@@ -64,7 +64,7 @@ def test_a_filter_that_cannot_be_read_is_wrong_usage(recording: Path) -> None:
     for command in (["list", str(recording)], ["export"]):
         result = run(*command, "--filter", "errors>many")
         assert result.exit_code == 2
-        assert "'errors>many': at 8: expected a number for errors" in result.stderr
+        assert "'errors>many': at character 8: expected a number for errors" in result.stderr
 
 
 def test_export_takes_a_filter_in_place_of_streams(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:

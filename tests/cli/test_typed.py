@@ -169,6 +169,12 @@ def test_what_a_folder_holds_besides_is_told(tmp_path: Path) -> None:
         assert done.stdout.count("● ") + done.stdout.count("✖ ") >= 3
 
 
+def test_options_that_exclude_each_other_are_named() -> None:
+    result = run("diff", str(CLEAN[0]), str(CLEAN[1]), "--side-by-side", "--gateway")
+    assert result.exit_code == 2
+    assert "--gateway and --by-shape cannot be combined" in result.stderr
+
+
 def test_closed_streams_are_no_internal_error() -> None:
     command = shlex.join([*PROGRAM, "check", "-"])
     done = subprocess.run(["sh", "-c", f"{command} <&-"], capture_output=True, text=True, check=False)

@@ -30,7 +30,7 @@ class Expected(NamedTuple):
     cells: dict[str, str]
     """The outcomes of those that don't pass."""
     server: frozenset[str] = frozenset()
-    """The codes of what the server has whatever it is asked for."""
+    """The codes of what the server has in every answer."""
 
 
 def _all(names: tuple[str, ...], outcome: str) -> dict[str, str]:

@@ -112,11 +112,11 @@ def test_a_reason_is_told_once(tmp_path: Path) -> None:
 
 
 def test_warnings_and_errors_have_the_glyphs_of_their_severities(tmp_path: Path) -> None:
-    for defect, told in (("drop:output_text.done", "✖ whatever it is asked for: MD301"), ("logprobs-null", "▲ what")):
+    for defect, told in (("drop:output_text.done", "✖ in every answer: MD301"), ("logprobs-null", "▲ in every")):
         with RightServer(defect) as server:
             done = run("probe", server.url, "--model", MODEL, "--db", tmp_path / f"{told[0]}.db", "--scenario", "text")
         assert f"  {told}" in done.stdout
-        assert done.stdout.endswith("; 1 finding whatever the servers are asked for\n")
+        assert done.stdout.endswith("; 1 finding in every answer\n")
         assert told[:6] in printed((tmp_path / f"{told[0]}.db",), "md")
 
 

@@ -109,7 +109,10 @@ def test_the_space_of_what_is_not_kept_is_used_again(db: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tap_only": "errors>many"}, "the filter 'errors>many' cannot be read at 8: expected a number for errors"),
+        (
+            {"tap_only": "errors>many"},
+            "the filter 'errors>many' cannot be read at character 8: expected a number for errors",
+        ),
         ({"tap_max_size": "much"}, "invalid size 'much': expected a size such as 100m or 2g, at least 1m"),
         ({"tap_max_size": "10k"}, "invalid size '10k'"),
     ],

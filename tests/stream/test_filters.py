@@ -106,21 +106,24 @@ def test_a_missing_value_compares_with_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("errors>", "at 8: expected a number for errors"),
-        ("gpt errors>many", "at 12: expected a number for errors"),
-        ("model:", "at 7: expected a value for model"),
-        ("model:a,", "at 9: expected a value for model"),
-        ("model>a", "at 6: expected model: (only numbers are compared)"),
-        ("-", "at 2: expected a word"),
-        ('model:"gpt', 'at 11: expected a closing "'),
-        ('"a"b', "at 4: expected a space or , after the value"),
+        ("errors>", "at character 8: expected a number for errors"),
+        ("gpt errors>many", "at character 12: expected a number for errors"),
+        ("model:", "at character 7: expected a value for model"),
+        ("model:a,", "at character 9: expected a value for model"),
+        ("model>a", "at character 6: expected model: (only numbers are compared)"),
+        ("-", "at character 2: expected a word"),
+        ('model:"gpt', 'at character 11: expected a closing "'),
+        ('"a"b', "at character 4: expected a space or , after the value"),
         (
             "modl:a",
-            "at 1: expected a field, 'modl' is unknown (did you mean 'model'?); quote it to search for the word",
+            (
+                "at character 1: expected a field, 'modl' is unknown (did you mean 'model'?); "
+                "quote it to search for the word"
+            ),
         ),
-        ("after:", "at 7: expected a value for after"),
-        ("after:noon", f"at 7: expected a time for after: {TIMES}"),
-        ("before:2026-13-01", f"at 8: expected a time for before: {TIMES}"),
+        ("after:", "at character 7: expected a value for after"),
+        ("after:noon", f"at character 7: expected a time for after: {TIMES}"),
+        ("before:2026-13-01", f"at character 8: expected a time for before: {TIMES}"),
     ],
 )
 def test_an_error_says_where_and_what_was_expected(text: str, message: str) -> None:
@@ -134,7 +137,7 @@ def test_parentheses_do_not_group(text: str, at: int) -> None:
     with pytest.raises(FilterError) as caught:
         parse(text)
     expected = "terms without parentheses: a space means AND, a comma OR; quote them to search for them"
-    assert str(caught.value) == f"at {at}: expected {expected}"
+    assert str(caught.value) == f"at character {at}: expected {expected}"
 
 
 @pytest.mark.parametrize("text", ["foo(bar)", "foo(", '"((("', '"(sic)"'])

@@ -55,7 +55,7 @@ async def test_escape_clears_it_there_and_in_the_list(four: Recorder) -> None:
 async def test_an_error_keeps_the_line_open_and_the_filter_before(four: Recorder) -> None:
     async with browsing(four) as screen:
         await write(screen, "status>")
-        await screen.shows("at 8: expected a number for status")
+        await screen.shows("at character 8: expected a number for status")
         await screen.press("enter")
         await screen.pilot.pause()
         assert isinstance(screen.app.focused, Input)

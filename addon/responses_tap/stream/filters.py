@@ -31,7 +31,7 @@ class FilterError(ValueError):
         self.expected = expected
 
     def __str__(self) -> str:
-        return f"at {self.position + 1}: expected {self.expected}"
+        return f"at character {self.position + 1}: expected {self.expected}"
 
 
 class Field(NamedTuple):

@@ -131,9 +131,9 @@ def check(  # noqa: PLR0913, PLR0917 - one parameter an option
     if update_baseline and (watch or baseline is None):
         raise click.UsageError("--update-baseline writes the file that --baseline names, and not with --watch")
     if statistics and format_ != "text":
-        raise click.UsageError("--statistics prints text: without --format")
+        raise click.UsageError("--statistics prints text; leave out --format")
     if watch and (format_ != "text" or "-" in paths):
-        raise click.UsageError("--watch prints text, and watches files and folders: without --format and -")
+        raise click.UsageError("--watch prints text, and watches files and folders; leave out --format and -")
     outcome = _Outcome(
         None if fail_on == "never" else Severity(fail_on),
         format_,

@@ -65,7 +65,7 @@ def diff(
       responses-tap diff --by-shape mine.db
     """
     if gateway + by_shape + side_by_side + ground_truth > 1:
-        raise click.UsageError("--ground-truth, --side-by-side, --gateway and --by-shape are one or the other")
+        raise click.UsageError("--ground-truth, --side-by-side, --gateway and --by-shape cannot be combined")
     if format_ == "json" and (ground_truth or side_by_side):
         raise click.UsageError("--ground-truth and --side-by-side are about the text: not with --format json")
     if by_shape and len(names) <= 1:

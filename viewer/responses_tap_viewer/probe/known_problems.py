@@ -10,7 +10,7 @@ from responses_tap_viewer.probe.outcome import Outcome
 from responses_tap_viewer.probe.scenario import load
 
 SERVER = "server"
-"""The source of what the server has whatever it is asked for; of all else it is the name of the scenario."""
+"""The source of what the server has in every answer; of all else it is the name of the scenario."""
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 """How the scenarios of any version are called; in a baseline of `check`, the sources are paths."""
 

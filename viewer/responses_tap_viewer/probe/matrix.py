@@ -124,7 +124,7 @@ class Target:
     server: str = ""
     """What it calls itself, in its `Server` header."""
     findings: list[Finding] = field(default_factory=list)
-    """Those that it has whatever it is asked for."""
+    """Those that it has in every answer."""
     known: frozenset[str] = frozenset()
     """Their codes that a baseline tolerates."""
     cells: dict[str, Cell] = field(default_factory=dict)
@@ -201,7 +201,7 @@ def fill(
     results: Iterable[Result],
     streams: Mapping[str, Sequence[ProbedStream]],
 ) -> None:
-    """Set a server's cells, and what it has whatever it is asked for."""
+    """Set a server's cells, and what it has in every answer."""
     outcomes = {result.scenario: result for result in results}
     judged = {scenario.name: (*scenario.instead_of, *_OF_SCENARIOS) for scenario in scenarios}
     found = {name: _findings(result, streams, judged[name]) for name, result in outcomes.items()}

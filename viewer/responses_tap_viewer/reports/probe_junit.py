@@ -41,7 +41,7 @@ def junit(matrix: Matrix, errors: Sequence[UnusableInput]) -> str:
 
 
 def _server_suite(root: ET.Element, target: Target, where: str) -> None:
-    """What the server has whatever it is asked for."""
+    """What the server has in every answer."""
     suite = ET.SubElement(root, "testsuite", name=xml(f"{_SERVER}{where}"))
     case = ET.SubElement(suite, "testcase", classname=_SERVER, name=xml(target.url))
     if new := [finding for finding in target.findings if finding.code not in target.known]:

@@ -26,9 +26,7 @@ def _lines(matrix: Matrix, errors: Sequence[UnusableInput]) -> Iterator[str]:
     for n, target in enumerate(matrix.targets, 1):
         yield ""
         yield f"**Server {n}**: {code_span(target.url)}, model {code_span(target.model)}"
-        yield from (
-            f"- {severity_glyph([f])} whatever it is asked for: {code_span(finding_line(f))}" for f in target.findings
-        )
+        yield from (f"- {severity_glyph([f])} in every answer: {code_span(finding_line(f))}" for f in target.findings)
     if matrix.targets:
         yield from _matrix(matrix)
     for scenario in matrix.scenarios:

@@ -34,7 +34,7 @@ def _main(matrix: Matrix) -> Iterator[str]:
         yield f"<h2>{html(target.url)}</h2>"
         yield f"<p>Model {html(target.model)}{f', server {html(target.server)}' if target.server else ''}.</p>"
         if target.findings:
-            yield "<p>Whatever it is asked for:</p><ul>"
+            yield "<p>In every answer:</p><ul>"
             for finding in target.findings:
                 yield f'<li class="violated">{severity_glyph([finding])} {html(finding_line(finding))}</li>'
             yield "</ul>"

@@ -34,7 +34,7 @@ def matrix_lines(matrix: Matrix) -> Iterator[str]:
         yield f"{printable(target.url)} · {printable(target.model)}"
         for finding in target.findings:
             known = " (in the baseline)" if finding.code in target.known else ""
-            yield f"  {_coloured(severity_glyph([finding]))} whatever it is asked for: {finding_line(finding)}{known}"
+            yield f"  {_coloured(severity_glyph([finding]))} in every answer: {finding_line(finding)}{known}"
     for group, scenarios in groupby(matrix.asked, key=lambda scenario: scenario.group):
         yield ""
         yield group
@@ -51,7 +51,7 @@ def summary_line(matrix: Matrix) -> str:
     """How many cells there are of each outcome."""
     told = ", ".join(f"{count} {outcome}" for outcome, count in matrix.summary.items() if count)
     wide = sum(len(target.findings) for target in matrix.targets)
-    more = f"; {counted(wide, 'finding')} whatever the servers are asked for" if wide else ""
+    more = f"; {counted(wide, 'finding')} in every answer" if wide else ""
     return f"{told or 'no scenario was run'}{more}{' (interrupted)' if matrix.is_interrupted else ''}"
 
 
