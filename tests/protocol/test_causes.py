@@ -348,7 +348,7 @@ def test_a_part_more_than_was_streamed_is_told_of_the_item_that_has_it() -> None
             events[-1]["response"]["output"][0]["content"].append(more)
         (finding,) = check(events).findings
         assert (finding.code, finding.fields) == ("MD309", ("item.content[1]",))
-        assert "content[1] of output[0] (4 characters) was sent without any deltas" in finding.message
+        assert "content[1] of output[0] (4 characters) came without any deltas" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ class DeltasMissing(AbsenceRule, code="MD309", severity=Severity.WARNING):
     Fix: send the text in at least one delta before its done event.
     """
 
-    message = "the {what} of {where} ({chars} characters) was sent without any deltas"
+    message = "the {what} of {where} ({chars} characters) came without any deltas"
     by = "parts"
 
 
