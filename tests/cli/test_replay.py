@@ -40,8 +40,9 @@ def replaying(*arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
             line = next(line for line in program.stdout if "OPENAI_BASE_URL" in line)
             yield line.strip().partition("=")[2], program
         finally:
-            program.send_signal(signal.SIGINT)
-            assert program.wait(60) == 0
+            if program.poll() is None:
+                program.send_signal(signal.SIGINT)
+                assert program.wait(60) == 0
 
 
 def post(base_url: str) -> bytes:
@@ -72,7 +73,7 @@ def test_two_signals_at_once_end_it() -> None:
         with replaying(TEXT) as (_, program):
             for number in (signal.SIGINT, signal.SIGTERM):
                 program.send_signal(number)
-            assert program.wait(60) == 0
+            assert program.wait(60) in (0, -signal.SIGTERM)  # the second may find it on its way out
 
 
 def test_a_seed_draws_another_place() -> None:

@@ -23,9 +23,16 @@ def read_all(content: bytes) -> list[Paste]:
     if found := _continued(separate.fences(content)):
         return found
     parts = [(part, paste) for part in separate.parts(content) if (paste := _read(part)) is not None]
-    if len(parts) > 1 and all(paste.is_begun or part.is_wish or part.is_fact for part, paste in parts[1:]):
+    if len(parts) > 1 and _are_several(parts):
         return _sent(parts)
     return [paste] if (paste := read(lines_of(content))) is not None else _continued(separate.runs(content))
+
+
+def _are_several(parts: list[tuple[Part, Paste]]) -> bool:
+    """Whether each part is a stream, as its beginning shows, or its heading; one heading is enough for two."""
+    is_headed = [part.is_wish or part.is_fact for part, _ in parts]
+    is_headed[0] = any(is_headed)
+    return all(paste.is_begun or headed for (_, paste), headed in zip(parts, is_headed, strict=True))
 
 
 def _read(*parts: Part) -> Paste | None:
