@@ -91,6 +91,12 @@ def test_what_was_sent_is_judged_and_not_what_should_have_been(
     assert check(tmp_path, f"It sends:\n{sent}\n{heading}\n{whole}")[0] == [["NS202"], []]
 
 
+@pytest.mark.parametrize("heading", ["But instead I get:", "**Actual**, not what I expected", "Received instead:"])
+def test_what_came_instead_is_judged(heading: str, tmp_path: Path) -> None:
+    text = f"I expected\n{fenced('\n'.join(NAMES))}\n{heading}\n{fenced('\n'.join(WITHOUT_PART[2:]))}"
+    assert check(tmp_path, text)[0] == [[], ["LC101", "NS202"]]
+
+
 def test_lists_in_an_issue_that_is_mostly_prose_are_read(tmp_path: Path) -> None:
     prose = "".join(f"Sentence {n} about response.content_part.added says little.\n" for n in range(40))
     listed = "".join(f"event: {name}\n" for name in WITHOUT_PART)

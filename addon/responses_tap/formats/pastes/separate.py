@@ -19,7 +19,7 @@ _SURROUNDS = re.compile(
     rb"[^\n]*?[a-zA-Z\x80-\xff]"
 )
 """How a text begins that is not the body itself: not as a field, a chunk's size, or a header of the response."""
-_FACT = re.compile(rb"\b(?:actual\w*|observed|received|got|gets|now|instead|sends|sent|broken)\b", re.IGNORECASE)
+_FACT = re.compile(rb"\b(?:actual\w*|observed|received?|got|gets?|now|currently|sends|broken)\b", re.IGNORECASE)
 """What is said of a stream that was sent."""
 _WISH = re.compile(rb"\b(?:should|expect\w*|right|correct|instead|fix\w*|proposed|suggest\w*)\b", re.IGNORECASE)
 """What is said of a stream that nobody sent."""
@@ -102,8 +102,8 @@ def _is_heading(line: bytes) -> bool:
 
 
 def _part(lines: list[bytes], begin: int, end: int, heading: bytes) -> Part:
-    is_wish = _WISH.search(heading) is not None
-    return Part(b"\n".join(lines[begin:end]), begin + 1, is_wish, not is_wish and _FACT.search(heading) is not None)
+    is_fact = _FACT.search(heading) is not None  # also in: I expected that, but instead I get
+    return Part(b"\n".join(lines[begin:end]), begin + 1, not is_fact and _WISH.search(heading) is not None, is_fact)
 
 
 def _heading(lines: list[bytes], at: int) -> bytes:
