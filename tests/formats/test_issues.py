@@ -60,6 +60,13 @@ def test_a_server_is_not_to_blame_for_the_text_around_its_stream(surround: str, 
     assert "4 events; no bytes, no times; excerpt" in said
 
 
+@pytest.mark.parametrize("first", [":", ": ping", "data:", "event:", "retry: 5", "1f4", "x-request-id: 7", "id"])
+def test_a_body_is_no_text_around_itself(first: str, tmp_path: Path) -> None:
+    found, said = check(tmp_path, f"{first}\n\n{sse(MISSING)}")
+    assert [code for code in found[0] if not code.startswith("TR")] == ["MD301"]
+    assert said == ""  # judged as the bytes of a server
+
+
 @pytest.mark.parametrize("form", ["SDK repr", "dicts", "jq", "codex", "SSE lines, bytes"])
 def test_events_count_and_not_the_scripts_beside_them(form: str, tmp_path: Path) -> None:
     found, _ = check(tmp_path, SURROUNDED["a script"](FORMS[form](MISSING)))

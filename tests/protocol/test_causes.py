@@ -305,6 +305,24 @@ def test_what_the_schema_has_as_a_string_is_told_once_where_it_is_none(name: str
     assert finding.count > 1
 
 
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("ping", ["TR912", "MD301"]),
+        ("", ["TR912", "MD301"]),
+        ("response.output_text.done", ["TR912"]),  # which is what is missed
+    ],
+)
+def test_a_keepalive_explains_nothing_that_is_missing(name: str, codes: list[str]) -> None:
+    events = events_of(RECORDINGS / "broken/MD301-text-done-missing.sse")
+    for place in (0, 4, 9):
+        stream = body(*events[:place]) + f"event: {name}\n\n".encode() + body(*events[place:])
+        assert sorted(code for code, _ in told(stream)) == sorted(codes)
+    said = {found.code: found.message for found in check(f"event: {name}\n\n".encode() + body(*events)).findings}
+    what = f"SSE event {name}" if name else "an SSE event without a name"
+    assert said["TR912"].partition(";")[0] == f"{what} before event 0 has no data"
+
+
 def test_numbers_that_are_strings_are_not_missing() -> None:
     events = [event | {"sequence_number": str(event["sequence_number"])} for event in sample("text")]
     assert told(events) == [("SC804", len(events))]

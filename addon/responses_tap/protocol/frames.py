@@ -49,11 +49,14 @@ class FrameChecks:
             after = response.events - 1 if response else -1
             found = self._found.get("TR912")
             if found is None:
-                found = self._found["TR912"] = self._report("TR912", None, event=frame.event, after=after)
+                what = f"SSE event {frame.event}" if frame.event else "an SSE event without a name"
+                place = f"after event {after}" if after >= 0 else "before event 0"
+                found = self._found["TR912"] = self._report("TR912", None, what=what, place=place)
                 found.response = response.index if response else 0
             else:
                 found.add(after)
-            self._lose(found, after + 1)
+            if frame.event.startswith("response."):  # `ping` and the like stand for nothing that could be missed
+                self._lose(found, after + 1)
 
     def marker(self, response: ResponseScope | None) -> None:
         """`data: [DONE]`, after the events of `response` so far; None where none has come."""

@@ -15,7 +15,7 @@ _NAMED = b"response."
 _PROSE = re.compile(rb"(?!\s*(?:event:|data:|id:|retry:|:|[{}\[\]\"]))[^a-zA-Z\n]{0,20}[a-zA-Z]{2}")
 """A line of other text."""
 _SURROUNDS = re.compile(
-    rb"(?!:|[\w-]{1,40}:[ \t]*\S|(?:event|data|id|retry)\s*\Z|[0-9a-fA-F]{1,8}\s*\Z|HTTP/|\W{0,20}<)"
+    rb"(?!:|[\w-]{1,40}:[ \t]*\S|(?:event|data|id|retry):?\s*\Z|[0-9a-fA-F]{1,8}\s*\Z|HTTP/|\W{0,20}<)"
     rb"[^\n]*?[a-zA-Z\x80-\xff]"
 )
 """How a text begins that is not the body itself: not as a field, a chunk's size, or a header of the response."""

@@ -187,7 +187,7 @@ class EventWithoutData(Rule, code="TR912", severity=Severity.WARNING):
     Fix: send a comment line (`: ping`) to keep the connection alive.
     """
 
-    message = "SSE event {event} after event {after} has no data"
+    message = "{what} {place} has no data"
     by = "frames"
 
 
