@@ -1,4 +1,4 @@
-"""Streams one after another in a text: the working and the broken one of a bug report, each below its heading."""
+"""The parts of a text that hold a stream each: fences, runs of lines, what stands below its own heading."""
 
 import itertools
 import json
