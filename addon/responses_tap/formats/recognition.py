@@ -208,11 +208,12 @@ class _Kept(_Passing):
 
     def _foreign(self) -> Source | None:
         """The first stream of another API that the text shows: for the rules to report (SC815)."""
-        separate = pastes.separate
-        for part in (*separate.fences(self._content, b"data:"), *separate.runs(self._content)) if self._is_text else ():
-            frames = (frame for frame in decode([part.content, b"\n\n"]) if frame.data)
+        if not self._is_text:
+            return None
+        for section in (*pastes.separate.fences(self._content, b"data:"), *pastes.separate.runs(self._content)):
+            frames = (frame for frame in decode([section.content, b"\n\n"]) if frame.data)
             if any(api_of(parse(frame.data or b"").data, frame.event) for frame in frames):
-                return Source("an event stream with other text around it", iter([raw.read(iter([part.content]))]))
+                return Source("an event stream with other text around it", iter([raw.read(iter([section.content]))]))
         return None
 
     @cached_property

@@ -1,7 +1,7 @@
 """What people paste into a bug report: the events of a stream, in whatever form a program printed them.
 
 This reader is asked last, for a file that is of no other format, or where an event stream does not look as a server
-sends it (altered.py). It finds the parts of the text that hold a stream each (separate.py), takes off what stands
+sends it (altered.py). It finds the sections of the text that hold a stream each (separate.py), takes off what stands
 around the events (unwrapping.py), finds each in its line or run of lines (reading.py, finding.py, literals.py), or
 takes a list of names (event_names.py), and says what is not shown (lacks.py).
 """
@@ -9,7 +9,7 @@ takes a list of names (event_names.py), and says what is not shown (lacks.py).
 from responses_tap.formats.pastes import refusals, separate
 from responses_tap.formats.pastes.altered import is_altered
 from responses_tap.formats.pastes.paste import Paste, is_event, read
-from responses_tap.formats.pastes.separate import Part
+from responses_tap.formats.pastes.separate import Section
 from responses_tap.formats.pastes.unwrapping import lines_of
 
 __all__ = ["LARGEST", "Paste", "is_altered", "is_event", "read_all", "refusals", "separate"]
@@ -22,39 +22,41 @@ def read_all(content: bytes) -> list[Paste]:
     """The streams in a paste: several in fences, or where other text stands between the end of one and the next."""
     if found := _continued(separate.fences(content)):
         return found
-    parts = [(part, paste) for part in separate.parts(content) if (paste := _read(part)) is not None]
-    if len(parts) > 1 and _are_several(parts):
-        return _sent(parts)
+    if len(sections := separate.sections(content)) > 1:
+        several = [(section, paste) for section in sections if (paste := _read(section)) is not None]
+        if len(several) > 1 and _are_several(several):
+            return _sent(several)
     return [paste] if (paste := read(lines_of(content))) is not None else _continued(separate.runs(content))
 
 
-def _are_several(parts: list[tuple[Part, Paste]]) -> bool:
-    """Whether each part is a stream, as its beginning shows, or its heading; one heading is enough for two."""
-    is_headed = [part.is_wish or part.is_fact for part, _ in parts]
+def _are_several(found: list[tuple[Section, Paste]]) -> bool:
+    """Whether each section is a stream, as its beginning shows, or its heading; one heading is enough for two."""
+    is_headed = [section.is_wish or section.is_fact for section, _ in found]
     is_headed[0] = any(is_headed)
-    return all(paste.is_begun or headed for (_, paste), headed in zip(parts, is_headed, strict=True))
+    return all(paste.is_begun or headed for (_, paste), headed in zip(found, is_headed, strict=True))
 
 
-def _read(*parts: Part) -> Paste | None:
-    return read([line for part in parts for line in lines_of(part.content, part.first)])
+def _read(*sections: Section) -> Paste | None:
+    return read([line for section in sections for line in lines_of(section.content, section.first)])
 
 
-def _continued(parts: list[Part]) -> list[Paste]:
-    """The streams in these parts, each in one, or in several that continue one another."""
-    streams: list[tuple[list[Part], Paste]] = []
+def _continued(sections: list[Section]) -> list[Paste]:
+    """The streams in these sections, each in one, or in several that continue one another."""
+    streams: list[tuple[list[Section], Paste]] = []
     is_open = False
-    for part in parts:
-        if (paste := _read(part)) is None:  # a script, or the log of a client
+    for section in sections:
+        if (paste := _read(section)) is None:  # a script, or the log of a client
             continue
-        if is_open and not paste.is_begun and not part.is_wish and paste.kind == streams[-1][1].kind:
-            streams[-1][0].append(part)
+        if is_open and not paste.is_begun and not section.is_wish and paste.kind == streams[-1][1].kind:
+            streams[-1][0].append(section)
             is_open = not paste.is_ended
         else:
-            streams.append(([part], paste))
+            streams.append(([section], paste))
             is_open = paste.is_begun and not paste.is_ended
     return _sent([(of[0], paste if len(of) == 1 else _read(*of) or paste) for of, paste in streams])
 
 
-def _sent(found: list[tuple[Part, Paste]]) -> list[Paste]:
-    """The pastes without what a reporter suggests, which is no stream; but for whole ones, which are to be compared."""
-    return [paste for part, paste in found if paste.is_begun or not part.is_wish] or [paste for _, paste in found]
+def _sent(found: list[tuple[Section, Paste]]) -> list[Paste]:
+    """The pastes without what a reporter suggests, unless that is a whole stream to compare with, or all there is."""
+    sent = [paste for section, paste in found if paste.is_begun or not section.is_wish]
+    return sent or [paste for _, paste in found]

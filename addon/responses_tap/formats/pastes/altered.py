@@ -24,11 +24,12 @@ def is_altered(head: bytes) -> bool:
 
     Or whether it stands in other text, or is several with other text between them.
     """
-    if separate.is_surrounded(head) or len(separate.parts(head)) > 1:
+    if separate.is_surrounded(head) or len(separate.sections(head)) > 1:
         return True
-    if _PAGES.search(head) is not None or has_marks(head.decode(errors="replace")):
+    text = head.decode(errors="replace")
+    if _PAGES.search(head) is not None or has_marks(text):
         return True
-    return _is_shortened(head) or is_wrapped(head.decode(errors="replace").splitlines()[:-1])
+    return _is_shortened(head) or is_wrapped(text.splitlines()[:-1])
 
 
 def _is_shortened(head: bytes) -> bool:

@@ -4,9 +4,9 @@ import re
 
 from responses_tap.formats.pastes.pasted_line import PastedLine
 
-_LEGEND = re.compile(r"\s*(?:([-+])\s?(expected|received|actual)\b[\s\d+-]{0,20}){1,2}", re.IGNORECASE)
-"""`- Expected  - 1`, or `+ actual - expected` in one line."""
 _SIDE = re.compile(r"([-+])\s?(expected|received|actual)\b", re.IGNORECASE)
+_LEGEND = re.compile(rf"\s*(?:{_SIDE.pattern}[\s\d+-]{{0,20}}){{1,2}}", re.IGNORECASE)
+"""`- Expected  - 1`, or `+ actual - expected` in one line."""
 _HUNK = re.compile(r"@@ -(\d+)[\d,]* \+\d+[\d,]* @@")
 _HEAD = re.compile(r"(?:---|\+\+\+|diff|index) \S")
 _ASSERTED = re.compile(r"\bassert (\[[^\[\]]{1,20000}\]) == \[")

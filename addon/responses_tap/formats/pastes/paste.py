@@ -31,7 +31,7 @@ _DATA = re.compile(r"\s*(?:data:|\{)")
 _FIELD = re.compile(
     r"\s*(?:event:|id:|retry:|:|data:\s*\[DONE\]|data:\s*$|[\d.:]{1,15}(?:\s?[AP]M)?\s*$|(?:response\.[\w.]+|error|keepalive|Id|Type|Name|Data|Time|Length)\s*$)"
 )
-"""A line of an event stream, or a cell of a browser's table of one, that is no event."""
+"""A line of an event stream, or a cell of a browser's table of one, that isn't an event."""
 
 
 class Paste(NamedTuple):

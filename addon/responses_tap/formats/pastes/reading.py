@@ -37,7 +37,7 @@ class Reading(NamedTuple):
     found: list[Found]
     kind: str
     broken: list[str]
-    """What begins as an object and is none."""
+    """What begins as an object but isn't one."""
 
     @property
     def whole(self) -> int:
@@ -69,7 +69,7 @@ def read_events(printed: list[PastedLine]) -> tuple[list[PastedLine], Reading]:
     lines, named = unwrap(printed)
     reading = _reading(lines, named)
     if not reading.found or not reading.is_whole or reading.broken:
-        reading = _rejoined(printed, reading)
+        reading = _rejoined(printed, lines, reading)
     return lines, reading
 
 
@@ -82,10 +82,9 @@ def _reading(lines: list[PastedLine], named: str) -> Reading:
     return Reading(text, found, kind, broken)
 
 
-def _rejoined(printed: list[PastedLine], reading: Reading) -> Reading:
+def _rejoined(printed: list[PastedLine], inside: list[PastedLine], reading: Reading) -> Reading:
     """The reading with most events: of the lines as they are, or as they were before something broke them."""
     best = reading
-    inside, _ = unwrap(printed)
     for broken, wrap in [(lines, wrap) for lines in (printed, inside) for wrap in wraps(lines)]:
         again = _reading(*unwrap(wrap.joined(broken)))
         if (again.whole, -len(again.broken)) > (best.whole, -len(best.broken)):

@@ -1,8 +1,9 @@
-"""The parts of a text that hold a stream each: fences, runs of lines, what stands below its own heading."""
+"""The sections of a text that hold a stream each: fences, runs of lines, what stands below its own heading."""
 
 import itertools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from responses_tap.protocol.events import is_error
@@ -20,9 +21,9 @@ _SURROUNDS = re.compile(
 )
 """How a text begins that is not the body itself: not as a field, a chunk's size, or a header of the response."""
 _FACT = re.compile(rb"\b(?:actual\w*|observed|received?|got|gets?|now|currently|sends|broken)\b", re.IGNORECASE)
-"""What is said of a stream that was sent."""
+"""Words in the heading of a stream that was sent."""
 _WISH = re.compile(rb"\b(?:should|expect\w*|right|correct|instead|fix\w*|proposed|suggest\w*)\b", re.IGNORECASE)
-"""What is said of a stream that nobody sent."""
+"""Words in the heading of a stream that should have been sent."""
 _WORDS = re.compile(rb"[\s#*>_-]{0,20}[a-zA-Z][a-zA-Z ,'()]{0,80}:?[\s*_]{0,9}")
 """A heading, which has nothing but words."""
 _LINE = re.compile(rb"\s{0,9}(?:[-*>|][ \t]{0,4})?(?:event:|data:|`?response\.[a-z_.]+)")
@@ -30,8 +31,8 @@ _LINE = re.compile(rb"\s{0,9}(?:[-*>|][ \t]{0,4})?(?:event:|data:|`?response\.[a
 _LEAST_LINES = 3
 
 
-class Part(NamedTuple):
-    """A part of a text."""
+class Section(NamedTuple):
+    """A section of a text."""
 
     content: bytes
     first: int
@@ -53,30 +54,28 @@ def has_fences(head: bytes) -> bool:
     return any(map(_FENCE.match, head.splitlines()))
 
 
-def fences(content: bytes, sign: bytes = _NAMED) -> list[Part]:
+def fences(content: bytes, sign: bytes = _NAMED) -> list[Section]:
     """The fences of a Markdown text that name events, or have another sign."""
     lines = content.split(b"\n")
-    edges = [n for n, line in enumerate(lines) if _FENCE.match(line)]
-    pairs = itertools.zip_longest(edges[::2], edges[1::2], fillvalue=len(lines))
     return [
-        _part(lines, begin + 1, end, _heading(lines, begin))
-        for begin, end in pairs
+        _section(lines, begin + 1, end, _heading(lines, begin))
+        for begin, end in _fenced(lines)
         if any(sign in line for line in lines[begin:end])
     ]
 
 
-def runs(content: bytes) -> list[Part]:
+def runs(content: bytes) -> list[Section]:
     """The lines of streams, and of lists of names, that stand together in other text."""
     lines = content.split(b"\n")
-    found: list[Part] = []
+    found: list[Section] = []
     for is_run, group in itertools.groupby(enumerate(lines), lambda numbered: _may_be_in_run(numbered[1])):
         inside = [n for n, line in group if line.strip()]
         if is_run and len(inside) >= _LEAST_LINES:
-            found.append(_part(lines, inside[0], inside[-1] + 1, _heading(lines, inside[0])))
+            found.append(_section(lines, inside[0], inside[-1] + 1, _heading(lines, inside[0])))
     return found
 
 
-def parts(content: bytes) -> list[Part]:
+def sections(content: bytes) -> list[Section]:
     """The text cut where other text follows the end of a stream, before another begins, or as a heading says so."""
     lines = content.split(b"\n")
     cuts, has_ended, has_prose = [0], False, 0
@@ -89,7 +88,7 @@ def parts(content: bytes) -> list[Part]:
         elif has_ended and not has_prose and _PROSE.match(line):
             has_prose = n
     pairs = itertools.pairwise([*cuts, len(lines)])
-    return [_part(lines, begin, end, lines[begin] if begin else b"") for begin, end in pairs]
+    return [_section(lines, begin, end, lines[begin] if begin else b"") for begin, end in pairs]
 
 
 def _may_be_in_run(line: bytes) -> bool:
@@ -101,9 +100,9 @@ def _is_heading(line: bytes) -> bool:
     return is_turn and _WORDS.fullmatch(line) is not None
 
 
-def _part(lines: list[bytes], begin: int, end: int, heading: bytes) -> Part:
+def _section(lines: list[bytes], begin: int, end: int, heading: bytes) -> Section:
     is_fact = _FACT.search(heading) is not None  # also in: I expected that, but instead I get
-    return Part(b"\n".join(lines[begin:end]), begin + 1, not is_fact and _WISH.search(heading) is not None, is_fact)
+    return Section(b"\n".join(lines[begin:end]), begin + 1, not is_fact and _WISH.search(heading) is not None, is_fact)
 
 
 def _heading(lines: list[bytes], at: int) -> bytes:
@@ -112,17 +111,16 @@ def _heading(lines: list[bytes], at: int) -> bytes:
 
 
 def error(content: bytes) -> Any:  # noqa: ANN401 (JSON)
-    """The error in JSON that a text shows in a fence, None where it shows none."""
-    inside, block = False, []
-    for line in content.splitlines(keepends=True):
-        if not _FENCE.match(line):
-            block += [line] if inside else []
-            continue
-        inside, document = not inside, _json(b"".join(block))
-        if is_error(document):
-            return document
-        block = []
-    return None
+    """The error in JSON that a text shows in a fence that ends, None where it shows none."""
+    lines = content.split(b"\n")
+    shown = (_json(b"\n".join(lines[begin + 1 : end])) for begin, end in _fenced(lines) if end < len(lines))
+    return next(filter(is_error, shown), None)
+
+
+def _fenced(lines: list[bytes]) -> Iterator[tuple[int, int]]:
+    """The lines at which fences begin and end; the last one may end with the text."""
+    edges = [n for n, line in enumerate(lines) if _FENCE.match(line)]
+    yield from itertools.zip_longest(edges[::2], edges[1::2], fillvalue=len(lines))
 
 
 def _json(text: bytes) -> Any:  # noqa: ANN401 (JSON)
