@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from responses_tap.protocol.events import Event, Problem, json_type, string, today
 from responses_tap.protocol.findings import Finding, Reporter, Severity
 from responses_tap.protocol.grammar import ITEM, PART, RESPONSE
-from responses_tap.protocol.objects import ITEM_STRINGS, STRINGS
+from responses_tap.protocol.objects import ITEM_STRINGS, STRINGS, parts_of
 from responses_tap.protocol.scopes import ResponseScope
 
 _WITH_LOGPROBS = frozenset({"response.output_text.delta", "response.output_text.done"})
@@ -69,10 +69,8 @@ def _in_item(path: str, item: object) -> Iterator[_Holder]:
         return
     type_ = string(item, "type") or ""
     yield path, type_, item, ITEM_STRINGS + STRINGS.get(type_, ())
-    for name in ("content", "summary"):
-        parts = item.get(name)
-        for n, part in enumerate(parts if isinstance(parts, list) else ()):
-            yield from _in_part(f"{path}.{name}[{n}]", part)
+    for field, n, part in parts_of(item):
+        yield from _in_part(f"{path}.{field}[{n}]", part)
 
 
 def _in_part(path: str, part: object) -> Iterator[_Holder]:

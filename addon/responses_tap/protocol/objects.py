@@ -4,7 +4,7 @@ Sources: openai-openapi 2.3.0 (`Response.required`, the item schemas, `OutputTex
 just added, no more is asked for than every item of its type had in 642 recorded OpenAI streams.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 RESPONSE_FIELDS = (
@@ -81,6 +81,14 @@ STRINGS = {
 """The fields of a response, and of items and parts by their types, that are strings wherever they have a value."""
 ITEM_STRINGS = ("id", "status", "role")
 """Those of all items."""
+
+
+def parts_of(item: dict[str, Any]) -> Iterator[tuple[str, int, Any]]:
+    """The parts in an item, or what stands in their place: (field, index, part)."""
+    for field in ("content", "summary"):
+        parts = item.get(field)
+        yield from ((field, n, part) for n, part in enumerate(parts if isinstance(parts, list) else ()))
+
 
 _ENDS = ("in_progress", "completed", "incomplete")
 STATUSES = {

@@ -6,7 +6,7 @@ from responses_tap.protocol.events import Event, string
 from responses_tap.protocol.fields import LOGPROBS_SINCE, applies
 from responses_tap.protocol.findings import Reporter, Severity
 from responses_tap.protocol.grammar import ITEM, PART, SUMMARY, TERMINALS
-from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS, lacking
+from responses_tap.protocol.objects import ITEM_FIELDS, KNOWN_ITEMS, PART_FIELDS, lacking, parts_of
 from responses_tap.protocol.rules.rule import Rule
 from responses_tap.protocol.scopes import ResponseScope, Scope
 from responses_tap.protocol.stated_values import final_items
@@ -281,11 +281,10 @@ class PartFieldMissing(Rule, code="SC812", severity=Severity.WARNING):
             self._ask(event, "part", event.object("part"), scope)
 
     def _ask_parts(self, event: Event, path: str, item: dict[str, Any], scope: Scope) -> None:
-        for kind, field in ((PART, "content"), (SUMMARY, "summary")):
-            parts = item.get(field)
-            for n, part in enumerate(parts if isinstance(parts, list) else ()):
-                if isinstance(part, dict):
-                    self._ask(event, f"{path}.{field}[{n}]", part, scope.children.get((kind.name, n), scope))
+        kinds = {"content": PART, "summary": SUMMARY}
+        for field, n, part in parts_of(item):
+            if isinstance(part, dict):
+                self._ask(event, f"{path}.{field}[{n}]", part, scope.children.get((kinds[field].name, n), scope))
 
     def _ask(self, event: Event, path: str, part: dict[str, Any], scope: Scope) -> None:
         type_ = string(part, "type") or ""
