@@ -152,14 +152,13 @@ def _diff(a: JudgedStream, b: JudgedStream, by: str) -> GatewayDiff:
     comparison = compare(a.entries, b.entries)
     events = _events(a), _events(b)
     kinds = _other_frames(a), _other_frames(b)
-    values = rewritten(comparison)
-    others = dict.fromkeys(value.name for value in values if value.text is None)
+    texts, others = rewritten(comparison)
     return GatewayDiff(
         a.name,
         b.name,
         by,
         comparison,
-        (*_texts(*events), *dict.fromkeys(value.text for value in values if value.text is not None)),
+        (*_texts(*events), *texts),
         (*(name for name, path in _NAMED.items() if _is_rewritten(path, *events)), *others),
         {kind: (n, kinds[1][kind]) for kind, n in kinds[0].items() if n != kinds[1][kind]},
         (_deltas(events[0]), _deltas(events[1])),

@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 from responses_tap.protocol.events import parse
 from responses_tap.protocol.grammar import ROWS, Role
-from responses_tap.stream.model import Entry
 from responses_tap_viewer.compare.compare import Comparison
 from responses_tap_viewer.compare.shape import STRUCTURE, VOCABULARY
 
 _TEXTS = frozenset(row.value for row in ROWS.values() if row.value and row.role is not Role.DELTA)
 """Fields that hold a text, or a value that is streamed like one."""
-_FREE = ("id", "sequence_number", "model")
-"""Fields that a gateway may replace, besides ids, times and indexes; what it makes of some of them is told apart."""
+_FREE = VOCABULARY | {"id", "sequence_number", "model"}
+"""Fields that a gateway may replace, besides ids, times and indexes, or whose changes are reported elsewhere."""
 _FREE_ENDS = ("_id", "_at", "_index")
 
 
@@ -34,46 +33,27 @@ class TextChange(NamedTuple):
         return cls(type_, len(a), len(b), same)
 
 
-class Rewritten(NamedTuple):
-    """A value that both sides have, but differently."""
+def rewritten(comparison: Comparison) -> tuple[list[TextChange], list[str]]:
+    """What the corresponding events state differently: the texts, and the paths of all other values.
 
-    type: str
-    """The type of the event."""
-    path: tuple[str, ...]
-    """Where: names from the outside in, `[]` for the elements of an array."""
-    a: object
-    b: object
-
-    @property
-    def name(self) -> str:
-        """The path in writing: `response.output[].content`."""
-        return ".".join(self.path).replace(".[", "[")
-
-    @property
-    def text(self) -> TextChange | None:
-        """The change, where it is a text."""
-        if self.path[-1] in _TEXTS and isinstance(self.a, str) and isinstance(self.b, str):
-            return TextChange.of(self.type, self.a, self.b)
-        return None
-
-
-def rewritten(comparison: Comparison) -> list[Rewritten]:
-    """What the corresponding events state differently, but for deltas, whose texts may be split anew."""
+    Not of deltas, whose texts may be split anew.
+    """
     pairs = [(pair.a, pair.b) for pair in comparison.pairs if pair.a is not None and pair.b is not None]
     met = chain.from_iterable(
         zip(a.entries, b.entries, strict=False) for a, b in pairs if not a.type.endswith(".delta")
     )
-    found = [value for a, b in met for value in _of_pair(a, b)]
-    if any(difference.what != "event" for difference in comparison.differences):
-        # What one side lacks along with its item or part is already a difference.
-        return [value for value in found if value.path[-1] not in STRUCTURE]
-    return found
-
-
-def _of_pair(a: Entry, b: Entry) -> Iterator[Rewritten]:
-    events = [parse(entry.frame.data or b"") for entry in (a, b)]
-    for path, *values in _differing((), events[0].data, events[1].data):
-        yield Rewritten(events[0].type or "", path, *values)
+    # What one side lacks along with its item or part is already a difference.
+    told = STRUCTURE if any(difference.what != "event" for difference in comparison.differences) else frozenset()
+    texts: list[TextChange] = []
+    others: list[str] = []
+    for entries in met:
+        a, b = (parse(entry.frame.data or b"") for entry in entries)
+        for path, one, other in _differing((), a.data, b.data):
+            if path[-1] in _TEXTS and isinstance(one, str) and isinstance(other, str):
+                texts.append(TextChange.of(a.type or "", one, other))
+            elif path[-1] not in told:
+                others.append(".".join(path).replace(".[", "["))
+    return list(dict.fromkeys(texts)), list(dict.fromkeys(others))
 
 
 def _differing(path: tuple[str, ...], a: object, b: object) -> Iterator[tuple[tuple[str, ...], object, object]]:
@@ -89,6 +69,4 @@ def _differing(path: tuple[str, ...], a: object, b: object) -> Iterator[tuple[tu
 
 
 def _compared(names: Iterable[str]) -> list[str]:
-    # The vocabulary of the protocol is part of the shape.
-    free = VOCABULARY.union(_FREE)
-    return sorted(name for name in names if name not in free and not name.endswith(_FREE_ENDS))
+    return sorted(name for name in names if name not in _FREE and not name.endswith(_FREE_ENDS))
