@@ -52,6 +52,7 @@ def test_a_response_is_held_against_its_request(responses_tap, library: str) -> 
             else:
                 found = judged(responses_tap, requests.post(url, data=body, timeout=60))
             assert found == codes
+    assert judged(responses_tap, whole.decode(), request={"input": "hi"}) == []
     assert judged(responses_tap, whole) == ["LC110"]  # nothing says that it was not to be streamed
 
 

@@ -161,7 +161,7 @@ def _stream(stream: Any, asked: str | None) -> Stream:  # noqa: ANN401 - disting
         )
     response, request = _response(stream), Request(body=asked)
     live = response != Response()
-    if isinstance(body, bytes) and facts_of("", asked).streams is False and not looks_like_events(body):
+    if body is not None and facts_of("", asked).streams is False and not looks_like_events(body):
         return Stream(request=request, response=replace(response, body=body), live=live)
     if body is None and not isinstance(stream, Mapping):
         frames = frames_of(map(_plain, stream))
@@ -185,10 +185,10 @@ def _text(body: str | bytes | Mapping[str, Any]) -> str:
     return body if isinstance(body, str) else body.decode(errors="replace")
 
 
-def _body(stream: Any) -> bytes | str | None:  # noqa: ANN401
+def _body(stream: Any) -> bytes | None:  # noqa: ANN401
     """The bytes of a body or of a response, None for events."""
     if isinstance(stream, str):
-        return stream
+        return stream.encode(errors="surrogatepass")  # lone surrogates aren't UTF-8 then: rule TR905
     if isinstance(stream, bytes | bytearray | memoryview):
         return bytes(stream)
     content = None if hasattr(stream, "iter_bytes") else getattr(stream, "content", None)
