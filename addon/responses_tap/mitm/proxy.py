@@ -196,7 +196,7 @@ class Proxy(SelfClosing):
             await servers.servers.update([])
             await _drain(servers)
             _cut(servers)
-            self._capture.done()  # before the loop goes on: what passed then would not be recorded
+            self._capture.done()  # before the loop runs again: what it relayed then would not be recorded
         finally:
             master.should_exit.set()
             await asyncio.wait([serving])

@@ -29,8 +29,8 @@ class BaselineRun:
         self._fail_on = fail_on
         self._update = update
         self._sources = _Sources(path.parent if path else Path())
-        read_from = path if path and not (update and not path.exists()) else None
-        self._baseline = read(read_from).renamed(self._sources.of_entry) if read_from else Baseline()
+        known = read(path) if path and (path.exists() or not update) else Baseline()
+        self._baseline = known.renamed(self._sources.of_entry)
         self._checked: set[str] = set()
         self._found: list[KnownFinding] = []
 

@@ -29,6 +29,15 @@ def filter_option(about: str) -> Callable[[Callable[..., Any]], Callable[..., An
     )
 
 
+def given_options(ctx: click.Context) -> list[click.Parameter]:
+    """The parameters that are on the command line."""
+    return [
+        param
+        for param in ctx.command.params
+        if param.name and ctx.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+
+
 class FilterHelp(click.Command):
     """A command whose help ends with the language of filters."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from responses_tap.escaping import is_token
 from responses_tap.protocol.findings import counted
 from responses_tap_viewer.cli import completion
+from responses_tap_viewer.cli.parameters import given_options
 from responses_tap_viewer.exit_status import INTERRUPTED, TERMINATED, UNUSABLE
 from responses_tap_viewer.printing import complain, print_document, print_lines, say
 
@@ -145,11 +145,7 @@ def probe(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _refuse_ignored(ctx: click.Context) -> None:
     """UsageError where an option is given that has no effect beside another one."""
-    given = [
-        param.opts[0]
-        for param in ctx.command.params
-        if param.name and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-    ]
+    given = [param.opts[0] for param in given_options(ctx)]
     if "--list" in given and (useless := [name for name in given if name in ("--from", "--format")]):
         raise click.UsageError(f"--list prints all scenarios as text: without {' and '.join(useless)}")
     if "--from" in given and (useless := [name for name in given if name in _OF_REQUESTS]):
@@ -239,7 +235,7 @@ def _compared(matrix: "Matrix", known: "KnownProblems | None") -> int:
     known.compare(matrix)
     stale = known.stale(matrix)
     for entry in stale:
-        complain(f"{entry} is in the baseline and no longer occurs; take it out of {known.path}")
+        complain(entry)
     try:
         if not matrix.is_interrupted:
             known.write(matrix)
@@ -278,7 +274,6 @@ def _tell_skipped(matrix: "Matrix") -> None:
 
 
 def _status(matrix: "Matrix", errors: "Sequence[UnusableInput]", stale: int) -> int:
-
     if matrix.is_interrupted:
         return INTERRUPTED
     if errors or not matrix.targets:

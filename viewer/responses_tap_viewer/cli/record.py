@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from responses_tap_viewer.cli.parameters import DB, address
+from responses_tap_viewer.cli.parameters import DB, address, given_options
 
 
 def _joined(_ctx: click.Context, _option: click.Parameter, names: tuple[str, ...]) -> str:
@@ -24,10 +24,9 @@ def _given(ctx: click.Context) -> list[str]:
     from responses_tap.privacy.masking import Masker
 
     words: list[str] = []
-    for option in ctx.command.params:
+    for option in given_options(ctx):
         name = option.name or ""
-        typed = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if not typed or not isinstance(option, click.Option) or option.hidden or name in ("modes", "ui"):
+        if not isinstance(option, click.Option) or option.hidden or name in ("modes", "ui"):
             continue
         if option.is_flag:
             words.append(option.opts[-1])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from responses_tap.baseline import Baseline, BaselineError, KnownFinding, read
+from responses_tap_viewer.checking.baselines import StaleEntry
 from responses_tap_viewer.probe.matrix import PLAIN, Matrix, Target
 from responses_tap_viewer.probe.outcome import Outcome
 from responses_tap_viewer.probe.scenario import load
@@ -19,7 +20,7 @@ class KnownProblems:
     """One run of `probe` against a baseline; BaselineError where its file isn't one."""
 
     def __init__(self, path: Path, *, update: bool) -> None:
-        self.path = path
+        self._path = path
         self._update = update
         self._baseline = Baseline() if update and not path.exists() else _read(path)
 
@@ -30,15 +31,16 @@ class KnownProblems:
             for name, cell in target.cells.items():
                 cell.known = self._tolerated(name, cell.problems)
 
-    def stale(self, matrix: Matrix) -> list[KnownFinding]:
+    def stale(self, matrix: Matrix) -> list[StaleEntry]:
         """What the baseline has and didn't occur, though it was looked for."""
-        return [] if self._update else self._baseline.stale(self._settled(matrix))
+        stale = [] if self._update else self._baseline.stale(self._settled(matrix))
+        return [StaleEntry(known, self._path) for known in stale]
 
     def write(self, matrix: Matrix) -> None:
         """Write the baseline, where that is asked for; BaselineError where it cannot be written."""
         if self._update:
             found = [_known(source, code) for target in matrix.targets for source, code in _problems(target)]
-            self._baseline.replaced(self._settled(matrix), found).write(self.path)
+            self._baseline.replaced(self._settled(matrix), found).write(self._path)
 
     def _tolerated(self, source: str, codes: Iterable[str]) -> frozenset[str]:
         return frozenset(code for code in codes if self._baseline.has(_known(source, code)) or self._update)

@@ -134,7 +134,7 @@ class Runner:
             run.attempts.append(base)
         else:
             self._attempt(run)
-            # Even when it was run again, so it is no matter of this scenario.
+            # Also when it was run again: the scenario is not the cause.
             if is_unreached(run.attempts[-1].verdict.message):
                 self._gone = self._gone or f"{GONE} in {scenario.name}"
         return run

@@ -45,20 +45,19 @@ def stats_page(recording: Recording, stream: StreamRow) -> list[Line]:
 
 
 def _figures(stream: StreamRow, chunks: Sequence[Chunk]) -> Iterator[tuple[str, str]]:
+    body, wire = sum(chunk.size for chunk in chunks), sum(chunk.wire_size for chunk in chunks)
     if chunks:
         yield (
             "Events",
             f"{stream.event_count:,} in {len(chunks):,} chunks, {stream.event_count / len(chunks):,.1f} per chunk",
         )
-        body, wire = sum(chunk.size for chunk in chunks), sum(chunk.wire_size for chunk in chunks)
         yield "Bytes", f"{body:,}" + (f", {wire:,} on the wire ({stream.content_encoding})" if wire != body else "")
     times = {"first byte": stream.first_byte_ns, "last byte": stream.last_byte_ns, "closed": stream.end_ns}
     told = [f"{name} {ns / _NS:.3f} s" for name, ns in times.items() if ns is not None]
     yield "Times", ", ".join(told) or "none"
     took = ((stream.last_byte_ns or 0) - (stream.first_byte_ns or 0)) / _NS
     if took > 0 and len(chunks) > 1:
-        size = sum(chunk.size for chunk in chunks)
-        yield "Rate", f"{_rate(stream.event_count / took)} events/s, {_rate(size / took)} bytes/s"
+        yield "Rate", f"{_rate(stream.event_count / took)} events/s, {_rate(body / took)} bytes/s"
     if stream.output_tokens is not None:
         rate = f", {_rate(stream.output_tokens / took)} tokens/s after TTFB" if took > 0 else ""
         came_in = "" if stream.input_tokens is None else f"{stream.input_tokens:,} in, "
